@@ -1,0 +1,3 @@
+//! flowq ties VPC flow logs to SageMaker processing jobs.
+pub mod flow;
+pub mod inventory;
