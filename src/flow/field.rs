@@ -7,8 +7,7 @@ use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUni
 use Kind::{Addr, Code, Count, Name, Time};
 
 /// The AWS page that defines every field in [`FIELDS`].
-pub const VPC_PAGE: &str =
-    "https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html";
+pub const VPC_PAGE: &str = "https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html";
 
 /// The AWS page that defines every field in [`TRANSIT_GATEWAY_FIELDS`].
 pub const TRANSIT_GATEWAY_PAGE: &str =
@@ -208,7 +207,9 @@ impl Layout {
         let known = self.fields().iter();
         let mut columns: Vec<ArrowField> =
             known.map(|f| ArrowField::new(f.column(), f.kind.data_type(), true)).collect();
-        columns.extend(extra.iter().map(|n| ArrowField::new(column_name(n), DataType::Utf8View, true)));
+        columns.extend(
+            extra.iter().map(|n| ArrowField::new(column_name(n), DataType::Utf8View, true)),
+        );
         columns.push(ArrowField::new(OBJECT, DataType::Utf8View, true));
         columns.push(ArrowField::new(LINE, DataType::Int64, true));
         Arc::new(Schema::new(columns))

@@ -1,1 +1,38 @@
+//! Turns the text of a flow log object into Arrow batches.
+//!
+//! Does no I/O, knows no clock, and remembers nothing between objects.
+
 pub mod field;
+
+pub mod format;
+
+pub mod addr;
+
+pub mod protocol;
+
+mod value;
+
+mod plan;
+
+mod tally;
+
+mod refusal;
+
+mod reader;
+
+mod rows;
+
+mod envelope;
+
+pub mod decode;
+
+pub mod parquet;
+
+#[cfg(test)]
+mod tests;
+
+pub use decode::Decoder;
+pub use format::{FormatError, LogFormat};
+pub use plan::{Filter, InterfaceTest, Limits, Plan};
+pub use refusal::{DecodeError, Refusal};
+pub use tally::{Malformed, MalformedLine, Reason, Tally};

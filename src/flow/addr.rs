@@ -1,0 +1,117 @@
+//! Addresses: compared as addresses, never as text.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Reads an address. An IPv4 address mapped into IPv6 is the IPv4 address.
+pub fn parse(text: &str) -> Option<IpAddr> {
+    text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
+}
+
+/// Returns 4 or 6.
+pub fn ip_family(ip: IpAddr) -> i32 {
+    if ip.to_canonical().is_ipv4() { 4 } else { 6 }
+}
+
+/// Tells whether an address is private: RFC 1918, RFC 6598 (100.64.0.0/10), or ULA (fc00::/7).
+pub fn is_private(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_private() || is_shared(ip),
+        IpAddr::V6(ip) => ip.is_unique_local(),
+    }
+}
+
+/// Tells whether an address never leaves its link or its host, or is no single host: link-local,
+/// loopback, multicast, broadcast, unspecified.
+pub fn is_local(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            ip.is_link_local()
+                || ip.is_loopback()
+                || ip.is_multicast()
+                || ip.is_broadcast()
+                || ip == Ipv4Addr::UNSPECIFIED
+        }
+        IpAddr::V6(ip) => {
+            ip.is_unicast_link_local()
+                || ip.is_loopback()
+                || ip.is_multicast()
+                || ip == Ipv6Addr::UNSPECIFIED
+        }
+    }
+}
+
+fn is_shared(ip: Ipv4Addr) -> bool {
+    let [a, b, ..] = ip.octets();
+    a == 100 && b & 0b1100_0000 == 64
+}
+
+/// Tells whether a text is an address, as [`parse`] does. Every record holds several, nearly all of them
+/// IPv4, so that case does not build the address.
+pub(super) fn is_addr(text: &str) -> bool {
+    is_ipv4(text.as_bytes()) || (text.contains(':') && text.parse::<Ipv6Addr>().is_ok())
+}
+
+/// Dotted quad, without leading zeros: the same texts that [`Ipv4Addr`] reads.
+fn is_ipv4(text: &[u8]) -> bool {
+    let mut dots = 0;
+    let mut digits = 0;
+    let mut octet = 0u32;
+    for &byte in text {
+        if byte == b'.' {
+            if digits == 0 {
+                return false;
+            }
+            dots += 1;
+            digits = 0;
+            octet = 0;
+        } else {
+            // A zero can only stand alone.
+            if !byte.is_ascii_digit() || (digits > 0 && octet == 0) {
+                return false;
+            }
+            octet = octet * 10 + u32::from(byte - b'0');
+            digits += 1;
+            if octet > 255 {
+                return false;
+            }
+        }
+    }
+    dots == 3 && digits > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, prop_assert_eq, proptest};
+
+    use super::*;
+
+    #[test]
+    fn private_and_local_ranges() {
+        let ip = |text: &str| parse(text).unwrap();
+        for private in
+            ["10.0.0.1", "172.31.0.1", "192.168.1.1", "100.64.0.1", "fd00::1", "::ffff:10.0.0.1"]
+        {
+            assert!(is_private(ip(private)), "{private}");
+        }
+        for public in ["100.128.0.1", "172.32.0.1", "52.95.36.1", "2600::1"] {
+            assert!(!is_private(ip(public)) && !is_local(ip(public)), "{public}");
+        }
+        for local in ["169.254.169.254", "224.0.0.251", "ff02::1", "fe80::1", "255.255.255.255"] {
+            assert!(is_local(ip(local)), "{local}");
+        }
+        assert_eq!(ip("::ffff:192.0.2.1"), ip("192.0.2.1"));
+        assert_eq!((ip_family(ip("192.0.2.1")), ip_family(ip("2001:db8::1"))), (4, 6));
+    }
+
+    proptest! {
+        #[test]
+        fn the_fast_check_agrees_with_the_parser(text in "[0-9]{0,4}(\\.[0-9]{0,4}){2,4}|[0-9a-f:.]{0,20}") {
+            prop_assert_eq!(is_addr(&text), text.parse::<IpAddr>().is_ok(), "{}", text);
+        }
+
+        #[test]
+        fn every_address_is_one(v4 in any::<Ipv4Addr>(), v6 in any::<Ipv6Addr>()) {
+            prop_assert_eq!((is_addr(&v4.to_string()), is_addr(&v6.to_string())), (true, true));
+        }
+    }
+}

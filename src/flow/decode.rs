@@ -1,0 +1,394 @@
+//! Turns the bytes of an object into batches, however the bytes are cut.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+
+use crate::flow::envelope::{Opened, Scanner, after_stamp, is_stamped, open};
+use crate::flow::format::LogFormat;
+use crate::flow::plan::Plan;
+use crate::flow::reader::{Reader, Status};
+use crate::flow::refusal::{DecodeError, Refusal};
+use crate::flow::rows::Rows;
+use crate::flow::tally::{MalformedLine, Reason, TEXT_BYTES_MAX, Tally};
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// White space after which an object is taken for text, whatever comes.
+const LEADING_MAX: usize = 64 << 10;
+
+/// Most bytes that are one block, which is what a batch may hold on to.
+const BLOCK_MAX: usize = 4 << 20;
+
+/// Turns the lines of one object into batches of `batch_rows` rows.
+///
+/// A line that does not fit the format is set aside in [`Tally::malformed`]; it never spoils its
+/// neighbours. Rows keep the order of their lines.
+pub struct Decoder {
+    plan: Arc<Plan>,
+    object: String,
+    shape: Shape,
+    /// The format that holds now. `None` until a header or a record was seen.
+    reader: Option<Reader>,
+    rows: Rows,
+    /// The beginning of a line whose end has not come yet.
+    carry: Vec<u8>,
+    tally: Tally,
+    malformed: Vec<MalformedLine>,
+}
+
+/// What the object holds, told by its first bytes.
+enum Shape {
+    /// Not known yet: nothing but white space so far.
+    Unknown(Vec<u8>),
+    /// Lines. `stamped`: whether a timestamp stands before each record, known from the first one on.
+    Lines { stamped: Option<bool> },
+    /// JSON documents. `opened`: whether one of them held log events.
+    Json { scanner: Scanner, opened: bool },
+}
+
+impl Decoder {
+    /// Makes a decoder for one object.
+    pub fn new(plan: Arc<Plan>, object: &str) -> Self {
+        let sparse = !plan.filter.is_empty();
+        Self {
+            rows: Rows::new(Arc::clone(&plan.schema), object, plan.batch_rows, sparse),
+            plan,
+            object: object.to_owned(),
+            shape: Shape::Unknown(Vec::new()),
+            reader: None,
+            carry: Vec::new(),
+            tally: Tally::default(),
+            malformed: Vec::new(),
+        }
+    }
+
+    /// Takes the next decompressed bytes, cut anywhere, and appends the batches that are full to `out`.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] when the object cannot be read on. The rows before that are in `out`.
+    pub fn push(&mut self, bytes: Bytes, out: &mut Vec<RecordBatch>) -> Result<(), DecodeError> {
+        self.take(bytes, out).map_err(|refusal| self.refused(refusal, out))
+    }
+
+    /// Ends the object: appends the last rows to `out` and returns the count of everything in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::push`].
+    pub fn finish(mut self, out: &mut Vec<RecordBatch>) -> Result<Tally, DecodeError> {
+        let ended = self.end(out);
+        ended.map_err(|refusal| self.refused(refusal, out))?;
+        Ok(self.tally)
+    }
+
+    /// Returns the count so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Returns the malformed lines since the last call, in order, if the plan keeps them all.
+    pub fn take_malformed(&mut self) -> Vec<MalformedLine> {
+        std::mem::take(&mut self.malformed)
+    }
+
+    fn refused(&mut self, refusal: Refusal, out: &mut Vec<RecordBatch>) -> DecodeError {
+        // What cannot be built now could not be built before either: the refusal says so already.
+        out.extend(self.rows.flush().ok().flatten());
+        let tally = Box::new(std::mem::take(&mut self.tally));
+        DecodeError { object: self.object.clone(), refusal, tally }
+    }
+
+    fn take(&mut self, mut bytes: Bytes, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+        self.tally.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let bytes_max = self.plan.limits.object_bytes_max;
+        if self.tally.bytes > bytes_max {
+            return Err(Refusal::TooLarge { bytes_max });
+        }
+        while bytes.len() > BLOCK_MAX {
+            let block = bytes.split_to(BLOCK_MAX);
+            self.block(block, out)?;
+        }
+        self.block(bytes, out)
+    }
+
+    fn block(&mut self, mut bytes: Bytes, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+        if let Shape::Unknown(head) = &mut self.shape {
+            if !head.is_empty() {
+                head.extend_from_slice(&bytes);
+                bytes = Bytes::from(std::mem::take(head));
+            }
+            let Some(shape) = shape_of(&bytes)? else {
+                self.shape = Shape::Unknown(bytes.into());
+                return Ok(());
+            };
+            self.shape = shape;
+            if bytes.starts_with(BOM) {
+                bytes = bytes.slice(BOM.len()..);
+            }
+        }
+        match self.shape {
+            Shape::Json { .. } => self.json(&bytes, out),
+            _ => self.lines(&bytes, out),
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+        if let Shape::Unknown(head) = &mut self.shape {
+            let mut bytes = Bytes::from(std::mem::take(head));
+            if bytes.starts_with(BOM) {
+                bytes = bytes.slice(BOM.len()..);
+            }
+            self.shape = Shape::Lines { stamped: None };
+            self.lines(&bytes, out)?;
+        }
+        self.rows.set_block(None);
+        if !self.carry.is_empty() {
+            self.carried(out)?;
+        }
+        if let Shape::Json { scanner, .. } = &mut self.shape
+            && let Some(piece) = scanner.rest()
+        {
+            self.document(&piece, out)?;
+        }
+        out.extend(self.rows.flush()?);
+        Ok(())
+    }
+
+    fn lines(&mut self, bytes: &Bytes, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+        let mut start = 0;
+        if !self.carry.is_empty() {
+            let end = memchr::memchr(b'\n', bytes);
+            self.carry(bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default());
+            let Some(end) = end else { return Ok(()) };
+            self.rows.set_block(None);
+            self.carried(out)?;
+            start = end + 1;
+        }
+        self.rows.set_block(Some(bytes));
+        let rest = bytes.get(start..).unwrap_or_default();
+        let base = start;
+        for end in memchr::memchr_iter(b'\n', rest) {
+            let line = bytes.get(start..base + end).unwrap_or_default();
+            self.line(line, Some(start), out)?;
+            start = base + end + 1;
+        }
+        self.carry(bytes.get(start..).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Keeps the beginning of a line, and no more of it than tells that it is too long.
+    fn carry(&mut self, bytes: &[u8]) {
+        let kept = self.plan.limits.line_bytes_max.max(TEXT_BYTES_MAX) + 1;
+        let room = kept.saturating_sub(self.carry.len());
+        self.carry.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+    }
+
+    fn carried(&mut self, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+        let line = std::mem::take(&mut self.carry);
+        let done = self.line(&line, None, out);
+        self.carry = line;
+        self.carry.clear();
+        done
+    }
+
+    fn json(&mut self, mut bytes: &[u8], out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+        let bytes_max = self.plan.limits.json_bytes_max;
+        while let Shape::Json { scanner, .. } = &mut self.shape {
+            let piece = scanner.next(&mut bytes, bytes_max);
+            match piece.map_err(|_| Refusal::JsonTooLarge { bytes_max })? {
+                Some(piece) => self.document(&piece, out)?,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn document(&mut self, json: &[u8], out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+        let found = open(json);
+        let Shape::Json { opened, .. } = &mut self.shape else { return Ok(()) };
+        match found {
+            Opened::Unknown(what) if !*opened => return Err(Refusal::Json { what }),
+            Opened::Unknown(_) => {
+                self.tally.lines += 1;
+                self.malformed(Reason::NotARecord, json);
+            }
+            Opened::Control(events) => {
+                *opened = true;
+                let events = u64::try_from(events).unwrap_or(u64::MAX);
+                self.tally.lines += events;
+                self.tally.blank += events;
+            }
+            Opened::Messages(messages) => {
+                *opened = true;
+                for message in messages {
+                    for line in message.trim_end().split('\n') {
+                        self.line(line.as_bytes(), None, out)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one line. `base` is where it starts in the block at hand.
+    fn line(
+        &mut self,
+        raw: &[u8],
+        base: Option<usize>,
+        out: &mut Vec<RecordBatch>,
+    ) -> Result<(), Refusal> {
+        self.tally.lines += 1;
+        if raw.len() > self.plan.limits.line_bytes_max {
+            return self.misfit(Reason::LineTooLong, None, raw);
+        }
+        let (start, end) = trimmed(raw);
+        let Ok(mut line) = std::str::from_utf8(raw.get(start..end).unwrap_or_default()) else {
+            return self.misfit(Reason::NotUtf8, None, raw);
+        };
+        let mut base = base.map(|base| base + start);
+        if self.is_stamped(line) {
+            let skip = after_stamp(line);
+            line = line.get(skip..).unwrap_or_default();
+            base = base.map(|base| base + skip);
+        }
+        match line.as_bytes().first() {
+            None | Some(b'#') => {
+                self.tally.blank += 1;
+                return Ok(());
+            }
+            Some(first) if first.is_ascii_lowercase() && self.header(line, out)? => return Ok(()),
+            _ => {}
+        }
+        self.record(line, raw, base, out)
+    }
+
+    /// Tells whether records have a timestamp before them; the first line with something in it decides.
+    fn is_stamped(&mut self, line: &str) -> bool {
+        let Shape::Lines { stamped } = &mut self.shape else { return false };
+        if stamped.is_none() && !line.is_empty() && !line.starts_with('#') {
+            let stated = self.plan.stated.as_ref().map(|format| format.names().len());
+            let fields = stated.unwrap_or_else(|| LogFormat::default_v2().names().len());
+            *stamped = Some(is_stamped(line, fields));
+        }
+        *stamped == Some(true)
+    }
+
+    /// Reads a header, if the line is one: it holds from here on.
+    fn header(&mut self, line: &str, out: &mut Vec<RecordBatch>) -> Result<bool, Refusal> {
+        let found = LogFormat::from_header(line);
+        if !matches!(found, Ok(None)) {
+            self.tally.blank += 1;
+        }
+        let line = self.tally.lines;
+        let format = found.map_err(|source| Refusal::Header { line, source })?;
+        let Some(format) = format else { return Ok(false) };
+        let is_new = self.reader.as_ref().is_none_or(|old| old.assumed || old.format != format);
+        if is_new {
+            self.tally.add_format(format.clone());
+            let reader = Reader::new(format, &self.plan, &self.object, false);
+            if reader.wanted {
+                out.extend(self.rows.set_origins(&reader.origins)?);
+            }
+            self.reader = Some(reader);
+        }
+        Ok(true)
+    }
+
+    fn record(
+        &mut self,
+        line: &str,
+        raw: &[u8],
+        base: Option<usize>,
+        out: &mut Vec<RecordBatch>,
+    ) -> Result<(), Refusal> {
+        let is_first = self.reader.is_none();
+        let reader = self.reader.get_or_insert_with(|| {
+            let stated = self.plan.stated.clone();
+            let assumed = stated.is_none();
+            let format = stated.unwrap_or_else(LogFormat::default_v2);
+            Reader::new(format, &self.plan, &self.object, assumed)
+        });
+        let read = reader.read(line);
+        if is_first && (read.is_ok() || !reader.assumed) {
+            self.tally.add_format(reader.format.clone());
+            out.extend(self.rows.set_origins(&reader.origins)?);
+        }
+        let status = match read {
+            Ok(status) => status,
+            Err((reason, field)) => {
+                let field = field.and_then(|field| reader.format.names().get(field)).cloned();
+                if is_first && reader.assumed {
+                    self.reader = None;
+                }
+                return self.misfit(reason, field, raw);
+            }
+        };
+        if !reader.wanted {
+            self.tally.other_layout += 1;
+            return Ok(());
+        }
+        match status {
+            Status::Ok => self.tally.ok += 1,
+            Status::NoData => self.tally.nodata += 1,
+            Status::SkipData => self.tally.skipdata += 1,
+            Status::Other => self.tally.other += 1,
+        }
+        if let Some(record) = reader.record(line, self.tally.lines) {
+            self.rows.push(&record, base)?;
+        }
+        if self.rows.is_full() {
+            out.extend(self.rows.flush()?);
+        }
+        Ok(())
+    }
+
+    /// Sets a line aside; refuses the object if it is the first one and nothing states the format.
+    fn misfit(&mut self, reason: Reason, field: Option<String>, raw: &[u8]) -> Result<(), Refusal> {
+        if self.reader.is_none() && self.plan.stated.is_none() {
+            let line = self.tally.lines;
+            self.malformed(reason, raw);
+            return Err(Refusal::NoFormat { line, reason, field });
+        }
+        self.malformed(reason, raw);
+        Ok(())
+    }
+
+    fn malformed(&mut self, reason: Reason, raw: &[u8]) {
+        let text = String::from_utf8_lossy(raw.get(..TEXT_BYTES_MAX).unwrap_or(raw));
+        let text = text.trim_end_matches(['\r', '\n']).to_owned();
+        let object = self.object.clone();
+        let line = MalformedLine { object, line: self.tally.lines, reason, text };
+        self.tally.malformed.add(&line);
+        if self.plan.keep_all_malformed {
+            self.malformed.push(line);
+        }
+    }
+}
+
+/// Tells what an object holds by its first bytes; `None` while that is open.
+fn shape_of(bytes: &[u8]) -> Result<Option<Shape>, Refusal> {
+    let (text, undecided) = match bytes.strip_prefix(BOM) {
+        Some(text) => (text, false),
+        None => (bytes, BOM.starts_with(bytes)),
+    };
+    let blank = text.iter().take_while(|b| b.is_ascii_whitespace()).count();
+    Ok(match text.get(blank) {
+        _ if blank > LEADING_MAX => Some(Shape::Lines { stamped: None }),
+        _ if undecided => None,
+        None => None,
+        Some(b'{') => Some(Shape::Json { scanner: Scanner::default(), opened: false }),
+        Some(b'[') => return Err(Refusal::Json { what: "a JSON array".to_owned() }),
+        _ => Some(Shape::Lines { stamped: None }),
+    })
+}
+
+/// Returns the bounds of a line without the blanks around it.
+fn trimmed(raw: &[u8]) -> (usize, usize) {
+    let is_blank = |b: &u8| matches!(b, b' ' | b'\t' | b'\r');
+    let start = raw.iter().position(|b| !is_blank(b)).unwrap_or(raw.len());
+    let end = raw.iter().rposition(|b| !is_blank(b)).map_or(start, |last| last + 1);
+    (start, end)
+}

@@ -1,0 +1,243 @@
+//! One Parquet file as a stream of batches.
+
+use std::any::Any;
+use std::collections::HashSet;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use futures::stream::BoxStream;
+use futures::{FutureExt as _, StreamExt as _, stream};
+use parquet::arrow::arrow_reader::{
+    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, RowFilter,
+};
+use parquet::arrow::async_reader::AsyncFileReader;
+use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask, RowNumber};
+use parquet::errors::ParquetError;
+use parquet::schema::types::SchemaDescriptor;
+
+use super::cast::is_text;
+use super::filter::{Columns, ROW};
+use super::prune::row_groups;
+use super::{Error, ParquetFormat, Tally, check};
+use crate::flow::field::Layout;
+
+/// Tells whether the rows of an interface are wanted, by its id.
+pub type InterfaceFilter = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// Which rows and columns of a file are wanted.
+pub struct Request {
+    /// Names the file in errors and in the column `object`.
+    pub object: String,
+    /// The table that is read; rows of the other layout are counted and left out.
+    pub layout: Layout,
+    /// The columns wanted, from [`Layout::schema`]; any order, any subset, maybe none.
+    pub schema: SchemaRef,
+    /// Keeps rows whose column holds one of the values. Numbers are compared as numbers.
+    pub equals: Vec<(String, HashSet<String>)>,
+    /// Keeps rows whose column is in `[least, most]`; times in Unix seconds.
+    pub ranges: Vec<(String, Option<i64>, Option<i64>)>,
+    /// Keeps rows whose interface fits.
+    pub interface: Option<InterfaceFilter>,
+    /// Rows in a batch, at most.
+    pub batch_rows: usize,
+    /// How many malformed rows [`Tally::first`] holds; `usize::MAX` for all.
+    pub malformed_max: usize,
+}
+
+impl Request {
+    fn has_filter(&self) -> bool {
+        !self.equals.is_empty() || !self.ranges.is_empty() || self.interface.is_some()
+    }
+}
+
+/// A file that is being read.
+pub struct Reading {
+    /// What the file's columns are.
+    pub format: ParquetFormat,
+    /// Batches of the schema asked for, in the order of the file. None is empty.
+    pub batches: BoxStream<'static, Result<RecordBatch, Error>>,
+    tally: Arc<Mutex<Tally>>,
+}
+
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reading").field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+impl Reading {
+    /// Returns a handle that gives the tally at any time; it is complete once the batches have ended.
+    pub fn tally(&self) -> impl Fn() -> Tally + Send + Sync + 'static {
+        let tally = Arc::clone(&self.tally);
+        move || lock(&tally).clone()
+    }
+}
+
+fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
+    tally.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads a Parquet file: only the row groups, columns and rows that the request needs.
+///
+/// # Errors
+///
+/// [`Error::NotFlowLog`] when the file holds something else, [`Error::Broken`] when it is damaged,
+/// [`Error::Io`] when a later try may work. The stream may end with the last two.
+pub async fn read(
+    mut reader: Box<dyn AsyncFileReader>,
+    request: Request,
+) -> Result<Reading, Error> {
+    let failed = |err| Error::new(&request.object, err);
+    // The Parquet reader asserts what a damaged file may break; that must not end the whole query.
+    let loaded = AssertUnwindSafe(load(&mut reader)).catch_unwind().await;
+    let metadata = loaded.unwrap_or_else(|panic| Err(panicked(panic))).map_err(failed)?;
+    let format = check(&stored_schema(&metadata))
+        .map_err(|source| Error::NotFlowLog { object: request.object.clone(), source })?;
+    let format = Arc::new(format);
+    let rows = metadata.metadata().row_groups().iter().map(|group| rows_of(group.num_rows())).sum();
+    if format.layout != request.layout {
+        let tally = Tally { rows, other_layout: rows, ..Tally::default() };
+        let format = ParquetFormat::clone(&format);
+        return Ok(Reading {
+            format,
+            batches: stream::empty().boxed(),
+            tally: Arc::new(Mutex::new(tally)),
+        });
+    }
+
+    let groups = row_groups(&metadata, &format, &request).map_err(failed)?;
+    let kept: u64 =
+        groups.iter().map(|at| rows_of(metadata.metadata().row_group(*at).num_rows())).sum();
+    let tally = Tally { rows, pruned: rows - kept, ..Tally::default() };
+    let tally = Arc::new(Mutex::new(tally));
+    let request = Arc::new(request);
+    let output = Columns::of_output(&request, &format);
+    let descr = metadata.metadata().file_metadata().schema_descr_ptr();
+    let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata)
+        .with_batch_size(request.batch_rows.max(1))
+        .with_row_groups(groups)
+        .with_projection(projection(&output, &descr));
+    if request.has_filter() {
+        let columns = Columns::of_filter(&request, &format);
+        builder = builder.with_row_filter(row_filter(columns, &descr, Arc::clone(&tally)));
+    }
+    let object = request.object.clone();
+    let batches = builder.build().map_err(|err| Error::new(&object, err))?;
+    let counts = Arc::clone(&tally);
+    let batches = batches.map(move |batch| Ok(give(&output, &batch?, &counts)?));
+    let batches = AssertUnwindSafe(batches).catch_unwind().filter_map(move |batch| {
+        let batch = batch.unwrap_or_else(|panic| Err(panicked(panic)));
+        let batch = batch.map_err(|err| Error::new(&object, err));
+        std::future::ready(batch.map(|batch| (batch.num_rows() > 0).then_some(batch)).transpose())
+    });
+    Ok(Reading { format: ParquetFormat::clone(&format), batches: batches.boxed(), tally })
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> ParquetError {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    ParquetError::General(format!("the Parquet reader stopped: {text}"))
+}
+
+fn rows_of(rows: i64) -> u64 {
+    u64::try_from(rows).unwrap_or(0)
+}
+
+/// Reads the footer; asks for text as views, which share the file's bytes, and for row numbers.
+/// Tells what the columns of a Parquet file are, from its footer.
+///
+/// # Errors
+///
+/// As [`read`].
+pub async fn format_of(
+    mut reader: Box<dyn AsyncFileReader>,
+    object: &str,
+) -> Result<ParquetFormat, Error> {
+    let metadata = load(&mut reader).await.map_err(|err| Error::new(object, err))?;
+    check(&stored_schema(&metadata))
+        .map_err(|source| Error::NotFlowLog { object: object.to_owned(), source })
+}
+
+async fn load(reader: &mut Box<dyn AsyncFileReader>) -> Result<ArrowReaderMetadata, ParquetError> {
+    let row = Field::new(ROW, DataType::Int64, false).with_extension_type(RowNumber);
+    // The Arrow schema that some writers embed adds nothing here, and reading a damaged one panics.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let options = options.with_virtual_columns(vec![Arc::new(row)])?;
+    let metadata = ArrowReaderMetadata::load_async(reader, options.clone()).await?;
+    let schema = stored_schema(&metadata);
+    let as_views = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => Arc::clone(field),
+        // Bytes that are no UTF-8 fail a whole batch here; as binary they spoil their own row only.
+        data_type if is_text(data_type) => {
+            Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View))
+        }
+        _ => Arc::clone(field),
+    });
+    let as_views =
+        Schema::new_with_metadata(as_views.collect::<Vec<_>>(), schema.metadata().clone());
+    let options = options.with_schema(Arc::new(as_views));
+    Ok(ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).unwrap_or(metadata))
+}
+
+/// Returns the schema without the row number.
+fn stored_schema(metadata: &ArrowReaderMetadata) -> Schema {
+    let fields = metadata.schema().fields().iter().filter(|field| field.name() != ROW).cloned();
+    Schema::new_with_metadata(fields.collect::<Vec<_>>(), metadata.schema().metadata().clone())
+}
+
+fn projection(columns: &Columns, descr: &SchemaDescriptor) -> ProjectionMask {
+    let stored: Vec<&str> =
+        columns.names.iter().filter_map(|name| columns.format.stored(name)).collect();
+    let roots = descr.root_schema().get_fields().iter().enumerate();
+    let roots = roots.filter(|(_, root)| stored.contains(&root.name())).map(|(at, _)| at);
+    ProjectionMask::roots(descr, roots)
+}
+
+/// Returns the filter for the reader: rows that it drops are counted here, the others in [`give`]. A row
+/// that does not fit passes, to be set aside there.
+fn row_filter(columns: Columns, descr: &SchemaDescriptor, tally: Arc<Mutex<Tally>>) -> RowFilter {
+    let mask = projection(&columns, descr);
+    let predicate = ArrowPredicateFn::new(mask, move |batch: RecordBatch| {
+        let rows = columns.rows(&batch)?;
+        let mut kept = rows.kept()?;
+        if let Some(malformed) = rows.malformed() {
+            kept = &kept | &malformed;
+        }
+        rows.count(&!&kept, &mut lock(&tally));
+        Ok(BooleanArray::from(kept))
+    });
+    RowFilter::new(vec![Box::new(predicate)])
+}
+
+/// Makes a batch of the wanted schema, without the rows that do not fit.
+fn give(
+    columns: &Columns,
+    batch: &RecordBatch,
+    tally: &Mutex<Tally>,
+) -> Result<RecordBatch, ArrowError> {
+    let rows = columns.rows(batch)?;
+    let schema = &columns.request.schema;
+    let arrays = schema.fields().iter().map(|field| rows.column(field.name()));
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let whole = RecordBatch::try_new_with_options(
+        Arc::clone(schema),
+        arrays.collect::<Result<_, _>>()?,
+        &options,
+    )?;
+    let Some(malformed) = rows.malformed() else {
+        rows.count(&BooleanBuffer::new_set(batch.num_rows()), &mut lock(tally));
+        return Ok(whole);
+    };
+    let good = !&malformed;
+    let mut tally = lock(tally);
+    rows.set_aside(&malformed, &mut tally)?;
+    rows.count(&good, &mut tally);
+    drop(tally);
+    filter_record_batch(&whole, &BooleanArray::from(good))
+}

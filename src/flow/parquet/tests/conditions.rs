@@ -1,0 +1,81 @@
+use proptest::prelude::{Strategy as _, prop_assert_eq, proptest};
+
+use super::*;
+
+#[tokio::test]
+async fn conditions_drop_rows_and_row_groups_and_keep_row_numbers() {
+    let grouped = || WriterProperties::builder().set_max_row_group_row_count(Some(10)).build();
+    let bytes = write_with(aws(100), grouped());
+    let mut wanted = request(&["line", "start"]);
+    wanted.ranges.push(("start".to_owned(), Some(1555), Some(1600)));
+    let (batch, tally) = all(bytes.clone(), wanted).await;
+    let numbers = batch["line"].as_primitive::<Int64Type>().values().to_vec();
+    assert_eq!(numbers, [57, 58, 59, 60, 61]);
+    assert_eq!((tally.rows, tally.pruned, tally.ok), (100, 80, 20));
+
+    let mut wanted = request(&["line"]);
+    wanted.equals.push(("srcaddr".to_owned(), set(&["10.0.0.42", "10.0.0.7"])));
+    wanted.interface = Some(Arc::new(|id| id == "eni-0"));
+    let (batch, tally) = all(bytes.clone(), wanted).await;
+    assert_eq!(lines(&batch), ["43"]);
+    assert!(tally.pruned >= 50, "{tally:?}");
+
+    let mut wanted = request(&[]);
+    wanted.equals.push(("dstport".to_owned(), set(&["80"])));
+    let (batch, tally) = all(bytes.clone(), wanted).await;
+    // Nothing but 443 anywhere: no row group is read.
+    assert_eq!((batch.num_rows(), tally.pruned), (0, 100));
+
+    // A column that the file lacks is NULL, which fulfils nothing; the rows are counted.
+    let mut wanted = request(&["line"]);
+    wanted.equals.push(("action".to_owned(), set(&["REJECT"])));
+    let (batch, tally) = all(bytes, wanted).await;
+    assert_eq!((batch.num_rows(), tally.ok, tally.nodata), (0, 99, 1));
+
+    // Numbers kept as text sort as text: their statistics must not prune.
+    let ports = vec![
+        ("srcaddr", texts(&["a"; 3])),
+        ("dstaddr", texts(&["b"; 3])),
+        ("dstport", texts(&["9", "10", "80"])),
+    ];
+    let mut wanted = request(&["line"]);
+    wanted.equals.push(("dstport".to_owned(), set(&["10"])));
+    let (batch, _) = all(write(ports), wanted).await;
+    assert_eq!(lines(&batch), ["2"]);
+}
+
+proptest! {
+    /// The reader keeps the rows that a plain loop keeps, whatever the row groups and batches, and each
+    /// row is counted once.
+    #[test]
+    fn conditions_keep_what_a_plain_loop_keeps(
+        starts in proptest::collection::vec(proptest::option::of(0i64..50), 1..60),
+        group in 1usize..20,
+        batch_rows in 1usize..9,
+        least in proptest::option::of(0i64..50),
+        most in proptest::option::of(0i64..50),
+        keep in proptest::collection::hash_set((0i64..5).prop_map(|n| n.to_string()), 1..3),
+    ) {
+        let ports: Vec<i64> = (0..starts.len() as i64).map(|row| row % 5).collect();
+        let columns: Columns = vec![
+            ("start", longs(starts.clone())),
+            ("dstport", longs(ports.clone())),
+            ("log_status", texts(&vec!["OK"; starts.len()])),
+        ];
+        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group)).build();
+        let mut wanted = request(&["line"]);
+        wanted.batch_rows = batch_rows;
+        wanted.ranges.push(("start".to_owned(), least, most));
+        wanted.equals.push(("dstport".to_owned(), keep.clone()));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (batch, _) = runtime.block_on(all(write_with(columns, properties), wanted));
+        let fits = |row: &usize| {
+            let start = starts[*row];
+            start.is_some_and(|s| least.is_none_or(|l| l <= s) && most.is_none_or(|m| s <= m))
+                && keep.contains(&ports[*row].to_string())
+        };
+        let want: Vec<String> =
+            (0..starts.len()).filter(fits).map(|row| (row + 1).to_string()).collect();
+        prop_assert_eq!(lines(&batch), want);
+    }
+}

@@ -1,0 +1,96 @@
+//! What is wanted of an object: which columns, which rows, and how far to trust it.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+
+use crate::flow::field::Layout;
+use crate::flow::format::LogFormat;
+
+/// What a decoder is to make of an object.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The layout that is read; records of the other one are only counted.
+    pub layout: Layout,
+    /// The columns of the batches: any of [`Layout::schema`], in any order. Empty = row counts only.
+    pub schema: SchemaRef,
+    /// The rows that are wanted.
+    pub filter: Filter,
+    /// The format of objects without a header. `None` = the default format, and every field checked.
+    pub stated: Option<LogFormat>,
+    /// Checks the type of every field, not only of those that are read.
+    pub validate_all: bool,
+    /// Rows of a full batch.
+    pub batch_rows: usize,
+    /// How much of what is accepted.
+    pub limits: Limits,
+    /// Keeps every malformed line for `Decoder::take_malformed`, not only the first ones.
+    pub keep_all_malformed: bool,
+}
+
+impl Plan {
+    /// Makes a plan that reads these columns of all rows.
+    pub fn new(layout: Layout, schema: SchemaRef) -> Self {
+        Self {
+            layout,
+            schema,
+            filter: Filter::default(),
+            stated: None,
+            validate_all: false,
+            batch_rows: 8192,
+            limits: Limits::default(),
+            keep_all_malformed: false,
+        }
+    }
+}
+
+/// Tells of an `interface_id` whether its rows are wanted.
+pub type InterfaceTest = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// Which rows are wanted: all conditions hold. Rows that fail are dropped, but counted. A NULL, or a field
+/// that the log does not have, fails every condition, as in SQL.
+#[derive(Clone, Default)]
+pub struct Filter {
+    /// Column, and the values that it may have, as text: `dstport` in `22`, `3389`.
+    pub equals: Vec<(String, HashSet<String>)>,
+    /// Column of numbers or times (Unix seconds), smallest and largest value, both included.
+    pub ranges: Vec<(String, Option<i64>, Option<i64>)>,
+    /// Which ENIs.
+    pub interface: Option<InterfaceTest>,
+}
+
+impl Filter {
+    /// Tells whether every row is wanted.
+    pub fn is_empty(&self) -> bool {
+        self.equals.is_empty() && self.ranges.is_empty() && self.interface.is_none()
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filter")
+            .field("equals", &self.equals)
+            .field("ranges", &self.ranges)
+            .field("interface", &self.interface.is_some())
+            .finish()
+    }
+}
+
+/// Caps against objects that are not what they seem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one line; a longer one is malformed.
+    pub line_bytes_max: usize,
+    /// Decompressed bytes of one object; a larger one is refused.
+    pub object_bytes_max: u64,
+    /// Bytes of one JSON document; an object with a larger one is refused.
+    pub json_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { line_bytes_max: 1 << 20, object_bytes_max: 64 << 30, json_bytes_max: 256 << 20 }
+    }
+}

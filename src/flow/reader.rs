@@ -1,0 +1,283 @@
+//! One log format, made ready to read records of it under one plan.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::flow::field::{Kind, LINE, OBJECT, column_name};
+use crate::flow::format::LogFormat;
+use crate::flow::plan::{InterfaceTest, Plan};
+use crate::flow::tally::Reason;
+use crate::flow::value::{check, integer, is_none, is_null, percent_decoded};
+
+/// Where the value of a column comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The log does not have it.
+    Absent,
+    /// The name of the object.
+    Object,
+    /// The number of the line.
+    Line,
+    /// The text of this field.
+    Text(usize),
+    /// The address in this field.
+    Addr(usize),
+    /// The text of this field, percent-encoded.
+    Encoded(usize),
+    /// The number in this slot.
+    Number(usize),
+}
+
+/// A field whose type is checked on every record; a number goes into the slot of the same index.
+#[derive(Debug)]
+struct Check {
+    field: usize,
+    kind: Kind,
+}
+
+/// A condition of the plan's filter.
+enum Test {
+    Never,
+    Text(Origin, HashSet<String>),
+    Number(Origin, HashSet<i64>),
+    Range(Origin, Option<i64>, Option<i64>),
+    Interface(Origin, InterfaceTest),
+}
+
+/// What the status of a record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    Ok,
+    NoData,
+    SkipData,
+    Other,
+}
+
+/// Reads records of one format.
+pub(super) struct Reader {
+    pub(super) format: LogFormat,
+    /// Whether its records are of the layout that was asked for.
+    pub(super) wanted: bool,
+    /// Whether nothing states the format: then every field must fit it.
+    pub(super) assumed: bool,
+    pub(super) origins: Vec<Origin>,
+    checks: Vec<Check>,
+    tests: Vec<Test>,
+    status: Option<usize>,
+    action: Option<usize>,
+    /// Where each field of the record at hand is in its line.
+    spans: Vec<(usize, usize)>,
+    /// The numbers of the record at hand, one for each check.
+    numbers: Vec<Option<i64>>,
+}
+
+/// The record at hand: the values of its fields.
+#[derive(Clone, Copy)]
+pub(super) struct Record<'a> {
+    pub(super) line: &'a str,
+    pub(super) number: u64,
+    spans: &'a [(usize, usize)],
+    numbers: &'a [Option<i64>],
+}
+
+impl<'a> Record<'a> {
+    /// Returns a text as it stands in the line, and where in the line it starts. `None` is NULL.
+    pub(super) fn text(&self, origin: Origin) -> Option<(&'a str, usize)> {
+        let (Origin::Text(field) | Origin::Addr(field) | Origin::Encoded(field)) = origin else {
+            return None;
+        };
+        let &(start, end) = self.spans.get(field)?;
+        let text = self.line.get(start..end)?;
+        let is_null = is_null(text) || (matches!(origin, Origin::Addr(_)) && is_none(text));
+        (!is_null).then_some((text, start))
+    }
+
+    /// Returns a number; the line's own number is one.
+    pub(super) fn number(&self, origin: Origin) -> Option<i64> {
+        match origin {
+            Origin::Number(slot) => self.numbers.get(slot).copied().flatten(),
+            Origin::Line => i64::try_from(self.number).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl Reader {
+    /// Prepares a format for a plan. `assumed`: nothing states the format.
+    pub(super) fn new(format: LogFormat, plan: &Plan, object: &str, assumed: bool) -> Self {
+        let find = |name: &str| format.names().iter().position(|other| other == name);
+        let mut reader = Self {
+            wanted: format.layout() == plan.layout,
+            assumed,
+            status: find("log-status"),
+            action: find("action"),
+            origins: Vec::new(),
+            checks: Vec::new(),
+            tests: Vec::new(),
+            spans: Vec::with_capacity(format.names().len()),
+            numbers: Vec::new(),
+            format,
+        };
+        if assumed || plan.validate_all {
+            for field in 0..reader.format.names().len() {
+                let kind = reader.kind(field);
+                reader.slot(field, kind);
+            }
+        }
+        let columns = plan.schema.fields().iter();
+        reader.origins = columns.map(|column| reader.origin(column.name())).collect();
+        reader.tests = reader.tests(plan, object);
+        reader.numbers = vec![None; reader.checks.len()];
+        reader
+    }
+
+    fn kind(&self, field: usize) -> Kind {
+        let name = self.format.names().get(field).map_or("", String::as_str);
+        self.format.layout().field(name).map_or(Kind::Name, |known| known.kind)
+    }
+
+    /// Returns the slot of a field, and has the field checked from now on.
+    fn slot(&mut self, field: usize, kind: Kind) -> usize {
+        let known = self.checks.iter().position(|check| check.field == field);
+        known.unwrap_or_else(|| {
+            self.checks.push(Check { field, kind });
+            self.checks.len() - 1
+        })
+    }
+
+    fn origin(&mut self, column: &str) -> Origin {
+        match column {
+            OBJECT => return Origin::Object,
+            LINE => return Origin::Line,
+            _ => {}
+        }
+        let names = self.format.names();
+        let Some(field) = names.iter().position(|name| column_name(name) == column) else {
+            return Origin::Absent;
+        };
+        let encoded = names.get(field).is_some_and(|name| is_tag(name));
+        match self.kind(field) {
+            Kind::Name if encoded => Origin::Encoded(field),
+            Kind::Name => Origin::Text(field),
+            Kind::Addr => {
+                self.slot(field, Kind::Addr);
+                Origin::Addr(field)
+            }
+            kind => Origin::Number(self.slot(field, kind)),
+        }
+    }
+
+    fn tests(&mut self, plan: &Plan, object: &str) -> Vec<Test> {
+        let filter = &plan.filter;
+        let mut tests = Vec::new();
+        for (column, values) in &filter.equals {
+            tests.push(match self.origin(column) {
+                Origin::Absent => Test::Never,
+                Origin::Object if values.contains(object) => continue,
+                Origin::Object => Test::Never,
+                origin @ (Origin::Number(_) | Origin::Line) => {
+                    Test::Number(origin, values.iter().filter_map(|v| integer(v).ok()).collect())
+                }
+                origin => Test::Text(origin, values.clone()),
+            });
+        }
+        for &(ref column, low, high) in &filter.ranges {
+            tests.push(match self.origin(column) {
+                origin @ (Origin::Number(_) | Origin::Line) => Test::Range(origin, low, high),
+                _ => Test::Never,
+            });
+        }
+        if let Some(wanted) = &filter.interface {
+            tests.push(Test::Interface(self.origin("interface_id"), Arc::clone(wanted)));
+        }
+        tests
+    }
+
+    /// Splits a line into its fields and checks them.
+    ///
+    /// # Errors
+    ///
+    /// Why the line does not fit, and the field where that shows, if it is one field.
+    pub(super) fn read(&mut self, line: &str) -> Result<Status, (Reason, Option<usize>)> {
+        self.split(line);
+        match self.spans.len().cmp(&self.format.names().len()) {
+            Ordering::Less => return Err((Reason::TooFewFields, None)),
+            Ordering::Greater => return Err((Reason::TooManyFields, None)),
+            Ordering::Equal => {}
+        }
+        if !self.wanted {
+            return Ok(Status::Other);
+        }
+        for (check_, number) in self.checks.iter().zip(&mut self.numbers) {
+            let text = text_of(line, &self.spans, check_.field);
+            *number = check(text, check_.kind).map_err(|reason| (reason, Some(check_.field)))?;
+        }
+        let status = match self.status.map(|field| text_of(line, &self.spans, field)) {
+            None | Some("OK" | "-") => Status::Ok,
+            Some("NODATA") => Status::NoData,
+            Some("SKIPDATA") => Status::SkipData,
+            Some(_) if self.assumed => return Err((Reason::NotAWord, self.status)),
+            Some(_) => Status::Other,
+        };
+        if self.assumed {
+            let action = self.action.map(|field| text_of(line, &self.spans, field));
+            if !matches!(action, Some("ACCEPT" | "REJECT" | "-")) {
+                return Err((Reason::NotAWord, self.action));
+            }
+        }
+        Ok(status)
+    }
+
+    /// One pass over the line: fields end at a blank, and runs of blanks count as one.
+    fn split(&mut self, line: &str) {
+        self.spans.clear();
+        let mut start = 0;
+        for blank in memchr::memchr2_iter(b' ', b'\t', line.as_bytes()) {
+            if blank > start {
+                self.spans.push((start, blank));
+            }
+            start = blank + 1;
+        }
+        if line.len() > start {
+            self.spans.push((start, line.len()));
+        }
+    }
+
+    /// Returns the record that [`Self::read`] just read, if the filter wants it.
+    pub(super) fn record<'a>(&'a self, line: &'a str, number: u64) -> Option<Record<'a>> {
+        let record = Record { line, number, spans: &self.spans, numbers: &self.numbers };
+        self.tests.iter().all(|test| test.holds(&record)).then_some(record)
+    }
+}
+
+impl Test {
+    fn holds(&self, record: &Record<'_>) -> bool {
+        let text = |origin| record.text(origin).map(|(text, _)| text);
+        match self {
+            Self::Never => false,
+            Self::Text(origin @ Origin::Encoded(_), values) => {
+                text(*origin).is_some_and(|text| values.contains(percent_decoded(text).as_ref()))
+            }
+            Self::Text(origin, values) => text(*origin).is_some_and(|text| values.contains(text)),
+            Self::Number(origin, values) => {
+                record.number(*origin).is_some_and(|number| values.contains(&number))
+            }
+            Self::Range(origin, low, high) => record.number(*origin).is_some_and(|number| {
+                low.is_none_or(|low| number >= low) && high.is_none_or(|high| number <= high)
+            }),
+            Self::Interface(origin, wanted) => text(*origin).is_some_and(|eni| wanted(eni)),
+        }
+    }
+}
+
+fn text_of<'a>(line: &'a str, spans: &[(usize, usize)], field: usize) -> &'a str {
+    spans.get(field).and_then(|&(start, end)| line.get(start..end)).unwrap_or("-")
+}
+
+/// Tells whether a field holds the value of a tag, which AWS percent-encodes.
+fn is_tag(name: &str) -> bool {
+    ["instance-tag", "interface-tag", "asg-tag"].iter().any(|tag| {
+        name.strip_prefix(tag).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    })
+}
