@@ -7,7 +7,7 @@
 //! 2. [`flow`] turns the bytes into Arrow batches: it finds the layout in the header (or in what the user
 //!    stated), takes the records out of their envelopes, decodes the columns asked for, and sets aside
 //!    every line that does not fit.
-//! 3. `inventory`, read once at the start, knows every interface and every job with their times.
+//! 3. [`inventory`], read once at the start, knows every interface and every job with their times.
 //! 4. `context` adds to each record what it means: which job, which side, who the remote is, which way
 //!    the traffic took to S3.
 //! 5. `engine` runs SQL over all of it. The view `conversations` sums the records of each job's
@@ -37,3 +37,5 @@
 //! - Memory is bounded by the batches in flight, and groups that outgrow their share go to disk.
 
 pub mod flow;
+
+pub mod inventory;

@@ -1,0 +1,218 @@
+//! Documents to facts. A document is recognised by its keys, never by its name.
+
+mod cloudtrail;
+mod config;
+mod ec2;
+mod ec2_paths;
+mod ec2_rules;
+mod ip_ranges;
+mod mapping;
+mod sagemaker;
+
+use super::fact::Fact;
+use super::fact::Facts;
+use super::time;
+use serde::de::DeserializeOwned;
+use serde_json::Map;
+use serde_json::Value;
+
+/// An answer: the top level of a JSON document.
+type Answer = Map<String, Value>;
+
+/// Takes documents of one file and keeps what they say.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    /// What was understood.
+    pub(super) facts: Facts,
+    /// What was not, one sentence each.
+    pub(super) complaints: Vec<String>,
+}
+
+/// Reads one element of a list of an answer.
+type Item = fn(&mut Reader, Value, Option<i64>) -> Result<(), serde_json::Error>;
+
+/// The lists that AWS answers are recognised by, and what reads one element of each.
+const LISTS: &[(&str, Item)] = &[
+    ("NetworkInterfaces", ec2::network_interface),
+    ("Vpcs", ec2::vpc),
+    ("Subnets", ec2::subnet),
+    ("VpcEndpoints", ec2_paths::vpc_endpoint),
+    ("PrefixLists", ec2_paths::prefix_list),
+    ("NatGateways", ec2_paths::nat_gateway),
+    ("FlowLogs", ec2_paths::flow_log),
+    ("RouteTables", ec2_rules::route_table),
+    ("SecurityGroups", ec2_rules::security_group),
+    ("SecurityGroupRules", ec2_rules::security_group_rule),
+    ("NetworkAcls", ec2_rules::network_acl),
+    ("ProcessingJobSummaries", sagemaker::summary),
+    ("ProcessingJobs", sagemaker::job),
+    ("Events", cloudtrail::looked_up),
+    ("Records", cloudtrail::record),
+    ("configurationItems", config::item),
+    ("ConfigurationItems", config::item),
+];
+
+/// Documents of one object each: recognised by a key, read as a whole.
+const WHOLES: &[(&str, Item)] = &[
+    ("NetworkInterface", ec2::created_interface),
+    ("ProcessingJobName", sagemaker::job),
+    ("configurationItemCaptureTime", config::item),
+    ("configurationItem", config::wrapped),
+];
+
+impl Reader {
+    /// Takes one JSON value: a document, or an array of documents.
+    pub(super) fn take(&mut self, value: Value) {
+        match value {
+            Value::Array(values) => values.into_iter().for_each(|value| self.take(value)),
+            Value::Object(answer) => self.take_answer(answer),
+            other => {
+                let text: String = other.to_string().chars().take(40).collect();
+                self.complaints.push(format!("not recognised: no JSON object, but {text}"));
+            }
+        }
+    }
+
+    /// Takes the rows of a mapping in CSV; `false` when the header is that of something else.
+    pub(super) fn take_csv(&mut self, text: &[u8]) -> bool {
+        mapping::csv(self, text)
+    }
+
+    fn take_answer(&mut self, mut answer: Answer) {
+        let at = collected_at(&answer);
+        let mut known = self.take_special(&answer, at);
+        if answer.contains_key("NetworkInterfaces")
+            && let Some(at) = at
+        {
+            ec2::pages(self, &answer, at);
+        }
+        for (key, item) in LISTS {
+            if let Some(Value::Array(values)) = answer.get_mut(*key).map(Value::take) {
+                known = true;
+                for (index, value) in values.into_iter().enumerate() {
+                    if let Err(err) = item(self, clean(value), at) {
+                        self.complaints.push(format!("{key}[{index}] does not fit: {err}"));
+                    }
+                }
+            }
+        }
+        if let Some((key, item)) = WHOLES.iter().find(|(key, _)| answer.contains_key(*key)) {
+            known = true;
+            if let Err(err) = item(self, clean(Value::Object(answer.clone())), at) {
+                self.complaints.push(format!("the document with {key} does not fit: {err}"));
+            }
+        }
+        if !known {
+            self.complaints.push(not_recognised(&answer));
+        }
+    }
+
+    /// Takes the documents that are told by more than one key.
+    fn take_special(&mut self, answer: &Answer, at: Option<i64>) -> bool {
+        let has = |key: &str| answer.contains_key(key);
+        if has("prefixes") || has("ipv6_prefixes") {
+            ip_ranges::read(self, answer);
+        } else if has("Entries") {
+            ec2_paths::prefix_list_entries(self, answer);
+        } else if has("VpcId") && (has("EnableDnsSupport") || has("EnableDnsHostnames")) {
+            ec2::vpc_dns(self, answer);
+        } else if has("detail-type") && has("detail") {
+            self.take_event(answer, at);
+        } else if has("eventName") && has("eventSource") {
+            self.keep_error("event", |reader| {
+                cloudtrail::record(reader, clean(Value::Object(answer.clone())), at)
+            });
+        } else if mapping::is_row(answer) {
+            self.keep_error("mapping", |reader| {
+                mapping::row(reader, Value::Object(answer.clone()))
+            });
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Takes an EventBridge event: its `detail` is a job, a CloudTrail record or a Config item.
+    fn take_event(&mut self, event: &Answer, at: Option<i64>) {
+        let Some(Value::Object(detail)) = event.get("detail") else {
+            return self.complaints.push("not recognised: an event without a detail object".into());
+        };
+        if !detail.contains_key("ProcessingJobName") {
+            return self.take_answer(detail.clone());
+        }
+        let at = event.get("time").and_then(time::of_value).or(at);
+        self.keep_error("event", |reader| {
+            sagemaker::job(reader, clean(Value::Object(detail.clone())), at)
+        });
+    }
+
+    fn keep_error(
+        &mut self,
+        what: &str,
+        read: impl FnOnce(&mut Self) -> Result<(), serde_json::Error>,
+    ) {
+        if let Err(err) = read(self) {
+            self.complaints.push(format!("the {what} does not fit: {err}"));
+        }
+    }
+
+    fn add(&mut self, fact: Fact) {
+        self.facts.insert(fact);
+    }
+}
+
+/// Reads a value as an AWS shape.
+fn shape<T: DeserializeOwned>(value: Value) -> Result<T, serde_json::Error> {
+    serde_json::from_value(value)
+}
+
+/// Returns when an answer was given: a key that the collector added, else the response's own date.
+fn collected_at(answer: &Answer) -> Option<i64> {
+    ["CollectedAt", "collected_at"]
+        .iter()
+        .find_map(|key| answer.get(*key).and_then(time::of_value))
+        .or_else(|| {
+            let headers = answer.get("ResponseMetadata")?.get("HTTPHeaders")?.as_object()?;
+            let (_, date) = headers.iter().find(|(key, _)| key.eq_ignore_ascii_case("date"))?;
+            time::of_value(date)
+        })
+}
+
+/// Drops nulls: to AWS they mean the same as an absent key.
+fn clean(value: Value) -> Value {
+    map_keys(value, &|key| key)
+}
+
+/// Drops nulls and writes keys as the EC2 and SageMaker answers do: `vpcId` becomes `VpcId`.
+fn pascal(value: Value) -> Value {
+    map_keys(value, &|mut key| {
+        if let Some(first) = key.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        key
+    })
+}
+
+fn map_keys(value: Value, rename: &impl Fn(String) -> String) -> Value {
+    match value {
+        Value::Array(values) => {
+            Value::Array(values.into_iter().map(|value| map_keys(value, rename)).collect())
+        }
+        Value::Object(map) => {
+            let entries = map.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(entries.map(|(k, v)| (rename(k), map_keys(v, rename))).collect())
+        }
+        other => other,
+    }
+}
+
+fn not_recognised(answer: &Answer) -> String {
+    if answer.is_empty() {
+        return "not recognised: an empty object".into();
+    }
+    let mut keys: Vec<&str> = answer.keys().take(6).map(String::as_str).collect();
+    if answer.len() > keys.len() {
+        keys.push("…");
+    }
+    format!("not recognised: it has the keys {}", keys.join(", "))
+}

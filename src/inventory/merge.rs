@@ -1,0 +1,293 @@
+//! Facts to one inventory. The facts are a set, so the order of the documents cannot matter.
+
+use super::attribution;
+use super::fact::Declared;
+use super::fact::Fact;
+use super::fact::Facts;
+use super::fact::Range;
+use super::fact::Sighting;
+use super::model::Eni;
+use super::model::Inventory;
+use super::model::IpRange;
+use super::model::Job;
+use super::model::PrefixListEntry;
+use super::model::SecurityGroupRule;
+use super::model::Vpc;
+use super::owner::Owners;
+use super::timeline;
+use super::timeline::Listings;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+/// Rows of one resource as of its latest answer. Answers of the same time (or of none) add up: they
+/// are pages, or the same answer twice.
+#[derive(Debug)]
+struct Latest<R>(BTreeMap<String, (Option<i64>, BTreeSet<R>)>);
+
+impl<R: Ord + Clone> Latest<R> {
+    fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    fn add(&mut self, id: &str, at: Option<i64>, rows: impl IntoIterator<Item = R>) {
+        let (held_at, held) = self.0.entry(id.to_owned()).or_insert((at, BTreeSet::new()));
+        if at > *held_at {
+            (*held_at, *held) = (at, BTreeSet::new());
+        }
+        if at == *held_at {
+            held.extend(rows);
+        }
+    }
+
+    /// Returns all rows, sorted.
+    fn rows(self) -> Vec<R> {
+        let all: BTreeSet<R> = self.0.into_values().flat_map(|(_, rows)| rows).collect();
+        all.into_iter().collect()
+    }
+
+    /// Returns one row for each resource. Rows that contradict each other at one time cannot be told
+    /// apart: the last in their own order is taken.
+    fn singles(self) -> Vec<R> {
+        self.0.into_values().filter_map(|(_, mut rows)| rows.pop_last()).collect()
+    }
+}
+
+/// Makes the inventory of a set of facts, attribution included.
+pub(super) fn inventory(facts: &Facts) -> Inventory {
+    let mut made = Inventory {
+        jobs: jobs(facts),
+        vpcs: vpcs(facts),
+        prefix_lists: prefix_lists(facts),
+        security_group_rules: security_group_rules(facts),
+        ip_ranges: ip_ranges(facts),
+        ..Inventory::default()
+    };
+    resources(facts, &mut made);
+    let owners = Owners::new(&made);
+    let mut enis = enis(facts, &owners);
+    attribution::attribute(&mut enis, &made.jobs);
+    let mut declared: BTreeMap<&str, Vec<&Declared>> = BTreeMap::new();
+    for fact in facts {
+        if let Fact::Declared(row) = fact {
+            declared.entry(&row.interface_id).or_default().push(row);
+        }
+    }
+    made.enis = attribution::declare(enis, &declared, &made.jobs);
+    made
+}
+
+/// Fills the tables whose rows are taken as the latest answer gives them.
+fn resources(facts: &Facts, made: &mut Inventory) {
+    let (mut subnets, mut endpoints, mut flow_logs) = (Latest::new(), Latest::new(), Latest::new());
+    let (mut routes, mut associations) = (Latest::new(), Latest::new());
+    let (mut acls, mut gateways) = (Latest::new(), Latest::new());
+    for fact in facts {
+        match fact {
+            Fact::Subnet { at, subnet } => subnets.add(&subnet.subnet_id, *at, [subnet.clone()]),
+            Fact::VpcEndpoint { at, endpoint } => {
+                endpoints.add(&endpoint.vpc_endpoint_id, *at, [endpoint.clone()]);
+            }
+            Fact::FlowLog { at, flow_log } => {
+                flow_logs.add(&flow_log.flow_log_id, *at, [flow_log.clone()]);
+            }
+            Fact::RouteTable { at, id, routes: of, associations: with } => {
+                routes.add(id, *at, of.iter().cloned());
+                associations.add(id, *at, with.iter().cloned());
+            }
+            Fact::NetworkAcl { at, id, entries } => acls.add(id, *at, entries.iter().cloned()),
+            Fact::NatGateway { at, id, addresses } => {
+                gateways.add(id, *at, addresses.iter().cloned());
+            }
+            _ => {}
+        }
+    }
+    made.subnets = subnets.singles();
+    made.vpc_endpoints = endpoints.singles();
+    made.flow_logs = flow_logs.singles();
+    made.routes = routes.rows();
+    made.route_table_associations = associations.rows();
+    made.network_acl_entries = acls.rows();
+    made.nat_gateways = gateways.rows();
+}
+
+fn enis(facts: &Facts, owners: &Owners) -> Vec<Eni> {
+    let listings = Listings::new(facts);
+    let mut sightings: BTreeMap<&str, Vec<&Sighting>> = BTreeMap::new();
+    for fact in facts {
+        if let Fact::Eni(sighting) = fact {
+            sightings.entry(&sighting.interface_id).or_default().push(sighting);
+        }
+    }
+    sightings
+        .into_iter()
+        .flat_map(|(id, sightings)| timeline::intervals(id, &sightings, &listings, owners))
+        .collect()
+}
+
+/// Merges what is told of each job, a later telling over an earlier one, known over unknown.
+fn jobs(facts: &Facts) -> Vec<Job> {
+    let mut told: BTreeMap<&str, BTreeMap<Option<&str>, Vec<&Job>>> = BTreeMap::new();
+    let mut order: Vec<(Option<i64>, bool, &Job)> = facts
+        .iter()
+        .filter_map(|fact| match fact {
+            Fact::Job { modified, job } => Some((*modified, job.ended_at.is_some(), job)),
+            _ => None,
+        })
+        .collect();
+    order.sort();
+    for (_, _, job) in order {
+        let arns = told.entry(&job.job_name).or_default();
+        arns.entry(job.job_arn.as_deref()).or_default().push(job);
+    }
+    let mut jobs = Vec::new();
+    for (_, mut arns) in told {
+        // A telling without ARN is of the one job of that name; with several, it stands alone.
+        let nameless = if arns.len() == 2 { arns.remove(&None) } else { None };
+        for (_, job) in arns {
+            let tellings = nameless.iter().flatten().chain(&job);
+            jobs.push(tellings.fold(Job::default(), |known, told| over(known, told)));
+        }
+    }
+    jobs.sort();
+    jobs
+}
+
+/// Returns a job as `told`, with the gaps filled from what was `known`.
+fn over(known: Job, told: &Job) -> Job {
+    let told = told.clone();
+    let list = |told: Vec<String>, known| if told.is_empty() { known } else { told };
+    Job {
+        job_name: told.job_name,
+        job_arn: told.job_arn.or(known.job_arn),
+        account_id: told.account_id.or(known.account_id),
+        region: told.region.or(known.region),
+        status: told.status.or(known.status),
+        created_at: told.created_at.or(known.created_at),
+        started_at: told.started_at.or(known.started_at),
+        ended_at: told.ended_at.or(known.ended_at),
+        in_vpc: told.in_vpc.or(known.in_vpc),
+        subnet_ids: list(told.subnet_ids, known.subnet_ids),
+        security_group_ids: list(told.security_group_ids, known.security_group_ids),
+        role_arn: told.role_arn.or(known.role_arn),
+        instance_count: told.instance_count.or(known.instance_count),
+        instance_type: told.instance_type.or(known.instance_type),
+        network_isolation: told.network_isolation.or(known.network_isolation),
+        inter_container_encryption: told
+            .inter_container_encryption
+            .or(known.inter_container_encryption),
+        image_uri: told.image_uri.or(known.image_uri),
+        s3_uris: list(told.s3_uris, known.s3_uris),
+        failure_reason: told.failure_reason.or(known.failure_reason),
+    }
+}
+
+fn vpcs(facts: &Facts) -> Vec<Vpc> {
+    let mut latest = Latest::new();
+    for fact in facts {
+        match fact {
+            Fact::Vpc { at, vpc } => latest.add(&vpc.vpc_id, *at, [vpc.clone()]),
+            // A VPC of which only attributes are known is still a VPC; any answer is later.
+            Fact::VpcDns { vpc_id, .. } => {
+                latest.add(vpc_id, None, [Vpc { vpc_id: vpc_id.clone(), ..Vpc::default() }]);
+            }
+            _ => {}
+        }
+    }
+    let mut vpcs = latest.singles();
+    for fact in facts {
+        if let Fact::VpcDns { vpc_id, support, hostnames } = fact {
+            for vpc in vpcs.iter_mut().filter(|vpc| vpc.vpc_id == *vpc_id) {
+                vpc.dns_support = support.or(vpc.dns_support);
+                vpc.dns_hostnames = hostnames.or(vpc.dns_hostnames);
+            }
+        }
+    }
+    vpcs
+}
+
+/// Gathers the entries of every list, under the name that any answer gave it.
+fn prefix_lists(facts: &Facts) -> Vec<PrefixListEntry> {
+    let mut lists: BTreeMap<&str, (Option<&str>, BTreeSet<&str>)> = BTreeMap::new();
+    for fact in facts {
+        if let Fact::PrefixList(entry) = fact {
+            let (name, cidrs) = lists.entry(&entry.prefix_list_id).or_default();
+            *name = entry.name.as_deref().or(*name);
+            cidrs.extend(entry.cidr.as_deref());
+        }
+    }
+    let mut entries = Vec::new();
+    for (id, (name, cidrs)) in lists {
+        let entry = |cidr: Option<&str>| PrefixListEntry {
+            prefix_list_id: id.to_owned(),
+            name: name.map(str::to_owned),
+            cidr: cidr.map(str::to_owned),
+        };
+        if cidrs.is_empty() {
+            entries.push(entry(None));
+        }
+        entries.extend(cidrs.into_iter().map(|cidr| entry(Some(cidr))));
+    }
+    entries
+}
+
+/// Merges the rules of both APIs: the same rule is taken once, with its id where one tells it.
+fn security_group_rules(facts: &Facts) -> Vec<SecurityGroupRule> {
+    let (mut groups, mut rules) = (Latest::new(), Latest::new());
+    let mut vpc_ids: BTreeMap<&str, &str> = BTreeMap::new();
+    for fact in facts {
+        match fact {
+            Fact::SecurityGroup { at, id, vpc_id, rules } => {
+                groups.add(id, *at, rules.iter().cloned());
+                vpc_ids.extend(vpc_id.as_deref().map(|vpc_id| (id.as_str(), vpc_id)));
+            }
+            // Keyed by rule: one group's rules may be spread over pages.
+            Fact::SecurityGroupRule { at, rule } => {
+                let id = rule.rule_id.clone().unwrap_or_else(|| format!("{rule:?}"));
+                rules.add(&id, *at, [rule.clone()]);
+            }
+            _ => {}
+        }
+    }
+    let mut merged: BTreeMap<SecurityGroupRule, Option<String>> = BTreeMap::new();
+    for mut rule in groups.rows().into_iter().chain(rules.singles()) {
+        let rule_id = rule.rule_id.take();
+        let vpc_id = vpc_ids.get(rule.security_group_id.as_str());
+        rule.vpc_id = vpc_id.map(|vpc_id| (*vpc_id).to_owned()).or(rule.vpc_id);
+        let held = merged.entry(rule).or_default();
+        *held = held.take().max(rule_id);
+    }
+    merged.into_iter().map(|(rule, rule_id)| SecurityGroupRule { rule_id, ..rule }).collect()
+}
+
+/// Makes intervals of the files of ip-ranges.json. A range may come, go and come again.
+fn ip_ranges(facts: &Facts) -> Vec<IpRange> {
+    let mut files: BTreeMap<i64, BTreeSet<&Range>> = BTreeMap::new();
+    for fact in facts {
+        if let Fact::IpRanges { at, ranges } = fact {
+            files.entry(*at).or_default().extend(ranges);
+        }
+    }
+    let mut closed = Vec::new();
+    let mut open: BTreeMap<&Range, Option<i64>> = BTreeMap::new();
+    let earliest = files.keys().next().copied();
+    for (at, ranges) in files {
+        open.retain(|range, from| {
+            let stays = ranges.contains(range);
+            if !stays {
+                closed.push(ip_range(range, *from, Some(at)));
+            }
+            stays
+        });
+        for range in ranges {
+            open.entry(range).or_insert((Some(at) != earliest).then_some(at));
+        }
+    }
+    closed.extend(open.into_iter().map(|(range, from)| ip_range(range, from, None)));
+    closed.sort();
+    closed
+}
+
+fn ip_range(range: &Range, valid_from: Option<i64>, valid_to: Option<i64>) -> IpRange {
+    let (cidr, region, service) = range.clone();
+    IpRange { cidr, region, service, valid_from, valid_to }
+}

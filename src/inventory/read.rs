@@ -1,0 +1,187 @@
+//! Files and folders to facts: compression, kinds of file, and every place that did not fit.
+
+use super::documents::Reader;
+use super::fact::Facts;
+use super::import;
+use super::merge;
+use super::model::Inventory;
+use flate2::read::MultiGzDecoder;
+use serde_json::Deserializer;
+use serde_json::Value;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::io::Read as _;
+use std::path::Path;
+use std::path::PathBuf;
+use walkdir::WalkDir;
+
+/// The most that one file may hold, decompressed: 1 GiB. A trail file has at most some 50 MB.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// The most places of one file that are told one by one.
+const COMPLAINTS_MAX: usize = 20;
+
+/// Why an inventory could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A path that was asked for cannot be read.
+    #[error("could not read inventory {}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file of the import could not be written.
+    #[error("could not write inventory {}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system or the encoder said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Rows could not be made a table.
+    #[error("could not make table {table}")]
+    Table {
+        /// Name of the table.
+        table: &'static str,
+        /// What did not fit.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Something in the inventory's files that was not understood; everything beside it was read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Warning {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong, and where in the file.
+    pub message: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "inventory {}: {}", self.path.display(), self.message)
+    }
+}
+
+impl Inventory {
+    /// Reads files and folders and says what they tell together, with the job of every interface.
+    ///
+    /// A file is JSON (one document, lines, or several on end), CSV of a mapping, or Parquet of
+    /// [`import`](super::import()), plain or gzip; which one is told by its content. What is not
+    /// understood is a warning, never dropped silently.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`] when a path does not exist or cannot be read.
+    pub fn read(paths: &[PathBuf]) -> Result<(Self, Vec<Warning>), Error> {
+        let (facts, warnings) = read_facts(paths)?;
+        Ok((merge::inventory(&facts), warnings))
+    }
+}
+
+/// Reads the facts of files and folders.
+pub(super) fn read_facts(paths: &[PathBuf]) -> Result<(Facts, Vec<Warning>), Error> {
+    let (mut facts, mut warnings) = (Facts::new(), Vec::new());
+    for root in paths {
+        for entry in WalkDir::new(root).follow_links(true).sort_by_file_name() {
+            let entry = entry.map_err(|err| Error::Read {
+                path: err.path().unwrap_or(root).to_path_buf(),
+                source: err.into(),
+            })?;
+            if entry.file_type().is_file() {
+                let mut reader = Reader::default();
+                read_file(entry.path(), &mut reader)?;
+                facts.append(&mut reader.facts);
+                keep(entry.path(), reader.complaints, &mut warnings);
+            }
+        }
+    }
+    Ok((facts, warnings))
+}
+
+/// Tells the first complaints of a file, and how many more there are.
+fn keep(path: &Path, mut complaints: Vec<String>, warnings: &mut Vec<Warning>) {
+    let more = complaints.len().saturating_sub(COMPLAINTS_MAX);
+    complaints.truncate(COMPLAINTS_MAX);
+    if more > 0 {
+        complaints.push(format!("{more} more places of this file do not fit"));
+    }
+    let path = path.to_path_buf();
+    warnings.extend(complaints.into_iter().map(|message| Warning { path: path.clone(), message }));
+}
+
+fn read_file(path: &Path, reader: &mut Reader) -> Result<(), Error> {
+    let error = |source| Error::Read { path: path.to_path_buf(), source };
+    let mut head = Vec::new();
+    File::open(path).and_then(|file| file.take(4).read_to_end(&mut head)).map_err(error)?;
+    if head == b"PAR1" {
+        import::read(path, reader);
+        return Ok(());
+    }
+    let file = File::open(path).map_err(error)?;
+    let mut bytes = Vec::new();
+    if head.starts_with(&[0x1f, 0x8b]) {
+        // What was decoded before the cut still counts.
+        let read = MultiGzDecoder::new(file).take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
+        if let Err(err) = read {
+            let length = bytes.len();
+            reader.complaints.push(format!("broken gzip after {length} decompressed bytes: {err}"));
+        }
+    } else {
+        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(error)?;
+    }
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        reader.complaints.push(format!("not read: it holds more than {FILE_BYTES_MAX} bytes"));
+    } else {
+        take_text(&bytes, reader);
+    }
+    Ok(())
+}
+
+/// Takes the text of one file: JSON when it begins as an object or array, else CSV.
+pub(super) fn take_text(bytes: &[u8], reader: &mut Reader) {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
+    if text.is_empty() {
+        reader.complaints.push("empty".into());
+    } else if text.starts_with(b"{") || text.starts_with(b"[") {
+        take_json(text, reader);
+    } else if !reader.take_csv(text) {
+        let line: String = String::from_utf8_lossy(text).lines().next().unwrap_or("").into();
+        let line: String = line.chars().take(60).collect();
+        reader.complaints.push(format!("not recognised: it begins with {line:?}"));
+    }
+}
+
+/// Takes JSON values on end. After a broken one it goes on at the next line that begins a value.
+fn take_json(text: &[u8], reader: &mut Reader) {
+    let mut offset = 0;
+    while offset < text.len() {
+        let mut values = Deserializer::from_slice(&text[offset..]).into_iter::<Value>();
+        let failed = loop {
+            match values.next() {
+                Some(Ok(value)) => reader.take(value),
+                Some(Err(err)) => break Some(err),
+                None => break None,
+            }
+        };
+        let Some(err) = failed else { return };
+        // The error counts lines from where this round began, not from the last whole value.
+        let line = newlines(&text[..offset]) + err.line();
+        let at = format!("line {line} column {}", err.column());
+        let cause = err.to_string();
+        let cause = cause.split(" at line ").next().unwrap_or(&cause);
+        reader.complaints.push(format!("broken JSON at {at}: {cause}"));
+        let start = offset + values.byte_offset();
+        offset = text[start..]
+            .windows(2)
+            .position(|pair| pair[0] == b'\n' && matches!(pair[1], b'{' | b'['))
+            .map_or(text.len(), |newline| start + newline + 1);
+    }
+}
+
+fn newlines(text: &[u8]) -> usize {
+    memchr::memchr_iter(b'\n', text).count()
+}
