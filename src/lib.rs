@@ -2,7 +2,7 @@
 //!
 //! # Life of a record
 //!
-//! 1. `source` lists the objects asked for, leaves out by their names those that lie outside the time,
+//! 1. [`source`] lists the objects asked for, leaves out by their names those that lie outside the time,
 //!    and streams the bytes of each; `source::decompress` undoes gzip, told by content.
 //! 2. [`flow`] turns the bytes into Arrow batches: it finds the layout in the header (or in what the user
 //!    stated), takes the records out of their envelopes, decodes the columns asked for, and sets aside
@@ -39,3 +39,5 @@
 pub mod flow;
 
 pub mod inventory;
+
+pub mod source;

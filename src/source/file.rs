@@ -1,0 +1,166 @@
+//! Local files: paths, folders, globs, FIFOs and standard input.
+
+mod pattern;
+mod walk;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Seek as _, Write as _};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use parquet::arrow::async_reader::AsyncFileReader;
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+
+use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split, Window};
+
+/// The argument that stands for standard input.
+pub const STDIN: &str = "-";
+
+/// Returns the source of all files that the arguments name: files, folders, globs, `-`.
+///
+/// # Errors
+///
+/// [`Error::NoSource`] without arguments. What the arguments name is looked up by [`Source::splits`].
+pub fn open_sources(args: &[String]) -> Result<Arc<dyn Source>, Error> {
+    if args.is_empty() {
+        return Err(Error::NoSource);
+    }
+    Ok(Arc::new(Files { args: args.to_vec(), streams: Mutex::default() }))
+}
+
+/// Local files. Keeps the peeked head of what can be read only once, and nothing else.
+struct Files {
+    args: Vec<String>,
+    streams: Mutex<HashMap<String, OneShot>>,
+}
+
+/// What is left of a stream that can be read only once.
+enum OneShot {
+    Peeked { head: Bytes, rest: ByteStream },
+    Taken,
+}
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Files").field("args", &self.args).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Source for Files {
+    async fn splits(&self, window: &Window) -> Result<Listing, Error> {
+        let (args, window) = (self.args.clone(), *window);
+        spawn_blocking(move || walk::list(&args, &window))
+            .await
+            .map_err(|err| stopped("the listing", err))?
+    }
+
+    async fn head(&self, split: &Split, bytes_max: usize) -> Result<Bytes, Error> {
+        if !split.one_shot {
+            let head = fill(&mut open(split).await?, Bytes::new(), bytes_max).await?;
+            return Ok(head.slice(..bytes_max.min(head.len())));
+        }
+        let mut streams = self.streams.lock().await;
+        // Should reading fail, the stream stays taken: what it gave so far is gone.
+        let (head, mut rest) = match streams.insert(split.id.clone(), OneShot::Taken) {
+            Some(OneShot::Taken) => return Err(Error::OneShot { id: split.id.clone() }),
+            Some(OneShot::Peeked { head, rest }) => (head, rest),
+            None => (Bytes::new(), open(split).await?),
+        };
+        let head = fill(&mut rest, head, bytes_max).await?;
+        let answer = head.slice(..bytes_max.min(head.len()));
+        streams.insert(split.id.clone(), OneShot::Peeked { head, rest });
+        Ok(answer)
+    }
+
+    async fn open(&self, split: &Split) -> Result<ByteStream, Error> {
+        if !split.one_shot {
+            return open(split).await;
+        }
+        let before = self.streams.lock().await.insert(split.id.clone(), OneShot::Taken);
+        match before {
+            Some(OneShot::Taken) => Err(Error::OneShot { id: split.id.clone() }),
+            Some(OneShot::Peeked { head, rest }) => {
+                Ok(stream::iter([Ok(head)]).chain(rest).boxed())
+            }
+            None => open(split).await,
+        }
+    }
+
+    async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
+        if !split.one_shot {
+            let file = tokio::fs::File::open(&split.path).await;
+            return Ok(Box::new(file.map_err(|err| Error::io(&split.id, err))?));
+        }
+        // A Parquet file starts at its end, so a stream is written out first; the file has no name and
+        // goes away with its last handle.
+        let failed = |err| Error::Io { id: split.id.clone(), source: err };
+        let mut file = tempfile::tempfile().map_err(failed)?;
+        let mut bytes = self.open(split).await?;
+        while let Some(chunk) = bytes.try_next().await? {
+            let write = spawn_blocking(move || file.write_all(&chunk).map(|()| file));
+            file = write.await.map_err(|err| stopped(&split.id, err))?.map_err(failed)?;
+        }
+        file.rewind().map_err(failed)?;
+        Ok(Box::new(tokio::fs::File::from_std(file)))
+    }
+}
+
+fn stopped(id: &str, err: tokio::task::JoinError) -> Error {
+    Error::Io { id: id.to_owned(), source: io::Error::other(err) }
+}
+
+/// Opens the split from its start.
+async fn open(split: &Split) -> Result<ByteStream, Error> {
+    if split.id == STDIN {
+        return Ok(chunks(split.id.clone(), io::stdin()));
+    }
+    let path = split.path.clone();
+    let opened = spawn_blocking(move || File::open(path)).await;
+    let file = opened.map_err(|err| stopped(&split.id, err))?;
+    Ok(chunks(split.id.clone(), file.map_err(|err| Error::io(&split.id, err))?))
+}
+
+/// Gives out what `reader` reads. A pipe gives what it has, without waiting for a full chunk.
+fn chunks<R: Read + Send + 'static>(id: String, reader: R) -> ByteStream {
+    stream::try_unfold((reader, id), |(reader, id)| async move {
+        let read = spawn_blocking(move || read_chunk(reader)).await;
+        let read = read.map_err(|err| stopped(&id, err))?;
+        let (reader, chunk) = read.map_err(|err| Error::io(&id, err))?;
+        Ok((!chunk.is_empty()).then_some((chunk, (reader, id))))
+    })
+    .boxed()
+}
+
+fn read_chunk<R: Read>(mut reader: R) -> io::Result<(R, Bytes)> {
+    let mut chunk = BytesMut::zeroed(CHUNK_BYTES_MAX);
+    let read = loop {
+        match reader.read(&mut chunk) {
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            read => break read?,
+        }
+    };
+    // A short read must not hold on to a whole chunk of memory.
+    let short = read < CHUNK_BYTES_MAX / 2;
+    let bytes =
+        if short { Bytes::copy_from_slice(&chunk[..read]) } else { chunk.freeze().slice(..read) };
+    Ok((reader, bytes))
+}
+
+/// Returns `head` and what follows it, at least `bytes_min` bytes if there are as many.
+async fn fill(rest: &mut ByteStream, head: Bytes, bytes_min: usize) -> Result<Bytes, Error> {
+    let mut bytes = BytesMut::from(head);
+    while bytes.len() < bytes_min {
+        let Some(chunk) = rest.try_next().await? else { break };
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! What the arguments name: one walk over files, folders and globs.
+
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::fs::Metadata;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use walkdir::{DirEntry, WalkDir};
+
+use crate::source::file::STDIN;
+use crate::source::file::pattern::Glob;
+use crate::source::{Error, Listing, Name, Split, Window};
+
+/// What was found so far, by canonical path: the same file is read once, however it is spelled.
+#[derive(Default)]
+struct Found {
+    splits: BTreeMap<PathBuf, Split>,
+    pruned_files: BTreeMap<PathBuf, ()>,
+    pruned_folders: BTreeMap<PathBuf, ()>,
+    skipped: Vec<String>,
+}
+
+/// Lists what the arguments name.
+pub(super) fn list(args: &[String], window: &Window) -> Result<Listing, Error> {
+    let mut found = Found::default();
+    for arg in args {
+        found.argument(arg, window)?;
+    }
+    let mut splits: Vec<Split> = found.splits.into_values().collect();
+    splits.sort_by(|a, b| a.id.cmp(&b.id));
+    found.skipped.sort();
+    found.skipped.dedup();
+    Ok(Listing {
+        splits,
+        pruned_files: found.pruned_files.len() as u64,
+        pruned_folders: found.pruned_folders.len() as u64,
+        skipped: found.skipped,
+    })
+}
+
+impl Found {
+    fn argument(&mut self, arg: &str, window: &Window) -> Result<(), Error> {
+        if arg == STDIN {
+            let split = Split { one_shot: true, ..Split::new(STDIN, None) };
+            self.splits.insert(PathBuf::from(STDIN), split);
+            return Ok(());
+        }
+        let skipped = self.skipped.len();
+        let read = match std::fs::metadata(arg) {
+            Ok(meta) => self.path(Path::new(arg), &meta, window)?,
+            // A name with brackets in it is a name first.
+            Err(err) if err.kind() == io::ErrorKind::NotFound && arg.contains(['*', '?', '[']) => {
+                let (root, glob) = Glob::parse(arg)?;
+                self.folder(&root, Some(&glob), window).or_else(|err| match err {
+                    Error::Missing { .. } => Ok(0),
+                    err => Err(err),
+                })?
+            }
+            Err(err) => return Err(Error::io(arg, err)),
+        };
+        if read == 0 {
+            return Err(Error::Empty { id: arg.to_owned(), skipped: self.skipped.len() - skipped });
+        }
+        Ok(())
+    }
+
+    /// Takes in one path; returns how many files and pruned folders it stands for.
+    fn path(&mut self, path: &Path, meta: &Metadata, window: &Window) -> Result<usize, Error> {
+        if meta.is_dir() {
+            return self.folder(path, None, window);
+        }
+        self.file(path, meta, window);
+        Ok(1)
+    }
+
+    fn file(&mut self, path: &Path, meta: &Metadata, window: &Window) {
+        let size = meta.is_file().then_some(meta.len());
+        let one_shot = !meta.is_file();
+        let split = Split::new(path.to_string_lossy(), size);
+        let split = Split { path: path.to_owned(), one_shot, ..split };
+        let identity = match one_shot && path == Path::new("/dev/stdin") {
+            true => PathBuf::from(STDIN),
+            false => identity(path),
+        };
+        if !split.name.may_hold(window) {
+            self.pruned_files.insert(identity, ());
+            return;
+        }
+        match self.splits.entry(identity) {
+            Entry::Vacant(entry) => {
+                entry.insert(split);
+            }
+            // The shortest spelling, so that the order of arguments does not matter and a link that
+            // leads back up is not what the file is known by.
+            Entry::Occupied(mut entry) if length(&split) < length(entry.get()) => {
+                entry.insert(split);
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+
+    /// Takes in a folder, or what of it a glob wants; returns how many files and pruned folders that is.
+    fn folder(
+        &mut self,
+        root: &Path,
+        glob: Option<&Glob>,
+        window: &Window,
+    ) -> Result<usize, Error> {
+        let (mut skipped, mut pruned, mut files) = (Vec::new(), Vec::new(), 0);
+        let wanted = |entry: &DirEntry| {
+            let name = entry.file_name().to_string_lossy();
+            if glob.is_some_and(|glob| !glob.admits(entry.depth(), &name)) {
+                return false;
+            }
+            let named = glob.is_some_and(|glob| glob.names_hidden(entry.depth(), &name));
+            if entry.depth() > 0 && is_hidden(&name) && !named {
+                skipped.push(shown(entry.path()));
+                return false;
+            }
+            let folder = entry.file_type().is_dir();
+            if folder && !Name::parse(&shown(entry.path())).may_hold(window) {
+                pruned.push(identity(entry.path()));
+                return false;
+            }
+            true
+        };
+        let mut dangling = Vec::new();
+        for entry in WalkDir::new(root).follow_links(true).into_iter().filter_entry(wanted) {
+            let entry = match entry {
+                Ok(entry) => entry,
+                // What a loop leads back to is read where it stands.
+                Err(err) if err.loop_ancestor().is_some() => continue,
+                Err(err) => {
+                    dangling.push(dangling_link(err, root)?);
+                    continue;
+                }
+            };
+            let below = entry.path().strip_prefix(root).unwrap_or(entry.path());
+            if !entry.file_type().is_dir() && glob.is_none_or(|glob| glob.matches(below)) {
+                let meta =
+                    entry.metadata().map_err(|err| Error::io(shown(entry.path()), err.into()))?;
+                // A glob that starts here says `a.log`, not `./a.log`.
+                let path = if glob.is_some_and(|glob| glob.here) { below } else { entry.path() };
+                self.file(path, &meta, window);
+                files += 1;
+            }
+        }
+        files += pruned.len();
+        self.skipped.extend(skipped);
+        self.skipped.extend(dangling);
+        self.pruned_folders.extend(pruned.into_iter().map(|path| (path, ())));
+        Ok(files)
+    }
+}
+
+/// Returns the link that leads nowhere; any other failure is an error.
+fn dangling_link(err: walkdir::Error, root: &Path) -> Result<String, Error> {
+    let path = err.path().unwrap_or(root).to_owned();
+    let err = err.into_io_error().unwrap_or_else(|| io::Error::other("walking failed"));
+    if err.kind() == io::ErrorKind::NotFound && path.is_symlink() {
+        return Ok(shown(&path));
+    }
+    Err(Error::io(shown(&path), err))
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn length(split: &Split) -> (usize, &str) {
+    (split.path.components().count(), &split.id)
+}
+
+/// Returns what makes the file itself; a pipe of `/dev/fd` has no canonical path and is its own name.
+fn identity(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// Tells hidden files and the markers and checksums that Hadoop, Spark and Hive leave behind.
+fn is_hidden(name: &str) -> bool {
+    name.starts_with(['.', '_']) || name.ends_with(".crc")
+}

@@ -1,0 +1,200 @@
+//! Where bytes come from. A source lists what can be read and moves bytes as they are stored.
+//!
+//! It does not decompress, parse or judge them, and it does not remember what it gave out.
+
+pub mod decompress;
+pub mod file;
+pub mod memory;
+pub mod path;
+pub mod progress;
+pub mod window;
+
+use std::fmt::Debug;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use parquet::arrow::async_reader::AsyncFileReader;
+
+pub use file::open_sources;
+pub use memory::Memory;
+pub use path::Name;
+pub use window::{Window, parse_time};
+
+/// The bytes of one split, in order, in chunks of at most [`CHUNK_BYTES_MAX`].
+pub type ByteStream = BoxStream<'static, Result<Bytes, Error>>;
+
+/// The largest chunk that a source gives out.
+pub const CHUNK_BYTES_MAX: usize = 512 * 1024;
+
+/// A place that flow logs are read from.
+#[async_trait]
+pub trait Source: Send + Sync + Debug {
+    /// Lists what can be read now, sorted by id, each once. Lists it again on the next call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Missing`], [`Error::Empty`] and [`Error::Denied`] name the argument at fault.
+    async fn splits(&self, window: &Window) -> Result<Listing, Error>;
+
+    /// Returns up to the first `bytes_max` bytes of a split; [`Source::open`] gives them out again,
+    /// also where the split can be read only once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open`].
+    async fn head(&self, split: &Split, bytes_max: usize) -> Result<Bytes, Error>;
+
+    /// Opens one split as it is stored: still compressed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Missing`] when it was deleted after it was listed, [`Error::OneShot`] when it was
+    /// read before and cannot be read again, [`Error::Io`] when a later try may work.
+    async fn open(&self, split: &Split) -> Result<ByteStream, Error>;
+
+    /// Opens one split for reading at any offset, which Parquet needs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open`].
+    async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error>;
+}
+
+/// One unit of reading: a file, standard input, an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// Names the split, as the user named it: a path, `-`, `s3://bucket/key`.
+    pub id: String,
+    /// Where the source finds it; differs from `id` only where a path is not UTF-8.
+    pub path: PathBuf,
+    /// Size as stored (compressed); NULL where it is not known before the end.
+    pub size_bytes: Option<u64>,
+    /// What the name tells about the records inside.
+    pub name: Name,
+    /// Whether it can be read only once: standard input, a FIFO.
+    pub one_shot: bool,
+}
+
+impl Split {
+    /// Returns a split that can be read again and again, with what its name tells.
+    pub fn new(id: impl Into<String>, size_bytes: Option<u64>) -> Self {
+        let id = id.into();
+        let (path, name) = (PathBuf::from(&id), Name::parse(&id));
+        Self { id, path, size_bytes, name, one_shot: false }
+    }
+}
+
+/// What a source found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// What can be read, sorted by id, each once.
+    pub splits: Vec<Split>,
+    /// Files left out because their names put them outside of the window.
+    pub pruned_files: u64,
+    /// Folders left out, with all that is in them, for the same reason.
+    pub pruned_folders: u64,
+    /// Names inside folders that were not read: hidden files, markers such as `_SUCCESS`, links that
+    /// lead nowhere. Sorted.
+    pub skipped: Vec<String>,
+}
+
+/// Why a source could not give what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No source was named.
+    #[error("no source given")]
+    NoSource,
+    /// The argument names nothing, or the split was deleted after it was listed.
+    #[error("{id} does not exist")]
+    Missing {
+        /// The argument or the split.
+        id: String,
+    },
+    /// The folder or glob holds no file to read.
+    #[error("nothing to read in {id}")]
+    Empty {
+        /// The argument.
+        id: String,
+        /// How many hidden files and markers were passed over.
+        skipped: usize,
+    },
+    /// The operating system does not let us read it.
+    #[error("no permission to read {id}")]
+    Denied {
+        /// The argument or the split.
+        id: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The glob is not well-formed.
+    #[error("{id} is not a valid glob")]
+    Glob {
+        /// The argument.
+        id: String,
+        /// Where it goes wrong.
+        source: glob::PatternError,
+    },
+    /// The time is in none of the forms that [`parse_time`] takes.
+    #[error("{text:?} is not a time")]
+    Time {
+        /// What was given.
+        text: String,
+    },
+    /// A split that can be read only once was asked for again.
+    #[error("{id} was read before and can be read only once")]
+    OneShot {
+        /// The split.
+        id: String,
+    },
+    /// Reading failed half-way; a later try may work.
+    #[error("could not read {id}")]
+    Io {
+        /// The argument or the split.
+        id: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// Returns the error for what the operating system said about `id`.
+    pub fn io(id: impl Into<String>, source: std::io::Error) -> Self {
+        let id = id.into();
+        match source.kind() {
+            std::io::ErrorKind::NotFound => Self::Missing { id },
+            std::io::ErrorKind::PermissionDenied => Self::Denied { id, source },
+            _ => Self::Io { id, source },
+        }
+    }
+
+    /// Tells whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Io { .. })
+    }
+
+    /// Returns what the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoSource => "name a file, a folder, a quoted glob, or - for standard input",
+            Self::Missing { id } if id.contains("://") => {
+                "only local files are read; copy the objects into a folder first"
+            }
+            Self::Missing { .. } => "check the spelling; a glob must be quoted to reach flowq",
+            Self::Empty { skipped: 1.., .. } => {
+                "hidden files and names that start with _ are passed over; name one to read it"
+            }
+            Self::Empty { .. } => "** matches folders at any depth: 'logs/**/*.log.gz'",
+            Self::Denied { .. } => "run as a user who may read it, or change its mode",
+            Self::Glob { .. } => "* ? ** and [a-z] have a meaning; write [*] for a plain *",
+            Self::Time { .. } => {
+                "write 2026-03-10, 2026-03-10T12:00 (UTC), 2026-03-10T12:00:00+01:00, \
+                 Unix seconds, or 2h, 30m, 7d for so long ago"
+            }
+            Self::OneShot { .. } => "standard input can be read once; save it to a file first",
+            Self::Io { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

@@ -1,0 +1,218 @@
+//! What the name of an object tells about the records inside.
+//!
+//! Layouts: <https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-path.html>
+
+use chrono::{NaiveDate, NaiveDateTime};
+
+use crate::source::Window;
+
+/// The longest aggregation interval, by which a record may start before it ends.
+const AGGREGATION_SECS: i64 = 600;
+
+/// A file named `T` holds records that end in `[T, T + 300)`.
+const DELIVERY_SECS: i64 = 300;
+
+/// What a path tells about the records inside. What it does not tell is NULL.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Name {
+    /// The account that owns the flow log.
+    pub account_id: Option<String>,
+    /// The region of the flow log.
+    pub region: Option<String>,
+    /// The flow log, `fl-…`.
+    pub flow_log_id: Option<String>,
+    /// When its records end, `[first, last)` in Unix seconds, told by the file name, else by the
+    /// folders.
+    pub ends: Option<(i64, i64)>,
+}
+
+impl Name {
+    /// Reads AWS's names: plain date folders, Hive partitions, and the file name itself.
+    ///
+    /// Only names that AWS gives are recognised: a `2026/03` outside of `vpcflowlogs/<region>/`, and a
+    /// `year=` without `aws-service=vpcflowlogs`, may mean something else.
+    pub fn parse(path: &str) -> Self {
+        let parts: Vec<&str> = path.split(['/', '\\']).filter(|part| !part.is_empty()).collect();
+        let mut name = Self::plain(&parts).or_else(|| Self::hive(&parts)).unwrap_or_default();
+        if let Some(file) = parts.last().and_then(|file| Self::file(file)) {
+            name = file;
+        }
+        name
+    }
+
+    /// Tells whether a record inside may fall into the window. True where the name tells no time.
+    pub fn may_hold(&self, window: &Window) -> bool {
+        self.ends.is_none_or(|(first, last)| window.may_hold(first - AGGREGATION_SECS, last))
+    }
+
+    /// `AWSLogs/<account>/vpcflowlogs/<region>/YYYY/MM/DD[/HH]`, or its first parts.
+    fn plain(parts: &[&str]) -> Option<Self> {
+        let at = parts.iter().rposition(|part| *part == "vpcflowlogs")?;
+        let account = at.checked_sub(1).and_then(|i| parts.get(i)).filter(|part| is_account(part));
+        let dates = parts.get(at + 2..).unwrap_or_default();
+        Some(Self {
+            account_id: account.map(|part| (*part).to_owned()),
+            region: parts.get(at + 1).filter(|part| is_region(part)).map(|part| (*part).to_owned()),
+            flow_log_id: None,
+            ends: span(dates.iter().copied()),
+        })
+    }
+
+    /// `aws-account-id=…/aws-service=vpcflowlogs/aws-region=…/year=…/month=…/day=…[/hour=…]`.
+    fn hive(parts: &[&str]) -> Option<Self> {
+        let at = parts.iter().rposition(|part| *part == "aws-service=vpcflowlogs")?;
+        let value = |key: &str| {
+            let found =
+                parts.iter().rev().find_map(|part| part.strip_prefix(key)?.strip_prefix('='));
+            found.map(str::to_owned)
+        };
+        let dates = parts[at..].iter().filter(|part| !part.starts_with("aws-")).copied();
+        let keys = ["year=", "month=", "day=", "hour="];
+        let dates = dates.zip(keys).map_while(|(part, key)| part.strip_prefix(key));
+        Some(Self {
+            account_id: value("aws-account-id"),
+            region: value("aws-region"),
+            flow_log_id: None,
+            ends: span(dates),
+        })
+    }
+
+    /// `<account>_vpcflowlogs_<region>_<fl-id>_<YYYYMMDDTHHmmZ>_<hash>.log[.gz|.parquet]`.
+    fn file(file: &str) -> Option<Self> {
+        let parts: Vec<&str> = file.split('_').collect();
+        let [account, "vpcflowlogs", region, flow_log, time, hash] = parts[..] else { return None };
+        let (_, ending) = hash.split_once('.')?;
+        let fits = is_account(account) && is_region(region) && flow_log.starts_with("fl-");
+        if !fits || !matches!(ending, "log" | "log.gz" | "log.parquet") {
+            return None;
+        }
+        let time = NaiveDateTime::parse_from_str(time, "%Y%m%dT%H%MZ").ok()?.and_utc().timestamp();
+        Some(Self {
+            account_id: Some(account.to_owned()),
+            region: Some(region.to_owned()),
+            flow_log_id: Some(flow_log.to_owned()),
+            ends: Some((time, time + DELIVERY_SECS)),
+        })
+    }
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Tells `us-east-1`, `us-gov-west-1`, `cn-north-1` from everything else.
+fn is_region(text: &str) -> bool {
+    let mut parts = text.split('-').rev();
+    let number =
+        parts.next().is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    number && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && parts.count() >= 2
+}
+
+/// Returns the year, month, day or hour that the parts name, as `[first, last)`. Stops at the first part
+/// that is no number of the right width.
+fn span<'a>(parts: impl Iterator<Item = &'a str>) -> Option<(i64, i64)> {
+    let widths = [4, 2, 2, 2];
+    let numbers: Vec<u32> = parts
+        .zip(widths)
+        .map_while(|(part, width)| {
+            let fits = part.len() == width && part.bytes().all(|b| b.is_ascii_digit());
+            if fits { part.parse().ok() } else { None }
+        })
+        .collect();
+    let start = |day: NaiveDate| day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp();
+    let date = |y: u32, m, d| NaiveDate::from_ymd_opt(i32::try_from(y).ok()?, m, d);
+    match numbers[..] {
+        [y] => Some((start(date(y, 1, 1)?), start(date(y + 1, 1, 1)?))),
+        [y, m] => {
+            let first = date(y, m, 1)?;
+            Some((start(first), start(first.checked_add_months(chrono::Months::new(1))?)))
+        }
+        [y, m, d] => {
+            let first = date(y, m, d)?;
+            Some((start(first), start(first.succ_opt()?)))
+        }
+        [y, m, d, h] if h < 24 => {
+            let first = start(date(y, m, d)?) + i64::from(h) * 3600;
+            Some((first, first + 3600))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 1_773_100_800; // 2026-03-10T00:00:00Z
+
+    fn ends(path: &str) -> Option<(i64, i64)> {
+        Name::parse(path).ends
+    }
+
+    #[test]
+    fn file_name_tells_everything() {
+        let file = "logs/123456789012_vpcflowlogs_us-east-1_fl-1234abcd_20260310T1620Z_fe12.log.gz";
+        let name = Name::parse(file);
+        assert_eq!(name.account_id.as_deref(), Some("123456789012"));
+        assert_eq!(name.region.as_deref(), Some("us-east-1"));
+        assert_eq!(name.flow_log_id.as_deref(), Some("fl-1234abcd"));
+        let time = DAY + 16 * 3600 + 20 * 60;
+        assert_eq!(name.ends, Some((time, time + 300)));
+        // The file name is finer than its folder.
+        let nested =
+            format!("AWSLogs/123456789012/vpcflowlogs/us-east-1/2026/03/10/{}", &file[5..]);
+        assert_eq!(Name::parse(&nested), name);
+    }
+
+    #[test]
+    fn folders_tell_a_year_a_month_a_day_or_an_hour() {
+        let plain = "b/AWSLogs/123456789012/vpcflowlogs/us-gov-west-1/2026/03/10";
+        assert_eq!(ends(plain), Some((DAY, DAY + 86_400)));
+        assert_eq!(ends(&format!("{plain}/05/x.log.gz")), Some((DAY + 18_000, DAY + 21_600)));
+        assert_eq!(ends(&plain[..plain.len() - 3]), Some((DAY - 9 * 86_400, DAY + 22 * 86_400)));
+        assert_eq!(Name::parse(plain).account_id.as_deref(), Some("123456789012"));
+        assert_eq!(Name::parse(plain).region.as_deref(), Some("us-gov-west-1"));
+
+        let hive =
+            "aws-account-id=123456789012/aws-service=vpcflowlogs/aws-region=eu-west-3/year=2026";
+        let hour = format!("{hive}/month=03/day=10/hour=05");
+        assert_eq!(ends(&hour), Some((DAY + 18_000, DAY + 21_600)));
+        assert_eq!(Name::parse(&hour).region.as_deref(), Some("eu-west-3"));
+        assert_eq!(Name::parse(&hour).account_id.as_deref(), Some("123456789012"));
+        assert!(ends(hive).is_some_and(|(first, last)| last - first == 365 * 86_400));
+    }
+
+    #[test]
+    fn unrecognised_names_tell_nothing() {
+        for path in [
+            "2026/03/10/x.log.gz",
+            "year=2026/month=03/day=10/x.parquet",
+            "aws-service=vpcflowlogs/month=03/x",
+            "vpcflowlogs/us-east-1/2026x/03",
+            "vpcflowlogs/us-east-1/2026/13/10",
+            "AWSLogs/123456789012/CloudTrail/us-east-1/2026/03/10/x.json.gz",
+            "123456789012_vpcflowlogs_us-east-1_fl-1_20260310T1620Z_fe12.log.bak",
+            "12_vpcflowlogs_us-east-1_fl-1_20260310T1620Z_fe12.log.gz",
+            "merged_123456789012_vpcflowlogs_us-east-1_fl-1_20260310T1620Z_fe12.log.gz",
+            "-",
+            "",
+        ] {
+            assert_eq!(ends(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_hour_keeps_every_file_whose_records_may_reach_into_it() {
+        let window = Window::new(Some(DAY + 36_000), Some(DAY + 39_600)); // 10:00 to 11:00
+        let at = |time: &str| {
+            let file = format!("123456789012_vpcflowlogs_us-east-1_fl-1_20260310T{time}Z_f.log.gz");
+            Name::parse(&file).may_hold(&window)
+        };
+        assert!(!at("0850") && at("0855") && at("1000") && at("1205") && !at("1210"));
+        let day = |day: &str| {
+            Name::parse(&format!("vpcflowlogs/us-east-1/2026/03/{day}")).may_hold(&window)
+        };
+        assert!(!day("09") && day("10") && !day("11"));
+        assert!(Name::parse("anything.log").may_hold(&window));
+    }
+}
