@@ -8,7 +8,7 @@
 //!    stated), takes the records out of their envelopes, decodes the columns asked for, and sets aside
 //!    every line that does not fit.
 //! 3. [`inventory`], read once at the start, knows every interface and every job with their times.
-//! 4. `context` adds to each record what it means: which job, which side, who the remote is, which way
+//! 4. [`context`] adds to each record what it means: which job, which side, who the remote is, which way
 //!    the traffic took to S3.
 //! 5. `engine` runs SQL over all of it. The view `conversations` sums the records of each job's
 //!    interface up by 5-tuple; it is made once for all detections.
@@ -41,3 +41,5 @@ pub mod flow;
 pub mod inventory;
 
 pub mod source;
+
+pub mod context;

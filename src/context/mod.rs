@@ -1,0 +1,139 @@
+//! WHAT ONE RECORD MEANS: which job, which side, where the remote is, which way to S3.
+//!
+//! Arrow in, Arrow out. It judges one record at a time and keeps nothing between them: what needs several
+//! records (who opened, both legs of a refusal) is SQL's.
+
+mod addr;
+mod allow;
+mod annotate;
+mod column;
+mod endpoints;
+mod index;
+mod input;
+mod jobs;
+mod places;
+mod prefix;
+mod record;
+mod route;
+mod s3;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+
+pub use allow::AllowRule;
+pub use allow::AllowRules;
+pub use allow::RuleError;
+pub use column::COLUMNS;
+pub use column::Column;
+pub use column::ColumnInfo;
+
+use crate::inventory::model::Inventory;
+use endpoints::Endpoints;
+use index::Index;
+use jobs::Jobs;
+use jobs::Who;
+use places::Places;
+use route::Routes;
+
+/// An inventory made ready to say what records mean.
+#[derive(Debug)]
+pub struct Context {
+    inventory: Arc<Inventory>,
+    index: Index,
+    jobs: Jobs,
+    places: Arc<Places>,
+    endpoints: Endpoints,
+    routes: Routes,
+    allow: AllowRules,
+    now: i64,
+}
+
+/// What records of an interface can be of use for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Interest {
+    /// It serves a job at some time.
+    Job,
+    /// Nothing is known of what it serves: its records may be attributed by subnet and time.
+    Maybe,
+    /// It is a NAT gateway's.
+    Nat,
+    /// It serves something else: none of its records is ever attributed to a job.
+    Other,
+}
+
+impl Context {
+    /// Prepares an inventory. `now`, in Unix seconds, is the end of jobs that have none and decides which
+    /// allow rules have expired.
+    pub fn new(inventory: Arc<Inventory>, rules: Vec<AllowRule>, now: i64) -> Self {
+        let endpoints = Endpoints::new(&inventory);
+        let jobs = Jobs::new(&inventory, now);
+        let index = Index::new(&inventory, &jobs, &endpoints);
+        let places = Arc::new(Places::new(&inventory));
+        let allow = AllowRules::with_places(rules, &inventory, Arc::clone(&places), now);
+        let routes = Routes::new(&inventory, &endpoints);
+        Self { index, jobs, places, routes, endpoints, allow, inventory, now }
+    }
+
+    /// Returns the inventory that it was made from.
+    pub fn inventory(&self) -> &Arc<Inventory> {
+        &self.inventory
+    }
+
+    /// Returns the allow rules.
+    pub fn allow(&self) -> &AllowRules {
+        &self.allow
+    }
+
+    /// Says what flow records mean: one array for each wanted column, in that order, one value a row.
+    ///
+    /// `batch` has columns of `flow_logs`; one that is missing is read as NULL. See [`COLUMNS`] for what
+    /// each wanted column needs.
+    ///
+    /// # Errors
+    ///
+    /// When a column of `batch` has a type that cannot be read as the one of `flow_logs`.
+    pub fn annotate(
+        &self,
+        batch: &RecordBatch,
+        wanted: &[Column],
+    ) -> Result<Vec<ArrayRef>, ArrowError> {
+        annotate::annotate(self, batch, wanted)
+    }
+
+    /// Says what records of an interface can be of use for, so that others can be dropped early.
+    ///
+    /// No record of an interface that is [`Interest::Other`] or [`Interest::Nat`] is ever attributed.
+    pub fn interest(&self, interface_id: &str) -> Interest {
+        let rows = self.index.interface(interface_id);
+        if rows.iter().any(|row| row.who.is_some()) {
+            return Interest::Job;
+        }
+        let can_infer =
+            |row: &index::Row| row.may_infer && self.jobs.can_infer(row.eni.subnet_id.as_deref());
+        if rows.iter().any(can_infer) || (rows.is_empty() && self.jobs.can_infer(None)) {
+            Interest::Maybe
+        } else if rows.iter().any(|row| row.belongs_to.as_deref() == Some("nat_gateway")) {
+            Interest::Nat
+        } else {
+            Interest::Other
+        }
+    }
+
+    /// Returns the AWS service whose public range holds an address at a time (Unix seconds; without one,
+    /// by the newest ranges): S3 wherever it is listed as S3, else the most specific, AMAZON last. NULL
+    /// for addresses that are not AWS's.
+    pub fn aws_service(&self, ip: IpAddr, at: Option<i64>) -> Option<&str> {
+        self.places.aws_range(ip.to_canonical(), at).map(|range| range.service)
+    }
+
+    fn may_run(&self, who: &Who, start: i64, end: i64) -> bool {
+        self.jobs.may_run(who, start, end, self.now)
+    }
+}

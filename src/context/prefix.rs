@@ -1,0 +1,74 @@
+//! A tree of CIDRs, IPv4 and IPv6, that answers by longest prefix.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use ipnet::Ipv4Net;
+use ipnet::Ipv6Net;
+use prefix_trie::PrefixMap;
+
+/// What is known of each CIDR.
+#[derive(Debug)]
+pub(super) struct PrefixTree<T> {
+    v4: PrefixMap<Ipv4Net, T>,
+    v6: PrefixMap<Ipv6Net, T>,
+}
+
+impl<T> Default for PrefixTree<T> {
+    fn default() -> Self {
+        Self { v4: PrefixMap::new(), v6: PrefixMap::new() }
+    }
+}
+
+impl<T: Default> PrefixTree<T> {
+    /// Returns the value of this CIDR, made new if it is not there yet. Host bits must be zero.
+    pub(super) fn entry(&mut self, net: IpNet) -> &mut T {
+        match net {
+            IpNet::V4(net) => self.v4.entry(net).or_default(),
+            IpNet::V6(net) => self.v6.entry(net).or_default(),
+        }
+    }
+}
+
+impl<T> PrefixTree<T> {
+    /// Returns the longest CIDR that holds the address: its prefix length and its value.
+    pub(super) fn longest(&self, ip: IpAddr) -> Option<(u8, &T)> {
+        match ip {
+            IpAddr::V4(ip) => {
+                self.v4.get_lpm(&Ipv4Net::from(ip)).map(|(net, value)| (net.prefix_len(), value))
+            }
+            IpAddr::V6(ip) => {
+                self.v6.get_lpm(&Ipv6Net::from(ip)).map(|(net, value)| (net.prefix_len(), value))
+            }
+        }
+    }
+
+    /// Calls `visit` with every CIDR that holds the address, shortest first.
+    pub(super) fn each_covering<'a>(&'a self, ip: IpAddr, mut visit: impl FnMut(u8, &'a T)) {
+        match ip {
+            IpAddr::V4(ip) => {
+                for (net, value) in self.v4.cover(&Ipv4Net::from(ip)) {
+                    visit(net.prefix_len(), value);
+                }
+            }
+            IpAddr::V6(ip) => {
+                for (net, value) in self.v6.cover(&Ipv6Net::from(ip)) {
+                    visit(net.prefix_len(), value);
+                }
+            }
+        }
+    }
+
+    /// Tells whether any CIDR of the family of this address is there.
+    pub(super) fn has_family_of(&self, ip: IpAddr) -> bool {
+        match ip {
+            IpAddr::V4(_) => !self.v4.is_empty(),
+            IpAddr::V6(_) => !self.v6.is_empty(),
+        }
+    }
+
+    /// Tells whether there is no CIDR at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.v4.is_empty() && self.v6.is_empty()
+    }
+}
