@@ -10,7 +10,7 @@
 //! 3. [`inventory`], read once at the start, knows every interface and every job with their times.
 //! 4. [`context`] adds to each record what it means: which job, which side, who the remote is, which way
 //!    the traffic took to S3.
-//! 5. `engine` runs SQL over all of it. The view `conversations` sums the records of each job's
+//! 5. [`engine`] runs SQL over all of it. The view `conversations` sums the records of each job's
 //!    interface up by 5-tuple; it is made once for all detections.
 //! 6. `detection` runs the SQL files of `queries/detections` over the conversations and turns their
 //!    rows into findings; `cli` prints them, with what was read and what could not be.
@@ -43,3 +43,5 @@ pub mod inventory;
 pub mod source;
 
 pub mod context;
+
+pub mod engine;

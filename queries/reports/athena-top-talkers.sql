@@ -1,0 +1,14 @@
+-- title = "Source addresses with the most traffic"
+-- description = "As in the Athena template of AWS."
+-- requires = ["srcaddr", "bytes", "packets"]
+-- [params]
+-- limit = 50
+SELECT
+    srcaddr AS srcaddr,
+    sum(bytes) AS bytes,
+    sum(packets) AS packets
+FROM flow_logs
+WHERE srcaddr IS NOT NULL AND bytes IS NOT NULL
+GROUP BY srcaddr
+ORDER BY bytes DESC, srcaddr
+LIMIT $limit

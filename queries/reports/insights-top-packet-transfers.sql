@@ -1,0 +1,14 @@
+-- title = "Pairs of addresses with the most packets"
+-- description = "As in the CloudWatch Logs Insights samples of AWS."
+-- requires = ["srcaddr", "dstaddr", "packets"]
+-- [params]
+-- limit = 15
+SELECT
+    srcaddr,
+    dstaddr,
+    sum(packets) AS packets
+FROM flow_logs
+WHERE packets IS NOT NULL
+GROUP BY srcaddr, dstaddr
+ORDER BY packets DESC, srcaddr, dstaddr
+LIMIT $limit

@@ -1,0 +1,35 @@
+-- Every record with its job, its side, where the remote is, its way to S3, and who opened the conversation.
+--
+-- opened_by: TCP flags of the record itself, else of its conversation (same ENI and 5-tuple), else the
+-- direction that started first, else the port rule: the ephemeral side (>= 32768) opened to a lower port.
+-- The conversation is looked at within one day around the record, so that memory stays bounded and a
+-- 5-tuple used again days later does not count. It costs a sort, and only when the column is asked for.
+SELECT
+    * EXCEPT (first_out, first_in, local_syn, remote_syn),
+    coalesce(
+        syn_by,
+        CASE
+            WHEN local_syn < remote_syn OR (local_syn IS NOT NULL AND remote_syn IS NULL) THEN 'local'
+            WHEN remote_syn < local_syn OR (remote_syn IS NOT NULL AND local_syn IS NULL) THEN 'remote'
+            WHEN local_syn = remote_syn AND local_port >= remote_port THEN 'local'
+            WHEN local_syn = remote_syn THEN 'remote'
+            WHEN first_out < first_in THEN 'local'
+            WHEN first_in < first_out THEN 'remote'
+            WHEN local_port >= 32768 AND remote_port < 32768 THEN 'local'
+            WHEN remote_port >= 32768 AND local_port < 32768 THEN 'remote'
+        END
+    ) AS opened_by
+FROM (
+    SELECT
+        *,
+        min(CASE WHEN direction = 'egress' THEN start END) OVER conversation AS first_out,
+        min(CASE WHEN direction = 'ingress' THEN start END) OVER conversation AS first_in,
+        min(CASE WHEN syn_by = 'local' THEN start END) OVER conversation AS local_syn,
+        min(CASE WHEN syn_by = 'remote' THEN start END) OVER conversation AS remote_syn
+    FROM flow_context
+    WINDOW conversation AS (
+        PARTITION BY interface_id, local_addr, local_port, remote_addr, remote_port, protocol
+        ORDER BY start
+        RANGE BETWEEN INTERVAL '1 day' PRECEDING AND INTERVAL '1 day' FOLLOWING
+    )
+)

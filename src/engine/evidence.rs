@@ -1,0 +1,290 @@
+//! The aggregate `first_records(start, object, line)`: where the first few records of a group stand.
+//!
+//! The first by time, then object, then line: the same data gives the same evidence in whatever order,
+//! batches and threads it is read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray as _, BooleanArray, Int64Builder, ListArray, StringBuilder,
+    StructArray, TimestampSecondArray,
+};
+use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    DataType, Field, FieldRef, Fields, Int64Type, TimeUnit, TimestampSecondType,
+};
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
+};
+
+/// How many records a group keeps: enough to look one up by hand, few enough to hold for every group.
+const KEPT: usize = 3;
+
+/// Returns the aggregate function `first_records(start, object, line)`.
+pub(super) fn first_records() -> AggregateUDF {
+    let arguments = vec![time_type(), DataType::Utf8View, DataType::Int64];
+    let signature = Signature::exact(arguments, Volatility::Immutable);
+    AggregateUDF::from(FirstRecords { signature })
+}
+
+fn time_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Second, Some("UTC".into()))
+}
+
+fn record_fields() -> Fields {
+    Fields::from(vec![
+        Field::new("start", time_type(), true),
+        Field::new("object", DataType::Utf8, true),
+        Field::new("line", DataType::Int64, true),
+    ])
+}
+
+fn item() -> FieldRef {
+    Arc::new(Field::new("item", DataType::Struct(record_fields()), true))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct FirstRecords {
+    signature: Signature,
+}
+
+impl AggregateUDFImpl for FirstRecords {
+    fn name(&self) -> &str {
+        "first_records"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::List(item()))
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+        let name = format!("{}[records]", args.name);
+        Ok(vec![Arc::new(Field::new(name, DataType::List(item()), true))])
+    }
+
+    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        Ok(Box::new(Groups::default()))
+    }
+
+    fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
+        true
+    }
+
+    fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        Ok(Box::new(Groups::default()))
+    }
+}
+
+/// A record's place. `object` is an index into [`Groups::objects`].
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    start: i64,
+    object: u32,
+    line: i64,
+}
+
+/// No record: sorts after every real one.
+const NONE: Place = Place { start: i64::MAX, object: u32::MAX, line: i64::MAX };
+
+/// The places of every group. Names of objects are held once, however many groups cite them.
+#[derive(Debug, Default)]
+struct Groups {
+    places: Vec<[Place; KEPT]>,
+    objects: Vec<Arc<str>>,
+    numbers: HashMap<Arc<str>, u32>,
+    object_bytes: usize,
+}
+
+impl Groups {
+    fn number(&mut self, object: &str) -> u32 {
+        if let Some(number) = self.numbers.get(object) {
+            return *number;
+        }
+        let number = self.objects.len() as u32;
+        let name: Arc<str> = object.into();
+        self.object_bytes += name.len() + 64;
+        self.objects.push(Arc::clone(&name));
+        self.numbers.insert(name, number);
+        number
+    }
+
+    fn name(&self, place: &Place) -> &str {
+        self.objects.get(place.object as usize).map_or("", |name| name)
+    }
+
+    fn comes_before(&self, a: &Place, b: &Place) -> bool {
+        if a.start != b.start || b.object == u32::MAX {
+            return a.start < b.start || b.object == u32::MAX;
+        }
+        if a.object == b.object { a.line < b.line } else { self.name(a) < self.name(b) }
+    }
+
+    fn add(&mut self, group: usize, place: Place) {
+        let mut place = place;
+        for slot in 0..KEPT {
+            let held = self.places[group][slot];
+            if self.comes_before(&place, &held) {
+                self.places[group][slot] = place;
+                place = held;
+            }
+            if place.object == u32::MAX {
+                return;
+            }
+        }
+    }
+
+    fn add_rows(
+        &mut self,
+        columns: &[ArrayRef],
+        group_of: impl Fn(usize) -> Option<usize>,
+    ) -> Result<()> {
+        let times = columns[0].as_primitive::<TimestampSecondType>();
+        let objects = cast(&columns[1], &DataType::Utf8View)?;
+        let objects = objects.as_string_view();
+        let lines = columns[2].as_primitive::<Int64Type>();
+        let mut last = (String::new(), None);
+        for row in 0..times.len() {
+            let Some(group) = group_of(row) else { continue };
+            let name = if objects.is_null(row) { "" } else { objects.value(row) };
+            // Rows of one object stand together: most look-ups are this comparison.
+            let object = match last.1 {
+                Some(number) if last.0 == name => number,
+                _ => {
+                    let number = self.number(name);
+                    last = (name.to_owned(), Some(number));
+                    number
+                }
+            };
+            let start = if times.is_null(row) { i64::MAX } else { times.value(row) };
+            let line = if lines.is_null(row) { 0 } else { lines.value(row) };
+            self.add(group, Place { start, object, line });
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, states: &ArrayRef, group_of: impl Fn(usize) -> usize) -> Result<()> {
+        let lists = states.as_list::<i32>();
+        let offsets = lists.value_offsets();
+        let mut groups = Vec::with_capacity(lists.values().len());
+        for (row, bounds) in offsets.windows(2).enumerate() {
+            groups.resize((bounds[1] - offsets[0]) as usize, group_of(row));
+        }
+        let (first, length) = (offsets[0] as usize, groups.len());
+        let records = lists.values().slice(first, length);
+        let records = records.as_struct();
+        self.add_rows(records.columns(), |row| Some(groups[row]))
+    }
+
+    fn emit(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        let groups = emit_to.take_needed(&mut self.places);
+        let mut starts = Vec::with_capacity(groups.len());
+        let mut objects = StringBuilder::new();
+        let mut lines = Int64Builder::new();
+        let mut offsets = vec![0_i32];
+        for places in &groups {
+            for place in places.iter().filter(|place| place.object != u32::MAX) {
+                starts.push((place.start != i64::MAX).then_some(place.start));
+                objects.append_value(self.name(place));
+                lines.append_value(place.line);
+            }
+            offsets.push(starts.len() as i32);
+        }
+        let starts = TimestampSecondArray::from(starts).with_timezone("UTC");
+        let columns: Vec<ArrayRef> =
+            vec![Arc::new(starts), Arc::new(objects.finish()), Arc::new(lines.finish())];
+        let records = StructArray::try_new(record_fields(), columns, None)?;
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+        let none: Option<NullBuffer> = None;
+        Ok(Arc::new(ListArray::try_new(item(), offsets, Arc::new(records), none)?))
+    }
+
+    fn grow(&mut self, total: usize) {
+        if self.places.len() < total {
+            self.places.resize(total, [NONE; KEPT]);
+        }
+    }
+}
+
+impl GroupsAccumulator for Groups {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        filter: Option<&BooleanArray>,
+        total_num_groups: usize,
+    ) -> Result<()> {
+        self.grow(total_num_groups);
+        self.add_rows(values, |row| {
+            let taken = filter.is_none_or(|kept| kept.is_valid(row) && kept.value(row));
+            taken.then(|| group_indices[row])
+        })
+    }
+
+    fn merge_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        total_num_groups: usize,
+    ) -> Result<()> {
+        self.grow(total_num_groups);
+        self.merge(&values[0], |row| group_indices[row])
+    }
+
+    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        self.emit(emit_to)
+    }
+
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        Ok(vec![self.emit(emit_to)?])
+    }
+
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
+        let rows = values[0].len();
+        let each: Vec<usize> = (0..rows).collect();
+        let mut groups = Self::default();
+        GroupsAccumulator::update_batch(&mut groups, values, &each, filter, rows)?;
+        GroupsAccumulator::state(&mut groups, EmitTo::All)
+    }
+
+    fn size(&self) -> usize {
+        self.places.capacity() * size_of::<[Place; KEPT]>() + self.object_bytes
+    }
+}
+
+/// Without GROUP BY there is one group.
+impl Accumulator for Groups {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.grow(1);
+        self.add_rows(values, |_| Some(0))
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        self.grow(1);
+        self.merge(&states[0], |_| 0)
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        self.grow(1);
+        ScalarValue::try_from_array(&self.emit(EmitTo::All)?, 0)
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        Ok(vec![Accumulator::evaluate(self)?])
+    }
+
+    fn size(&self) -> usize {
+        GroupsAccumulator::size(self)
+    }
+}

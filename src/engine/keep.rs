@@ -1,0 +1,39 @@
+//! Rows of a view, kept on disk for as long as the session lives.
+
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::SendableRecordBatchStream;
+use futures::StreamExt as _;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+use tempfile::TempDir;
+
+/// A folder with one Parquet file; goes when dropped.
+#[derive(Debug)]
+pub(super) struct Kept {
+    folder: TempDir,
+}
+
+impl Kept {
+    /// Writes all rows, batch by batch.
+    pub(super) async fn write(mut rows: SendableRecordBatchStream) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("flowq-").tempdir()?;
+        let file = std::fs::File::create(folder.path().join("rows.parquet"))?;
+        // Read again within seconds and then thrown away: speed counts, size does not.
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::LZ4_RAW)
+            .set_max_row_group_row_count(Some(64 * 1024))
+            .build();
+        let mut writer = ArrowWriter::try_new(file, rows.schema(), Some(properties))?;
+        while let Some(batch) = rows.next().await {
+            writer.write(&batch?)?;
+        }
+        writer.close().map_err(DataFusionError::from)?;
+        Ok(Self { folder })
+    }
+
+    /// The folder, as a table location.
+    pub(super) fn path(&self) -> String {
+        format!("{}/", self.folder.path().display())
+    }
+}

@@ -1,0 +1,270 @@
+//! SQL over flow logs and inventory: the session, its tables, views and functions.
+//!
+//! Only this room names DataFusion's session. It knows nothing of detections and prints nothing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::RecordBatch;
+use datafusion::common::{DataFusionError, ParamValues, Result};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use futures::TryStreamExt as _;
+
+use crate::context::Context;
+use crate::flow::field::Layout;
+use crate::flow::{Limits, LogFormat, MalformedLine};
+use crate::inventory::Inventory;
+use crate::source::progress::Progress;
+use crate::source::{Source, Window};
+
+mod allowed;
+mod evidence;
+pub mod functions;
+mod keep;
+mod pushdown;
+pub mod query_file;
+mod read;
+pub mod reports;
+mod rows;
+mod scan;
+mod sniff;
+mod summary;
+mod table;
+mod views;
+
+pub use summary::Summary;
+pub use views::VIEWS;
+
+/// Takes every malformed line, for `--malformed FILE`.
+pub type MalformedSink = dyn Fn(&MalformedLine) -> std::io::Result<()> + Send + Sync;
+
+/// How the sources are read.
+pub struct ReadOptions {
+    /// Event time asked for; records outside are dropped.
+    pub window: Window,
+    /// Format of records that come without a header (`--log-format`).
+    pub stated: Option<LogFormat>,
+    /// Whether the first malformed line or unreadable object ends the run.
+    pub strict: bool,
+    /// Where every malformed line goes.
+    pub malformed: Option<Arc<MalformedSink>>,
+    /// Caps on what untrusted bytes may cost.
+    pub limits: Limits,
+    /// Told what was read so far.
+    pub progress: Arc<Progress>,
+}
+
+impl ReadOptions {
+    /// Reads everything in the window, leniently, with the usual caps.
+    pub fn new(window: Window) -> Self {
+        Self {
+            window,
+            stated: None,
+            strict: false,
+            malformed: None,
+            limits: Limits::default(),
+            progress: Arc::new(Progress::default()),
+        }
+    }
+}
+
+impl fmt::Debug for ReadOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadOptions").field("window", &self.window).finish_non_exhaustive()
+    }
+}
+
+/// What the engine may use of the machine.
+#[derive(Debug, Clone)]
+pub struct Resources {
+    /// Objects read, and partitions worked on, at a time.
+    pub threads: usize,
+    /// Memory of sorts, joins and groups; beyond it they go to disk where they can.
+    pub memory_bytes: usize,
+}
+
+/// One scan's summary while it runs.
+#[derive(Debug, Default)]
+struct Scan {
+    summary: Mutex<Summary>,
+}
+
+impl Scan {
+    fn update(&self, change: impl FnOnce(&mut Summary)) {
+        change(&mut self.summary.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// The scans of one table.
+#[derive(Debug, Default)]
+struct Scans {
+    begun: Mutex<Vec<Arc<Scan>>>,
+}
+
+impl Scans {
+    fn begin(&self) -> Arc<Scan> {
+        let scan = Arc::new(Scan::default());
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.push(Arc::clone(&scan));
+        scan
+    }
+
+    fn summaries(&self) -> Vec<Summary> {
+        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let held =
+            |scan: &Arc<Scan>| scan.summary.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        begun.iter().map(held).collect()
+    }
+}
+
+/// No parameters, for [`Engine::query`].
+pub fn none() -> ParamValues {
+    ParamValues::Map(std::collections::HashMap::new())
+}
+
+/// A SQL session over flow logs and an inventory.
+pub struct Engine {
+    session: SessionContext,
+    scans: Arc<Scans>,
+    kept: BTreeMap<String, keep::Kept>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Makes a session over `source` and `context`'s inventory. Reads the heads of a few objects, to learn
+    /// of fields that flowq does not know.
+    ///
+    /// # Errors
+    ///
+    /// When the source cannot be listed.
+    pub async fn new(
+        source: Arc<dyn Source>,
+        context: Arc<Context>,
+        options: ReadOptions,
+        resources: &Resources,
+    ) -> Result<Self> {
+        let config = SessionConfig::new()
+            .with_information_schema(true)
+            .with_target_partitions(resources.threads)
+            .set_bool("datafusion.execution.parquet.pushdown_filters", true);
+        let pool = Arc::new(FairSpillPool::new(resources.memory_bytes));
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()?;
+        let session = SessionContext::new_with_config_rt(config, runtime);
+        let engine = Self { session, scans: Arc::new(Scans::default()), kept: BTreeMap::new() };
+
+        engine.register_functions(&context);
+        engine.register_inventory(context.inventory())?;
+        engine.register_logs(source, context, options).await?;
+        for (name, sql) in VIEWS {
+            let view = format!("CREATE VIEW {name} AS {sql}");
+            engine.session.sql(&view).await?;
+        }
+        // In this dialect AWS's column `end` needs no quotes; the views above need `* EXCEPT`.
+        engine.session.sql("SET datafusion.sql_parser.dialect = 'postgresql'").await?;
+        Ok(engine)
+    }
+
+    fn register_functions(&self, context: &Arc<Context>) {
+        let names = Arc::clone(context);
+        let service = move |ip| names.aws_service(ip, None).map(str::to_owned);
+        functions::register(&self.session, Arc::new(service));
+        self.session.register_udf(ScalarUDF::from(allowed::AllowedBy::new(Arc::clone(context))));
+        self.session.register_udaf(evidence::first_records());
+    }
+
+    fn register_inventory(&self, inventory: &Inventory) -> Result<()> {
+        let tables = inventory.tables();
+        for (name, batch) in tables.map_err(|error| DataFusionError::External(Box::new(error)))? {
+            self.session.register_batch(name, batch)?;
+        }
+        Ok(())
+    }
+
+    async fn register_logs(
+        &self,
+        source: Arc<dyn Source>,
+        context: Arc<Context>,
+        options: ReadOptions,
+    ) -> Result<()> {
+        let extra = sniff::unknown_fields(source.as_ref(), &options).await?;
+        let options = Arc::new(options);
+        let register = |name: &str, layout, context: Option<Arc<Context>>| {
+            let unknown = extra.get(&layout).map_or(&[][..], Vec::as_slice);
+            let table = table::FlowTable::new(
+                layout,
+                unknown,
+                Arc::clone(&source),
+                Arc::clone(&options),
+                context,
+                Arc::clone(&self.scans),
+            );
+            self.session.register_table(name, Arc::new(table)).map(drop)
+        };
+        register("flow_logs", Layout::Vpc, None)?;
+        register("transit_gateway_flow_logs", Layout::TransitGateway, None)?;
+        register("flow_context", Layout::Vpc, Some(context))
+    }
+
+    /// Runs one statement. `$name` in it is taken from `params`. Batches come as they are made; dropping
+    /// the stream stops the work.
+    ///
+    /// # Errors
+    ///
+    /// When the statement does not parse or names what is not there.
+    pub async fn query(
+        &self,
+        sql: &str,
+        params: impl Into<ParamValues>,
+    ) -> Result<SendableRecordBatchStream> {
+        let frame = self.session.sql(sql).await?.with_param_values(params)?;
+        frame.execute_stream().await
+    }
+
+    /// Runs one statement whose result is small by its nature, such as findings.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::query`], and when reading fails.
+    pub async fn rows(
+        &self,
+        sql: &str,
+        params: impl Into<ParamValues>,
+    ) -> Result<Vec<RecordBatch>> {
+        self.query(sql, params).await?.try_collect().await
+    }
+
+    /// Runs a view once and keeps its rows on disk: from now on its name means those rows, however many
+    /// queries read it.
+    ///
+    /// # Errors
+    ///
+    /// When the view cannot be read, or the disk is full.
+    pub async fn keep(&mut self, view: &str) -> Result<()> {
+        let rows = self.query(&format!("SELECT * FROM {view}"), none()).await?;
+        let kept = keep::Kept::write(rows).await?;
+        self.session.deregister_table(view)?;
+        self.session.register_parquet(view, kept.path(), ParquetReadOptions::default()).await?;
+        self.kept.insert(view.to_owned(), kept);
+        Ok(())
+    }
+
+    /// What was read so far.
+    pub fn summary(&self) -> Summary {
+        Summary::widest(self.scans.summaries().into_iter())
+    }
+
+    /// The session, for completion and inspection of tables.
+    pub fn session(&self) -> &SessionContext {
+        &self.session
+    }
+}

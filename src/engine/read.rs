@@ -1,0 +1,280 @@
+//! Takes objects from a queue and reads them, one after the other, into batches.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use datafusion::common::{DataFusionError, Result};
+use futures::StreamExt as _;
+use tokio::sync::OnceCell;
+use tokio::sync::mpsc::Sender;
+
+use crate::engine::Scan;
+use crate::engine::rows::read_parquet;
+use crate::engine::scan::Job;
+use crate::flow::field::column_name;
+use crate::flow::{DecodeError, Decoder, Refusal, Tally};
+use crate::source::decompress::Decompressor;
+use crate::source::{Listing, Split};
+
+/// The objects of one scan, listed once and handed out one by one.
+#[derive(Debug)]
+pub(super) struct Queue {
+    scan: Arc<Scan>,
+    listing: OnceCell<Listing>,
+    next: AtomicUsize,
+}
+
+impl Queue {
+    pub(super) fn new(scan: Arc<Scan>) -> Self {
+        Self { scan, listing: OnceCell::new(), next: AtomicUsize::new(0) }
+    }
+
+    /// Returns the next object to read.
+    async fn take(&self, job: &Job) -> Result<Option<&Split>> {
+        let list = || async {
+            let listing = job.source.splits(&job.options.window).await?;
+            let known: Option<u64> = listing.splits.iter().map(|split| split.size_bytes).sum();
+            job.options.progress.add_listed(listing.splits.len() as u64, known.unwrap_or(0));
+            self.scan.update(|summary| {
+                summary.objects_listed = listing.splits.len() as u64;
+                summary.objects_pruned = listing.pruned_files;
+                summary.folders_pruned = listing.pruned_folders;
+                summary.skipped = listing.skipped.clone();
+            });
+            Ok::<_, crate::source::Error>(listing)
+        };
+        let listing = self.listing.get_or_try_init(list).await.map_err(external)?;
+        Ok(listing.splits.get(self.next.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// Why an object was left.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Nobody wants more rows.
+    Enough,
+    /// The object is at fault: it is named, and the rest goes on.
+    Object(String),
+    /// The whole scan is at fault.
+    Scan(DataFusionError),
+}
+
+impl From<DataFusionError> for Stop {
+    fn from(error: DataFusionError) -> Self {
+        Self::Scan(error)
+    }
+}
+
+/// Sends finished batches on and counts their rows against the limit.
+pub(super) struct Output {
+    job: Arc<Job>,
+    batches: Sender<Result<RecordBatch>>,
+    rows: usize,
+}
+
+impl Output {
+    pub(super) async fn send(&mut self, batch: &RecordBatch) -> std::result::Result<(), Stop> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        self.rows += batch.num_rows();
+        let finished = self.job.finish(batch)?;
+        self.batches.send(Ok(finished)).await.map_err(|_| Stop::Enough)?;
+        match self.job.limit.is_some_and(|limit| self.rows >= limit) {
+            true => Err(Stop::Enough),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Reads objects until the queue is empty. An object that cannot be read is counted and named; with
+/// `--strict` it ends the scan.
+///
+/// # Errors
+///
+/// When the sources cannot be listed, and with `--strict` at the first object or line at fault.
+pub(super) async fn read_objects(
+    job: Arc<Job>,
+    queue: Arc<Queue>,
+    batches: Sender<Result<RecordBatch>>,
+) -> Result<()> {
+    let mut output = Output { job: Arc::clone(&job), batches, rows: 0 };
+    while let Some(split) = queue.take(&job).await? {
+        let result = read_object(&job, split, &queue.scan, &mut output).await;
+        queue.scan.update(|summary| summary.objects_read += 1);
+        job.options.progress.add_object();
+        match result {
+            Ok(()) => {}
+            Err(Stop::Enough) => return Ok(()),
+            Err(Stop::Scan(error)) => return Err(error),
+            Err(Stop::Object(reason)) => {
+                if job.options.strict {
+                    let message = format!("object {}: {reason}", split.id);
+                    return Err(DataFusionError::Execution(message));
+                }
+                queue.scan.update(|summary| summary.add_problem(&split.id, reason));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn read_object(
+    job: &Job,
+    split: &Split,
+    scan: &Scan,
+    output: &mut Output,
+) -> std::result::Result<(), Stop> {
+    let head = job.source.head(split, 4).await.map_err(object)?;
+    if head.starts_with(b"PAR1") {
+        return read_parquet(job, split, scan, output).await;
+    }
+    read_text(job, split, scan, output).await
+}
+
+pub(super) fn object(error: impl std::error::Error) -> Stop {
+    Stop::Object(chain(&error))
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+async fn read_text(
+    job: &Job,
+    split: &Split,
+    scan: &Scan,
+    output: &mut Output,
+) -> std::result::Result<(), Stop> {
+    let decoder = Decoder::new(Arc::clone(&job.plan), &split.id);
+    let mut text =
+        Text { job, decoder, batches: Vec::new(), records: 0, last_byte: None, refused: None };
+    let read = text.read(split, output).await;
+    // What was decoded before the object broke off counts.
+    let (tally, mut rest, ended) = text.end();
+    let mut sent = Ok(());
+    if !matches!(read, Err(Stop::Enough | Stop::Scan(_))) {
+        for batch in rest.drain(..) {
+            sent = output.send(&batch).await;
+            if sent.is_err() {
+                break;
+            }
+        }
+    }
+    let fault = tally.malformed.first.first().cloned();
+    let unknown = tally.formats.iter().filter(|format| format.layout() == job.plan.layout);
+    let names: BTreeSet<String> =
+        unknown.flat_map(|format| format.names()).map(|name| column_name(name)).collect();
+    let late: Vec<String> = names.iter().filter(|name| !job.has_column(name)).cloned().collect();
+    scan.update(|summary| {
+        summary.columns.extend(names);
+        summary.late_columns.extend(late);
+        summary.add_tally(tally);
+    });
+    read.and(sent).and(ended)?;
+    match fault.filter(|_| job.options.strict) {
+        Some(line) => {
+            Err(Stop::Object(format!("line {}: {}: {}", line.line, line.reason, line.text)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// An object of text while it is read.
+struct Text<'a> {
+    job: &'a Job,
+    decoder: Decoder,
+    batches: Vec<RecordBatch>,
+    /// Records that were told to the progress line.
+    records: u64,
+    last_byte: Option<u8>,
+    /// What the decoder had read when it refused to go on.
+    refused: Option<Tally>,
+}
+
+impl Text<'_> {
+    async fn read(&mut self, split: &Split, output: &mut Output) -> std::result::Result<(), Stop> {
+        let mut stored = self.job.source.open(split).await.map_err(object)?;
+        let mut decompressor = Decompressor::new(&self.job.plan.limits);
+        while let Some(chunk) = stored.next().await {
+            let chunk = chunk.map_err(object)?;
+            self.job.options.progress.add_bytes(chunk.len() as u64);
+            decompressor.feed(chunk);
+            self.decode(&mut decompressor, output).await?;
+        }
+        decompressor.finish();
+        self.decode(&mut decompressor, output).await?;
+        // The last line may lack its newline; if it is malformed it must be reported like any other.
+        match self.last_byte {
+            Some(b'\n') | None => Ok(()),
+            Some(_) => self.push(Bytes::from_static(b"\n"), output).await,
+        }
+    }
+
+    async fn decode(
+        &mut self,
+        decompressor: &mut Decompressor,
+        output: &mut Output,
+    ) -> std::result::Result<(), Stop> {
+        while let Some(block) = decompressor.next_block().map_err(object)? {
+            self.push(block, output).await?;
+        }
+        Ok(())
+    }
+
+    async fn push(&mut self, block: Bytes, output: &mut Output) -> std::result::Result<(), Stop> {
+        self.last_byte = block.last().copied().or(self.last_byte);
+        let result = self.decoder.push(block, &mut self.batches);
+        let result = result.map_err(|error| self.refuse(error));
+        self.job.report_malformed(&self.decoder.take_malformed())?;
+        for batch in self.batches.drain(..) {
+            output.send(&batch).await?;
+        }
+        result?;
+        let records = self.decoder.tally().records();
+        self.job.options.progress.add_records(records - self.records);
+        self.records = records;
+        Ok(())
+    }
+
+    fn refuse(&mut self, error: DecodeError) -> Stop {
+        self.refused = Some(*error.tally);
+        refusal(&error.refusal)
+    }
+
+    /// Ends the object: its counts, its last batches, and what was wrong at its very end.
+    fn end(self) -> (Tally, Vec<RecordBatch>, std::result::Result<(), Stop>) {
+        let Self { job, decoder, mut batches, records, refused, .. } = self;
+        if let Some(tally) = refused {
+            return (tally, batches, Ok(()));
+        }
+        let (tally, ended) = match decoder.finish(&mut batches) {
+            Ok(tally) => (tally, Ok(())),
+            Err(error) => (*error.tally, Err(refusal(&error.refusal))),
+        };
+        job.options.progress.add_records(tally.records().saturating_sub(records));
+        (tally, batches, ended)
+    }
+}
+
+fn refusal(refusal: &Refusal) -> Stop {
+    let text = chain(refusal);
+    Stop::Object(match refusal.hint() {
+        Some(hint) => format!("{text} (hint: {hint})"),
+        None => text,
+    })
+}

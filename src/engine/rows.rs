@@ -1,0 +1,99 @@
+//! Reads one Parquet object into batches.
+
+use datafusion::common::{DataFusionError, Result};
+use futures::StreamExt as _;
+
+use crate::engine::Scan;
+use crate::engine::read::{Output, Stop, object};
+use crate::engine::scan::Job;
+use crate::flow::parquet;
+use crate::flow::parquet::{Request, Tally};
+use crate::flow::{Malformed, MalformedLine, Reason};
+use crate::source::Split;
+
+/// How many malformed rows of an object are shown when not all of them are wanted.
+const MALFORMED_MAX: usize = 10;
+
+/// Reads the row groups, columns and rows of a Parquet object that the scan needs.
+pub(super) async fn read_parquet(
+    job: &Job,
+    split: &Split,
+    scan: &Scan,
+    output: &mut Output,
+) -> std::result::Result<(), Stop> {
+    let reader = job.source.seek(split).await.map_err(object)?;
+    let request = Request {
+        object: split.id.clone(),
+        layout: job.plan.layout,
+        schema: std::sync::Arc::clone(&job.plan.schema),
+        equals: job.plan.filter.equals.clone(),
+        ranges: job.plan.filter.ranges.clone(),
+        interface: job.plan.filter.interface.clone(),
+        batch_rows: job.plan.batch_rows,
+        malformed_max: if job.plan.keep_all_malformed { usize::MAX } else { MALFORMED_MAX },
+    };
+    let mut reading = parquet::read(reader, request).await.map_err(object)?;
+    let tally = reading.tally();
+    let columns: Vec<String> =
+        reading.format.columns.iter().map(|(name, _)| name.clone()).collect();
+    let mut result = Ok(());
+    while let Some(batch) = reading.batches.next().await {
+        result = match batch {
+            Ok(batch) => output.send(&batch).await,
+            Err(error) => Err(object(error)),
+        };
+        if result.is_err() {
+            break;
+        }
+    }
+    let tally = tally();
+    job.options.progress.add_bytes(split.size_bytes.unwrap_or(0));
+    job.options.progress.add_records(tally.rows);
+    let malformed = malformed(&split.id, &tally);
+    let fault = malformed.first.first().cloned();
+    report(job, &malformed)?;
+    let same = reading.format.layout == job.plan.layout;
+    scan.update(|summary| {
+        if same {
+            let late = columns.iter().filter(|name| !job.has_column(name)).cloned();
+            summary.late_columns.extend(late);
+            summary.columns.extend(columns);
+        }
+        // A file that broke off, or that nobody wanted to its end: its footer promises more than was read.
+        let records = tally.ok + tally.nodata + tally.skipdata + tally.other + tally.other_layout;
+        summary.lines += records + tally.malformed + tally.pruned;
+        summary.ok += tally.ok;
+        summary.nodata += tally.nodata;
+        summary.skipdata += tally.skipdata;
+        summary.other += tally.other + tally.other_layout;
+        summary.rows_pruned += tally.pruned;
+        summary.malformed.merge(malformed);
+    });
+    result?;
+    match fault.filter(|_| job.options.strict) {
+        Some(line) => {
+            Err(Stop::Object(format!("row {}: {}: {}", line.line, line.reason, line.text)))
+        }
+        None => Ok(()),
+    }
+}
+
+fn report(job: &Job, malformed: &Malformed) -> Result<(), DataFusionError> {
+    job.report_malformed(&malformed.first)
+}
+
+/// Rows whose values do not fit their columns, in the words that text lines are counted in.
+fn malformed(object: &str, tally: &Tally) -> Malformed {
+    let mut malformed = Malformed::default();
+    if tally.malformed > 0 {
+        malformed.by_reason.insert(Reason::OutOfRange, tally.malformed);
+    }
+    let line = |row: &parquet::MalformedRow| MalformedLine {
+        object: object.to_owned(),
+        line: u64::try_from(row.line).unwrap_or(0),
+        reason: Reason::OutOfRange,
+        text: format!("{} = {}", row.column, row.text),
+    };
+    malformed.first = tally.first.iter().map(line).collect();
+    malformed
+}

@@ -1,0 +1,180 @@
+//! Reads objects into batches: the physical plan of the flow log tables.
+//!
+//! Partitions take objects from one queue, so that a large object does not hold up the rest.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, EmissionType, ReplaceChildrenOptions,
+};
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+
+use crate::context::{Column, Context};
+use crate::engine::pushdown::Pushed;
+use crate::engine::read::{Queue, read_objects};
+use crate::engine::table::kinds_text;
+use crate::engine::{ReadOptions, Scans};
+use crate::flow::{MalformedLine, Plan};
+use crate::source::Source;
+
+/// What one scan has to do.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// What to decode.
+    pub(super) plan: Arc<Plan>,
+    /// The columns to give, the context's among them.
+    pub(super) output: SchemaRef,
+    /// The context's columns among `output`, in its order.
+    pub(super) wanted: Vec<Column>,
+    /// All columns of the table: what an object has beyond them cannot be read.
+    pub(super) table: SchemaRef,
+    /// Where the context's columns come from.
+    pub(super) context: Option<Arc<Context>>,
+    pub(super) source: Arc<dyn Source>,
+    pub(super) options: Arc<ReadOptions>,
+    pub(super) pushed: Pushed,
+    /// Rows after which no more objects need be opened.
+    pub(super) limit: Option<usize>,
+}
+
+impl Job {
+    /// Tells whether the table has a column of this name.
+    pub(super) fn has_column(&self, name: &str) -> bool {
+        self.table.index_of(name).is_ok()
+    }
+
+    /// Hands malformed lines to `--malformed FILE`.
+    pub(super) fn report_malformed(&self, lines: &[MalformedLine]) -> Result<()> {
+        let Some(sink) = &self.options.malformed else { return Ok(()) };
+        lines.iter().try_for_each(|line| sink(line)).map_err(DataFusionError::IoError)
+    }
+
+    /// Turns a batch of the log's columns into the columns asked for.
+    pub(super) fn finish(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let mut added = match &self.context {
+            Some(context) if !self.wanted.is_empty() => context.annotate(batch, &self.wanted)?,
+            _ => Vec::new(),
+        }
+        .into_iter();
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.output.fields().len());
+        for field in self.output.fields() {
+            let column = match batch.column_by_name(field.name()) {
+                Some(column) => Some(Arc::clone(column)),
+                None => added.next(),
+            };
+            let missing = || DataFusionError::Internal(format!("no column {}", field.name()));
+            columns.push(column.ok_or_else(missing)?);
+        }
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.output), columns, &rows)?)
+    }
+}
+
+/// The plan node: no children, as many partitions as threads.
+#[derive(Debug)]
+pub(super) struct FlowScanExec {
+    job: Arc<Job>,
+    queue: Arc<OnceLock<Arc<Queue>>>,
+    scans: Arc<Scans>,
+    properties: Arc<PlanProperties>,
+}
+
+impl FlowScanExec {
+    pub(super) fn new(job: Job, partitions: usize, scans: Arc<Scans>) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(Arc::clone(&job.output)),
+            Partitioning::UnknownPartitioning(partitions),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        Self {
+            job: Arc::new(job),
+            queue: Arc::new(OnceLock::new()),
+            scans,
+            properties: Arc::new(properties),
+        }
+    }
+}
+
+impl DisplayAs for FlowScanExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let schema = &self.job.plan.schema;
+        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        write!(f, "FlowScanExec: decoded=[{}]", names.join(", "))?;
+        for (column, values) in &self.job.pushed.equals {
+            let mut values: Vec<&str> = values.iter().map(String::as_str).collect();
+            values.sort_unstable();
+            write!(f, ", {column} in [{}]", values.join(", "))?;
+        }
+        for (column, low, high) in &self.job.plan.filter.ranges {
+            let text = |bound: &Option<i64>| bound.map_or("".to_owned(), |bound| bound.to_string());
+            write!(f, ", {column} in {}..={}", text(low), text(high))?;
+        }
+        if let Some(kinds) = &self.job.pushed.interests {
+            write!(f, ", interfaces={}", kinds_text(kinds))?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for FlowScanExec {
+    fn name(&self) -> &'static str {
+        "FlowScanExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self {
+            job: Arc::clone(&self.job),
+            queue: Arc::new(OnceLock::new()),
+            scans: Arc::clone(&self.scans),
+            properties: Arc::clone(&self.properties),
+        }))
+    }
+
+    fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let queue = self.queue.get_or_init(|| Arc::new(Queue::new(self.scans.begin())));
+        let schema = Arc::clone(&self.job.output);
+        let mut stream = RecordBatchReceiverStreamBuilder::new(schema, 2);
+        let (job, queue, batches) = (Arc::clone(&self.job), Arc::clone(queue), stream.tx());
+        stream.spawn(async move { read_objects(job, queue, batches).await });
+        Ok(stream.build())
+    }
+}

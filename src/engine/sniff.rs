@@ -1,0 +1,68 @@
+//! Looks at the heads of a few objects for fields that flowq does not know, so that SQL can name them.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use datafusion::common::{DataFusionError, Result};
+
+use crate::engine::ReadOptions;
+use crate::flow::field::Layout;
+use crate::flow::parquet;
+use crate::flow::{Limits, LogFormat};
+use crate::source::decompress::Decompressor;
+use crate::source::{Source, Split};
+
+/// Bytes of an object that are enough to see its first line, compressed.
+const HEAD_BYTES: usize = 16 * 1024;
+
+/// Objects without a flow log's id in their names that are looked at. A flow log's format never changes,
+/// so one object for each id is enough; of the others a few have to do.
+const UNNAMED_MAX: usize = 16;
+
+/// Returns the fields of each layout that flowq does not know, sorted.
+pub(super) async fn unknown_fields(
+    source: &dyn Source,
+    options: &ReadOptions,
+) -> Result<BTreeMap<Layout, Vec<String>>> {
+    let listing = source.splits(&options.window).await;
+    let listing = listing.map_err(|error| DataFusionError::External(Box::new(error)))?;
+    let mut seen = HashSet::new();
+    let mut unnamed = 0;
+    let mut unknown: BTreeMap<Layout, BTreeSet<String>> = BTreeMap::new();
+    for split in &listing.splits {
+        let look = match &split.name.flow_log_id {
+            Some(id) => seen.insert(id.clone()),
+            None => {
+                unnamed += 1;
+                unnamed <= UNNAMED_MAX
+            }
+        };
+        if !look {
+            continue;
+        }
+        // An object that cannot be read is reported by the scan, with its name.
+        for (layout, names) in fields_of(source, split).await.unwrap_or_default() {
+            unknown.entry(layout).or_default().extend(names);
+        }
+    }
+    if let Some(stated) = &options.stated {
+        unknown.entry(stated.layout()).or_default().extend(stated.unknown());
+    }
+    Ok(unknown.into_iter().map(|(layout, names)| (layout, names.into_iter().collect())).collect())
+}
+
+async fn fields_of(source: &dyn Source, split: &Split) -> Option<Vec<(Layout, Vec<String>)>> {
+    let head = source.head(split, HEAD_BYTES).await.ok()?;
+    if head.starts_with(b"PAR1") {
+        let reader = source.seek(split).await.ok()?;
+        let format = parquet::format_of(reader, &split.id).await.ok()?;
+        return Some(vec![(format.layout, format.extra)]);
+    }
+    let mut decompressor = Decompressor::new(&Limits::default());
+    decompressor.feed(head);
+    // The head of a gzip stream is a cut stream: what comes out of it before it breaks off is enough.
+    decompressor.finish();
+    let text = decompressor.next_block().ok()??;
+    let text = String::from_utf8_lossy(&text);
+    let formats = text.lines().filter_map(|line| LogFormat::from_header(line).ok().flatten());
+    Some(formats.map(|format| (format.layout(), format.unknown())).collect())
+}

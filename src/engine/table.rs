@@ -1,0 +1,169 @@
+//! The tables that are read from flow logs: `flow_logs`, `transit_gateway_flow_logs`, `flow_context`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+
+use crate::context;
+use crate::context::{Context, Interest};
+use crate::engine::pushdown::Pushed;
+use crate::engine::scan::{FlowScanExec, Job};
+use crate::engine::{ReadOptions, Scans};
+
+use crate::flow::field::{FIELDS, Layout, column_name};
+use crate::flow::{Filter, Plan};
+use crate::source::Source;
+
+/// Tells whether this is a column of VPC flow logs themselves.
+pub(super) fn is_log_column(column: &str) -> bool {
+    FIELDS.iter().any(|field| column_name(field.name) == column)
+}
+
+/// A table over flow log objects. With a context it also has the columns that the inventory gives.
+#[derive(Debug)]
+pub(super) struct FlowTable {
+    layout: Layout,
+    schema: SchemaRef,
+    /// How many columns of `schema` are the log's own; the context's follow.
+    log_columns: usize,
+    source: Arc<dyn Source>,
+    options: Arc<ReadOptions>,
+    context: Option<Arc<Context>>,
+    scans: Arc<Scans>,
+}
+
+impl FlowTable {
+    /// Makes the table; `extra` are the fields that flowq does not know, from the formats of the objects.
+    pub(super) fn new(
+        layout: Layout,
+        extra: &[String],
+        source: Arc<dyn Source>,
+        options: Arc<ReadOptions>,
+        context: Option<Arc<Context>>,
+        scans: Arc<Scans>,
+    ) -> Self {
+        let log = layout.schema(extra);
+        let log_columns = log.fields().len();
+        let mut fields: Vec<Arc<Field>> = log.fields().iter().map(Arc::clone).collect();
+        if context.is_some() {
+            let columns = context::COLUMNS.iter();
+            fields.extend(columns.map(|c| Arc::new(Field::new(c.name, c.data_type.clone(), true))));
+        }
+        let schema = Arc::new(Schema::new(fields));
+        Self { layout, schema, log_columns, source, options, context, scans }
+    }
+
+    fn log_schema(&self, columns: &BTreeSet<usize>) -> Result<SchemaRef> {
+        let columns: Vec<usize> = columns.iter().copied().collect();
+        Ok(Arc::new(self.schema.project(&columns)?))
+    }
+
+    /// The columns of the log that have to be decoded: those asked for, and those that the context needs.
+    fn needed(&self, projection: &[usize]) -> BTreeSet<usize> {
+        let mut needed: BTreeSet<usize> = BTreeSet::new();
+        for index in projection {
+            match index.checked_sub(self.log_columns) {
+                None => {
+                    needed.insert(*index);
+                }
+                Some(column) => {
+                    let names = context::COLUMNS[column].needs.iter();
+                    needed.extend(names.filter_map(|name| self.schema.index_of(name).ok()));
+                }
+            }
+        }
+        needed
+    }
+
+    fn filter(&self, pushed: &Pushed) -> Filter {
+        let interface = match (&self.context, &pushed.interests) {
+            (Some(context), Some(kinds)) => {
+                let (context, kinds) = (Arc::clone(context), kinds.clone());
+                let keep = move |id: &str| kinds.contains(&context.interest(id));
+                Some(Arc::new(keep) as Arc<dyn Fn(&str) -> bool + Send + Sync>)
+            }
+            _ => None,
+        };
+        let mut ranges = pushed.ranges.clone();
+        let window = &self.options.window;
+        if let Some(until) = window.until {
+            ranges.push(("start".to_owned(), None, Some(until - 1)));
+        }
+        if let Some(since) = window.since {
+            ranges.push(("end".to_owned(), Some(since), None));
+        }
+        Filter { equals: pushed.equals.clone(), ranges, interface }
+    }
+}
+
+#[async_trait]
+impl TableProvider for FlowTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        let understood =
+            |filter: &&Expr| match Pushed::new(&[(*filter).clone()], &is_log_column).is_empty() {
+                true => TableProviderFilterPushDown::Unsupported,
+                false => TableProviderFilterPushDown::Inexact,
+            };
+        Ok(filters.iter().map(understood).collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let everything: Vec<usize> = (0..self.schema.fields().len()).collect();
+        let projection = projection.unwrap_or(&everything);
+        let needed = self.needed(projection);
+        let pushed = Pushed::new(filters, &is_log_column);
+        let plan = Plan {
+            layout: self.layout,
+            schema: self.log_schema(&needed)?,
+            filter: self.filter(&pushed),
+            stated: self.options.stated.clone(),
+            validate_all: self.options.strict || self.options.malformed.is_some(),
+            batch_rows: state.config().batch_size(),
+            limits: self.options.limits,
+            keep_all_malformed: self.options.malformed.is_some(),
+        };
+        let added = projection.iter().filter_map(|index| index.checked_sub(self.log_columns));
+        let job = Job {
+            plan: Arc::new(plan),
+            output: Arc::new(self.schema.project(projection)?),
+            wanted: added.map(|index| context::COLUMNS[index].column).collect(),
+            table: Arc::clone(&self.schema),
+            context: self.context.clone(),
+            source: Arc::clone(&self.source),
+            options: Arc::clone(&self.options),
+            pushed,
+            limit,
+        };
+        let partitions = state.config().target_partitions();
+        Ok(Arc::new(FlowScanExec::new(job, partitions, Arc::clone(&self.scans))))
+    }
+}
+
+/// Returns the kinds of interfaces in reading order, for `EXPLAIN`.
+pub(super) fn kinds_text(kinds: &[Interest]) -> String {
+    let names: Vec<String> = kinds.iter().map(|kind| format!("{kind:?}").to_lowercase()).collect();
+    names.join("|")
+}
