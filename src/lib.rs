@@ -12,7 +12,7 @@
 //!    the traffic took to S3.
 //! 5. [`engine`] runs SQL over all of it. The view `conversations` sums the records of each job's
 //!    interface up by 5-tuple; it is made once for all detections.
-//! 6. `detection` runs the SQL files of `queries/detections` over the conversations and turns their
+//! 6. [`detection`] runs the SQL files of `queries/detections` over the conversations and turns their
 //!    rows into findings; `cli` prints them, with what was read and what could not be.
 //!
 //! ```text
@@ -45,3 +45,7 @@ pub mod source;
 pub mod context;
 
 pub mod engine;
+
+pub mod detection;
+
+pub mod config;

@@ -1,0 +1,109 @@
+-- title       = "A job with network isolation exchanged traffic other than S3"
+-- severity    = "high"
+-- mitre       = ["T1048"]
+-- description = """
+-- A job with EnableNetworkIsolation has no network for its container. On its interface only S3 (the platform moves
+-- inputs and outputs there) and the job's own instances are expected. Everything else that was accepted, and every
+-- attempt that the job itself made, is reported here and in no other detection. Allow rules do not apply:
+-- isolation is the stricter promise. What others tried on the job and was refused is not the job's doing.
+-- """
+-- remediation = "check EnableNetworkIsolation and the image of the job; treat the container as not isolated until it is explained"
+-- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "action", "start"]
+-- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "pkt_dst_aws_service", "pkt_src_aws_service"]
+WITH judged AS (
+    SELECT
+        c.*,
+        coalesce(c.job_arn, c.job_name, c.interface_id) AS job,
+        coalesce(c.opened_by = 'remote', false) AS answered,
+        -- Whoever opens uses a new ephemeral port each time: it would make a finding of each connection.
+        CASE WHEN c.opened_by = 'remote' THEN NULL ELSE c.remote_port END AS service_port
+    FROM conversations AS c
+    WHERE c.attribution IS NOT NULL
+        AND c.network_isolation
+        AND (c.eni_role IS DISTINCT FROM 'platform')
+        AND c.s3_path IS NULL
+        AND coalesce(c.remote_scope, 'internet') NOT IN ('s3', 'same-job', 'local')
+        AND c.remote_addr IS NOT NULL
+        AND (
+            c.accepted_out + c.accepted_in > 0
+            OR (c.rejected_out > 0 AND (c.opened_by IS DISTINCT FROM 'remote'))
+        )
+),
+keyed AS (
+    SELECT
+        job,
+        local_addr,
+        remote_addr,
+        service_port AS remote_port,
+        protocol,
+        min(first_seen) AS first_seen,
+        max(last_seen) AS last_seen,
+        min(account_id) AS account_id,
+        min(region) AS region,
+        min(vpc_id) AS vpc_id,
+        min(subnet_id) AS subnet_id,
+        min(interface_id) AS interface_id,
+        min(job_name) AS job_name,
+        min(job_arn) AS job_arn,
+        min(job_candidates) AS job_candidates,
+        min(attribution) AS attribution,
+        min(eni_role) AS eni_role,
+        min(remote_interface_id) AS remote_interface_id,
+        min(remote_scope) AS remote_scope,
+        bool_and(answered) AS answered,
+        CAST(sum(accepted_out + accepted_in) AS BIGINT) AS accepted,
+        CAST(sum(records) AS BIGINT) AS flows,
+        CAST(sum(accepted_packets + rejected_packets) AS BIGINT) AS packets,
+        CAST(sum(accepted_bytes_out + rejected_bytes_out) AS BIGINT) AS bytes_out,
+        CAST(sum(accepted_bytes_in + rejected_bytes_in) AS BIGINT) AS bytes_in,
+        flatten(array_agg(evidence_accepted)) AS evidence_accepted,
+        flatten(array_agg(evidence_rejected)) AS evidence_rejected
+    FROM judged
+    GROUP BY job, local_addr, remote_addr, service_port, protocol
+)
+SELECT
+    CASE
+        WHEN accepted = 0 THEN 'medium'
+        WHEN remote_scope = 'internet' AND NOT answered THEN 'critical'
+    END AS severity,
+    CASE
+        WHEN attribution NOT IN ('declared', 'exact') THEN 'inferred'
+        WHEN eni_role = 'container' THEN 'proven'
+        ELSE 'strong'
+    END AS confidence,
+    concat(
+        'the job runs with network isolation, yet ', local_addr,
+        CASE
+            WHEN answered THEN ' answered '
+            WHEN accepted > 0 THEN ' talked to '
+            ELSE ' tried (and was refused) '
+        END,
+        remote_addr,
+        CASE WHEN remote_port > 0 THEN concat(' port ', remote_port) END,
+        ' (', coalesce(protocol_name(protocol), concat('protocol ', protocol)), ', scope ',
+        coalesce(remote_scope, 'unknown'), ')',
+        CASE WHEN eni_role IS NULL THEN '; it is not known whether the interface is the container''s or the platform''s' END
+    ) AS reason,
+    first_seen,
+    last_seen,
+    account_id,
+    region,
+    vpc_id,
+    subnet_id,
+    interface_id,
+    job_name,
+    job_arn,
+    job_candidates,
+    attribution,
+    local_addr,
+    remote_addr,
+    remote_port,
+    protocol,
+    remote_interface_id,
+    remote_scope,
+    flows,
+    packets,
+    bytes_out,
+    bytes_in,
+    CASE WHEN accepted > 0 THEN evidence_accepted ELSE evidence_rejected END AS evidence
+FROM keyed

@@ -1,0 +1,209 @@
+//! What the findings cannot speak of: holes in the records, interfaces and jobs without any.
+
+use std::error::Error as StdError;
+
+use arrow::array::Array as _;
+use arrow::array::new_null_array;
+use arrow::datatypes::DataType;
+use arrow::datatypes::TimeUnit;
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use datafusion::scalar::ScalarValue;
+
+use crate::detection::Error;
+use crate::detection::NotRun;
+use crate::detection::cell;
+use crate::detection::finding::time_text;
+
+/// Most lines of one kind that [`Coverage::lines`] writes.
+const LINES_MAX: usize = 10;
+
+/// What kind of hole a [`Gap`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// AWS lost records of an interface.
+    Skipdata,
+    /// An interface of a job without any record.
+    SilentInterface,
+    /// A job without VpcConfig.
+    JobWithoutVpc,
+    /// A job of which no interface is known.
+    JobWithoutInterface,
+}
+
+/// The coverage queries: what they show, how a summary calls it, and their SQL.
+const QUERIES: &[(Kind, &str, &str)] = &[
+    (
+        Kind::Skipdata,
+        "intervals with SKIPDATA (AWS lost records of a job's interface)",
+        include_str!("../../queries/coverage/skipdata.sql"),
+    ),
+    (
+        Kind::SilentInterface,
+        "interfaces of jobs without any record",
+        include_str!("../../queries/coverage/silent-interfaces.sql"),
+    ),
+    (
+        Kind::JobWithoutVpc,
+        "jobs without VpcConfig (their traffic is in no flow log)",
+        include_str!("../../queries/coverage/jobs-without-vpc.sql"),
+    ),
+    (
+        Kind::JobWithoutInterface,
+        "jobs of which no interface is known",
+        include_str!("../../queries/coverage/jobs-without-interfaces.sql"),
+    ),
+];
+
+/// One hole in what can be seen. Times are Unix seconds, UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// What kind of hole.
+    pub kind: Kind,
+    /// The interface, where it is about one.
+    pub interface_id: Option<String>,
+    /// The job, or the candidates joined by commas.
+    pub job: Option<String>,
+    /// How many SKIPDATA records.
+    pub records: Option<i64>,
+    /// From when.
+    pub first_seen: Option<i64>,
+    /// Until when; NULL: to the end, or not known.
+    pub last_seen: Option<i64>,
+}
+
+/// What reading the objects left out; the caller's scan knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScanGaps {
+    /// Lines that could not be read.
+    pub malformed_lines: u64,
+    /// Objects whose stream ends too early, with why.
+    pub cut_objects: Vec<String>,
+}
+
+/// Everything that the findings of a run cannot speak of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Holes, by kind, then by job and interface.
+    pub gaps: Vec<Gap>,
+    /// Detections that did not run, with the columns that are missing.
+    pub not_run: Vec<NotRun>,
+    /// Detections that ran with less than the columns that make them sure.
+    pub less_sure: Vec<NotRun>,
+    /// What reading left out.
+    pub scan: ScanGaps,
+}
+
+impl Coverage {
+    /// Asks for the holes in the window `[since, until)`, Unix seconds, UTC; `None` is what the data spans.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Query`] when the SQL fails.
+    pub async fn read<E>(
+        since: Option<i64>,
+        until: Option<i64>,
+        query: impl AsyncFn(&str, &[(String, ScalarValue)]) -> Result<Vec<RecordBatch>, E>,
+    ) -> Result<Self, Error>
+    where
+        E: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let time = |at| ScalarValue::TimestampSecond(at, Some("UTC".into()));
+        let window = [("since".to_owned(), time(since)), ("until".to_owned(), time(until))];
+        let mut coverage = Self::default();
+        for (kind, _, sql) in QUERIES {
+            let params = if sql.contains("$since") { &window[..] } else { &[] };
+            let failed = |source| Error::Query { id: format!("coverage {kind:?}"), source };
+            let batches = query(sql, params).await.map_err(|err| failed(err.into()))?;
+            for batch in &batches {
+                coverage.gaps.extend(gaps(*kind, batch)?);
+            }
+        }
+        Ok(coverage)
+    }
+
+    /// Tells whether nothing is missing.
+    pub fn is_complete(&self) -> bool {
+        *self == Self { less_sure: self.less_sure.clone(), ..Self::default() }
+    }
+
+    /// Returns the coverage as lines of text, without line ends.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for not_run in &self.not_run {
+            let missing = not_run.missing.join(", ");
+            lines.push(format!("{} did not run: the logs lack {missing}", not_run.id));
+        }
+        for (kind, title, _) in QUERIES {
+            let gaps: Vec<&Gap> = self.gaps.iter().filter(|gap| gap.kind == *kind).collect();
+            let count = gaps.len();
+            list(&mut lines, count, title, gaps.into_iter().map(Gap::line));
+        }
+        if self.scan.malformed_lines > 0 {
+            lines.push(format!("malformed lines: {}", self.scan.malformed_lines));
+        }
+        let cut = &self.scan.cut_objects;
+        list(&mut lines, cut.len(), "objects cut or unreadable", cut.iter().cloned());
+        for less_sure in &self.less_sure {
+            let missing = less_sure.missing.join(", ");
+            lines.push(format!("{} would be surer with {missing}", less_sure.id));
+        }
+        if self.is_complete() {
+            lines.insert(0, "no holes: every interface of every job has records".to_owned());
+        }
+        lines
+    }
+}
+
+/// Adds a title with a count and the first few items below it.
+fn list(lines: &mut Vec<String>, count: usize, title: &str, items: impl Iterator<Item = String>) {
+    if count == 0 {
+        return;
+    }
+    lines.push(format!("{title}: {count}"));
+    lines.extend(items.take(LINES_MAX).map(|item| format!("  {item}")));
+    if count > LINES_MAX {
+        lines.push(format!("  … and {} more", count - LINES_MAX));
+    }
+}
+
+impl Gap {
+    fn line(&self) -> String {
+        let mut parts: Vec<String> = Vec::new();
+        parts.extend(self.interface_id.clone());
+        parts.extend(self.job.as_ref().map(|job| format!("job {job}")));
+        parts.extend(self.records.map(|records| format!("{records} records")));
+        parts.extend(self.first_seen.and_then(time_text).map(|time| format!("from {time}")));
+        parts.extend(self.last_seen.and_then(time_text).map(|time| format!("to {time}")));
+        parts.join(" ")
+    }
+}
+
+fn gaps(kind: Kind, batch: &RecordBatch) -> Result<Vec<Gap>, ArrowError> {
+    let column = |name: &str, missing: DataType| {
+        let column = batch.column_by_name(name).cloned();
+        column.unwrap_or_else(|| new_null_array(&missing, batch.num_rows()))
+    };
+    let time = || DataType::Timestamp(TimeUnit::Second, None);
+    let interface = cell::texts(&column("interface_id", DataType::Utf8))?;
+    let job = cell::texts(&column("job", DataType::Utf8))?;
+    let records = cell::numbers(&column("records", DataType::Int64))?;
+    let first = cell::seconds(&column("first_seen", time()))?;
+    let last = cell::seconds(&column("last_seen", time()))?;
+    let text = |array: &arrow::array::StringArray, row| {
+        array.is_valid(row).then(|| array.value(row).to_owned())
+    };
+    let number =
+        |array: &arrow::array::Int64Array, row| array.is_valid(row).then(|| array.value(row));
+    let rows = 0..batch.num_rows();
+    Ok(rows
+        .map(|row| Gap {
+            kind,
+            interface_id: text(&interface, row),
+            job: text(&job, row),
+            records: number(&records, row),
+            first_seen: number(&first, row),
+            last_seen: number(&last, row),
+        })
+        .collect())
+}

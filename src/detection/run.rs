@@ -1,0 +1,87 @@
+//! Runs detections: SQL in, findings and what could not be asked out.
+
+use std::collections::BTreeSet;
+use std::error::Error as StdError;
+
+use arrow::record_batch::RecordBatch;
+use datafusion::scalar::ScalarValue;
+
+use crate::detection::Detection;
+use crate::detection::Error;
+use crate::detection::Finding;
+use crate::detection::Suppression;
+use crate::detection::finding::sort;
+use crate::detection::suppress::suppress;
+
+/// What a run of detections gave.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// The findings, in their total order, without the suppressed ones.
+    pub findings: Vec<Finding>,
+    /// Ids of the detections that ran, sorted.
+    pub ran: Vec<String>,
+    /// Detections that the data does not allow: never to be shown as "0 findings".
+    pub not_run: Vec<NotRun>,
+    /// Detections that ran with less than the columns that make them sure.
+    pub less_sure: Vec<NotRun>,
+    /// How many findings each suppression took away, in the order of the rules.
+    pub suppressed: Vec<usize>,
+}
+
+/// A detection and the columns of `flow_logs` that it misses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotRun {
+    /// The detection.
+    pub id: String,
+    /// Columns that no object read so far has, as in the header: `a|b` misses both.
+    pub missing: Vec<String>,
+}
+
+impl Detection {
+    /// Returns the columns among `wanted` that `available` lacks.
+    fn missing(wanted: &[String], available: &BTreeSet<String>) -> Vec<String> {
+        let lacks = |name: &&String| !name.split('|').any(|one| available.contains(one.trim()));
+        wanted.iter().filter(lacks).cloned().collect()
+    }
+}
+
+/// Runs detections in the order given.
+///
+/// `available` holds the columns of `flow_logs` that any object had. `query` runs SQL with its parameters;
+/// its batches are read one detection at a time, so they may hold a detection's findings but never records.
+/// `now` (Unix seconds, UTC) decides whether a suppression still holds.
+///
+/// # Errors
+///
+/// [`Error::Query`] when the SQL fails, [`Error::Rows`] when its rows are no findings.
+pub async fn run<E>(
+    detections: &[Detection],
+    available: &BTreeSet<String>,
+    suppressions: &[Suppression],
+    now: i64,
+    query: impl AsyncFn(&str, &[(String, ScalarValue)]) -> Result<Vec<RecordBatch>, E>,
+) -> Result<Outcome, Error>
+where
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let mut outcome = Outcome::default();
+    for detection in detections {
+        let id = detection.id.clone();
+        let missing = Detection::missing(&detection.requires, available);
+        if !missing.is_empty() {
+            outcome.not_run.push(NotRun { id, missing });
+            continue;
+        }
+        let batches = query(&detection.sql, &detection.params).await;
+        let batches = batches.map_err(|err| Error::Query { id: id.clone(), source: err.into() })?;
+        outcome.findings.extend(Finding::from_batches(detection, &batches)?);
+        let missing = Detection::missing(&detection.improves, available);
+        if !missing.is_empty() {
+            outcome.less_sure.push(NotRun { id: id.clone(), missing });
+        }
+        outcome.ran.push(id);
+    }
+    sort(&mut outcome.findings);
+    outcome.suppressed = suppress(&mut outcome.findings, suppressions, now);
+    Ok(outcome)
+}
