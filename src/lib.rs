@@ -49,3 +49,5 @@ pub mod engine;
 pub mod detection;
 
 pub mod config;
+
+pub mod sample;
