@@ -13,7 +13,7 @@
 //! 5. [`engine`] runs SQL over all of it. The view `conversations` sums the records of each job's
 //!    interface up by 5-tuple; it is made once for all detections.
 //! 6. [`detection`] runs the SQL files of `queries/detections` over the conversations and turns their
-//!    rows into findings; `cli` prints them, with what was read and what could not be.
+//!    rows into findings; [`cli`] prints them, with what was read and what could not be.
 //!
 //! ```text
 //!  files, folders, globs, stdin                       AWS API answers
@@ -51,3 +51,5 @@ pub mod detection;
 pub mod config;
 
 pub mod sample;
+
+pub mod cli;

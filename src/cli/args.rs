@@ -1,0 +1,270 @@
+//! The command line: what was typed. No input or output happens here.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::Styles;
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+use crate::cli::output::Format;
+use crate::detection::Severity;
+use crate::sample;
+
+/// Ties VPC flow logs to SageMaker Processing jobs and says what the jobs did on the network.
+#[derive(Debug, Parser)]
+#[command(name = "flowq", version, styles = Styles::styled(), after_help = "\
+Examples:
+  flowq detect logs/ --inventory inventory/
+  flowq sql -c 'SELECT job_name, sum(bytes) FROM flows GROUP BY job_name' logs/ --inventory inventory/
+  flowq report top-talkers 'logs/**/*.log.gz' --since 2h
+  aws s3 cp s3://bucket/key.log.gz - | flowq sql -c 'SELECT count(*) FROM flow_logs' -
+
+Exit codes: 0 done, 1 findings at or above --fail-on, 2 wrong command line, 3 wrong config or query,
+4 input could not be read, 5 done but some input could not be read, 6 output could not be written")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Report what processing jobs did on the network that they should not, or could not
+    Detect(Detect),
+    /// Run SQL over flow logs and inventory; without a query, an interactive prompt
+    Sql(Sql),
+    /// Run one of the reports that come with flowq; without a name, list them
+    Report(Report),
+    /// Show or convert what is known about interfaces, jobs and the VPC
+    #[command(subcommand)]
+    Inventory(Inventory),
+    /// Validate flowq.toml and detections, and run the cases of every detection
+    Check(Check),
+    /// List every flow log field that flowq knows
+    Fields(Fields),
+    /// List the SQL functions that flowq adds
+    Functions(Fields),
+    /// Write flow logs and an inventory of an invented VPC, for trying and measuring
+    Generate(Generate),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// What to read, and how.
+#[derive(Debug, Args)]
+pub struct Read {
+    /// Files, folders, quoted globs, or - for standard input
+    #[arg(value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
+    pub sources: Vec<String>,
+    /// AWS API answers (JSON), mapping (CSV) or imported inventory: file or folder, repeatable
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub inventory: Vec<PathBuf>,
+    /// Only records that end at or after this time: 2026-03-10, RFC 3339, or 2h for so long ago
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only records that start before this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// How late an object may have been delivered and still be looked at
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    pub slack: String,
+    /// Format of records without a header, in AWS's own words: '${version} ${account-id} …'
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<String>,
+    /// End at the first malformed line or unreadable object
+    #[arg(long)]
+    pub strict: bool,
+    /// Write every malformed line to this file, as JSON lines
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub malformed: Option<PathBuf>,
+    /// Allow rules, parameters and suppressions [default: flowq.toml here, if there is one]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Objects read at a time [default: one per processor]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Memory for sorting and grouping; beyond it goes to disk
+    #[arg(long, value_name = "SIZE", default_value = "256MB")]
+    pub memory: String,
+    /// No progress bar and no summary
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Where the result goes.
+#[derive(Debug, Args)]
+pub struct Write {
+    /// How to print the result [default: table on a terminal and in pipes]
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Write the result to this file instead of standard output; it appears when it is complete
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+/// How to print findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum FindingFormat {
+    /// Aligned columns, for people
+    Table,
+    /// One JSON array
+    Json,
+    /// One JSON object a line
+    Ndjson,
+    /// Comma-separated values
+    Csv,
+    /// Parquet, to a file
+    Parquet,
+    /// OCSF Detection Finding (class 2004), one JSON object a line
+    Ocsf,
+}
+
+/// `flowq detect`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowq detect logs/ --inventory inventory/
+  flowq detect logs/ --inventory inventory/ --config flowq.toml --fail-on high
+  flowq detect logs/ --inventory inventory/ --only s3-endpoint-bypass --format ndjson | jq .path")]
+pub struct Detect {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub read: Read,
+    /// Run only these detections, repeatable
+    #[arg(long, value_name = "ID")]
+    pub only: Vec<String>,
+    /// A folder with detections of your own, repeatable
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub queries: Vec<PathBuf>,
+    /// How to print the findings
+    #[arg(long, value_enum, default_value_t = FindingFormat::Table)]
+    pub format: FindingFormat,
+    /// Write the findings to this file instead of standard output; it appears when it is complete
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Exit with 1 when a finding is at or above this severity
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub fail_on: Option<Severity>,
+}
+
+/// `flowq sql`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowq sql -c 'SELECT action, count(*) FROM flow_logs GROUP BY action' logs/
+  flowq sql -c 'SELECT * FROM flow_logs WHERE in_cidr(dstaddr, $net)' --param net=10.0.0.0/8 logs/
+  flowq sql -f question.sql logs/ --inventory inventory/ --format parquet --output answer.parquet
+  flowq sql logs/                       an interactive prompt; \\? there lists its commands")]
+pub struct Sql {
+    /// The query
+    #[arg(long, short, value_name = "QUERY", conflicts_with = "file")]
+    pub command: Option<String>,
+    /// A file with the query
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub read: Read,
+    /// Value of $name in the query, repeatable
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub param: Vec<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub write: Write,
+}
+
+/// `flowq report`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowq report
+  flowq report top-talkers logs/ --param limit=5
+  flowq report s3-bytes-by-path logs/ --inventory inventory/ --format csv")]
+pub struct Report {
+    /// The report; without it they are listed
+    pub name: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub read: Read,
+    /// Value of a parameter of the report, repeatable
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub param: Vec<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub write: Write,
+}
+
+/// `flowq inventory`
+#[derive(Debug, Subcommand)]
+pub enum Inventory {
+    /// Print what was understood, and why each interface got its job
+    Show {
+        /// A table of the inventory; without it, how many rows each has
+        table: Option<String>,
+        /// AWS API answers (JSON), mapping (CSV) or imported inventory: file or folder, repeatable
+        #[arg(long, value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+        inventory: Vec<PathBuf>,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "its fields are documented")]
+        write: Write,
+    },
+    /// Merge documents into one inventory and write it as Parquet
+    Import {
+        /// Files and folders of AWS API answers
+        #[arg(required = true, value_hint = ValueHint::AnyPath)]
+        paths: Vec<PathBuf>,
+        /// Folder to write to; `--inventory` reads it again
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        to: PathBuf,
+    },
+}
+
+/// `flowq check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The config to validate [default: flowq.toml here, if there is one]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// A folder with detections of your own, repeatable
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub queries: Vec<PathBuf>,
+}
+
+/// `flowq fields`, `flowq functions`
+#[derive(Debug, Args)]
+pub struct Fields {
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `flowq generate`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowq generate --to /tmp/try
+  flowq generate --to /tmp/big --records 10000000 --files 200 --log-format v5")]
+pub struct Generate {
+    /// Folder to write logs/ and inventory/ to
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub to: PathBuf,
+    /// About how many records
+    #[arg(long, default_value_t = 100_000)]
+    pub records: u64,
+    /// Objects to spread them over
+    #[arg(long, default_value_t = 20)]
+    pub files: u32,
+    /// The same seed gives the same bytes
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Which fields the records have
+    #[arg(long, value_enum, default_value_t = sample::Format::V5)]
+    pub log_format: sample::Format,
+    /// Parquet instead of text
+    #[arg(long)]
+    pub parquet: bool,
+}

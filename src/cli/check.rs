@@ -1,0 +1,92 @@
+//! `flowq check`: is the config right, are the detections, and do all their cases come out as written?
+
+use std::sync::Arc;
+
+use anyhow::anyhow;
+
+use crate::cli::args::Check;
+use crate::cli::detect::detections;
+use crate::cli::exit::{Exit, Failure, OrExit as _};
+use crate::cli::say::Say;
+use crate::cli::{Started, read};
+use crate::context::Context;
+use crate::detection;
+use crate::detection::case::run_case;
+use crate::detection::{Case, Detection, Finding};
+use crate::engine::{Engine, ReadOptions, Resources};
+use crate::source::{Memory, Window};
+
+/// Runs the command.
+pub(super) async fn run(args: Check, _: Started) -> Result<Exit, Failure> {
+    let say = Say { quiet: false };
+    let config = read::config(args.config.as_deref())?;
+    // The config may switch a detection off; its cases hold all the same.
+    detections(&config, &args.queries, &[])?;
+    let detections = detections_of(&args)?;
+    let (mut passed, mut failed) = (0, 0);
+    for detection in &detections {
+        for case in cases(detection, &args)? {
+            match run_case(&case, detection, run_in_memory).await {
+                Ok(()) => passed += 1,
+                Err(difference) => {
+                    failed += 1;
+                    say.note(&format!("{}: case {:?}:\n{difference}", detection.id, case.name));
+                }
+            }
+        }
+    }
+    say.note(&format!("{} detections, {passed} cases passed, {failed} failed", detections.len()));
+    if failed > 0 {
+        return Err(Failure::new(Exit::Config, anyhow!("{failed} cases failed")));
+    }
+    Ok(Exit::Fine)
+}
+
+fn detections_of(args: &Check) -> Result<Vec<Detection>, Failure> {
+    detections(&crate::config::Config::default(), &args.queries, &[])
+}
+
+/// The cases of a detection; one without any is worth nothing.
+fn cases(detection: &Detection, args: &Check) -> Result<Vec<Case>, Failure> {
+    let file = format!("{}.cases.toml", detection.id);
+    let text = detection::built_in_cases(&detection.id).map(str::to_owned).or_else(|| {
+        let paths = args.queries.iter().map(|folder| folder.join(&file));
+        paths.filter_map(|path| std::fs::read_to_string(path).ok()).next()
+    });
+    let Some(text) = text else {
+        let error = anyhow!("detection {} has no cases", detection.id);
+        let hint = format!("write {file}: at least one case that fires and one that stays quiet");
+        return Err(Failure::new(Exit::Config, error).with_hint(hint));
+    };
+    let cases = Case::parse_all(&file, &text).or_exit(Exit::Config)?;
+    let fires = cases.iter().filter(|case| case.fires()).count();
+    if fires == 0 || fires == cases.len() {
+        let error = anyhow!("{file} needs a case that fires and one that stays quiet");
+        return Err(Failure::new(Exit::Config, error));
+    }
+    Ok(cases)
+}
+
+/// Runs one detection over the records and the inventory of a case, the way `flowq detect` does.
+async fn run_in_memory(case: &Case, detection: &Detection) -> Result<Vec<Finding>, String> {
+    let text = |error: &dyn std::error::Error| error.to_string();
+    let context = Context::new(Arc::new(case.inventory.clone()), case.allow.clone(), case.now);
+    let source: Memory = [("case", case.flows.clone())].into_iter().collect();
+    let options = ReadOptions::new(Window::default());
+    let resources = Resources { threads: 1, memory_bytes: 64 << 20 };
+    let engine = Engine::new(Arc::new(source), Arc::new(context), options, &resources).await;
+    let mut engine = engine.map_err(|error| text(&error))?;
+    engine.keep("conversations").await.map_err(|error| text(&error))?;
+    let summary = engine.summary();
+    if summary.malformed.total() > 0 || summary.problem_objects > 0 {
+        return Err(format!("a record cannot be read: {summary:?}"));
+    }
+    let query = async |sql: &str, params: &[_]| engine.rows(sql, params.to_vec()).await;
+    let detections = std::slice::from_ref(detection);
+    let outcome = detection::run::run(detections, &summary.columns, &[], case.now, query).await;
+    let outcome = outcome.map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
+    if let Some(not_run) = outcome.not_run.first() {
+        return Err(format!("did not run: the flow log lacks {}", not_run.missing.join(", ")));
+    }
+    Ok(outcome.findings)
+}

@@ -1,0 +1,167 @@
+//! `flowq detect`: one pass over the sources, all detections on what came out of it.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+
+use crate::cli::args::{Detect, FindingFormat};
+use crate::cli::exit::{Exit, Failure, OrExit as _};
+use crate::cli::output::Format;
+use crate::cli::print::{Output, sink};
+use crate::cli::progress::ProgressLine;
+use crate::cli::read::{Session, config, open};
+use crate::cli::say::{Say, number};
+use crate::cli::sql::incomplete;
+use crate::cli::{Started, findings};
+use crate::config::Config;
+use crate::detection;
+use crate::detection::coverage::ScanGaps;
+use crate::detection::export::Lists;
+use crate::detection::{Coverage, Detection, Finding, Outcome, ocsf};
+
+/// Runs the command.
+pub(super) async fn run(args: Detect, started: Started) -> Result<Exit, Failure> {
+    let say = Say { quiet: args.read.quiet };
+    if args.read.sources.is_empty() {
+        let error = anyhow!("no flow logs named");
+        let hint = "flowq detect SOURCE… --inventory PATH; a folder, files, a quoted glob, or -";
+        return Err(Failure::new(Exit::Usage, error).with_hint(hint));
+    }
+    let config = config(args.read.config.as_deref())?;
+    let detections = detections(&config, &args.queries, &args.only)?;
+    if args.read.inventory.is_empty() {
+        say.warn("no --inventory: without interfaces and jobs no record can be tied to a job");
+    }
+    let mut session = open(&args.read, &config, started.now, &say).await?;
+    let line = ProgressLine::start(std::sync::Arc::clone(&session.progress), say.quiet);
+    session.engine.keep("conversations").await?;
+    let outcome = judge(&session, &detections, &config, started.now).await?;
+    let coverage = coverage(&session, &args, &outcome).await?;
+    drop(line);
+    print(&outcome.findings, &detections, &args, started.now)?;
+    tell(&session, &outcome, &coverage, say, started);
+    let worst = outcome.findings.iter().map(|finding| finding.severity).max();
+    let summary = session.engine.summary();
+    session.close()?;
+    let read = incomplete(&summary)?;
+    match args.fail_on {
+        Some(least) if worst.is_some_and(|worst| worst >= least) => Ok(Exit::Findings),
+        _ => Ok(read),
+    }
+}
+
+/// The detections to run: those of flowq and of the user, as configured, those asked for.
+pub(super) fn detections(
+    config: &Config,
+    folders: &[PathBuf],
+    only: &[String],
+) -> Result<Vec<Detection>, Failure> {
+    let mut detections = detection::built_in().or_exit(Exit::Config)?;
+    for folder in folders {
+        detection::load(folder, &mut detections).or_exit(Exit::Config)?;
+    }
+    for id in only {
+        detection::find(&mut detections, id).or_exit(Exit::Usage)?;
+    }
+    config.apply(&mut detections).or_exit(Exit::Config)?;
+    if !only.is_empty() {
+        detections.retain(|detection| only.contains(&detection.id));
+    }
+    Ok(detections)
+}
+
+async fn judge(
+    session: &Session,
+    detections: &[Detection],
+    config: &Config,
+    now: i64,
+) -> Result<Outcome, Failure> {
+    let columns = session.engine.summary().columns;
+    let query = async |sql: &str, params: &[_]| session.engine.rows(sql, params.to_vec()).await;
+    let outcome = detection::run::run(detections, &columns, &config.suppress, now, query).await;
+    outcome.or_exit(Exit::Config)
+}
+
+async fn coverage(
+    session: &Session,
+    args: &Detect,
+    outcome: &Outcome,
+) -> Result<Coverage, Failure> {
+    let query = async |sql: &str, params: &[_]| session.engine.rows(sql, params.to_vec()).await;
+    let window = session.window;
+    let coverage = Coverage::read(window.since, window.until, query).await;
+    let mut coverage = coverage.or_exit(Exit::Config)?;
+    let summary = session.engine.summary();
+    coverage.not_run.clone_from(&outcome.not_run);
+    coverage.less_sure.clone_from(&outcome.less_sure);
+    let problems = summary.problems.iter().map(|(object, reason)| format!("{object}: {reason}"));
+    coverage.scan =
+        ScanGaps { malformed_lines: summary.malformed.total(), cut_objects: problems.collect() };
+    Ok(coverage)
+}
+
+fn print(
+    findings: &[Finding],
+    detections: &[Detection],
+    args: &Detect,
+    now: i64,
+) -> Result<(), Failure> {
+    let path = args.output.as_deref();
+    let (format, lists) = match args.format {
+        FindingFormat::Table => return text(&findings::table(findings), args),
+        FindingFormat::Ocsf => return text(&ocsf_lines(findings, detections, now), args),
+        FindingFormat::Json => {
+            let mut json = serde_json::to_string_pretty(findings).or_exit(Exit::Output)?;
+            json.push('\n');
+            return text(&json, args);
+        }
+        FindingFormat::Ndjson => {
+            let lines = findings.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
+            let lines = lines.or_exit(Exit::Output)?;
+            return text(&lines.iter().map(|line| format!("{line}\n")).collect::<String>(), args);
+        }
+        FindingFormat::Csv => (Format::Csv, Lists::Text),
+        FindingFormat::Parquet => (Format::Parquet, Lists::Nested),
+    };
+    let batch = Finding::to_batch(findings, lists).or_exit(Exit::Output)?;
+    let mut output = Output::new(format, path, batch.schema())?;
+    output.write(&batch)?;
+    output.finish().map(drop)
+}
+
+fn text(text: &str, args: &Detect) -> Result<(), Failure> {
+    let (file, mut sink) = sink(false, args.output.as_deref())?;
+    sink.write_all(text.as_bytes()).or_exit(Exit::Output)?;
+    sink.flush().or_exit(Exit::Output)?;
+    drop(sink);
+    match file {
+        Some(file) => file.publish().or_exit(Exit::Output),
+        None => Ok(()),
+    }
+}
+
+fn ocsf_lines(findings: &[Finding], detections: &[Detection], now: i64) -> String {
+    let line = |finding: &Finding| {
+        let detection = detections.iter().find(|detection| detection.id == finding.detection);
+        format!("{}\n", ocsf::detection_finding(finding, detection, now))
+    };
+    findings.iter().map(line).collect()
+}
+
+/// Says beside the findings how many there are, what could not be seen, and what was read.
+fn tell(session: &Session, outcome: &Outcome, coverage: &Coverage, say: Say, started: Started) {
+    for rule in session.context.allow().expired() {
+        say.warn(&format!("allow rule {rule} has expired: it allows nothing"));
+    }
+    let summary = session.engine.summary();
+    say.note(&findings::count_line(outcome));
+    say.note("coverage:");
+    for line in coverage.lines() {
+        say.note(&format!("  {line}"));
+    }
+    let ran = outcome.ran.len() as u64;
+    let asked = ran + outcome.not_run.len() as u64;
+    say.note(&format!("{} of {} detections ran", number(ran), number(asked)));
+    say.summary(&summary, started.at.elapsed());
+}

@@ -1,0 +1,106 @@
+//! Findings for people.
+
+use std::fmt::Write as _;
+
+use crate::cli::say::number;
+use crate::detection::{Evidence, Finding, Outcome, Severity};
+use crate::flow::protocol::protocol_name;
+
+/// One block a finding: what, who, where, how much, why, what to do, and the records behind it.
+pub(super) fn table(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        block(&mut text, finding);
+        text.push('\n');
+    }
+    text
+}
+
+fn block(text: &mut String, finding: &Finding) {
+    let job = match (&finding.job_name, finding.job_candidates.as_slice()) {
+        (Some(job), _) => format!("job {job}"),
+        (None, []) => "no job".to_owned(),
+        (None, jobs) => format!("one of the jobs {}", jobs.join(", ")),
+    };
+    let attribution = finding.attribution.as_deref().unwrap_or("unknown");
+    let evidence: Vec<String> = finding.evidence.iter().map(record).collect();
+    let given = |value: &Option<String>| value.clone().unwrap_or_default();
+    let severity = finding.severity.as_str().to_uppercase();
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{severity} {}: {}", finding.detection, finding.title);
+    for (label, value) in [
+        ("who", format!("{job} ({attribution}), {}", place(finding))),
+        ("what", conversation(finding)),
+        ("why", given(&finding.reason)),
+        ("cause", given(&finding.cause)),
+        ("sure", finding.confidence.to_string()),
+        ("to do", given(&finding.remediation)),
+        ("evidence", evidence.join("\n")),
+    ] {
+        if !value.is_empty() {
+            let _ = writeln!(text, "  {label:<9}{}", value.replace('\n', "\n           "));
+        }
+    }
+}
+
+fn record(evidence: &Evidence) -> String {
+    match evidence.line {
+        Some(line) => format!("{}:{line}", evidence.object),
+        None => evidence.object.clone(),
+    }
+}
+
+fn place(finding: &Finding) -> String {
+    let parts = [&finding.interface_id, &finding.subnet_id, &finding.vpc_id, &finding.region];
+    parts.into_iter().flatten().cloned().collect::<Vec<_>>().join(" ")
+}
+
+fn conversation(finding: &Finding) -> String {
+    let local = finding.local_addr.as_deref().unwrap_or("?");
+    let remote = finding.remote_addr.as_deref().unwrap_or("?");
+    let protocol = finding.protocol.map(|number| {
+        let name = i32::try_from(number).ok().and_then(protocol_name);
+        name.map_or_else(|| format!("protocol {number}"), str::to_owned)
+    });
+    let port = finding.remote_port.filter(|port| *port > 0).map(|port| format!(" port {port}"));
+    let scope = finding.remote_scope.as_ref().map(|scope| format!(" ({scope})"));
+    let path = finding.path.as_ref().map(|path| format!(", by {path}"));
+    let count = |value: Option<i64>| number(value.unwrap_or(0).unsigned_abs());
+    format!(
+        "{local} → {remote}{}{} {}{}; {} records, {} bytes out, {} in; {} to {}",
+        scope.unwrap_or_default(),
+        port.unwrap_or_default(),
+        protocol.unwrap_or_default(),
+        path.unwrap_or_default(),
+        count(finding.flows),
+        count(finding.bytes_out),
+        count(finding.bytes_in),
+        time(finding.first_seen),
+        time(finding.last_seen),
+    )
+}
+
+fn time(seconds: Option<i64>) -> String {
+    let time = seconds.and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));
+    time.map_or_else(|| "?".to_owned(), |time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+/// How many findings there are, by severity, and how many were suppressed.
+pub(super) fn count_line(outcome: &Outcome) -> String {
+    let mut parts = Vec::new();
+    for severity in Severity::ALL.iter().rev() {
+        let count = outcome.findings.iter().filter(|f| f.severity == *severity).count();
+        if count > 0 {
+            parts.push(format!("{count} {severity}"));
+        }
+    }
+    let mut line = format!("{} findings", number(outcome.findings.len() as u64));
+    if !parts.is_empty() {
+        line = format!("{line}: {}", parts.join(", "));
+    }
+    let suppressed: usize = outcome.suppressed.iter().sum();
+    if suppressed > 0 {
+        line = format!("{line}; {suppressed} suppressed");
+    }
+    line
+}

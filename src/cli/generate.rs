@@ -1,0 +1,25 @@
+//! `flowq generate`: flow logs and an inventory of an invented VPC.
+
+use crate::cli::args::Generate;
+use crate::cli::exit::{Exit, Failure, OrExit as _};
+use crate::cli::say::{Say, number};
+use crate::sample;
+
+/// Runs the command.
+pub(super) fn run(args: &Generate) -> Result<Exit, Failure> {
+    let options = sample::Options {
+        seed: args.seed,
+        records: args.records,
+        format: args.log_format,
+        files: args.files,
+        parquet: args.parquet,
+        gzip: true,
+        start: sample::SAMPLE_START,
+    };
+    let summary = sample::write(&options, &args.to).or_exit(Exit::Output)?;
+    let to = args.to.display();
+    let say = Say { quiet: false };
+    say.note(&format!("wrote {} records to {to}/logs", number(summary.records)));
+    say.note(&format!("try: flowq detect {to}/logs --inventory {to}/inventory"));
+    Ok(Exit::Fine)
+}

@@ -1,0 +1,107 @@
+//! The commands. Only this room reads the environment and the clock, prints, and picks exit codes.
+
+use std::future::Future;
+use std::io::Write as _;
+use std::time::Instant;
+
+use anyhow::{Context as _, anyhow};
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::cli::args::{Cli, Command};
+use crate::cli::exit::{Exit, Failure, OrExit as _};
+use crate::flow::field::Layout;
+
+pub mod args;
+mod check;
+mod detect;
+pub mod exit;
+pub mod fields;
+mod findings;
+mod functions;
+mod generate;
+mod inventory;
+pub mod output;
+mod print;
+mod progress;
+mod read;
+mod repl;
+mod report;
+mod say;
+mod sql;
+
+/// Runs the command that was typed.
+///
+/// # Errors
+///
+/// What stopped it, with its exit code.
+pub fn run() -> Result<Exit, Failure> {
+    let started = Started { at: Instant::now(), now: now() };
+    match Cli::parse().command {
+        Command::Detect(args) => {
+            let threads = args.read.threads;
+            wait(threads, detect::run(args, started))
+        }
+        Command::Sql(args) => {
+            let threads = args.read.threads;
+            wait(threads, sql::run(args, started))
+        }
+        Command::Report(args) => {
+            let threads = args.read.threads;
+            wait(threads, report::run(args, started))
+        }
+        Command::Inventory(args) => wait(None, inventory::run(args)),
+        Command::Check(args) => wait(None, check::run(args, started)),
+        Command::Fields(args) => {
+            let (_, out) = print::sink(args.format.is_binary(), None)?;
+            fields::print(Layout::Vpc, args.format, out, output::terminal_width())
+                .or_exit(Exit::Output)?;
+            Ok(Exit::Fine)
+        }
+        Command::Functions(args) => {
+            let (_, out) = print::sink(args.format.is_binary(), None)?;
+            functions::print(args.format, out, output::terminal_width()).or_exit(Exit::Output)?;
+            Ok(Exit::Fine)
+        }
+        Command::Generate(args) => generate::run(&args),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "flowq", &mut script);
+            std::io::stdout().write_all(&script).or_exit(Exit::Output)?;
+            Ok(Exit::Fine)
+        }
+    }
+}
+
+/// When the command began.
+#[derive(Debug, Clone, Copy)]
+struct Started {
+    at: Instant,
+    /// Unix seconds.
+    now: i64,
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that asks the time")]
+fn now() -> i64 {
+    chrono::Utc::now().timestamp()
+}
+
+/// Waits for a command, or for Ctrl-C: then temporary files are cleaned up before the end.
+fn wait(
+    threads: Option<usize>,
+    work: impl Future<Output = Result<Exit, Failure>>,
+) -> Result<Exit, Failure> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads.max(1));
+    }
+    let runtime = builder.enable_all().build().context("starting threads").or_exit(Exit::Input)?;
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = work => result,
+            _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, anyhow!("interrupted"))),
+        }
+    });
+    // A read of standard input that never ends must not hold up the end.
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,86 @@
+//! Rows to standard output or to a file.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+use anyhow::anyhow;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::execution::SendableRecordBatchStream;
+use futures::StreamExt as _;
+
+use crate::cli::args;
+use crate::cli::exit::{Exit, Failure, OrExit as _};
+use crate::cli::output::{Format, OutputFile, Writer, terminal_width};
+
+/// Output of one command: a writer, and the file that it becomes.
+pub(super) struct Output {
+    writer: Writer,
+    file: Option<OutputFile>,
+}
+
+impl Output {
+    /// Starts the output.
+    pub(super) fn new(
+        format: Format,
+        path: Option<&Path>,
+        schema: SchemaRef,
+    ) -> Result<Self, Failure> {
+        let (file, sink) = sink(format.is_binary(), path)?;
+        let width = if file.is_none() { terminal_width() } else { None };
+        let writer = Writer::new(format, schema, sink, width).or_exit(Exit::Output)?;
+        Ok(Self { writer, file })
+    }
+
+    /// Writes a batch.
+    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
+        self.writer.write(batch).or_exit(Exit::Output)
+    }
+
+    /// Ends the output; a file appears now.
+    pub(super) fn finish(self) -> Result<u64, Failure> {
+        let rows = self.writer.finish().or_exit(Exit::Output)?;
+        if let Some(file) = self.file {
+            file.publish().or_exit(Exit::Output)?;
+        }
+        Ok(rows)
+    }
+}
+
+type Sink = Box<dyn std::io::Write + Send>;
+
+/// Opens the file, or standard output. Bytes that are no text do not go to a terminal.
+pub(super) fn sink(
+    binary: bool,
+    path: Option<&Path>,
+) -> Result<(Option<OutputFile>, Sink), Failure> {
+    let Some(path) = path else {
+        if binary && std::io::stdout().is_terminal() {
+            let error = anyhow!("this format is not for a terminal");
+            return Err(Failure::new(Exit::Usage, error).with_hint("name a file with --output"));
+        }
+        return Ok((None, Box::new(std::io::stdout())));
+    };
+    let file = OutputFile::create(path).or_exit(Exit::Output)?;
+    let writer = file.writer().or_exit(Exit::Output)?;
+    Ok((Some(file), writer))
+}
+
+/// Prints a stream as it comes. Returns the number of rows.
+pub(super) async fn stream(
+    mut rows: SendableRecordBatchStream,
+    write: &args::Write,
+) -> Result<u64, Failure> {
+    let mut output = Output::new(write.format, write.output.as_deref(), rows.schema())?;
+    while let Some(batch) = rows.next().await {
+        output.write(&batch?)?;
+    }
+    output.finish()
+}
+
+/// Prints rows that are all there.
+pub(super) fn batch(batch: &RecordBatch, write: &args::Write) -> Result<(), Failure> {
+    let mut output = Output::new(write.format, write.output.as_deref(), batch.schema())?;
+    output.write(batch)?;
+    output.finish().map(drop)
+}

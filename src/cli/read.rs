@@ -1,0 +1,189 @@
+//! From `--inventory`, `--config` and SOURCE to an engine.
+
+use std::io::Write as _;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, anyhow};
+
+use crate::cli::args::Read;
+use crate::cli::exit::{Exit, Failure, OrExit as _};
+use crate::cli::output::OutputFile;
+use crate::cli::say::Say;
+use crate::config::Config;
+use crate::context::Context;
+use crate::engine::{Engine, MalformedSink, ReadOptions, Resources};
+use crate::flow::{Limits, LogFormat, MalformedLine};
+use crate::inventory::Inventory;
+use crate::source;
+use crate::source::progress::Progress;
+use crate::source::{Memory, Source, Window};
+
+/// The config that is read when none is named.
+const DEFAULT_CONFIG: &str = "flowq.toml";
+
+/// An engine, and what else a command needs to know about how it was made.
+pub(super) struct Session {
+    pub(super) engine: Engine,
+    pub(super) context: Arc<Context>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) window: Window,
+    malformed: Option<MalformedFile>,
+}
+
+impl Session {
+    /// Publishes `--malformed FILE`.
+    pub(super) fn close(self) -> Result<(), Failure> {
+        match self.malformed {
+            Some(file) => file.publish().or_exit(Exit::Output),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Reads the config that is named, or `flowq.toml` here if there is one.
+pub(super) fn config(path: Option<&Path>) -> Result<Config, Failure> {
+    let path = match path {
+        Some(path) => path.to_owned(),
+        None if Path::new(DEFAULT_CONFIG).is_file() => PathBuf::from(DEFAULT_CONFIG),
+        None => return Ok(Config::default()),
+    };
+    let text = std::fs::read_to_string(&path).with_context(|| format!("config {}", path.display()));
+    let config = Config::parse(&text.or_exit(Exit::Config)?);
+    config.with_context(|| format!("config {}", path.display())).or_exit(Exit::Config)
+}
+
+/// Reads the inventory and says what of it was not understood.
+pub(super) fn inventory(paths: &[PathBuf], say: &Say) -> Result<Inventory, Failure> {
+    let (inventory, warnings) = Inventory::read(paths).or_exit(Exit::Input)?;
+    for warning in warnings {
+        say.warn(&warning.to_string());
+    }
+    Ok(inventory)
+}
+
+/// Makes an engine over what was asked for. `now` is in Unix seconds.
+pub(super) async fn open(
+    read: &Read,
+    config: &Config,
+    now: i64,
+    say: &Say,
+) -> Result<Session, Failure> {
+    let inventory = Arc::new(inventory(&read.inventory, say)?);
+    let context = Arc::new(Context::new(inventory, config.allow.clone(), now));
+    let source: Arc<dyn Source> = match read.sources.as_slice() {
+        [] => Arc::new(Memory::default()),
+        sources => source::open_sources(sources).map_err(source_failure)?,
+    };
+    let malformed = read.malformed.as_deref().map(MalformedFile::create).transpose();
+    let malformed = malformed.or_exit(Exit::Output)?;
+    let progress = Arc::new(Progress::default());
+    let window = window(read, now)?;
+    let options = ReadOptions {
+        window,
+        stated: stated(read)?,
+        strict: read.strict,
+        malformed: malformed.as_ref().map(MalformedFile::sink),
+        limits: Limits::default(),
+        progress: Arc::clone(&progress),
+    };
+    let engine = Engine::new(source, Arc::clone(&context), options, &resources(read)?).await?;
+    Ok(Session { engine, context, progress, window, malformed })
+}
+
+fn source_failure(error: source::Error) -> Failure {
+    let hint = error.hint();
+    Failure { exit: Exit::Input, error: error.into(), hint }
+}
+
+fn window(read: &Read, now: i64) -> Result<Window, Failure> {
+    let time = |text: &Option<String>| {
+        text.as_deref().map(|text| source::parse_time(text, now)).transpose()
+    };
+    let usage = |error| Failure { exit: Exit::Usage, ..source_failure(error) };
+    let since = time(&read.since).map_err(usage)?;
+    let until = time(&read.until).map_err(usage)?;
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        let error = anyhow!("--since is not before --until: there is no time between them");
+        return Err(Failure::new(Exit::Usage, error));
+    }
+    let slack = humantime::parse_duration(&read.slack).context("--slack").or_exit(Exit::Usage)?;
+    Ok(Window { since, until, slack_secs: i64::try_from(slack.as_secs()).unwrap_or(i64::MAX) })
+}
+
+fn stated(read: &Read) -> Result<Option<LogFormat>, Failure> {
+    let format = read.log_format.as_deref().map(str::parse::<LogFormat>).transpose();
+    format.context("--log-format").or_exit(Exit::Usage)
+}
+
+fn resources(read: &Read) -> Result<Resources, Failure> {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = read.threads.unwrap_or(processors);
+    if threads == 0 {
+        return Err(Failure::new(Exit::Usage, anyhow!("--threads 0: at least one is needed")));
+    }
+    let memory_bytes = size(&read.memory).ok_or_else(|| {
+        let error = anyhow!("--memory {:?} is not a size", read.memory);
+        Failure::new(Exit::Usage, error).with_hint("write 256MB or 2GB")
+    })?;
+    Ok(Resources { threads, memory_bytes })
+}
+
+/// Bytes of `512`, `64KB`, `256MB`, `2GB`, `1GiB`.
+fn size(text: &str) -> Option<usize> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: usize = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" | "kib" => 1 << 10,
+        "m" | "mb" | "mib" => 1 << 20,
+        "g" | "gb" | "gib" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<usize>().ok()?.checked_mul(factor).filter(|bytes| *bytes > 0)
+}
+
+/// `--malformed FILE`: every malformed line as a JSON object.
+struct MalformedFile {
+    file: OutputFile,
+    writer: Arc<Mutex<Box<dyn std::io::Write + Send>>>,
+}
+
+impl MalformedFile {
+    fn create(path: &Path) -> anyhow::Result<Self> {
+        let file = OutputFile::create(path)?;
+        let writer = Arc::new(Mutex::new(file.writer()?));
+        Ok(Self { file, writer })
+    }
+
+    fn sink(&self) -> Arc<MalformedSink> {
+        let writer = Arc::clone(&self.writer);
+        Arc::new(move |line: &MalformedLine| {
+            let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+            serde_json::to_writer(&mut *writer, line)?;
+            writer.write_all(b"\n")
+        })
+    }
+
+    fn publish(self) -> anyhow::Result<()> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).flush()?;
+        self.file.publish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("512"), Some(512));
+        assert_eq!(size("2GB"), Some(2 << 30));
+        assert_eq!(size("64 kb"), Some(64 << 10));
+        assert_eq!(size("0"), None);
+        assert_eq!(size("many"), None);
+    }
+}

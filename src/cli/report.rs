@@ -1,0 +1,60 @@
+//! `flowq report`: the questions that come with flowq.
+
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::error::ArrowError;
+
+use crate::cli::args;
+use crate::cli::exit::{Exit, Failure, OrExit as _};
+use crate::cli::progress::ProgressLine;
+use crate::cli::read::{config, open};
+use crate::cli::say::Say;
+use crate::cli::sql::{finish, pairs};
+use crate::cli::{Started, print};
+use crate::engine::query_file::{Report, params_from};
+use crate::engine::reports;
+
+/// Runs the command.
+pub(super) async fn run(args: args::Report, started: Started) -> Result<Exit, Failure> {
+    let say = Say { quiet: args.read.quiet };
+    let reports = reports::reports().or_exit(Exit::Config)?;
+    let Some(name) = &args.name else {
+        print::batch(&list(&reports).or_exit(Exit::Output)?, &args.write)?;
+        return Ok(Exit::Fine);
+    };
+    let Some(report) = reports.iter().find(|report| report.id == *name) else {
+        let names = reports.iter().map(|report| report.id.as_str());
+        let nearest = names
+            .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+        let error = anyhow!("no report is called {name}");
+        let hint = format!("did you mean {}? flowq report lists them", nearest.unwrap_or_default());
+        return Err(Failure::new(Exit::Usage, error).with_hint(hint));
+    };
+    let overrides = pairs(&args.param)?;
+    let params = params_from(&report.params, &overrides).or_exit(Exit::Usage)?;
+    let config = config(args.read.config.as_deref())?;
+    let session = open(&args.read, &config, started.now, &say).await?;
+    let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
+    let rows = session.engine.query(&report.sql, params).await?;
+    print::stream(rows, &args.write).await?;
+    drop(line);
+    finish(session, say, started)
+}
+
+/// The reports with what they answer and their parameters.
+fn list(reports: &[Report]) -> Result<RecordBatch, ArrowError> {
+    let params = reports.iter().map(|report| {
+        let params = report.params.iter().map(|(name, value)| format!("{name}={value}"));
+        params.collect::<Vec<_>>().join(" ")
+    });
+    let ids = reports.iter().map(|report| report.id.as_str());
+    let titles = reports.iter().map(|report| report.title.as_str());
+    let columns: [(&str, ArrayRef); 3] = [
+        ("report", Arc::new(StringArray::from_iter_values(ids))),
+        ("title", Arc::new(StringArray::from_iter_values(titles))),
+        ("params", Arc::new(StringArray::from_iter_values(params))),
+    ];
+    RecordBatch::try_from_iter(columns)
+}

@@ -1,0 +1,99 @@
+//! What flowq tells people beside the result: on standard error, never in the result.
+
+#![expect(clippy::print_stderr, reason = "this is the one place that talks to people")]
+
+use std::time::Duration;
+
+use crate::engine::Summary;
+
+/// Malformed lines that are shown; all of them go to `--malformed FILE`.
+const SHOWN_MAX: usize = 5;
+
+/// Warnings and the summary, unless `--quiet`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Say {
+    /// Whether to keep silent but for warnings.
+    pub(super) quiet: bool,
+}
+
+impl Say {
+    /// Something odd that the user should know of, even with `--quiet`.
+    pub(super) fn warn(self, text: &str) {
+        eprintln!("flowq: warning: {text}");
+    }
+
+    /// One line of what was done.
+    pub(super) fn note(self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// What was read: objects, records by status, malformed lines, time; then what went wrong.
+    pub(super) fn summary(self, summary: &Summary, took: Duration) {
+        self.note(&summary_line(summary, took));
+        if !summary.adds_up() {
+            self.warn("the counts above do not add up: please report this, with the object");
+        }
+        for (reason, count) in &summary.malformed.by_reason {
+            self.note(&format!("  malformed: {} {reason}", number(*count)));
+        }
+        for line in summary.malformed.first.iter().take(SHOWN_MAX) {
+            self.note(&format!(
+                "    {}:{}: {}: {}",
+                line.object, line.line, line.reason, line.text
+            ));
+        }
+        for (object, reason) in &summary.problems {
+            self.warn(&format!("object {object}: {reason}"));
+        }
+        let unnamed = summary.problem_objects - summary.problems.len() as u64;
+        if unnamed > 0 {
+            self.warn(&format!("{} more objects could not be read to their end", number(unnamed)));
+        }
+        for column in &summary.late_columns {
+            self.warn(&format!(
+                "field {column} turned up in an object that was not looked at beforehand: it is not a column here"
+            ));
+        }
+    }
+}
+
+fn summary_line(summary: &Summary, took: Duration) -> String {
+    let mut parts = vec![format!(
+        "{} of {} objects",
+        number(summary.objects_read),
+        number(summary.objects_listed)
+    )];
+    if summary.objects_pruned > 0 {
+        parts.push(format!("{} left out by their names", number(summary.objects_pruned)));
+    }
+    parts.push(format!("{} lines", number(summary.lines)));
+    parts.push(format!("{} records OK", number(summary.ok)));
+    for (count, name) in [
+        (summary.nodata, "NODATA"),
+        (summary.skipdata, "SKIPDATA"),
+        (summary.other, "of another kind"),
+        (summary.blank, "headers and blanks"),
+        (summary.rows_pruned, "rows pruned unread"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{} {name}", number(count)));
+        }
+    }
+    parts.push(format!("{} malformed", number(summary.malformed.total())));
+    format!("read {} in {:.2} s", parts.join(", "), took.as_secs_f64())
+}
+
+/// `1234567` as `1,234,567`.
+pub(super) fn number(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

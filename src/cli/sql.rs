@@ -1,0 +1,113 @@
+//! `flowq sql`: one query, SQL from standard input, or a prompt.
+
+use std::io::{IsTerminal as _, Read as _};
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use datafusion::execution::SendableRecordBatchStream;
+
+use crate::cli::args::Sql;
+use crate::cli::exit::{Exit, Failure, OrExit as _, engine_message};
+use crate::cli::progress::ProgressLine;
+use crate::cli::read::{Session, config, open};
+use crate::cli::say::Say;
+use crate::cli::{Started, print, repl};
+use crate::engine::query_file::params_untyped;
+use crate::engine::{Engine, Summary, none};
+
+/// Runs the command.
+pub(super) async fn run(args: Sql, started: Started) -> Result<Exit, Failure> {
+    let say = Say { quiet: args.read.quiet };
+    let query = query(&args)?;
+    let config = config(args.read.config.as_deref())?;
+    let session = open(&args.read, &config, started.now, &say).await?;
+    let Some(query) = query else {
+        repl::run(&session.engine, args.write.format, history()).await.or_exit(Exit::Input)?;
+        session.close()?;
+        return Ok(Exit::Fine);
+    };
+    let params = params_untyped(&pairs(&args.param)?);
+    let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
+    let rows = session.engine.query(&query, params).await?;
+    print::stream(rows, &args.write).await?;
+    drop(line);
+    finish(session, say, started)
+}
+
+/// Prints the summary and picks the exit code of a command that only reads.
+pub(super) fn finish(session: Session, say: Say, started: Started) -> Result<Exit, Failure> {
+    let summary = session.engine.summary();
+    if summary.objects_listed > 0 {
+        say.summary(&summary, started.at.elapsed());
+    }
+    session.close()?;
+    incomplete(&summary)
+}
+
+/// Nothing readable at all is an error; something unreadable makes the answer incomplete.
+pub(super) fn incomplete(summary: &Summary) -> Result<Exit, Failure> {
+    if summary.problem_objects == 0 {
+        return Ok(Exit::Fine);
+    }
+    if summary.problem_objects == summary.objects_read && summary.records() == 0 {
+        let error = anyhow!("none of the objects could be read as VPC flow logs");
+        return Err(Failure::new(Exit::Input, error));
+    }
+    Ok(Exit::Incomplete)
+}
+
+/// Splits `name=value`.
+pub(super) fn pairs(params: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    let split = |param: &String| {
+        let (name, value) = param.split_once('=').ok_or_else(|| {
+            let error = anyhow!("--param {param} has no value");
+            Failure::new(Exit::Usage, error).with_hint("write --param name=value")
+        })?;
+        Ok((name.to_owned(), value.to_owned()))
+    };
+    params.iter().map(split).collect()
+}
+
+/// The query, or `None` for a prompt.
+fn query(args: &Sql) -> Result<Option<String>, Failure> {
+    if let Some(query) = &args.command {
+        return Ok(Some(query.clone()));
+    }
+    if let Some(path) = &args.file {
+        let text = std::fs::read_to_string(path);
+        let text = text.with_context(|| format!("query {}", path.display()));
+        return text.or_exit(Exit::Config).map(Some);
+    }
+    if std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    if args.read.sources.iter().any(|source| source == "-") {
+        let error = anyhow!("standard input cannot be the flow log and the query at once");
+        return Err(Failure::new(Exit::Usage, error).with_hint("give the query with -c or -f"));
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).context("query").or_exit(Exit::Input)?;
+    if text.trim().is_empty() {
+        let error = anyhow!("no query: standard input is empty");
+        return Err(Failure::new(Exit::Usage, error).with_hint("give the query with -c or -f"));
+    }
+    Ok(Some(text))
+}
+
+/// Where the prompt keeps its history: the user's data folder.
+#[expect(clippy::disallowed_methods, reason = "`cli` is the room that reads the environment")]
+fn history() -> Option<std::path::PathBuf> {
+    let folder = std::env::var("XDG_DATA_HOME").ok().filter(|path| !path.is_empty());
+    let folder = folder.map(std::path::PathBuf::from).or_else(|| {
+        let home = std::env::var("HOME").ok().filter(|path| !path.is_empty())?;
+        Some(std::path::PathBuf::from(home).join(".local/share"))
+    })?;
+    Some(folder.join("flowq").join("history"))
+}
+
+impl repl::Sql for Engine {
+    async fn query(&self, sql: &str) -> anyhow::Result<SendableRecordBatchStream> {
+        let rows = Self::query(self, sql, none()).await;
+        rows.map_err(|error| anyhow!(engine_message(&error)))
+    }
+}
