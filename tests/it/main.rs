@@ -1,1 +1,11 @@
-fn main(){}
+//! Tests of the program as a whole: one executable, because each links all of DataFusion.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its data has failed")]
+
+mod architecture;
+mod cli;
+mod corpus;
+mod equivalence;
+mod readme;
+mod samples;
+mod support;
