@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use datafusion::common::{DataFusionError, ParamValues, Result};
+use datafusion::config::Dialect;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement;
 use futures::TryStreamExt as _;
 
 use crate::context::Context;
@@ -36,6 +38,9 @@ mod sniff;
 mod summary;
 mod table;
 mod views;
+
+#[cfg(test)]
+mod tests;
 
 pub use summary::Summary;
 pub use views::VIEWS;
@@ -89,8 +94,9 @@ pub struct Resources {
 }
 
 /// One scan's summary while it runs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Scan {
+    layout: Layout,
     summary: Mutex<Summary>,
 }
 
@@ -100,24 +106,26 @@ impl Scan {
     }
 }
 
-/// The scans of one table.
+/// The scans of one session.
 #[derive(Debug, Default)]
 struct Scans {
     begun: Mutex<Vec<Arc<Scan>>>,
 }
 
 impl Scans {
-    fn begin(&self) -> Arc<Scan> {
-        let scan = Arc::new(Scan::default());
+    fn begin(&self, layout: Layout) -> Arc<Scan> {
+        let scan = Arc::new(Scan { layout, summary: Mutex::default() });
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         begun.push(Arc::clone(&scan));
         scan
     }
 
-    fn summaries(&self) -> Vec<Summary> {
+    fn summaries(&self) -> Vec<(Layout, Summary)> {
         let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        let held =
-            |scan: &Arc<Scan>| scan.summary.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let held = |scan: &Arc<Scan>| {
+            let summary = scan.summary.lock().unwrap_or_else(PoisonError::into_inner);
+            (scan.layout, summary.clone())
+        };
         begun.iter().map(held).collect()
     }
 }
@@ -169,8 +177,6 @@ impl Engine {
             let view = format!("CREATE VIEW {name} AS {sql}");
             engine.session.sql(&view).await?;
         }
-        // In this dialect AWS's column `end` needs no quotes; the views above need `* EXCEPT`.
-        engine.session.sql("SET datafusion.sql_parser.dialect = 'postgresql'").await?;
         Ok(engine)
     }
 
@@ -226,8 +232,18 @@ impl Engine {
         sql: &str,
         params: impl Into<ParamValues>,
     ) -> Result<SendableRecordBatchStream> {
-        let frame = self.session.sql(sql).await?.with_param_values(params)?;
+        let statement = self.parse(sql)?;
+        let plan = self.session.state().statement_to_plan(statement).await?;
+        let frame = self.session.execute_logical_plan(plan).await?.with_param_values(params)?;
         frame.execute_stream().await
+    }
+
+    /// Parses one statement. In the dialect of PostgreSQL AWS's column `end` needs no quotes; the generic
+    /// dialect has `* EXCEPT (…)`, so what is wrong in the first is tried in the second.
+    fn parse(&self, sql: &str) -> Result<Statement> {
+        let state = self.session.state();
+        let postgres = state.sql_to_statement(sql, &Dialect::PostgreSQL);
+        postgres.or_else(|wrong| state.sql_to_statement(sql, &Dialect::Generic).map_err(|_| wrong))
     }
 
     /// Runs one statement whose result is small by its nature, such as findings.
@@ -260,7 +276,7 @@ impl Engine {
 
     /// What was read so far.
     pub fn summary(&self) -> Summary {
-        Summary::widest(self.scans.summaries().into_iter())
+        Summary::of(self.scans.summaries())
     }
 
     /// The session, for completion and inspection of tables.

@@ -34,6 +34,13 @@ pub fn protocol_name(number: i32) -> Option<&'static str> {
     PROTOCOLS.get(usize::try_from(number).ok()?).copied()
 }
 
+/// Returns the protocol number of IANA's keyword, in any case, or of AWS's `icmpv6`.
+pub fn protocol_number(name: &str) -> Option<i32> {
+    let name = if name.eq_ignore_ascii_case("icmpv6") { "IPv6-ICMP" } else { name };
+    let at = PROTOCOLS.iter().position(|known| known.eq_ignore_ascii_case(name))?;
+    i32::try_from(at).ok()
+}
+
 /// Returns the TCP flags of a record as text: `SYN`, `SYN-ACK,FIN`; `none` for 0. Bits that are no flag AWS
 /// documents are told as a number.
 pub fn tcp_flags_text(flags: i32) -> String {

@@ -192,7 +192,9 @@ impl Error {
                 "write 2026-03-10, 2026-03-10T12:00 (UTC), 2026-03-10T12:00:00+01:00, \
                  Unix seconds, or 2h, 30m, 7d for so long ago"
             }
-            Self::OneShot { .. } => "standard input can be read once; save it to a file first",
+            Self::OneShot { .. } => {
+                "this reads it more than once: save it to a file first, and name that"
+            }
             Self::Io { .. } => return None,
         };
         Some(hint.to_owned())

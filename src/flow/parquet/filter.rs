@@ -52,10 +52,14 @@ pub(super) struct Rows<'a> {
 impl Columns {
     /// Returns the columns that the filter needs, the log status among them: it is counted for every row.
     pub(super) fn of_filter(request: &Arc<Request>, format: &Arc<ParquetFormat>) -> Self {
-        let wanted = request.equals.iter().map(|(name, _)| name.as_str());
-        let wanted = wanted.chain(request.ranges.iter().map(|(name, _, _)| name.as_str()));
-        let wanted = wanted.chain(request.interface.as_ref().map(|_| INTERFACE_ID));
-        Self::new(request, format, wanted.chain([LOG_STATUS]))
+        let filter = &request.filter;
+        let wanted = filter.equals.iter().map(|(name, _)| name.as_str());
+        let wanted = wanted.chain(filter.ranges.iter().map(|(name, _, _)| name.as_str()));
+        let wanted = wanted.chain(filter.window().into_iter().map(|(name, _, _)| name));
+        let wanted = wanted.chain(filter.interface.as_ref().map(|_| INTERFACE_ID));
+        let every = format.columns.iter().map(|(name, _)| name.as_str());
+        let every = every.filter(|_| request.validate_all);
+        Self::new(request, format, wanted.chain([LOG_STATUS]).chain(every))
     }
 
     /// Returns the columns that the output needs, and those of the filter: a row that does not fit one
@@ -176,15 +180,25 @@ impl Rows<'_> {
     pub(super) fn kept(&self) -> Result<BooleanBuffer, ArrowError> {
         let request = &self.columns.request;
         let mut kept = BooleanBuffer::new_set(self.batch.num_rows());
-        for (name, least, most) in &request.ranges {
+        let filter = &request.filter;
+        let within = |name: &str, least: Option<i64>, most: Option<i64>| {
             let numbers = cast(&self.column(name)?, &DataType::Int64)?;
             let (least, most) = (least.unwrap_or(i64::MIN), most.unwrap_or(i64::MAX));
-            kept = &kept & &all(numbers.as_primitive::<Int64Type>(), |n| least <= n && n <= most);
+            let inside = all(numbers.as_primitive::<Int64Type>(), |n| least <= n && n <= most);
+            Ok::<_, ArrowError>((inside, numbers))
+        };
+        for (name, least, most) in &filter.ranges {
+            kept = &kept & &within(name, *least, *most)?.0;
         }
-        for (name, values) in &request.equals {
+        for (name, least, most) in filter.window() {
+            let (inside, numbers) = within(name, least, most)?;
+            kept =
+                &kept & &numbers.nulls().map_or(inside.clone(), |nulls| &inside | &!nulls.inner());
+        }
+        for (name, values) in &filter.equals {
             kept = &kept & &among(&self.column(name)?, values)?;
         }
-        if let Some(interface) = &request.interface {
+        if let Some(interface) = &filter.interface {
             let ids = self.column(INTERFACE_ID)?;
             kept = &kept & &all(ids.as_string_view(), |id| interface(id));
         }

@@ -11,7 +11,7 @@ mod prune;
 mod read;
 
 pub use check::{NotFlowLog, ParquetFormat, check};
-pub use read::{InterfaceFilter, Reading, Request, format_of, read};
+pub use read::{Reading, Request, format_of, read};
 
 use std::io::ErrorKind;
 

@@ -18,6 +18,7 @@ use parquet::file::properties::WriterProperties;
 use proptest::prelude::proptest;
 
 use super::*;
+use crate::flow::Filter;
 use crate::flow::field::Layout;
 
 mod conditions;
@@ -77,9 +78,8 @@ fn request(columns: &[&str]) -> Request {
         object: "a.parquet".to_owned(),
         layout: Layout::Vpc,
         schema: Arc::new(all.project(&indices).unwrap()),
-        equals: Vec::new(),
-        ranges: Vec::new(),
-        interface: None,
+        filter: Filter::default(),
+        validate_all: false,
         batch_rows: 4,
         malformed_max: 3,
     }
@@ -238,7 +238,7 @@ async fn values_that_do_not_fit_set_their_row_aside() {
         assert_eq!((tally.first[0].line, tally.first[0].column.as_str()), (2, name), "{what}");
         // A filter on the column neither hides nor loses the row.
         let mut filtered = request(&["srcaddr"]);
-        filtered.equals.push((name.to_owned(), set(&["1", "A"])));
+        filtered.filter.equals.push((name.to_owned(), set(&["1", "A"])));
         let (batch, tally) = all(bytes, filtered).await;
         assert_eq!(tally.malformed, 1, "{what}");
         assert!(batch.num_rows() <= 1, "{what}");
