@@ -8,7 +8,7 @@ use crate::engine::read::{Output, Stop, object, unopened};
 use crate::engine::scan::Job;
 use crate::flow::parquet;
 use crate::flow::parquet::{Request, Tally};
-use crate::flow::{Malformed, MalformedLine, Reason};
+use crate::flow::{Malformed, MalformedLine};
 use crate::source::Split;
 
 /// How many malformed rows of an object are shown when not all of them are wanted.
@@ -87,13 +87,11 @@ fn report(job: &Job, malformed: &Malformed) -> Result<(), DataFusionError> {
 /// Rows whose values do not fit their columns, in the words that text lines are counted in.
 fn malformed(object: &str, tally: &Tally) -> Malformed {
     let mut malformed = Malformed::default();
-    if tally.malformed > 0 {
-        malformed.by_reason.insert(Reason::OutOfRange, tally.malformed);
-    }
+    malformed.by_reason.clone_from(&tally.by_reason);
     let line = |row: &parquet::MalformedRow| MalformedLine {
         object: object.to_owned(),
         line: u64::try_from(row.line).unwrap_or(0),
-        reason: Reason::OutOfRange,
+        reason: row.reason,
         text: format!("{} = {}", row.column, row.text),
     };
     malformed.first = tally.first.iter().map(line).collect();

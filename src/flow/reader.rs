@@ -8,7 +8,7 @@ use crate::flow::field::{Kind, LINE, OBJECT, column_name};
 use crate::flow::format::LogFormat;
 use crate::flow::plan::{InterfaceTest, Plan};
 use crate::flow::tally::Reason;
-use crate::flow::value::{check, integer, is_none, is_null, percent_decoded};
+use crate::flow::value::{check, integer, is_none, is_null, is_tag, percent_decoded};
 
 /// Where the value of a column comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -287,11 +287,4 @@ fn within(number: i64, low: Option<i64>, high: Option<i64>) -> bool {
 
 fn text_of<'a>(line: &'a str, spans: &[(usize, usize)], field: usize) -> &'a str {
     spans.get(field).and_then(|&(start, end)| line.get(start..end)).unwrap_or("-")
-}
-
-/// Tells whether a field holds the value of a tag, which AWS percent-encodes.
-fn is_tag(name: &str) -> bool {
-    ["instance-tag", "interface-tag", "asg-tag"].iter().any(|tag| {
-        name.strip_prefix(tag).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-    })
 }

@@ -13,6 +13,7 @@ use parquet::file::metadata::RowGroupMetaData;
 use super::cast::{SECONDS_MAX, cast_column, is_integer};
 use super::filter::column_type;
 use super::{ParquetFormat, Request};
+use crate::flow::value::is_tag;
 
 /// Returns the row groups that may hold a row that the filter keeps.
 pub(super) fn row_groups(
@@ -70,7 +71,10 @@ impl Bounds {
         let Some(stored) = format.stored(name) else { return Ok(None) };
         let Ok(field) = schema.field_with_name(stored) else { return Ok(None) };
         let (from, to) = (field.data_type(), column_type(request.layout, name));
-        let text = to == DataType::Utf8View && matches!(from, DataType::Utf8View | DataType::Utf8);
+        // A tag is stored percent-encoded, which is another order.
+        let text = !is_tag(name)
+            && to == DataType::Utf8View
+            && matches!(from, DataType::Utf8View | DataType::Utf8);
         let number = to != DataType::Utf8View
             && (is_integer(from) || matches!(from, DataType::Timestamp(..)));
         if !text && !number {

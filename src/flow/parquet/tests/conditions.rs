@@ -34,8 +34,8 @@ async fn conditions_drop_rows_and_row_groups_and_keep_row_numbers() {
 
     // Numbers kept as text sort as text: their statistics must not prune.
     let ports = vec![
-        ("srcaddr", texts(&["a"; 3])),
-        ("dstaddr", texts(&["b"; 3])),
+        ("srcaddr", texts(&["10.0.0.1"; 3])),
+        ("dstaddr", texts(&["10.0.0.2"; 3])),
         ("dstport", texts(&["9", "10", "80"])),
     ];
     let mut wanted = request(&["line"]);
@@ -78,4 +78,21 @@ proptest! {
             (0..starts.len()).filter(fits).map(|row| (row + 1).to_string()).collect();
         prop_assert_eq!(lines(&batch), want);
     }
+}
+
+#[tokio::test]
+async fn a_window_keeps_rows_and_row_groups_that_do_not_tell_their_time() {
+    let rows = 40;
+    let columns: Columns = vec![
+        ("srcaddr", texts(&vec!["10.0.0.1"; rows])),
+        ("start", longs((0..rows as i64).map(|row| (row != 35).then_some(row)))),
+        ("dstport", longs(vec![1; rows])),
+    ];
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(10)).build();
+    let mut wanted = request(&["line"]);
+    // The file has no `end`: nothing is known to have ended before `since`.
+    (wanted.filter.since, wanted.filter.until) = (Some(1_000_000), Some(5));
+    let (batch, tally) = all(write_with(columns, properties), wanted).await;
+    assert_eq!(lines(&batch), ["1", "2", "3", "4", "5", "36"]);
+    assert_eq!(tally.pruned, 20);
 }
