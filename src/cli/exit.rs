@@ -115,13 +115,20 @@ impl From<DataFusionError> for Failure {
 
 fn input_failure(error: DataFusionError) -> Failure {
     let text = engine_message(&error);
+    // A join or a sort hands on what its inputs ran into wrapped up.
+    let hint = match error.find_root() {
+        DataFusionError::External(inner) => {
+            inner.downcast_ref::<crate::source::Error>().and_then(crate::source::Error::hint)
+        }
+        _ => None,
+    };
     if let DataFusionError::External(inner) = error
         && let Ok(inner) = inner.downcast::<crate::source::Error>()
     {
         let hint = inner.hint();
         return Failure { exit: Exit::Input, error: anyhow::Error::new(*inner), hint };
     }
-    Failure::new(Exit::Input, anyhow::anyhow!(text))
+    Failure { exit: Exit::Input, error: anyhow::anyhow!(text), hint }
 }
 
 /// What the engine says in flowq's own style: without the name of the layer it came from, lower case.

@@ -62,7 +62,7 @@ impl Pushed {
 }
 
 /// The column under casts that all are to types that `keeps` takes: others may change what is compared.
-fn column<'a>(expr: &'a Expr, keeps: fn(&DataType) -> bool) -> Option<&'a str> {
+fn column(expr: &Expr, keeps: fn(&DataType) -> bool) -> Option<&str> {
     match expr {
         Expr::Column(column) => Some(&column.name),
         Expr::Cast(cast) if keeps(cast.field.data_type()) => column(&cast.expr, keeps),

@@ -91,10 +91,12 @@ async fn both(objects: Vec<(&'static str, Vec<u8>)>, sql: &str) -> (Vec<String>,
     assert!(engine.summary().adds_up(), "{sql}: {:?}", engine.summary());
     let all = engine.rows("SELECT * FROM flow_logs", none()).await.unwrap();
     let plain = SessionContext::new();
-    let schema = engine.session().table("flow_logs").await.unwrap().schema().inner().clone();
+    let schema = engine.session().table("flow_logs").await.unwrap();
+    let schema = Arc::clone(schema.schema().inner());
     let table = datafusion::datasource::MemTable::try_new(schema, vec![all]).unwrap();
     plain.register_table("flow_logs", Arc::new(table)).unwrap();
-    let want = plain.sql(sql).await.unwrap().collect().await.unwrap();
+    let want = plain.sql(sql).await.unwrap().execute_stream().await.unwrap();
+    let want: Vec<RecordBatch> = want.try_collect().await.unwrap();
     (read, lines(&want))
 }
 
