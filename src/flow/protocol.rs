@@ -108,7 +108,9 @@ mod tests {
             (143, "Ethernet"),
         ] {
             assert_eq!(protocol_name(number), Some(name));
+            assert_eq!(protocol_number(&name.to_lowercase()), Some(number));
         }
+        assert_eq!((protocol_number("icmpv6"), protocol_number("none")), (Some(58), None));
         assert_eq!((protocol_name(146), protocol_name(-1)), (None, None));
     }
 
