@@ -26,6 +26,7 @@ use crate::source::{Source, Window};
 
 mod allowed;
 mod evidence;
+mod intern;
 pub mod functions;
 mod keep;
 mod pushdown;
@@ -174,10 +175,18 @@ impl Engine {
         engine.register_inventory(context.inventory())?;
         engine.register_logs(source, context, options).await?;
         for (name, sql) in VIEWS {
-            let view = format!("CREATE VIEW {name} AS {sql}");
-            engine.session.sql(&view).await?;
+            engine.make_view(name, sql).await?;
         }
         Ok(engine)
+    }
+
+    /// Makes a view. Views may use `* EXCEPT`; everybody else's SQL is read in a dialect in which AWS's
+    /// column `end` needs no quotes.
+    async fn make_view(&self, name: &str, sql: &str) -> Result<()> {
+        self.session.sql("SET datafusion.sql_parser.dialect = 'generic'").await?;
+        self.session.sql(&format!("CREATE VIEW {name} AS {sql}")).await?;
+        self.session.sql("SET datafusion.sql_parser.dialect = 'postgresql'").await?;
+        Ok(())
     }
 
     fn register_functions(&self, context: &Arc<Context>) {
@@ -185,7 +194,11 @@ impl Engine {
         let service = move |ip| names.aws_service(ip, None).map(str::to_owned);
         functions::register(&self.session, Arc::new(service));
         self.session.register_udf(ScalarUDF::from(allowed::AllowedBy::new(Arc::clone(context))));
+        for function in intern::functions() {
+            self.session.register_udf(function);
+        }
         self.session.register_udaf(evidence::first_records());
+        self.session.register_udaf(evidence::merge_records());
     }
 
     fn register_inventory(&self, inventory: &Inventory) -> Result<()> {
@@ -259,13 +272,27 @@ impl Engine {
         self.query(sql, params).await?.try_collect().await
     }
 
-    /// Runs a view once and keeps its rows on disk: from now on its name means those rows, however many
-    /// queries read it.
+    /// Reads the flow logs once and keeps all conversations on disk, for as many queries as there are.
     ///
     /// # Errors
     ///
-    /// When the view cannot be read, or the disk is full.
-    pub async fn keep(&mut self, view: &str) -> Result<()> {
+    /// When the flow logs cannot be read, or the disk is full.
+    pub async fn keep_conversations(&mut self) -> Result<()> {
+        self.keep("conversations").await?;
+        // A view holds on to the tables that it was made over: these have to be made over what is kept.
+        // Their SQL puts the small side of a join first, where it is held in memory.
+        self.session.sql("SET datafusion.optimizer.join_reordering = false").await?;
+        for name in ["peers", "refused_conversations"] {
+            self.session.deregister_table(name)?;
+            self.make_view(name, views::sql(name)).await?;
+            self.keep(name).await?;
+        }
+        self.session.sql("SET datafusion.optimizer.join_reordering = true").await?;
+        Ok(())
+    }
+
+    /// Runs a view once and keeps its rows on disk: from now on its name means those rows.
+    async fn keep(&mut self, view: &str) -> Result<()> {
         let rows = self.query(&format!("SELECT * FROM {view}"), none()).await?;
         let kept = keep::Kept::write(rows).await?;
         self.session.deregister_table(view)?;

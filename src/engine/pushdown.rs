@@ -211,6 +211,14 @@ fn interests(expr: &Expr) -> Option<Vec<Interest>> {
             kinds.extend(interests(right)?);
             Some(kinds)
         }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
+            match (interests(left), interests(right)) {
+                (Some(one), Some(other)) => {
+                    Some(one.into_iter().filter(|kind| other.contains(kind)).collect())
+                }
+                (one, other) => one.or(other),
+            }
+        }
         _ => {
             let (name, values) = texts(expr, is_text, &text)?;
             if OF_JOBS.contains(&name) {
