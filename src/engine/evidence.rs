@@ -1,4 +1,5 @@
 //! The aggregate `first_records(start, object, line)`: where the first few records of a group stand.
+//! `first_records(records)` takes the first few out of several of its own answers.
 //!
 //! The first by time, then object, then line: the same data gives the same evidence in whatever order,
 //! batches and threads it is read.
@@ -18,16 +19,19 @@ use arrow::datatypes::{
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature,
+    TypeSignature, Volatility,
 };
 
 /// How many records a group keeps: enough to look one up by hand, few enough to hold for every group.
 const KEPT: usize = 3;
 
-/// Returns the aggregate function `first_records(start, object, line)`.
-pub(super) fn first_records() -> AggregateUDF {
+/// Returns the aggregate function `first_records(start, object, line)`, also of its own answers.
+pub(crate) fn first_records() -> AggregateUDF {
     let arguments = vec![time_type(), DataType::Utf8View, DataType::Int64];
-    let signature = Signature::exact(arguments, Volatility::Immutable);
+    let forms =
+        vec![TypeSignature::Exact(arguments), TypeSignature::Exact(vec![DataType::List(item())])];
+    let signature = Signature::one_of(forms, Volatility::Immutable);
     AggregateUDF::from(FirstRecords { signature })
 }
 
@@ -170,17 +174,31 @@ impl Groups {
         Ok(())
     }
 
-    fn merge(&mut self, states: &ArrayRef, group_of: impl Fn(usize) -> usize) -> Result<()> {
-        let lists = states.as_list::<i32>();
+    /// Adds arguments, of either form.
+    fn add_arguments(
+        &mut self,
+        values: &[ArrayRef],
+        group_of: impl Fn(usize) -> Option<usize>,
+    ) -> Result<()> {
+        match values {
+            [lists] => self.merge(lists, group_of),
+            columns => self.add_rows(columns, group_of),
+        }
+    }
+
+    /// Adds the records of lists: states, or answers.
+    fn merge(&mut self, lists: &ArrayRef, group_of: impl Fn(usize) -> Option<usize>) -> Result<()> {
+        let lists = lists.as_list::<i32>();
         let offsets = lists.value_offsets();
         let mut groups = Vec::with_capacity(lists.values().len());
         for (row, bounds) in offsets.windows(2).enumerate() {
-            groups.resize((bounds[1] - offsets[0]) as usize, group_of(row));
+            let group = if lists.is_null(row) { None } else { group_of(row) };
+            groups.resize((bounds[1] - offsets[0]) as usize, group);
         }
         let (first, length) = (offsets[0] as usize, groups.len());
         let records = lists.values().slice(first, length);
         let records = records.as_struct();
-        self.add_rows(records.columns(), |row| Some(groups[row]))
+        self.add_rows(records.columns(), |row| groups[row])
     }
 
     fn emit(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
@@ -222,7 +240,7 @@ impl GroupsAccumulator for Groups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        self.add_rows(values, |row| {
+        self.add_arguments(values, |row| {
             let taken = filter.is_none_or(|kept| kept.is_valid(row) && kept.value(row));
             taken.then(|| group_indices[row])
         })
@@ -235,7 +253,7 @@ impl GroupsAccumulator for Groups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        self.merge(&values[0], |row| group_indices[row])
+        self.merge(&values[0], |row| Some(group_indices[row]))
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
@@ -267,12 +285,12 @@ impl GroupsAccumulator for Groups {
 impl Accumulator for Groups {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         self.grow(1);
-        self.add_rows(values, |_| Some(0))
+        self.add_arguments(values, |_| Some(0))
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         self.grow(1);
-        self.merge(&states[0], |_| 0)
+        self.merge(&states[0], |_| Some(0))
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {

@@ -37,6 +37,8 @@ mod summary;
 mod table;
 mod views;
 
+#[cfg(test)]
+pub(crate) use evidence::first_records;
 pub use summary::Summary;
 pub use views::VIEWS;
 
