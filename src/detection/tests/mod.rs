@@ -2,6 +2,7 @@
 
 mod blocked;
 mod egress;
+mod ocsf;
 mod output;
 mod s3;
 
