@@ -43,7 +43,9 @@ const OBJECTS: &[(&str, &str, &str)] = &[
 ];
 
 /// Where an enum is, the attribute of its caption, and the values that the schema has.
-const ENUMS: &[(&str, &str, &[(i64, &str)])] = &[
+type Enum = (&'static str, &'static str, &'static [(i64, &'static str)]);
+
+const ENUMS: &[Enum] = &[
     ("/activity_id", "/activity_name", &[(1, "Create"), (2, "Update"), (3, "Close")]),
     ("/category_uid", "/category_name", &[(2, "Findings")]),
     ("/class_uid", "/class_name", &[(2004, "Detection Finding")]),
