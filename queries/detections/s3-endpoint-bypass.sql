@@ -30,7 +30,7 @@ WITH nat AS (
         max(last_seen) AS last_seen,
         first_value(evidence_accepted ORDER BY first_seen, interface_id) AS evidence
     FROM conversations
-    WHERE eni_belongs_to = 'nat_gateway'
+    WHERE eni_belongs_to IN ('nat_gateway', 'regional_nat_gateway')
         AND attribution IS NULL
         AND remote_addr IS NOT NULL
         AND local_addr IS NOT NULL

@@ -78,7 +78,7 @@ FROM (
         first_records(start, object, line) FILTER (WHERE action = 'ACCEPT') AS evidence_accepted,
         first_records(start, object, line) FILTER (WHERE action = 'REJECT') AS evidence_rejected
     FROM flow_context
-    WHERE attribution IS NOT NULL OR eni_belongs_to = 'nat_gateway'
+    WHERE attribution IS NOT NULL OR eni_belongs_to IN ('nat_gateway', 'regional_nat_gateway')
     GROUP BY
         interface_id, job_name, job_candidates, attribution, eni_belongs_to,
         local_addr, local_port, remote_addr, remote_port, protocol,
