@@ -25,7 +25,6 @@ WITH nat AS (
         coalesce(local_port, -1) AS s3_port,
         protocol,
         vpc_id,
-        min(interface_id) AS nat_interface_id,
         min(first_seen) AS first_seen,
         max(last_seen) AS last_seen,
         first_value(evidence_accepted ORDER BY first_seen, interface_id) AS evidence
@@ -41,7 +40,7 @@ s3 AS (
         c.*,
         coalesce(c.job_arn, c.job_name, c.interface_id) AS job,
         -- It decides where the job's own record does not, and names the way where that only says "another".
-        n.nat_interface_id IS NOT NULL
+        n.client_addr IS NOT NULL
             AND c.s3_path <> 'cross-region'
             AND (coalesce(c.s3_evidence, 'unknown') NOT IN ('proven', 'strong') OR c.s3_path = 'other') AS has_twin,
         n.evidence AS twin_evidence
