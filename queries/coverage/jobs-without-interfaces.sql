@@ -8,6 +8,8 @@ known AS (
     SELECT unnest(job_candidates) AS job_name FROM enis
     UNION
     SELECT job_name FROM peers WHERE job_name IS NOT NULL
+    UNION
+    SELECT unnest(string_to_array(job_candidates, ',')) AS job_name FROM peers
 )
 SELECT
     CAST(NULL AS VARCHAR) AS interface_id,

@@ -1,19 +1,23 @@
--- Interfaces of jobs that lived in the window and of which no record was read, not even NODATA.
+-- Interfaces of jobs that lived in the window and of which no record was read, not even NODATA. An interface that
+-- served several jobs counts for each.
 -- The window is what was asked for, else what the records of all jobs span.
 WITH seen AS (
     SELECT min(first_seen) AS since, max(last_seen) AS until FROM peers
 )
 SELECT
     e.interface_id,
-    coalesce(min(e.job_name), min(array_to_string(e.job_candidates, ','))) AS job,
+    e.job,
     CAST(NULL AS BIGINT) AS records,
     min(e.valid_from) AS first_seen,
     max(e.valid_to) AS last_seen
-FROM enis AS e
+FROM (
+    SELECT *, coalesce(job_name, array_to_string(job_candidates, ',')) AS job FROM enis
+) AS e
 CROSS JOIN seen AS s
-LEFT ANTI JOIN peers AS c ON c.interface_id = e.interface_id
+LEFT ANTI JOIN peers AS c
+    ON c.interface_id = e.interface_id AND coalesce(c.job_name, c.job_candidates) = e.job
 WHERE e.attribution IS NOT NULL
     AND (coalesce($until, s.until) IS NULL OR e.valid_from IS NULL OR e.valid_from < coalesce($until, s.until))
     AND (coalesce($since, s.since) IS NULL OR e.valid_to IS NULL OR e.valid_to > coalesce($since, s.since))
-GROUP BY e.interface_id
-ORDER BY job, e.interface_id
+GROUP BY e.interface_id, e.job
+ORDER BY e.job, e.interface_id

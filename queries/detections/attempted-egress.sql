@@ -12,25 +12,20 @@
 -- [params]
 -- # Findings of fewer refused records are left out.
 -- min_flows = 1
-WITH vpc_of AS (
-    SELECT interface_id, min(vpc_id) AS vpc_id FROM enis GROUP BY interface_id
-),
-judged AS (
+WITH judged AS (
     SELECT
         c.*,
-        coalesce(c.job_arn, c.job_name, c.interface_id) AS job
+        coalesce(c.job_arn, c.job_name, c.interface_id) AS job,
+        -- An attempt to open a TCP connection shows its SYN.
+        c.protocol = 6 AND c.rejected_syn = 0 AND c.rejected_flagless = c.rejected_out + c.rejected_in AS is_late
     FROM peers AS c
-    LEFT JOIN vpc_of AS r ON r.interface_id = c.remote_interface_id
     WHERE c.attribution IS NOT NULL
         AND c.rejected_out > 0
         AND (c.accepted_out = 0 OR c.rejected_syn > 0)
         AND (c.opened_by IS DISTINCT FROM 'remote')
         -- The container of an isolated job has a detection of its own: one cause, one finding.
         AND (c.network_isolation IS NOT TRUE OR c.eni_role = 'platform')
-        AND (
-            c.remote_scope IN ('private', 'aws', 'internet')
-            OR (c.remote_scope = 'other-job' AND r.vpc_id <> c.vpc_id)
-        )
+        AND c.remote_scope IN ('private', 'aws', 'internet')
         AND allowed_by(c.job_name, c.remote_addr, c.remote_scope, c.remote_port, c.protocol) IS NULL
 ),
 keyed AS (
@@ -55,17 +50,18 @@ keyed AS (
         min(remote_scope) AS remote_scope,
         min(reject_reason) AS reject_reason,
         bool_or(coalesce(opened_by = 'local', false)) AS opened,
+        bool_and(coalesce(is_late, false)) AS is_late,
         CAST(sum(rejected_out + rejected_in) AS BIGINT) AS flows,
         CAST(sum(rejected_packets) AS BIGINT) AS packets,
         CAST(sum(rejected_bytes_out) AS BIGINT) AS bytes_out,
         CAST(sum(rejected_bytes_in) AS BIGINT) AS bytes_in,
-        flatten(array_agg(evidence_rejected)) AS evidence
+        first_records(evidence_rejected) AS evidence
     FROM judged
     GROUP BY job, local_addr, remote_addr, remote_port, protocol
 )
 SELECT
     CASE
-        WHEN NOT opened THEN 'weak'
+        WHEN NOT opened OR is_late THEN 'weak'
         WHEN attribution IN ('declared', 'exact') THEN 'strong'
         ELSE 'inferred'
     END AS confidence,
@@ -76,12 +72,15 @@ SELECT
         CASE remote_scope
             WHEN 'private' THEN 'a private network outside the VPC'
             WHEN 'aws' THEN 'a public AWS address'
-            WHEN 'other-job' THEN 'a job in another VPC'
             ELSE 'the internet'
         END,
         ') and was refused in ', flows,
         CASE WHEN flows = 1 THEN ' record' ELSE ' records' END,
         CASE WHEN reject_reason IS NOT NULL THEN concat(', reject reason ', reject_reason) END,
+        CASE
+            WHEN is_late THEN '; none of them opens a connection: late packets of one that began before these logs, or no regular TCP'
+            WHEN NOT opened THEN '; the records do not tell who opened it'
+        END,
         CASE attribution
             WHEN 'shared' THEN concat('; the interface may serve any of ', job_candidates)
             WHEN 'inferred' THEN '; the job follows from subnet and time only'

@@ -140,7 +140,7 @@ keyed AS (
             sum(accepted_bytes_in + rejected_bytes_in) FILTER (WHERE is_opener),
             sum(accepted_bytes_out + rejected_bytes_out)
         ) AS BIGINT) AS bytes_in,
-        flatten(array_agg(evidence_rejected)) AS evidence
+        first_records(evidence_rejected) AS evidence
     FROM legs
     GROUP BY key_job, opener_addr, answerer_addr, answerer_port, protocol
 ),
@@ -254,13 +254,22 @@ peer_net AS (
     WHERE in_cidr(q.peer_addr, c.cidr)
     GROUP BY q.peer_interface, q.peer_addr
 ),
+acl_number AS (
+    SELECT DISTINCT network_acl_id, direction, rule_number FROM network_acl_entries
+),
 explained AS (
     SELECT
         p.*,
         g.allows AS group_allows,
         a.allows AS acl_allows,
         a.network_acl_id,
-        a.rule_number,
+        -- An entry just before the one that decides, if that number is free.
+        CASE
+            WHEN a.rule_number > 1 AND taken.rule_number IS NULL THEN CAST(a.rule_number - 1 AS VARCHAR)
+            ELSE '<free number>'
+        END AS new_number,
+        -- Both let it through: what the inventory holds is not what refused it.
+        NOT p.is_reply AND coalesce(g.allows, false) AND coalesce(a.allows, false) AS is_open,
         -- Groups remember connections, so a refused reply is always the ACL's doing.
         p.is_reply OR coalesce(g.allows, false) OR (coalesce(NOT a.allows, false) AND g.allows IS NULL) AS is_acl,
         ag.security_group_id AS at_group,
@@ -282,6 +291,10 @@ explained AS (
         AND a.direction = p.direction
         AND a.to_port = p.to_port
         AND a.protocol = p.protocol
+    LEFT JOIN acl_number AS taken
+        ON taken.network_acl_id = a.network_acl_id
+        AND taken.direction = p.direction
+        AND taken.rule_number = a.rule_number - 1
     LEFT JOIN first_group AS ag ON ag.interface_id = p.at_interface
     LEFT JOIN first_group AS pg ON pg.interface_id = p.peer_interface
     LEFT JOIN peer_net AS n ON n.peer_interface = p.peer_interface AND n.peer_addr = p.peer_addr
@@ -289,9 +302,12 @@ explained AS (
 told AS (
     SELECT
         *,
+        CASE WHEN region IS NOT NULL THEN concat(' --region ', region) ELSE '' END AS in_region,
         CASE
             WHEN reject_reason IS NOT NULL THEN reject_reason
             WHEN is_reply THEN 'network ACL'
+            WHEN is_open AND is_vague THEN 'late packets after close'
+            WHEN is_open THEN 'a rule that the inventory does not show: its groups and ACLs let it through'
             WHEN leg = 'request-in' AND is_acl THEN 'receiver''s inbound network ACL'
             WHEN leg = 'request-in' AND group_allows IS NOT NULL THEN 'receiver''s security group'
             WHEN leg = 'request-in' THEN 'receiver''s security group (or inbound network ACL)'
@@ -302,6 +318,7 @@ told AS (
     FROM explained
 )
 SELECT
+    CASE WHEN is_vague THEN 'low' END AS severity,
     CASE
         WHEN is_vague THEN 'weak'
         WHEN attribution NOT IN ('declared', 'exact') THEN 'inferred'
@@ -357,22 +374,31 @@ SELECT
     bytes_in,
     cause,
     CASE
-        WHEN reject_reason = 'BPA' THEN 'exclude the subnet from VPC Block Public Access: aws ec2 create-vpc-block-public-access-exclusion'
+        WHEN reject_reason = 'BPA' THEN concat(
+            'exclude the subnet from VPC Block Public Access: aws ec2 create-vpc-block-public-access-exclusion --subnet-id ',
+            coalesce(opener_subnet, '<subnet>'), ' --internet-gateway-exclusion-mode allow-bidirectional', in_region
+        )
         WHEN reject_reason = 'EC' THEN 'use instance types that encrypt in transit, or exclude the path from VPC encryption controls'
+        WHEN is_open AND is_vague THEN 'nothing, if the job works; a flow log with tcp-flags tells late packets from refused connections'
+        WHEN is_open THEN 'compare the rules as they were then, in CloudTrail or AWS Config: those of the inventory let it through'
         WHEN is_acl THEN concat(
             'aws ec2 create-network-acl-entry --network-acl-id ', coalesce(network_acl_id, '<ACL of the subnet>'),
-            ' --', direction, ' --rule-action allow --rule-number ', coalesce(CAST(greatest(rule_number - 1, 1) AS VARCHAR), '<number>'),
-            ' --cidr-block ', peer_cidr, ' --protocol ', protocol,
+            ' --', direction, ' --rule-action allow --rule-number ', new_number,
+            CASE WHEN peer_cidr LIKE '%:%' THEN ' --ipv6-cidr-block ' ELSE ' --cidr-block ' END, peer_cidr,
+            ' --protocol ', protocol,
             CASE
+                WHEN protocol IN (1, 58) THEN ' --icmp-type-code Code=-1,Type=-1'
                 WHEN protocol NOT IN (6, 17) THEN ''
                 WHEN is_reply THEN ' --port-range From=1024,To=65535'
                 ELSE concat(' --port-range From=', to_port, ',To=', to_port)
-            END
+            END,
+            in_region
         )
         WHEN direction = 'ingress' AND protocol IN (6, 17) THEN concat(
             'aws ec2 authorize-security-group-ingress --group-id ', coalesce(at_group, '<group of the receiver>'),
             ' --protocol ', protocol_word, ' --port ', to_port,
-            ' --source-group ', coalesce(peer_group, '<group of the sender>')
+            ' --source-group ', coalesce(peer_group, '<group of the sender>'),
+            in_region
         )
         ELSE concat(
             'aws ec2 authorize-security-group-', direction, ' --group-id ', coalesce(at_group, '<group of the interface>'),
@@ -381,7 +407,8 @@ SELECT
                 WHEN protocol IN (6, 17) THEN concat(',FromPort=', to_port, ',ToPort=', to_port)
                 WHEN protocol IN (1, 58) THEN ',FromPort=-1,ToPort=-1'
             END,
-            ',UserIdGroupPairs=[{GroupId=', coalesce(peer_group, '<group of the peer>'), '}]'''
+            ',UserIdGroupPairs=[{GroupId=', coalesce(peer_group, '<group of the peer>'), '}]''',
+            in_region
         )
     END AS remediation,
     evidence

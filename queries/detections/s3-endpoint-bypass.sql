@@ -24,23 +24,23 @@ WITH nat AS (
         local_addr AS s3_addr,
         coalesce(local_port, -1) AS s3_port,
         protocol,
-        min(interface_id) AS nat_interface_id,
+        vpc_id,
         min(first_seen) AS first_seen,
         max(last_seen) AS last_seen,
         first_value(evidence_accepted ORDER BY first_seen, interface_id) AS evidence
     FROM peers
-    WHERE eni_belongs_to = 'nat_gateway'
+    WHERE eni_belongs_to IN ('nat_gateway', 'regional_nat_gateway')
         AND attribution IS NULL
         AND remote_addr IS NOT NULL
         AND local_addr IS NOT NULL
-    GROUP BY remote_addr, coalesce(remote_port, -1), local_addr, coalesce(local_port, -1), protocol
+    GROUP BY remote_addr, coalesce(remote_port, -1), local_addr, coalesce(local_port, -1), protocol, vpc_id
 ),
 s3 AS (
     SELECT
         c.*,
         coalesce(c.job_arn, c.job_name, c.interface_id) AS job,
         -- It decides where the job's own record does not, and names the way where that only says "another".
-        n.nat_interface_id IS NOT NULL
+        n.client_addr IS NOT NULL
             AND c.s3_path <> 'cross-region'
             AND (coalesce(c.s3_evidence, 'unknown') NOT IN ('proven', 'strong') OR c.s3_path = 'other') AS has_twin,
         n.evidence AS twin_evidence
@@ -51,6 +51,8 @@ s3 AS (
         AND n.s3_addr = c.remote_addr
         AND n.s3_port = coalesce(c.remote_port, -1)
         AND n.protocol = c.protocol
+        -- Another VPC may use the same private addresses.
+        AND n.vpc_id = c.vpc_id
         -- Both ends of an aggregation interval may be 60 s off.
         AND n.first_seen <= c.last_seen + INTERVAL '60 seconds'
         AND n.last_seen >= c.first_seen - INTERVAL '60 seconds'
@@ -102,8 +104,8 @@ keyed AS (
         CAST(sum(accepted_bytes_out) AS BIGINT) AS bytes_out,
         CAST(sum(accepted_bytes_in) AS BIGINT) AS bytes_in,
         CAST(sum(bytes) AS BIGINT) AS bytes,
-        flatten(array_agg(evidence_accepted)) AS evidence,
-        flatten(array_agg(twin_evidence) FILTER (WHERE has_twin)) AS twin_evidence
+        first_records(evidence_accepted) AS evidence,
+        first_records(twin_evidence) FILTER (WHERE has_twin) AS twin_evidence
     FROM judged
     WHERE path NOT IN ('gateway-endpoint', 'interface-endpoint', 'unknown')
     GROUP BY job, local_addr, remote_addr, remote_port, protocol
@@ -121,10 +123,22 @@ main_table AS (
     GROUP BY vpc_id
 ),
 gateway AS (
-    SELECT vpc_id, min(vpc_endpoint_id) AS vpc_endpoint_id
+    SELECT vpc_id, min(vpc_endpoint_id) AS vpc_endpoint_id, flatten(array_agg(route_table_ids)) AS route_table_ids
     FROM vpc_endpoints
     WHERE lower(endpoint_type) = 'gateway' AND service_name LIKE '%.s3'
     GROUP BY vpc_id
+),
+placed AS (
+    SELECT
+        k.*,
+        g.vpc_endpoint_id,
+        coalesce(o.route_table_id, m.route_table_id) AS route_table_id,
+        coalesce(array_has(g.route_table_ids, coalesce(o.route_table_id, m.route_table_id)), false) AS is_routed,
+        CASE WHEN k.region IS NOT NULL THEN concat(' --region ', k.region) ELSE '' END AS in_region
+    FROM keyed AS k
+    LEFT JOIN own_table AS o ON o.subnet_id = k.subnet_id
+    LEFT JOIN main_table AS m ON m.vpc_id = k.vpc_id
+    LEFT JOIN gateway AS g ON g.vpc_id = k.vpc_id
 )
 SELECT
     CASE WHEN k.path = 'cross-region' THEN 'low' END AS severity,
@@ -181,28 +195,30 @@ SELECT
     CASE
         WHEN k.path = 'cross-region'
             THEN 'keep the data in the region of the job, or copy it there: a gateway endpoint serves its own region only'
-        WHEN k.path = 'ipv6-around-endpoint' AND g.vpc_endpoint_id IS NOT NULL
+        WHEN k.path = 'ipv6-around-endpoint' AND k.vpc_endpoint_id IS NOT NULL
             THEN concat(
-                'aws ec2 modify-vpc-endpoint --vpc-endpoint-id ', g.vpc_endpoint_id,
-                ' --ip-address-type dualstack, or do not use the dualstack host names of S3'
+                'aws ec2 modify-vpc-endpoint --vpc-endpoint-id ', k.vpc_endpoint_id, ' --ip-address-type dualstack', k.in_region,
+                ', or do not use the dualstack host names of S3'
             )
-        WHEN g.vpc_endpoint_id IS NOT NULL
+        WHEN k.is_routed
             THEN concat(
-                'aws ec2 modify-vpc-endpoint --vpc-endpoint-id ', g.vpc_endpoint_id, ' --add-route-table-ids ',
-                coalesce(o.route_table_id, m.route_table_id, concat('<route table of ', k.subnet_id, '>'))
+                'the endpoint ', k.vpc_endpoint_id, ' is in the route table ', k.route_table_id,
+                ' already: look for a route with a longer prefix, or for the time at which it was added'
+            )
+        WHEN k.vpc_endpoint_id IS NOT NULL
+            THEN concat(
+                'aws ec2 modify-vpc-endpoint --vpc-endpoint-id ', k.vpc_endpoint_id, ' --add-route-table-ids ',
+                coalesce(k.route_table_id, concat('<route table of ', k.subnet_id, '>')), k.in_region
             )
         ELSE concat(
             'aws ec2 create-vpc-endpoint --vpc-endpoint-type Gateway --vpc-id ', coalesce(k.vpc_id, '<VPC>'),
             ' --service-name com.amazonaws.', coalesce(k.region, '<region>'), '.s3 --route-table-ids ',
-            coalesce(o.route_table_id, m.route_table_id, concat('<route table of ', k.subnet_id, '>'))
+            coalesce(k.route_table_id, concat('<route table of ', k.subnet_id, '>')), k.in_region
         )
     END AS remediation,
     CASE
         WHEN k.twin_evidence IS NULL THEN k.evidence
         ELSE array_concat(k.evidence, k.twin_evidence)
     END AS evidence
-FROM keyed AS k
-LEFT JOIN own_table AS o ON o.subnet_id = k.subnet_id
-LEFT JOIN main_table AS m ON m.vpc_id = k.vpc_id
-LEFT JOIN gateway AS g ON g.vpc_id = k.vpc_id
+FROM placed AS k
 WHERE k.bytes >= $min_bytes

@@ -14,24 +14,41 @@
 -- min_bytes = 0
 -- # From here on, what went out to the internet is critical: 1 GiB is no telemetry.
 -- critical_bytes_out = 1073741824
-WITH vpc_of AS (
-    SELECT interface_id, min(vpc_id) AS vpc_id FROM enis GROUP BY interface_id
+WITH known_vpc AS (
+    SELECT vpc_id FROM vpcs WHERE cardinality(cidrs) > 0
+    UNION
+    SELECT vpc_id FROM subnets WHERE cardinality(cidrs) > 0
+),
+ranges AS (
+    -- Whether anything tells S3 and other AWS addresses from the rest of the internet.
+    SELECT count(*) > 0 AS known
+    FROM (
+        SELECT service FROM ip_ranges
+        UNION ALL
+        SELECT prefix_list_id FROM prefix_lists WHERE cidr IS NOT NULL
+        UNION ALL
+        SELECT remote_scope FROM peers WHERE remote_scope IN ('aws', 's3')
+    )
 ),
 judged AS (
     SELECT
         c.*,
-        coalesce(c.job_arn, c.job_name, c.interface_id) AS job
+        coalesce(c.job_arn, c.job_name, c.interface_id) AS job,
+        CASE c.remote_scope
+            WHEN 'private' THEN v.vpc_id IS NULL
+            WHEN 'internet' THEN NOT r.known
+            ELSE false
+        END AS is_unplaced
     FROM peers AS c
-    LEFT JOIN vpc_of AS r ON r.interface_id = c.remote_interface_id
+    CROSS JOIN ranges AS r
+    LEFT JOIN known_vpc AS v ON v.vpc_id = c.vpc_id
     WHERE c.attribution IS NOT NULL
         AND c.accepted_out > 0
         AND (c.opened_by IS DISTINCT FROM 'remote')
         -- The container of an isolated job has a detection of its own: one cause, one finding.
         AND (c.network_isolation IS NOT TRUE OR c.eni_role = 'platform')
-        AND (
-            c.remote_scope IN ('private', 'aws', 'internet')
-            OR (c.remote_scope = 'other-job' AND r.vpc_id <> c.vpc_id)
-        )
+        -- Another VPC is private to this one, or AWS's by its public addresses.
+        AND c.remote_scope IN ('private', 'aws', 'internet')
         AND allowed_by(c.job_name, c.remote_addr, c.remote_scope, c.remote_port, c.protocol) IS NULL
 ),
 keyed AS (
@@ -55,23 +72,25 @@ keyed AS (
         min(remote_interface_id) AS remote_interface_id,
         min(remote_scope) AS remote_scope,
         bool_or(coalesce(opened_by = 'local', false)) AS opened,
+        bool_or(is_unplaced) AS is_unplaced,
         CAST(sum(connections) AS BIGINT) AS conversations,
         CAST(sum(accepted_out + accepted_in) AS BIGINT) AS flows,
         CAST(sum(accepted_in) AS BIGINT) AS answers,
         CAST(sum(accepted_packets) AS BIGINT) AS packets,
         CAST(sum(accepted_bytes_out) AS BIGINT) AS bytes_out,
         CAST(sum(accepted_bytes_in) AS BIGINT) AS bytes_in,
-        flatten(array_agg(evidence_accepted)) AS evidence
+        first_records(evidence_accepted) AS evidence
     FROM judged
     GROUP BY job, local_addr, remote_addr, remote_port, protocol
 )
 SELECT
     CASE
+        WHEN is_unplaced THEN NULL
         WHEN remote_scope = 'internet' AND coalesce(bytes_out, 0) >= $critical_bytes_out THEN 'critical'
         WHEN remote_scope = 'internet' THEN 'high'
     END AS severity,
     CASE
-        WHEN NOT opened THEN 'weak'
+        WHEN NOT opened OR is_unplaced THEN 'weak'
         WHEN attribution IN ('declared', 'exact') THEN 'strong'
         ELSE 'inferred'
     END AS confidence,
@@ -86,13 +105,18 @@ SELECT
         CASE remote_scope
             WHEN 'private' THEN 'a private network outside the VPC'
             WHEN 'aws' THEN 'a public AWS address'
-            WHEN 'other-job' THEN 'a job in another VPC'
             ELSE 'the internet'
         END,
         '); ',
         CASE WHEN answers > 0 THEN 'it was answered' ELSE 'no answer was seen' END,
         ', and no allow rule fits',
         CASE WHEN NOT opened THEN '; the records do not tell who opened it' END,
+        CASE
+            WHEN is_unplaced AND remote_scope = 'private'
+                THEN '; the inventory does not tell the address blocks of the VPC, so it may lie inside'
+            WHEN is_unplaced
+                THEN '; without ip-ranges.json or pkt_dst_aws_service it may be S3 or another AWS address'
+        END,
         CASE attribution
             WHEN 'shared' THEN concat('; the interface may serve any of ', job_candidates)
             WHEN 'inferred' THEN '; the job follows from subnet and time only'
@@ -124,9 +148,11 @@ SELECT
             WHEN 'aws' THEN 'reach the service through an interface endpoint, '
             ELSE 'find what in the job''s code connects there and close it in the egress rules of its security group, '
         END,
-        'or allow it in flowq.toml: [[allow]] to = "', remote_addr,
+        'or allow it in flowq.toml:', chr(10), '[[allow]]', chr(10), 'to = "', remote_addr,
         CASE WHEN remote_addr LIKE '%:%' THEN '/128"' ELSE '/32"' END,
-        CASE WHEN remote_port > 0 THEN concat(', ports = [', remote_port, ']') END
+        CASE WHEN job_name IS NOT NULL THEN concat(chr(10), 'job = "', job_name, '"') END,
+        CASE WHEN remote_port > 0 THEN concat(chr(10), 'ports = [', remote_port, ']') END,
+        CASE WHEN protocol IS NOT NULL THEN concat(chr(10), 'protocol = ', protocol) END
     ) AS remediation,
     evidence
 FROM keyed

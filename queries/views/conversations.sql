@@ -105,7 +105,7 @@ FROM (
                 log_status
             ) AS about
         FROM flow_context
-        WHERE attribution IS NOT NULL OR (eni_belongs_to = 'nat_gateway' AND remote_scope = 'other-job')
+        WHERE attribution IS NOT NULL OR (eni_belongs_to IN ('nat_gateway', 'regional_nat_gateway') AND remote_scope = 'other-job')
     )
     GROUP BY about, local_port, remote_addr, remote_port, protocol
 )

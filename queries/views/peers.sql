@@ -32,8 +32,8 @@ SELECT
     min(closed_at) AS closed_at,
     min(traffic_path) AS traffic_path,
     max(reject_reason) AS reject_reason,
-    merge_records(evidence_accepted) AS evidence_accepted,
-    merge_records(evidence_rejected) AS evidence_rejected
+    first_records(evidence_accepted) AS evidence_accepted,
+    first_records(evidence_rejected) AS evidence_rejected
 FROM (
     SELECT
         * EXCEPT (local_port, remote_port),

@@ -81,7 +81,7 @@ const OWNER: &[&str] =
 const ACCOUNT: &[&str] = &["interface_id", "start", "end", "account_id"];
 const REGION: &[&str] =
     &["interface_id", "start", "end", "region", "subnet_id", "instance_id", "interface_type"];
-const VPC: &[&str] = &["interface_id", "start", "end", "vpc_id"];
+const VPC: &[&str] = &["interface_id", "start", "end", "vpc_id", "subnet_id"];
 const SUBNET: &[&str] = &["interface_id", "start", "end", "subnet_id"];
 #[rustfmt::skip]
 const SIDE: &[&str] = &[
@@ -105,7 +105,7 @@ const SYN: &[&str] = &[
 #[rustfmt::skip]
 const REMOTE: &[&str] = &[
     "interface_id", "start", "end", "log_status", "flow_direction", "srcaddr", "dstaddr", "pkt_srcaddr",
-    "pkt_dstaddr", "vpc_id",
+    "pkt_dstaddr", "vpc_id", "subnet_id",
 ];
 #[rustfmt::skip]
 const SCOPE: &[&str] = &[
@@ -132,7 +132,7 @@ pub const COLUMNS: &[ColumnInfo] = &[
     info(Column::EniBelongsTo,      "eni_belongs_to",      Utf8View, OWNER,   "what the ENI belongs to when not to a job: nat_gateway, vpc_endpoint, instance …"),
     info(Column::LocalAccountId,    "local_account_id",    Utf8View, ACCOUNT, "account of the ENI: the record's, else the inventory's"),
     info(Column::LocalRegion,       "local_region",        Utf8View, REGION,  "region of the ENI: the record's, else the inventory's"),
-    info(Column::LocalVpcId,        "local_vpc_id",        Utf8View, VPC,     "VPC of the ENI: the record's, else the inventory's"),
+    info(Column::LocalVpcId,        "local_vpc_id",        Utf8View, VPC,     "VPC of the ENI: the record's, else the inventory's, else that of its subnet"),
     info(Column::LocalSubnetId,     "local_subnet_id",     Utf8View, SUBNET,  "subnet of the ENI: the record's, else the inventory's"),
     info(Column::Direction,         "direction",           Utf8View, SIDE,    "ingress or egress, as the ENI sees it: the record's, else by the ENI's own address"),
     info(Column::LocalAddr,         "local_addr",          Utf8View, ADDR,    "address on the ENI's side, packet-level where the log has it"),

@@ -28,6 +28,7 @@ pub(super) struct Index {
     by_interface: HashMap<String, Range<usize>>,
     vpcs: HashMap<String, u32>,
     vpc_nets: Vec<Vec<IpNet>>,
+    vpc_of_subnet: HashMap<String, String>,
     by_address: HashMap<(u32, IpAddr), Vec<Segment>>,
 }
 
@@ -86,9 +87,13 @@ impl Index {
             by_interface: HashMap::new(),
             vpcs: HashMap::new(),
             vpc_nets: Vec::new(),
+            vpc_of_subnet: HashMap::new(),
             by_address: HashMap::new(),
         };
         index.add_vpcs(inventory);
+        let subnets = inventory.subnets.iter();
+        index.vpc_of_subnet =
+            subnets.filter_map(|row| Some((row.subnet_id.clone(), row.vpc_id.clone()?))).collect();
         let filler = Filler::new(inventory, jobs, endpoints);
         for eni in &inventory.enis {
             let row = filler.row(eni, &mut index.vpcs);
@@ -146,6 +151,11 @@ impl Index {
     /// Returns the number of a VPC that the inventory knows.
     pub(super) fn vpc(&self, id: &str) -> Option<u32> {
         self.vpcs.get(id).copied()
+    }
+
+    /// Returns the id of the VPC that a subnet lies in.
+    pub(super) fn vpc_of_subnet(&self, subnet: &str) -> Option<&str> {
+        self.vpc_of_subnet.get(subnet).map(String::as_str)
     }
 
     /// Tells whether an address lies inside a VPC's blocks.

@@ -120,6 +120,8 @@ impl<'a> Reader<'a> {
         let row = index::row_at(self.rows(interface), times.at);
         let eni = row.map(|row| &row.eni);
         let account = input.account_id.get(at);
+        let subnet = input.subnet_id.get(at).or_else(|| eni?.subnet_id.as_deref());
+        let vpc = input.vpc_id.get(at).or_else(|| eni?.vpc_id.as_deref());
         let mut facts = Facts {
             row,
             belongs_to: self.belongs_to(at, row),
@@ -129,8 +131,8 @@ impl<'a> Reader<'a> {
                 .or_else(|| eni?.account_id.as_deref())
                 .or(account),
             region: input.region.get(at).or_else(|| eni?.region.as_deref()),
-            vpc: input.vpc_id.get(at).or_else(|| eni?.vpc_id.as_deref()),
-            subnet: input.subnet_id.get(at).or_else(|| eni?.subnet_id.as_deref()),
+            vpc: vpc.or_else(|| self.context.index.vpc_of_subnet(subnet?)),
+            subnet,
             ..Facts::default()
         };
         if self.steps.job && interface.is_some() {

@@ -29,6 +29,8 @@ pub enum Kind {
     JobWithoutVpc,
     /// A job of which no interface is known.
     JobWithoutInterface,
+    /// Records of a job's interface that nothing orients.
+    WithoutDirection,
 }
 
 /// The coverage queries: what they show, how a summary calls it, and their SQL.
@@ -53,7 +55,15 @@ const QUERIES: &[(Kind, &str, &str)] = &[
         "jobs of which no interface is known",
         include_str!("../../queries/coverage/jobs-without-interfaces.sql"),
     ),
+    (
+        Kind::WithoutDirection,
+        "interfaces of jobs with records that were not judged (no flow-direction, own address not known)",
+        include_str!("../../queries/coverage/records-without-direction.sql"),
+    ),
 ];
+
+/// How much there was to judge.
+const TOTALS: &str = include_str!("../../queries/coverage/totals.sql");
 
 /// One hole in what can be seen. Times are Unix seconds, UTC.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +74,7 @@ pub struct Gap {
     pub interface_id: Option<String>,
     /// The job, or the candidates joined by commas.
     pub job: Option<String>,
-    /// How many SKIPDATA records.
+    /// How many records, where it is about records.
     pub records: Option<i64>,
     /// From when.
     pub first_seen: Option<i64>,
@@ -81,9 +91,22 @@ pub struct ScanGaps {
     pub cut_objects: Vec<String>,
 }
 
+/// How much there was to judge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Jobs of the inventory.
+    pub jobs: i64,
+    /// Interfaces that the inventory ties to a job.
+    pub interfaces: i64,
+    /// Records tied to a job.
+    pub records: i64,
+}
+
 /// Everything that the findings of a run cannot speak of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
+    /// How much there was to judge. NULL: not asked.
+    pub totals: Option<Totals>,
     /// Holes, by kind, then by job and interface.
     pub gaps: Vec<Gap>,
     /// Detections that did not run, with the columns that are missing.
@@ -110,11 +133,15 @@ impl Coverage {
     {
         let time = |at| ScalarValue::TimestampSecond(at, Some("UTC".into()));
         let window = [("since".to_owned(), time(since)), ("until".to_owned(), time(until))];
-        let mut coverage = Self::default();
-        for (kind, _, sql) in QUERIES {
+        let ask = async |what: &str, sql: &str| {
             let params = if sql.contains("$since") { &window[..] } else { &[] };
-            let failed = |source| Error::Query { id: format!("coverage {kind:?}"), source };
-            let batches = query(sql, params).await.map_err(|err| failed(err.into()))?;
+            let failed = |source| Error::Query { id: format!("coverage {what}"), source };
+            query(sql, params).await.map_err(|err| failed(err.into()))
+        };
+        let batches = ask("totals", TOTALS).await?;
+        let mut coverage = Self { totals: totals(&batches)?, ..Self::default() };
+        for (kind, title, sql) in QUERIES {
+            let batches = ask(title, sql).await?;
             for batch in &batches {
                 coverage.gaps.extend(gaps(*kind, batch)?);
             }
@@ -124,12 +151,27 @@ impl Coverage {
 
     /// Tells whether nothing is missing.
     pub fn is_complete(&self) -> bool {
-        *self == Self { less_sure: self.less_sure.clone(), ..Self::default() }
+        let none =
+            Self { totals: self.totals, less_sure: self.less_sure.clone(), ..Self::default() };
+        *self == none && self.blindness().is_none()
+    }
+
+    /// Says why no finding can mean anything, when no record was tied to a job.
+    fn blindness(&self) -> Option<String> {
+        let Totals { jobs, interfaces, .. } = self.totals.filter(|totals| totals.records == 0)?;
+        let why = match (jobs, interfaces) {
+            (0, 0) => "the inventory names no processing job and no interface of one".to_owned(),
+            _ => format!(
+                "the inventory knows {jobs} jobs and {interfaces} interfaces of jobs, but the records \
+                 read are of others, or of another time"
+            ),
+        };
+        Some(format!("NOTHING WAS JUDGED: no record could be tied to a job; {why}"))
     }
 
     /// Returns the coverage as lines of text, without line ends.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
+        let mut lines: Vec<String> = self.blindness().into_iter().collect();
         for not_run in &self.not_run {
             let missing = not_run.missing.join(", ");
             lines.push(format!("{} did not run: the logs lack {missing}", not_run.id));
@@ -177,6 +219,17 @@ impl Gap {
         parts.extend(self.last_seen.and_then(time_text).map(|time| format!("to {time}")));
         parts.join(" ")
     }
+}
+
+fn totals(batches: &[RecordBatch]) -> Result<Option<Totals>, ArrowError> {
+    let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else { return Ok(None) };
+    let number = |name: &str| -> Result<i64, ArrowError> {
+        let column = batch.column_by_name(name).cloned();
+        let column = column.unwrap_or_else(|| new_null_array(&DataType::Int64, 1));
+        Ok(cell::numbers(&column)?.iter().next().flatten().unwrap_or(0))
+    };
+    let (jobs, interfaces) = (number("jobs")?, number("interfaces")?);
+    Ok(Some(Totals { jobs, interfaces, records: number("records")? }))
 }
 
 fn gaps(kind: Kind, batch: &RecordBatch) -> Result<Vec<Gap>, ArrowError> {

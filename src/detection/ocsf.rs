@@ -11,6 +11,7 @@ use crate::detection::Confidence;
 use crate::detection::Detection;
 use crate::detection::Finding;
 use crate::detection::Severity;
+use crate::flow::protocol::protocol_name;
 
 /// Returns a finding as one OCSF event. `now`: Unix seconds, UTC.
 pub fn detection_finding(finding: &Finding, detection: Option<&Detection>, now: i64) -> Value {
@@ -90,8 +91,11 @@ fn finding_info(finding: &Finding, detection: Option<&Detection>, now: i64) -> V
 
 /// The connection: from the job's interface to its peer, since findings are oriented that way.
 fn evidence(finding: &Finding) -> Value {
-    let is_v6 = |addr: &String| addr.contains(':');
-    let version = finding.remote_addr.as_ref().map(is_v6);
+    let address = finding.remote_addr.as_ref().or(finding.local_addr.as_ref());
+    let version = address.map(|addr| if addr.contains(':') { (6, "IPv6") } else { (4, "IPv4") });
+    let protocol = finding.protocol.and_then(|number| i32::try_from(number).ok());
+    // An endpoint needs a name of its own; a port alone is none.
+    let is_remote_known = finding.remote_addr.is_some() || finding.remote_interface_id.is_some();
     json!({
         "src_endpoint": {
             "ip": finding.local_addr,
@@ -99,16 +103,18 @@ fn evidence(finding: &Finding) -> Value {
             "subnet_uid": finding.subnet_id,
             "vpc_uid": finding.vpc_id,
         },
-        "dst_endpoint": {
+        "dst_endpoint": is_remote_known.then(|| json!({
             "ip": finding.remote_addr,
             "port": finding.remote_port,
             "interface_uid": finding.remote_interface_id,
-        },
+        })),
         "connection_info": {
             "direction_id": direction(finding).0,
             "direction": direction(finding).1,
             "protocol_num": finding.protocol,
-            "protocol_ver_id": version.map(|v6| if v6 { 6 } else { 4 }),
+            "protocol_name": protocol.and_then(protocol_name).map(str::to_lowercase),
+            "protocol_ver_id": version.map(|(id, _)| id),
+            "protocol_ver": version.map(|(_, name)| name),
         },
         "data": {
             "flows": finding.flows,

@@ -1,5 +1,5 @@
-//! The aggregates `first_records(start, object, line)` and `merge_records(records)`: where the first few
-//! records of a group stand.
+//! The aggregate `first_records(start, object, line)`: where the first few records of a group stand.
+//! `first_records(records)` takes the first few out of several of its own answers.
 //!
 //! The first by time, then object, then line: the same data gives the same evidence in whatever order,
 //! batches and threads it is read.
@@ -19,23 +19,19 @@ use arrow::datatypes::{
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature,
+    TypeSignature, Volatility,
 };
 
 /// How many records a group keeps: enough to look one up by hand, few enough to hold for every group.
 const KEPT: usize = 3;
 
-/// Returns the aggregate function `first_records(start, object, line)`.
-pub(super) fn first_records() -> AggregateUDF {
+/// Returns the aggregate function `first_records(start, object, line)`, also of its own answers.
+pub(crate) fn first_records() -> AggregateUDF {
     let arguments = vec![time_type(), DataType::Utf8View, DataType::Int64];
-    let signature = Signature::exact(arguments, Volatility::Immutable);
-    AggregateUDF::from(FirstRecords { name: "first_records", signature })
-}
-
-/// Returns the aggregate function `merge_records(records)`, over lists that [`first_records`] made.
-pub(super) fn merge_records() -> AggregateUDF {
-    let signature = Signature::any(1, Volatility::Immutable);
-    AggregateUDF::from(FirstRecords { name: "merge_records", signature })
+    let forms = vec![TypeSignature::Exact(arguments), TypeSignature::Any(1)];
+    let signature = Signature::one_of(forms, Volatility::Immutable);
+    AggregateUDF::from(FirstRecords { signature })
 }
 
 fn time_type() -> DataType {
@@ -56,13 +52,12 @@ fn item() -> FieldRef {
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct FirstRecords {
-    name: &'static str,
     signature: Signature,
 }
 
 impl AggregateUDFImpl for FirstRecords {
     fn name(&self) -> &str {
-        self.name
+        "first_records"
     }
 
     fn signature(&self) -> &Signature {

@@ -43,6 +43,8 @@ mod views;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use evidence::first_records;
 pub use summary::Summary;
 pub use views::VIEWS;
 
@@ -198,7 +200,6 @@ impl Engine {
             self.session.register_udf(function);
         }
         self.session.register_udaf(evidence::first_records());
-        self.session.register_udaf(evidence::merge_records());
     }
 
     fn register_inventory(&self, inventory: &Inventory) -> Result<()> {

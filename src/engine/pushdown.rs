@@ -224,8 +224,8 @@ fn interests(expr: &Expr) -> Option<Vec<Interest>> {
             if OF_JOBS.contains(&name) {
                 return jobs();
             }
-            let nat = name == "eni_belongs_to" && values.iter().all(|value| value == "nat_gateway");
-            nat.then(|| vec![Interest::Nat])
+            let nat = |value: &String| matches!(value.as_str(), "nat_gateway" | "regional_nat_gateway");
+            (name == "eni_belongs_to" && values.iter().all(nat)).then(|| vec![Interest::Nat])
         }
     }
 }

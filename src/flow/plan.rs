@@ -50,14 +50,14 @@ impl Plan {
 pub type InterfaceTest = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// Which rows are wanted: all conditions hold. Rows that fail are dropped, but counted. A NULL, or a field
-/// that the log does not have, fails every condition but `since` and `until`, as in SQL.
+/// that the log does not have, fails every condition but `interface`, `since` and `until`, as in SQL.
 #[derive(Clone, Default)]
 pub struct Filter {
     /// Column, and the values that it may have, as text: `dstport` in `22`, `3389`.
     pub equals: Vec<(String, HashSet<String>)>,
     /// Column of numbers or times (Unix seconds), smallest and largest value, both included.
     pub ranges: Vec<(String, Option<i64>, Option<i64>)>,
-    /// Which ENIs.
+    /// Which ENIs. A record that names none stays: regional NAT gateways have no ENI.
     pub interface: Option<InterfaceTest>,
     /// Drops records that ended before it (Unix seconds). A record that does not tell when it ended stays:
     /// it is not known to lie outside.

@@ -276,7 +276,7 @@ impl Test {
             Self::Window(origin, low, high) => {
                 record.number(*origin).is_none_or(|number| within(number, *low, *high))
             }
-            Self::Interface(origin, wanted) => text(*origin).is_some_and(|eni| wanted(eni)),
+            Self::Interface(origin, wanted) => text(*origin).is_none_or(|eni| wanted(eni)),
         }
     }
 }

@@ -24,6 +24,11 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("dmsnetworkinterface", "dms"),
     ("amazon eks ", "eks"),
     ("aws-k8s-", "eks"),
+    ("arn:aws:ecs:", "ecs"),
+    ("arn:aws-cn:ecs:", "ecs"),
+    ("arn:aws-us-gov:ecs:", "ecs"),
+    ("attached to glue using role", "glue"),
+    ("aws created network interface for directory", "directory"),
 ];
 
 /// Requesters that AWS documents by name.

@@ -151,7 +151,8 @@ pub(super) fn take_text(bytes: &[u8], reader: &mut Reader) {
     } else if !reader.take_csv(text) {
         let line: String = String::from_utf8_lossy(text).lines().next().unwrap_or("").into();
         let line: String = line.chars().take(60).collect();
-        reader.complaints.push(format!("not recognised: it begins with {line:?}"));
+        let hint = "a mapping begins with the line interface,job,from,to";
+        reader.complaints.push(format!("not recognised: line 1 is {line:?}; hint: {hint}"));
     }
 }
 

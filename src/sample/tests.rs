@@ -10,6 +10,8 @@ use walkdir::WalkDir;
 
 use super::*;
 
+mod verdicts;
+
 const CHECKED_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sample-logs");
 
 /// Files that people wrote, not the generator.

@@ -63,23 +63,6 @@ async fn unexpected_egress_reports_what_left_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_job_in_another_vpc_is_unexpected_and_one_next_door_is_not() {
-    let world = World {
-        conversations: "
-            interface_id job_name attribution vpc_id local_addr remote_addr remote_port protocol remote_interface_id remote_scope opened_by accepted_out
-            eni-1        nightly  exact       vpc-1  10.0.1.5   10.9.1.7    9000        6        eni-7               other-job    local     1
-            eni-1        nightly  exact       vpc-1  10.0.1.5   10.0.1.8    9000        6        eni-8               other-job    local     1",
-        enis: "
-            interface_id vpc_id
-            eni-7        vpc-2
-            eni-8        vpc-1",
-        ..World::default()
-    };
-    let found = findings("unexpected-egress", &world).await;
-    assert_eq!(shown(&found, "remote_addr severity"), ["10.9.1.7 | medium"]);
-}
-
-#[tokio::test]
 async fn attempted_egress_reports_refused_attempts_only() {
     let found = findings("attempted-egress", &WORLD).await;
     assert_eq!(

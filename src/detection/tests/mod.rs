@@ -2,6 +2,7 @@
 
 mod blocked;
 mod egress;
+mod ocsf;
 mod output;
 mod s3;
 
@@ -41,6 +42,7 @@ use crate::detection::Outcome;
 use crate::detection::built_in;
 use crate::detection::run::run;
 use crate::detection::table::Table;
+use crate::engine::first_records;
 
 /// Columns of the view `conversations`: t text, n number, b bool, s seconds.
 const CONVERSATIONS: &str = "interface_id:t account_id:t region:t vpc_id:t subnet_id:t job_name:t \
@@ -55,12 +57,13 @@ const CONVERSATIONS: &str = "interface_id:t account_id:t region:t vpc_id:t subne
 const ENIS: &str = "interface_id:t vpc_id:t subnet_id:t security_group_ids:l job_name:t \
     job_candidates:l attribution:t valid_from:s valid_to:s";
 const JOBS: &str = "job_name:t in_vpc:b created_at:s ended_at:s";
-const SUBNETS: &str = "subnet_id:t cidrs:l";
+const SUBNETS: &str = "subnet_id:t vpc_id:t cidrs:l";
 const RULES: &str = "security_group_id:t direction:t protocol:t from_port:n to_port:n peer:t";
 const ACLS: &str = "network_acl_id:t subnet_id:t direction:t rule_number:n rule_action:t protocol:t \
     cidr:t from_port:n to_port:n";
 const TABLES: &str = "route_table_id:t vpc_id:t subnet_id:t main:b";
-const ENDPOINTS: &str = "vpc_endpoint_id:t endpoint_type:t vpc_id:t service_name:t";
+const ENDPOINTS: &str =
+    "vpc_endpoint_id:t endpoint_type:t vpc_id:t service_name:t route_table_ids:l";
 
 /// What a test puts into the tables, as text tables; a column left out is NULL (a count 0).
 #[derive(Default)]
@@ -144,7 +147,7 @@ fn evidence(rows: usize, object: &str) -> ArrayRef {
         .collect();
     let arrays = columns.into_iter().map(|(_, array)| array).collect();
     let records = StructArray::new(fields.into(), arrays, None);
-    let item = Arc::new(Field::new_list_field(records.data_type().clone(), true));
+    let item = Arc::new(Field::new("item", records.data_type().clone(), true));
     Arc::new(ListArray::new(
         item,
         OffsetBuffer::from_lengths(vec![1; rows]),
@@ -164,6 +167,9 @@ pub(super) fn session(world: &World) -> SessionContext {
         ("network_acl_entries", ACLS, world.acls),
         ("route_table_associations", TABLES, world.tables),
         ("vpc_endpoints", ENDPOINTS, world.endpoints),
+        ("vpcs", "vpc_id:t cidrs:l", "vpc_id cidrs\nvpc-1 10.0.0.0/16"),
+        ("ip_ranges", "cidr:t service:t", "cidr service\n52.216.0.0/15 S3"),
+        ("prefix_lists", "prefix_list_id:t cidr:t", ""),
     ];
     for (name, schema, text) in tables {
         context.register_batch(name, batch(schema, text)).unwrap();
@@ -210,6 +216,7 @@ fn register_functions(context: &SessionContext) {
         Arc::new(protocol_name),
     ));
     context.register_udf(create_udf("allowed_by", five, text, fixed, Arc::new(allowed_by)));
+    context.register_udaf(first_records());
 }
 
 pub(super) async fn query(

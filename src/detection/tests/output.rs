@@ -110,14 +110,17 @@ async fn coverage_names_every_hole() {
             interface_id job_name attribution log_status records first_seen last_seen
             eni-1        a        exact       OK         1       1000       2000
             eni-1        a        exact       SKIPDATA   2       1100       1200
-            eni-6        late     inferred    OK         1       1100       1200",
+            eni-6        late     inferred    OK         1       1100       1200
+            eni-7        first    declared    OK         1       1100       1200",
         enis: "
             interface_id job_name job_candidates attribution valid_from valid_to
             eni-1        a        -              exact       900        2000
             eni-2        b        -              exact       900        2000
             eni-3        c        -              exact       10         20
             eni-4        -        d,e            shared      900        -
-            eni-5        -        -              -           900        -",
+            eni-5        -        -              -           900        -
+            eni-7        first    -              declared    900        1500
+            eni-7        second   -              declared    1500       -",
         jobs: "
             job_name in_vpc created_at ended_at
             a        true   900        2000
@@ -137,13 +140,45 @@ async fn coverage_names_every_hole() {
         gaps.map(|gap| gap.interface_id.clone().or(gap.job.clone()).unwrap()).collect()
     };
     assert_eq!(of(Kind::Skipdata), ["eni-1"]);
-    assert_eq!(of(Kind::SilentInterface), ["eni-2", "eni-4"]);
+    assert_eq!(of(Kind::SilentInterface), ["eni-2", "eni-4", "eni-7"]);
     assert_eq!(of(Kind::JobWithoutVpc), ["nets"]);
     assert_eq!(of(Kind::JobWithoutInterface), ["lost"]);
+    assert_eq!(of(Kind::WithoutDirection), ["eni-1", "eni-7", "eni-6"]);
+    assert!(!coverage.is_complete());
     assert_eq!(
         coverage.lines()[1],
         "  eni-1 job a 2 records from 1970-01-01T00:18:20Z to 1970-01-01T00:20:00Z"
     );
+}
+
+#[tokio::test]
+async fn zero_findings_of_zero_records_are_said_loudly() {
+    let coverage = async |world: World| {
+        let context = session(&world);
+        let ask = async |sql: &str, params: &[_]| query(&context, sql, params).await;
+        Coverage::read(None, None, ask).await.unwrap()
+    };
+    let nothing = coverage(World::default()).await;
+    assert!(!nothing.is_complete());
+    assert_eq!(
+        nothing.lines(),
+        [
+            "NOTHING WAS JUDGED: no record could be tied to a job; the inventory names no processing \
+          job and no interface of one"
+        ]
+    );
+    let other_time =
+        World { jobs: "job_name in_vpc created_at ended_at\na true 1 2", ..World::default() };
+    assert!(coverage(other_time).await.lines()[0].contains("knows 1 jobs and 0 interfaces"));
+    let all_seen = World {
+        conversations: "
+            interface_id job_name attribution log_status records local_addr first_seen last_seen
+            eni-1        a        exact       OK         1       10.0.1.5   1000       2000",
+        ..World::default()
+    };
+    let all_seen = coverage(all_seen).await;
+    assert!(all_seen.is_complete());
+    assert_eq!(all_seen.lines(), ["no holes: every interface of every job has records"]);
 }
 
 #[tokio::test]

@@ -220,7 +220,8 @@ impl Rows<'_> {
         }
         if let Some(interface) = &filter.interface {
             let ids = self.column(INTERFACE_ID)?;
-            kept = &kept & &all(ids.as_string_view(), |id| interface(id));
+            let wanted = all(ids.as_string_view(), |id| interface(id));
+            kept = &kept & &ids.nulls().map_or(wanted.clone(), |nulls| &wanted | &!nulls.inner());
         }
         Ok(kept)
     }

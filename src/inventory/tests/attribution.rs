@@ -98,6 +98,8 @@ fn interfaces_of_others_are_no_job_interfaces() {
         change("eni-6", "RequesterId", json!("amazon-elb")),
         described("eni-7", &["10.0.0.10"]),
         described("eni-8", &["10.0.0.11"]),
+        change("eni-a", "Description", json!("arn:aws:ecs:us-east-1:111122223333:attachment/x")),
+        change("eni-b", "Description", json!("Attached to Glue using role: arn:aws:iam::111122223333:role/etl")),
         change("eni-9", "Attachment", json!({ "AttachTime": T0 + 5, "InstanceOwnerId": "444455556666" })),
     ] });
     let endpoint = json!({ "VpcEndpoints": [{ "VpcEndpointId": "vpce-1", "NetworkInterfaceIds": ["eni-7"] }] });
@@ -116,6 +118,8 @@ fn interfaces_of_others_are_no_job_interfaces() {
     ];
     assert_eq!(owners[..8], expected.map(Some));
     assert!(inventory.enis[..8].iter().all(|eni| eni.attribution.is_none()));
+    let owners = [&inventory.enis[9], &inventory.enis[10]].map(|eni| eni.belongs_to.as_deref());
+    assert_eq!(owners, [Some("ecs"), Some("glue")]);
     assert_eq!(inventory.enis[2].instance_id.as_deref(), Some("i-1"));
     assert_eq!(inventory.enis[8].job_name.as_deref(), Some("nightly"), "{:#?}", inventory.enis[8]);
     assert!(inventory.enis[8].reason.contains("attachment"));

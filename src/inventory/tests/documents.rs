@@ -226,3 +226,16 @@ fn a_granted_permission_tells_of_the_creation() {
     assert_eq!(eni.job_name.as_deref(), Some("nightly"));
     assert!(eni.reason.contains("attachment"), "{}", eni.reason);
 }
+
+#[test]
+fn digests_and_insights_are_told_apart_from_records() {
+    let insight = json!({ "eventType": "AwsCloudTrailInsight", "eventCategory": "Insight",
+        "eventTime": iso(T0), "insightDetails": { "eventName": "CreateNetworkInterface" } });
+    let digest =
+        json!({ "awsAccountId": "111122223333", "digestStartTime": iso(T0), "logFiles": [] });
+    let (inventory, complaints) =
+        complaining(&[json!({ "Records": [insight, create("eni-1", T0, "10.0.0.5")] }), digest]);
+    assert_eq!(inventory.enis.len(), 1);
+    assert!(complaints[0].contains("without eventName"), "{complaints:?}");
+    assert!(complaints[1].contains("digestStartTime"), "{complaints:?}");
+}
