@@ -12,7 +12,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::ScalarUDF;
-use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use datafusion::prelude::{ParquetReadOptions, SQLOptions, SessionConfig, SessionContext};
 use futures::TryStreamExt as _;
 
 use crate::context::Context;
@@ -226,7 +226,9 @@ impl Engine {
         sql: &str,
         params: impl Into<ParamValues>,
     ) -> Result<SendableRecordBatchStream> {
-        let frame = self.session.sql(sql).await?.with_param_values(params)?;
+        // COPY and INSERT would write files behind the back of `--output`.
+        let options = SQLOptions::new().with_allow_dml(false);
+        let frame = self.session.sql_with_options(sql, options).await?.with_param_values(params)?;
         frame.execute_stream().await
     }
 

@@ -185,7 +185,10 @@ impl Error {
             Self::Empty { skipped: 1.., .. } => {
                 "hidden files and names that start with _ are passed over; name one to read it"
             }
-            Self::Empty { .. } => "** matches folders at any depth: 'logs/**/*.log.gz'",
+            Self::Empty { id, .. } if id.contains('*') => {
+                "** matches folders at any depth: 'logs/**/*.log.gz'"
+            }
+            Self::Empty { .. } => "name the folder that holds the flow log objects, at any depth",
             Self::Denied { .. } => "run as a user who may read it, or change its mode",
             Self::Glob { .. } => "* ? ** and [a-z] have a meaning; write [*] for a plain *",
             Self::Time { .. } => {

@@ -4,9 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, in reading order. A room imports only rooms that stand before it.
-const ROOMS: &[&str] = &[
-    "flow", "inventory", "source", "context", "engine", "detection", "config", "sample", "cli",
-];
+const ROOMS: &[&str] =
+    &["flow", "inventory", "source", "context", "engine", "detection", "config", "sample", "cli"];
 
 /// Lines of a file, tests apart.
 const LINES_MAX: usize = 400;
@@ -46,7 +45,8 @@ fn imports_point_up_the_list() {
         let rank = ROOMS.iter().position(|room| *room == here).unwrap();
         for later in &ROOMS[rank + 1..] {
             assert!(
-                !text.contains(&format!("crate::{later}::")) && !text.contains(&format!("crate::{later};")),
+                !text.contains(&format!("crate::{later}::"))
+                    && !text.contains(&format!("crate::{later};")),
                 "{} imports {later}, which comes after {here}",
                 path.display()
             );

@@ -5,7 +5,10 @@
 mod architecture;
 mod cli;
 mod corpus;
-mod equivalence;
+mod errors;
+mod formats;
+mod help;
+mod inventory;
 mod readme;
 mod samples;
 mod support;
