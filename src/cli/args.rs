@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::styling::Styles;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
@@ -147,8 +148,13 @@ pub struct Detect {
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Exit with 1 when a finding is at or above this severity
-    #[arg(long, value_enum, value_name = "SEVERITY")]
+    #[arg(long, value_name = "SEVERITY", value_parser = severity())]
     pub fail_on: Option<Severity>,
+}
+
+fn severity() -> impl TypedValueParser<Value = Severity> {
+    let names = Severity::ALL.iter().map(|severity| severity.as_str());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Severity>())
 }
 
 /// `flowq sql`

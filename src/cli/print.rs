@@ -67,8 +67,8 @@ pub(super) fn sink(
     Ok((Some(file), writer))
 }
 
-/// Prints a stream as it comes. Returns the number of rows. `--output` appears only if `ready` finds
-/// that the input was worth it.
+/// Prints a stream as it comes. Returns the number of rows. `--output` and the last batch appear only if
+/// `ready` finds that the input could be read.
 pub(super) async fn stream(
     mut rows: SendableRecordBatchStream,
     write: &args::Write,
@@ -86,10 +86,17 @@ pub(super) async fn stream(
         return plan(rows, write).await;
     }
     let mut output = Output::new(write.format, write.output.as_deref(), schema)?;
+    // One batch is held back: a sum over what could not be read at all must not be printed as "0".
+    let mut held = None;
     while let Some(batch) = rows.next().await {
-        output.write(&batch?)?;
+        if let Some(batch) = held.replace(batch?) {
+            output.write(&batch)?;
+        }
     }
     ready()?;
+    if let Some(batch) = held {
+        output.write(&batch)?;
+    }
     output.finish()
 }
 

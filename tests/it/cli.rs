@@ -284,8 +284,8 @@ fn a_report_of_jobs_without_inventory_says_what_is_missing() {
 #[test]
 fn a_report_whose_fields_are_not_there_says_so() {
     let run =
-        flowq(&["report", "insights-nat-gateway-senders", "sample-logs/formats/v2-default.log"]);
-    assert!(run.err.contains("no object has"), "{}", run.err);
+        flowq(&["report", "athena-top-talking-instances", "sample-logs/formats/v2-default.log"]);
+    assert!(run.err.contains("no object has instance_id"), "{}", run.err);
 }
 
 #[test]

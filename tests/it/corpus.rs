@@ -134,7 +134,7 @@ fn spot_values() {
             "SELECT count(*) FILTER (WHERE action = 'REJECT'), count(*) FILTER (WHERE protocol = 1), \
              count(DISTINCT interface_id), count(DISTINCT account_id) FROM flow_logs",
             VPC[3].0,
-            "67,2,2,1",
+            "67,2,4,1",
         ),
         (
             "SELECT count(*) FILTER (WHERE log_status = 'NODATA'), count(srcaddr), count(bytes) FROM flow_logs",

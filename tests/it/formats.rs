@@ -6,7 +6,7 @@ const RECORD: &str = "account_id, interface_id, srcaddr, dstaddr, srcport, dstpo
      start, \"end\", action, log_status";
 
 fn records(path: &str) -> Vec<String> {
-    sql(&format!("SELECT {RECORD} FROM flow_logs ORDER BY ALL"), &[path, "-q"])
+    sql(&format!("SELECT {RECORD} FROM flow_logs ORDER BY {RECORD}"), &[path, "-q"])
 }
 
 fn format(name: &str) -> String {

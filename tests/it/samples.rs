@@ -18,7 +18,7 @@ const PROMISED: &[&str] = &[
     "unexpected-egress high tune-a|tune-b 10.20.16.131 203.0.113.90:443 6 inferred -",
     "attempted-egress low refused-egress 10.20.16.135 203.0.113.99:443 6 strong security group egress or outbound network ACL",
     "blocked-inter-container medium encrypted-cluster 10.20.16.176 10.20.16.175:500 17 strong receiver's security group",
-    "blocked-inter-container medium encrypted-cluster 10.20.16.177 10.20.16.175:- 50 strong receiver's security group",
+    "blocked-inter-container medium encrypted-cluster 10.20.16.177 10.20.16.175:0 50 strong receiver's security group",
     "s3-endpoint-bypass medium dualstack-s3 2001:db8:1234:1a01::96 2001:db8:53::10:443 6 strong ipv6-around-endpoint",
 ];
 
