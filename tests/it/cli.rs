@@ -33,7 +33,7 @@ fn findings_for_people() {
 }
 
 #[test]
-fn findings_as_json_ndjson_and_csv_are_the_same() {
+fn findings_as_json_and_ndjson_and_csv_are_the_same() {
     let json: Vec<Value> =
         serde_json::from_str(&detect(&["--format", "json"]).expect(0).out).unwrap();
     let ndjson = detect(&["--format", "ndjson"]).expect(0).json_lines();
@@ -289,9 +289,12 @@ fn a_report_whose_fields_are_not_there_says_so() {
 }
 
 #[test]
-fn check_passes() {
-    let run = flowq(&["check", "--config", "sample-logs/flowq.toml"]).expect(0);
-    assert!(run.err.contains("5 detections,") && run.err.contains(" 0 failed"), "{}", run.err);
+fn check_names_a_broken_detection() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("mine.sql", "SELECT 1");
+    let run = flowq(&["check", "--queries", folder.path().to_str().unwrap()]).expect(3);
+    assert!(run.err.contains("detection mine"), "{}", run.err);
 }
 
 #[test]
