@@ -163,7 +163,7 @@ fn a_source_without_permission() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secret.log");
     fs::copy("sample-logs/formats/v2-default.log", &path).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if File::open(&path).is_ok() {
         println!("skipped: this user may read everything");
         return;
