@@ -188,4 +188,8 @@ fn tell(session: &Session, outcome: &Outcome, coverage: &Coverage, say: Say, sta
     let asked = ran + outcome.not_run.len() as u64;
     say.note(&format!("{} of {} detections ran", number(ran), number(asked)));
     say.summary(&summary, started.at.elapsed());
+    // Else the coverage names them.
+    if say.quiet {
+        say.problems(&summary);
+    }
 }

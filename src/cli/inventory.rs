@@ -35,6 +35,7 @@ pub(super) async fn run(args: args::Inventory) -> Result<Exit, Failure> {
             print::batch(batch, &write)?;
         }
         args::Inventory::Import { paths, to } => {
+            read::inventory_exists(&paths)?;
             let (inventory, warnings) = import(&paths, &to).or_exit(Exit::Output)?;
             for warning in warnings {
                 say.warn(&warning.to_string());

@@ -114,6 +114,11 @@ fn statement(error: &DataFusionError) -> Said {
     } else if let Some(name) = between(&text, "placeholder with name ", "") {
         let hint = format!("--param {}=VALUE", name.trim_start_matches('$'));
         (format!("no value for {name}"), Some(hint))
+    } else if let Some(column) =
+        between(&text, "wildcard, column \"", "\" must appear in the GROUP BY")
+    {
+        let hint = "name it there, or take min(), max(), sum() of it";
+        (format!("column {column} is not in GROUP BY"), Some(hint.to_owned()))
     } else if text.contains("only supports a single SQL statement") {
         ("one statement at a time".to_owned(), None)
     } else if let Some(what) = between(&text, "DML not supported: ", "") {
@@ -125,7 +130,11 @@ fn statement(error: &DataFusionError) -> Said {
     } else {
         (text, None)
     };
-    (Exit::Config, text.replace("Utf8View", "text"), hint)
+    (
+        Exit::Config,
+        text.replace("Utf8View", "text").replace("Timestamp(s, \"UTC\")", "timestamp"),
+        hint,
+    )
 }
 
 /// The text after `start` and before `end`.

@@ -56,15 +56,23 @@ pub(super) fn config(path: Option<&Path>) -> Result<Config, Failure> {
 
 /// Reads the inventory and says what of it was not understood.
 pub(super) fn inventory(paths: &[PathBuf], say: &Say) -> Result<Inventory, Failure> {
-    if let Some(path) = paths.iter().find(|path| !path.exists()) {
-        let error = anyhow!("inventory {} does not exist", path.display());
-        return Err(Failure::new(Exit::Input, error));
-    }
+    inventory_exists(paths)?;
     let (inventory, warnings) = Inventory::read(paths).or_exit(Exit::Input)?;
     for warning in warnings {
         say.warn(&warning.to_string());
     }
     Ok(inventory)
+}
+
+/// Names the first path of an inventory that is not there.
+pub(super) fn inventory_exists(paths: &[PathBuf]) -> Result<(), Failure> {
+    match paths.iter().find(|path| !path.exists()) {
+        Some(path) => {
+            let error = anyhow!("inventory {} does not exist", path.display());
+            Err(Failure::new(Exit::Input, error))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Makes an engine over what was asked for. `now` is in Unix seconds.

@@ -44,17 +44,26 @@ impl Say {
                 line.object, line.line, line.reason, line.text
             ));
         }
+        if summary.records() == 0 && summary.malformed.total() > 0 {
+            self.warn(
+                "not one record was read, only malformed lines: does the format of the log fit?",
+            );
+        }
+        for column in &summary.late_columns {
+            self.warn(&format!(
+                "field {column} turned up in an object that was not looked at beforehand: it is not a column here"
+            ));
+        }
+    }
+
+    /// Names the objects that could not be read to their end.
+    pub(super) fn problems(self, summary: &Summary) {
         for (object, reason) in &summary.problems {
             self.warn(&format!("object {object}: {reason}"));
         }
         let unnamed = summary.problem_objects - summary.problems.len() as u64;
         if unnamed > 0 {
             self.warn(&format!("{} more objects could not be read to their end", number(unnamed)));
-        }
-        for column in &summary.late_columns {
-            self.warn(&format!(
-                "field {column} turned up in an object that was not looked at beforehand: it is not a column here"
-            ));
         }
     }
 }

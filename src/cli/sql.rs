@@ -44,7 +44,10 @@ pub(super) async fn print_rows(
 ) -> Result<(), Failure> {
     let ready = || {
         let summary = session.engine.summary();
-        incomplete(&summary).map(drop).inspect_err(|_| say.summary(&summary, started.at.elapsed()))
+        incomplete(&summary).map(drop).inspect_err(|_| {
+            say.summary(&summary, started.at.elapsed());
+            say.problems(&summary);
+        })
     };
     print::stream(rows, write, ready).await.map(drop)
 }
@@ -54,6 +57,7 @@ pub(super) fn finish(session: Session, say: Say, started: Started) -> Result<Exi
     let summary = session.engine.summary();
     if summary.objects_listed > 0 {
         say.summary(&summary, started.at.elapsed());
+        say.problems(&summary);
     }
     session.close()?;
     incomplete(&summary)

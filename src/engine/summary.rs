@@ -8,7 +8,7 @@ use crate::flow::{Malformed, Tally};
 const PROBLEMS_MAX: usize = 20;
 
 /// What one scan of the sources read. One SQL query may scan the same sources more than once; see
-/// [`Summary::widest`].
+/// `Summary::widest`.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
     /// Objects that the sources listed for the time asked for.
