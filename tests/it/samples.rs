@@ -1,5 +1,7 @@
 //! `flowq detect` on the sample logs finds what `sample-logs/README.md` promises, and nothing else.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 use crate::support::{flowq, on_samples, root};
@@ -34,6 +36,13 @@ const QUIET: &[&str] = &[
     "uses-mirror",
 ];
 
+/// All findings, of one run for all tests here.
+fn findings() -> &'static [Value] {
+    static FINDINGS: LazyLock<Vec<Value>> =
+        LazyLock::new(|| on_samples(&["detect", "--format", "ndjson"], &[]).expect(0).json_lines());
+    &FINDINGS
+}
+
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -58,8 +67,7 @@ fn line(finding: &Value) -> String {
 
 #[test]
 fn detect_finds_what_the_readme_promises() {
-    let run = on_samples(&["detect", "--format", "ndjson"], &[]).expect(0);
-    let mut found: Vec<String> = run.json_lines().iter().map(line).collect();
+    let mut found: Vec<String> = findings().iter().map(line).collect();
     found.sort();
     let mut promised: Vec<&str> = PROMISED.to_vec();
     promised.sort_unstable();
@@ -89,9 +97,8 @@ fn the_readme_of_the_samples_tells_the_same_stories() {
 
 #[test]
 fn traps_stay_quiet() {
-    let run = on_samples(&["detect", "--format", "json"], &[]).expect(0);
-    let findings: Vec<Value> = serde_json::from_str(&run.out).unwrap();
-    for finding in &findings {
+    let findings = findings();
+    for finding in findings {
         let jobs = format!("{} {}", finding["job_name"], finding["job_candidates"]);
         for job in QUIET {
             assert!(!jobs.contains(job), "{job}: {}", line(finding));
@@ -124,8 +131,7 @@ fn coverage_says_what_could_not_be_seen() {
 
 #[test]
 fn every_finding_can_be_looked_up_in_the_records_behind_it() {
-    let run = on_samples(&["detect", "--format", "ndjson"], &[]).expect(0);
-    for finding in run.json_lines() {
+    for finding in findings() {
         let evidence = finding["evidence"].as_array().unwrap();
         assert!(!evidence.is_empty(), "{finding}");
         let (object, at) = (text(&evidence[0]["object"]), text(&evidence[0]["line"]));
