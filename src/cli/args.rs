@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::styling::Styles;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
@@ -44,7 +45,7 @@ pub enum Command {
     /// List every flow log field that flowq knows
     Fields(Fields),
     /// List the SQL functions that flowq adds
-    Functions(Fields),
+    Functions(Functions),
     /// Write flow logs and an inventory of an invented VPC, for trying and measuring
     Generate(Generate),
     /// Print a completion script for a shell
@@ -90,7 +91,7 @@ pub struct Read {
     /// Memory for sorting and grouping; beyond it goes to disk
     #[arg(long, value_name = "SIZE", default_value = "256MB")]
     pub memory: String,
-    /// No progress bar and no summary
+    /// No progress bar, no summary: only what makes the answer incomplete is told
     #[arg(long, short)]
     pub quiet: bool,
 }
@@ -147,8 +148,13 @@ pub struct Detect {
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Exit with 1 when a finding is at or above this severity
-    #[arg(long, value_enum, value_name = "SEVERITY")]
+    #[arg(long, value_name = "SEVERITY", value_parser = severity())]
     pub fail_on: Option<Severity>,
+}
+
+fn severity() -> impl TypedValueParser<Value = Severity> {
+    let names = Severity::ALL.iter().map(|severity| severity.as_str());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Severity>())
 }
 
 /// `flowq sql`
@@ -200,6 +206,11 @@ pub struct Report {
 
 /// `flowq inventory`
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  flowq inventory show --inventory inventory/
+  flowq inventory show enis --inventory inventory/ --format csv
+  flowq inventory import inventory/ --to inventory-2026-03/")]
 pub enum Inventory {
     /// Print what was understood, and why each interface got its job
     Show {
@@ -234,9 +245,20 @@ pub struct Check {
     pub queries: Vec<PathBuf>,
 }
 
-/// `flowq fields`, `flowq functions`
+/// `flowq fields`
 #[derive(Debug, Args)]
 pub struct Fields {
+    /// The fields of transit gateway flow logs instead of those of VPC flow logs
+    #[arg(long)]
+    pub transit_gateway: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `flowq functions`
+#[derive(Debug, Args)]
+pub struct Functions {
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -267,4 +289,7 @@ pub struct Generate {
     /// Parquet instead of text
     #[arg(long)]
     pub parquet: bool,
+    /// Write what lies in `sample-logs/` of the project instead, README and flowq.toml apart
+    #[arg(long, hide = true, conflicts_with_all = ["records", "files", "seed", "log_format", "parquet"])]
+    pub samples: bool,
 }

@@ -1,8 +1,12 @@
 //! `flowq check`: is the config right, are the detections, and do all their cases come out as written?
 
+use std::num::NonZero;
 use std::sync::Arc;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
+use futures::{StreamExt as _, stream};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::cli::args::Check;
 use crate::cli::detect::detections;
@@ -23,23 +27,40 @@ pub(super) async fn run(args: Check, _: Started) -> Result<Exit, Failure> {
     // The config may switch a detection off; its cases hold all the same.
     detections(&config, &args.queries, &[])?;
     let detections = detections_of(&args)?;
+    let count = detections.len();
+    let mut all = Vec::new();
+    for detection in detections {
+        let cases = cases(&detection, &args)?;
+        let detection = Arc::new(detection);
+        all.extend(cases.into_iter().map(|case| (Arc::clone(&detection), case)));
+    }
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    // Planning takes most of the time of a case, and a task that plans gives way to no other.
+    let mut outcomes = stream::iter(all).map(on_a_thread).buffered(threads);
     let (mut passed, mut failed) = (0, 0);
-    for detection in &detections {
-        for case in cases(detection, &args)? {
-            match run_case(&case, detection, run_in_memory).await {
-                Ok(()) => passed += 1,
-                Err(difference) => {
-                    failed += 1;
-                    say.note(&format!("{}: case {:?}:\n{difference}", detection.id, case.name));
-                }
+    while let Some(outcome) = outcomes.next().await {
+        match outcome.context("running a case").or_exit(Exit::Config)? {
+            Ok(()) => passed += 1,
+            Err(difference) => {
+                failed += 1;
+                say.note(&difference);
             }
         }
     }
-    say.note(&format!("{} detections, {passed} cases passed, {failed} failed", detections.len()));
+    say.note(&format!("{count} detections, {passed} cases passed, {failed} failed"));
     if failed > 0 {
         return Err(Failure::new(Exit::Config, anyhow!("{failed} cases failed")));
     }
     Ok(Exit::Fine)
+}
+
+/// Runs a case; what differs from what is written in it is told with its name.
+fn on_a_thread((detection, case): (Arc<Detection>, Case)) -> JoinHandle<Result<(), String>> {
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || {
+        let outcome = runtime.block_on(run_case(&case, &detection, run_in_memory));
+        outcome.map_err(|error| format!("{}: case {:?}:\n{error}", detection.id, case.name))
+    })
 }
 
 fn detections_of(args: &Check) -> Result<Vec<Detection>, Failure> {

@@ -39,15 +39,18 @@ pub(super) async fn run(args: Detect, started: Started) -> Result<Exit, Failure>
     let outcome = judge(&session, &detections, &config, started.now).await?;
     let coverage = coverage(&session, &args, &outcome).await?;
     drop(line);
-    print(&outcome.findings, &detections, &args, started.now)?;
+    let summary = session.engine.summary();
+    let read = incomplete(&summary);
+    if read.is_ok() {
+        print(&outcome.findings, &detections, &args, started.now)?;
+    }
+    tell_rules(&session, &config, &outcome, say, started.now);
     tell(&session, &outcome, &coverage, say, started);
     let worst = outcome.findings.iter().map(|finding| finding.severity).max();
-    let summary = session.engine.summary();
     session.close()?;
-    let read = incomplete(&summary)?;
     match args.fail_on {
         Some(least) if worst.is_some_and(|worst| worst >= least) => Ok(Exit::Findings),
-        _ => Ok(read),
+        _ => read,
     }
 }
 
@@ -62,7 +65,15 @@ pub(super) fn detections(
         detection::load(folder, &mut detections).or_exit(Exit::Config)?;
     }
     for id in only {
-        detection::find(&mut detections, id).or_exit(Exit::Usage)?;
+        if detection::find(&mut detections, id).is_err() {
+            let ids: Vec<&str> = detections.iter().map(|known| known.id.as_str()).collect();
+            let hint = match detection::nearest(id, ids.iter().copied()) {
+                Some(likely) => format!("did you mean {likely}? there are {}", ids.join(", ")),
+                None => format!("there are {}", ids.join(", ")),
+            };
+            let error = anyhow!("no detection is called {id}");
+            return Err(Failure::new(Exit::Usage, error).with_hint(hint));
+        }
     }
     config.apply(&mut detections).or_exit(Exit::Config)?;
     if !only.is_empty() {
@@ -85,7 +96,7 @@ async fn judge(
 
 async fn coverage(
     session: &Session,
-    args: &Detect,
+    _args: &Detect,
     outcome: &Outcome,
 ) -> Result<Coverage, Failure> {
     let query = async |sql: &str, params: &[_]| session.engine.rows(sql, params.to_vec()).await;
@@ -149,11 +160,24 @@ fn ocsf_lines(findings: &[Finding], detections: &[Detection], now: i64) -> Strin
     findings.iter().map(line).collect()
 }
 
+/// Says which rules of flowq.toml have run out, and which findings they hid.
+fn tell_rules(session: &Session, config: &Config, outcome: &Outcome, say: Say, now: i64) {
+    for rule in session.context.allow().expired() {
+        say.note(&format!("note: allow rule \"{rule}\" has expired: it allows nothing"));
+    }
+    for (at, rule) in config.suppress.iter().enumerate() {
+        let name = rule.reason.clone().unwrap_or_else(|| format!("rule {}", at + 1));
+        let count = outcome.suppressed.get(at).copied().unwrap_or(0);
+        if rule.expired(now) {
+            say.note(&format!("note: suppression \"{name}\" has expired: it hides nothing"));
+        } else if count > 0 {
+            say.note(&format!("suppressed: {count} by \"{name}\""));
+        }
+    }
+}
+
 /// Says beside the findings how many there are, what could not be seen, and what was read.
 fn tell(session: &Session, outcome: &Outcome, coverage: &Coverage, say: Say, started: Started) {
-    for rule in session.context.allow().expired() {
-        say.warn(&format!("allow rule {rule} has expired: it allows nothing"));
-    }
     let summary = session.engine.summary();
     say.note(&findings::count_line(outcome));
     say.note("coverage:");
@@ -164,4 +188,8 @@ fn tell(session: &Session, outcome: &Outcome, coverage: &Coverage, say: Say, sta
     let asked = ran + outcome.not_run.len() as u64;
     say.note(&format!("{} of {} detections ran", number(ran), number(asked)));
     say.summary(&summary, started.at.elapsed());
+    // Else the coverage names them.
+    if say.quiet {
+        say.problems(&summary);
+    }
 }

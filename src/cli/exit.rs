@@ -3,8 +3,6 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use datafusion::common::DataFusionError;
-
 /// What the exit code of flowq says. Documented in the README; scripts rely on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -89,71 +87,5 @@ pub trait OrExit<T> {
 impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
     fn or_exit(self, exit: Exit) -> Result<T, Failure> {
         self.map_err(|error| Failure::new(exit, error))
-    }
-}
-
-impl From<DataFusionError> for Failure {
-    /// What the engine says, without the engine's own wrapping. A wrong statement is the user's to mend;
-    /// everything else came from the input.
-    fn from(error: DataFusionError) -> Self {
-        match error.find_root() {
-            DataFusionError::SQL(..)
-            | DataFusionError::Plan(_)
-            | DataFusionError::SchemaError(..)
-            | DataFusionError::Configuration(_)
-            | DataFusionError::NotImplemented(_) => {
-                Self::new(Exit::Config, anyhow::anyhow!(engine_message(&error)))
-            }
-            DataFusionError::ResourcesExhausted(_) => {
-                Self::new(Exit::Input, anyhow::anyhow!(engine_message(&error)))
-                    .with_hint("give it more with --memory, or ask for less at a time")
-            }
-            _ => input_failure(error),
-        }
-    }
-}
-
-fn input_failure(error: DataFusionError) -> Failure {
-    let text = engine_message(&error);
-    // A join or a sort hands on what its inputs ran into wrapped up.
-    let hint = match error.find_root() {
-        DataFusionError::External(inner) => {
-            inner.downcast_ref::<crate::source::Error>().and_then(crate::source::Error::hint)
-        }
-        _ => None,
-    };
-    if let DataFusionError::External(inner) = error
-        && let Ok(inner) = inner.downcast::<crate::source::Error>()
-    {
-        let hint = inner.hint();
-        return Failure { exit: Exit::Input, error: anyhow::Error::new(*inner), hint };
-    }
-    Failure { exit: Exit::Input, error: anyhow::anyhow!(text), hint }
-}
-
-/// What the engine says in flowq's own style: without the name of the layer it came from, lower case.
-pub fn engine_message(error: &DataFusionError) -> String {
-    let text = error.strip_backtrace();
-    let layers = [
-        "Error during planning: ",
-        "Execution error: ",
-        "External error: ",
-        "Schema error: ",
-        "SQL error: ",
-        "This feature is not implemented: ",
-        "Resources exhausted: ",
-        "Arrow error: ",
-    ];
-    let mut text = text.as_str();
-    while let Some(rest) = layers.iter().find_map(|layer| text.strip_prefix(layer)) {
-        text = rest;
-    }
-    let text =
-        text.trim_start_matches("ParserError(\"").trim_end_matches("\")").trim_end_matches('.');
-    let mut letters = text.chars();
-    let second_is_lower = text.chars().nth(1).is_some_and(char::is_lowercase);
-    match letters.next() {
-        Some(first) if second_is_lower => first.to_lowercase().chain(letters).collect(),
-        _ => text.to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! `flowq fields`, and the field table of the README: both come from the one list of fields.
+//! `flowq fields`; the field table of the README is its output.
 
 use std::io::Write;
 
@@ -12,7 +12,7 @@ use crate::flow::field::{Field, Layout};
 /// # Errors
 ///
 /// When the output takes no more.
-pub fn print(
+pub(super) fn print(
     layout: Layout,
     format: Format,
     out: Box<dyn Write + Send>,
@@ -31,27 +31,4 @@ fn row(field: &Field) -> [String; 5] {
         kind,
         field.meaning.to_owned(),
     ]
-}
-
-/// Returns the fields of a layout as the Markdown table that stands in the README.
-pub fn fields_markdown(layout: Layout) -> String {
-    let mut text = "| Field | Version | Type | Meaning |\n| --- | --: | --- | --- |\n".to_owned();
-    for Field { name, version, kind, meaning } in layout.fields() {
-        text += &format!("| `{name}` | {version} | {} | {meaning} |\n", kind.aws_type());
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_markdown_table_has_a_row_for_each_field() {
-        for layout in [Layout::Vpc, Layout::TransitGateway] {
-            let text = fields_markdown(layout);
-            assert_eq!(text.lines().count(), 2 + layout.fields().len());
-            assert!(text.lines().all(|line| line.matches('|').count() == 5), "{text}");
-        }
-    }
 }

@@ -12,7 +12,7 @@ use crate::engine::functions::FUNCTIONS;
 /// # Errors
 ///
 /// When the output takes no more.
-pub fn print(
+pub(super) fn print(
     format: Format,
     out: Box<dyn Write + Send>,
     terminal_width: Option<u16>,

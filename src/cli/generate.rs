@@ -7,6 +7,13 @@ use crate::sample;
 
 /// Runs the command.
 pub(super) fn run(args: &Generate) -> Result<Exit, Failure> {
+    let say = Say { quiet: false };
+    let to = args.to.display();
+    if args.samples {
+        let summary = sample::write_samples(&args.to).or_exit(Exit::Output)?;
+        say.note(&format!("wrote {} records to {to}", number(summary.records)));
+        return Ok(Exit::Fine);
+    }
     let options = sample::Options {
         seed: args.seed,
         records: args.records,
@@ -17,8 +24,6 @@ pub(super) fn run(args: &Generate) -> Result<Exit, Failure> {
         start: sample::SAMPLE_START,
     };
     let summary = sample::write(&options, &args.to).or_exit(Exit::Output)?;
-    let to = args.to.display();
-    let say = Say { quiet: false };
     say.note(&format!("wrote {} records to {to}/logs", number(summary.records)));
     say.note(&format!("try: flowq detect {to}/logs --inventory {to}/inventory"));
     Ok(Exit::Fine)

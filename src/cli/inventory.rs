@@ -10,6 +10,7 @@ use crate::cli::args;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::say::Say;
 use crate::cli::{print, read};
+use crate::detection::nearest;
 use crate::inventory::{TABLES, import};
 
 /// Runs the command.
@@ -26,12 +27,15 @@ pub(super) async fn run(args: args::Inventory) -> Result<Exit, Failure> {
             let Some((_, batch)) = all.iter().find(|(name, _)| *name == table) else {
                 let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
                 let error = anyhow!("an inventory has no table {table}");
-                let hint = format!("it has {}", names.join(", "));
+                let likely = nearest(&table, names.iter().copied());
+                let likely = likely.map(|name| format!("did you mean {name}? "));
+                let hint = format!("{}it has {}", likely.unwrap_or_default(), names.join(", "));
                 return Err(Failure::new(Exit::Usage, error).with_hint(hint));
             };
             print::batch(batch, &write)?;
         }
         args::Inventory::Import { paths, to } => {
+            read::inventory_exists(&paths)?;
             let (inventory, warnings) = import(&paths, &to).or_exit(Exit::Output)?;
             for warning in warnings {
                 say.warn(&warning.to_string());

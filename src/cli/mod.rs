@@ -15,12 +15,13 @@ pub mod args;
 mod check;
 mod detect;
 pub mod exit;
-pub mod fields;
+mod fields;
 mod findings;
 mod functions;
 mod generate;
 mod inventory;
 pub mod output;
+mod plain;
 mod print;
 mod progress;
 mod read;
@@ -53,7 +54,8 @@ pub fn run() -> Result<Exit, Failure> {
         Command::Check(args) => wait(None, check::run(args, started)),
         Command::Fields(args) => {
             let (_, out) = print::sink(args.format.is_binary(), None)?;
-            fields::print(Layout::Vpc, args.format, out, output::terminal_width())
+            let layout = if args.transit_gateway { Layout::TransitGateway } else { Layout::Vpc };
+            fields::print(layout, args.format, out, output::terminal_width())
                 .or_exit(Exit::Output)?;
             Ok(Exit::Fine)
         }

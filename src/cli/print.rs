@@ -1,11 +1,12 @@
 //! Rows to standard output or to a file.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
 use anyhow::anyhow;
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{AsArray as _, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt as _;
 
@@ -66,16 +67,59 @@ pub(super) fn sink(
     Ok((Some(file), writer))
 }
 
-/// Prints a stream as it comes. Returns the number of rows.
+/// Prints a stream as it comes. Returns the number of rows. `--output` and the last batch appear only if
+/// `ready` finds that the input could be read.
 pub(super) async fn stream(
     mut rows: SendableRecordBatchStream,
     write: &args::Write,
+    ready: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<u64, Failure> {
-    let mut output = Output::new(write.format, write.output.as_deref(), rows.schema())?;
+    let schema = rows.schema();
+    if schema.fields().is_empty() {
+        while let Some(batch) = rows.next().await {
+            drop(batch?);
+        }
+        return Ok(0);
+    }
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    if write.format == Format::Table && names == ["plan_type", "plan"] {
+        return plan(rows, write).await;
+    }
+    let mut output = Output::new(write.format, write.output.as_deref(), schema)?;
+    // One batch is held back: a sum over what could not be read at all must not be printed as "0".
+    let mut held = None;
     while let Some(batch) = rows.next().await {
-        output.write(&batch?)?;
+        if let Some(batch) = held.replace(batch?) {
+            output.write(&batch)?;
+        }
+    }
+    ready()?;
+    if let Some(batch) = held {
+        output.write(&batch)?;
     }
     output.finish()
+}
+
+/// Prints what EXPLAIN tells: text of many lines, which no table column can hold.
+async fn plan(mut rows: SendableRecordBatchStream, write: &args::Write) -> Result<u64, Failure> {
+    let (file, mut sink) = sink(false, write.output.as_deref())?;
+    let mut count = 0;
+    while let Some(batch) = rows.next().await {
+        let batch = batch?;
+        let text = |column: usize| cast(batch.column(column), &DataType::Utf8);
+        let (kinds, plans) = (text(0).or_exit(Exit::Output)?, text(1).or_exit(Exit::Output)?);
+        for (kind, plan) in kinds.as_string::<i32>().iter().zip(plans.as_string::<i32>()) {
+            let (kind, plan) = (kind.unwrap_or_default(), plan.unwrap_or_default().trim_end());
+            writeln!(sink, "{kind}\n  {}", plan.replace('\n', "\n  ")).or_exit(Exit::Output)?;
+            count += 1;
+        }
+    }
+    sink.flush().or_exit(Exit::Output)?;
+    drop(sink);
+    if let Some(file) = file {
+        file.publish().or_exit(Exit::Output)?;
+    }
+    Ok(count)
 }
 
 /// Prints rows that are all there.

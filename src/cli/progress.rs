@@ -15,7 +15,7 @@ const DELAY: Duration = Duration::from_secs(1);
 const REDRAW: Duration = Duration::from_millis(200);
 
 /// The progress line of one command. Dropped, it is wiped from the terminal.
-pub struct ProgressLine {
+pub(super) struct ProgressLine {
     bar: ProgressBar,
     task: JoinHandle<()>,
 }
@@ -24,7 +24,7 @@ impl ProgressLine {
     /// Starts to show counters. `None` when `quiet`, or when stderr is not a terminal.
     ///
     /// Must be called within a tokio runtime.
-    pub fn start(progress: Arc<Progress>, quiet: bool) -> Option<Self> {
+    pub(super) fn start(progress: Arc<Progress>, quiet: bool) -> Option<Self> {
         if quiet || !std::io::stderr().is_terminal() {
             return None;
         }

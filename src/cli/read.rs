@@ -56,11 +56,23 @@ pub(super) fn config(path: Option<&Path>) -> Result<Config, Failure> {
 
 /// Reads the inventory and says what of it was not understood.
 pub(super) fn inventory(paths: &[PathBuf], say: &Say) -> Result<Inventory, Failure> {
+    inventory_exists(paths)?;
     let (inventory, warnings) = Inventory::read(paths).or_exit(Exit::Input)?;
     for warning in warnings {
         say.warn(&warning.to_string());
     }
     Ok(inventory)
+}
+
+/// Names the first path of an inventory that is not there.
+pub(super) fn inventory_exists(paths: &[PathBuf]) -> Result<(), Failure> {
+    match paths.iter().find(|path| !path.exists()) {
+        Some(path) => {
+            let error = anyhow!("inventory {} does not exist", path.display());
+            Err(Failure::new(Exit::Input, error))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Makes an engine over what was asked for. `now` is in Unix seconds.
@@ -110,13 +122,25 @@ fn window(read: &Read, now: i64) -> Result<Window, Failure> {
         let error = anyhow!("--since is not before --until: there is no time between them");
         return Err(Failure::new(Exit::Usage, error));
     }
-    let slack = humantime::parse_duration(&read.slack).context("--slack").or_exit(Exit::Usage)?;
+    let slack = humantime::parse_duration(&read.slack).map_err(|_| {
+        let error = anyhow!("--slack {:?} is not a duration", read.slack);
+        Failure::new(Exit::Usage, error).with_hint("write 90s, 15min or 1h")
+    })?;
     Ok(Window { since, until, slack_secs: i64::try_from(slack.as_secs()).unwrap_or(i64::MAX) })
 }
 
 fn stated(read: &Read) -> Result<Option<LogFormat>, Failure> {
     let format = read.log_format.as_deref().map(str::parse::<LogFormat>).transpose();
-    format.context("--log-format").or_exit(Exit::Usage)
+    let format = format.context("--log-format").or_exit(Exit::Usage)?;
+    if let Some(format) = &format
+        && format.unknown().len() == format.names().len()
+    {
+        let error =
+            anyhow!("--log-format {:?} has no field of flow logs", format.names().join(" "));
+        let hint = "write it as the flow log has it: '${version} ${account-id} …'; flowq fields lists them";
+        return Err(Failure::new(Exit::Usage, error).with_hint(hint));
+    }
+    Ok(format)
 }
 
 fn resources(read: &Read) -> Result<Resources, Failure> {

@@ -11,7 +11,7 @@ use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::progress::ProgressLine;
 use crate::cli::read::{config, open};
 use crate::cli::say::Say;
-use crate::cli::sql::{finish, pairs};
+use crate::cli::sql::{finish, pairs, print_rows};
 use crate::cli::{Started, print};
 use crate::engine::query_file::{Report, params_from};
 use crate::engine::reports;
@@ -34,12 +34,31 @@ pub(super) async fn run(args: args::Report, started: Started) -> Result<Exit, Fa
     };
     let overrides = pairs(&args.param)?;
     let params = params_from(&report.params, &overrides).or_exit(Exit::Usage)?;
+    if report.inventory && args.read.inventory.is_empty() {
+        say.warn(
+            "this report is about jobs and interfaces: without --inventory it has nothing to tell",
+        );
+    }
+    if args.read.sources.is_empty() {
+        let error = anyhow!("no flow logs named");
+        let hint = format!("flowq report {name} SOURCE…; a folder, files, a quoted glob, or -");
+        return Err(Failure::new(Exit::Usage, error).with_hint(hint));
+    }
     let config = config(args.read.config.as_deref())?;
     let session = open(&args.read, &config, started.now, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
     let rows = session.engine.query(&report.sql, params).await?;
-    print::stream(rows, &args.write).await?;
+    print_rows(rows, &args.write, &session, say, started).await?;
     drop(line);
+    let summary = session.engine.summary();
+    let lacks = |column: &&String| !summary.columns.contains(column.as_str());
+    let missing: Vec<&str> = report.requires.iter().filter(lacks).map(String::as_str).collect();
+    if summary.records() > 0 && !missing.is_empty() {
+        say.warn(&format!(
+            "no object has {}: what depends on it is NULL or left out above",
+            missing.join(", ")
+        ));
+    }
     finish(session, say, started)
 }
 

@@ -44,6 +44,20 @@ impl Say {
                 line.object, line.line, line.reason, line.text
             ));
         }
+        if summary.records() == 0 && summary.malformed.total() > 0 {
+            self.warn(
+                "not one record was read, only malformed lines: does the format of the log fit?",
+            );
+        }
+        for column in &summary.late_columns {
+            self.warn(&format!(
+                "field {column} turned up in an object that was not looked at beforehand: it is not a column here"
+            ));
+        }
+    }
+
+    /// Names the objects that could not be read to their end.
+    pub(super) fn problems(self, summary: &Summary) {
         for (object, reason) in &summary.problems {
             self.warn(&format!("object {object}: {reason}"));
         }
@@ -55,11 +69,6 @@ impl Say {
             let option = if *column == "end" { "--since" } else { "--until" };
             self.warn(&format!(
                 "some objects have no field `{column}`: their records are not filtered by {option}"
-            ));
-        }
-        for column in &summary.late_columns {
-            self.warn(&format!(
-                "field {column} turned up in an object that was not looked at beforehand: it is not a column here"
             ));
         }
     }
@@ -99,7 +108,7 @@ pub(super) fn number(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use datafusion::execution::SendableRecordBatchStream;
 
-use crate::cli::args::Sql;
-use crate::cli::exit::{Exit, Failure, OrExit as _, engine_message};
+use crate::cli::args::{Sql, Write};
+use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::progress::ProgressLine;
 use crate::cli::read::{Session, config, open};
 use crate::cli::say::Say;
@@ -29,9 +29,27 @@ pub(super) async fn run(args: Sql, started: Started) -> Result<Exit, Failure> {
     let params = params_untyped(&pairs(&args.param)?);
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
     let rows = session.engine.query(&query, params).await?;
-    print::stream(rows, &args.write).await?;
+    print_rows(rows, &args.write, &session, say, started).await?;
     drop(line);
     finish(session, say, started)
+}
+
+/// Prints the rows of a query, unless nothing of the sources could be read: then the summary says so.
+pub(super) async fn print_rows(
+    rows: SendableRecordBatchStream,
+    write: &Write,
+    session: &Session,
+    say: Say,
+    started: Started,
+) -> Result<(), Failure> {
+    let ready = || {
+        let summary = session.engine.summary();
+        incomplete(&summary).map(drop).inspect_err(|_| {
+            say.summary(&summary, started.at.elapsed());
+            say.problems(&summary);
+        })
+    };
+    print::stream(rows, write, ready).await.map(drop)
 }
 
 /// Prints the summary and picks the exit code of a command that only reads.
@@ -39,6 +57,7 @@ pub(super) fn finish(session: Session, say: Say, started: Started) -> Result<Exi
     let summary = session.engine.summary();
     if summary.objects_listed > 0 {
         say.summary(&summary, started.at.elapsed());
+        say.problems(&summary);
     }
     session.close()?;
     incomplete(&summary)
@@ -108,6 +127,6 @@ fn history() -> Option<std::path::PathBuf> {
 impl repl::Sql for Engine {
     async fn query(&self, sql: &str) -> anyhow::Result<SendableRecordBatchStream> {
         let rows = Self::query(self, sql, none()).await;
-        rows.map_err(|error| anyhow!(engine_message(&error)))
+        rows.map_err(|error| anyhow!(Failure::from(error).to_string()))
     }
 }

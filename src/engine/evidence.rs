@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray as _, BooleanArray, Int64Builder, ListArray, StringBuilder,
+    Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Builder, ListArray, StringBuilder,
     StructArray, TimestampSecondArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};

@@ -13,7 +13,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::ScalarUDF;
-use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use datafusion::prelude::{ParquetReadOptions, SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use futures::TryStreamExt as _;
 
@@ -248,6 +248,8 @@ impl Engine {
     ) -> Result<SendableRecordBatchStream> {
         let statement = self.parse(sql)?;
         let plan = self.session.state().statement_to_plan(statement).await?;
+        // COPY and INSERT would write files behind the back of `--output`.
+        SQLOptions::new().with_allow_dml(false).verify_plan(&plan)?;
         let frame = self.session.execute_logical_plan(plan).await?.with_param_values(params)?;
         frame.execute_stream().await
     }

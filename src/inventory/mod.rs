@@ -1,7 +1,7 @@
 //! What the VPC and its jobs were, and when: reads AWS answers, trails and mappings into tables.
 //!
-//! It calls no AWS API and judges no record. Documents become facts ([`fact`]); a set of facts makes
-//! one inventory ([`merge`]), so neither the order nor the repetition of documents matters.
+//! It calls no AWS API and judges no record. Documents become facts (`fact`); a set of facts makes
+//! one inventory (`merge`), so neither the order nor the repetition of documents matters.
 
 mod attribution;
 mod documents;

@@ -1,11 +1,15 @@
 //! Tests of the program as a whole: one executable, because each links all of DataFusion.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its data has failed")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says why")]
 
 mod architecture;
 mod cli;
 mod corpus;
-mod equivalence;
+mod errors;
+mod formats;
+mod help;
+mod inventory;
 mod readme;
 mod samples;
 mod support;

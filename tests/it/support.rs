@@ -1,13 +1,36 @@
 //! Runs the program and reads what it printed.
 
+use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+/// The main set of the sample logs.
+pub(crate) const LOGS: &str = "sample-logs/AWSLogs";
+
+/// The arguments that README and `sample-logs/README.md` name.
+pub(crate) const SAMPLES: [&str; 5] =
+    [LOGS, "--inventory", "sample-logs/inventory", "--config", "sample-logs/flowq.toml"];
 
 /// What a run gave.
 pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
+}
+
+impl Run {
+    /// Expects an exit code, and shows what was said if it is another.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stderr: {}\nstdout: {}", self.err, self.out);
+        self
+    }
+
+    /// The lines of standard output as JSON.
+    pub(crate) fn json_lines(&self) -> Vec<serde_json::Value> {
+        self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
 }
 
 /// The root of the project: relative paths in tests start here, as in the README.
@@ -25,29 +48,33 @@ pub(crate) fn corpus() -> Option<PathBuf> {
     Some(path)
 }
 
+/// `flowq`, in the project's root, apart from the surroundings of whoever runs the tests.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flowq"));
+    command.current_dir(root()).env_remove("XDG_DATA_HOME").env_remove("COLUMNS");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
 /// Runs `flowq` with these arguments, in the project's root.
-pub(crate) fn flowq<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Run {
+pub(crate) fn flowq<S: AsRef<OsStr>>(args: &[S]) -> Run {
     flowq_with_input(args, b"")
 }
 
 /// Runs `flowq` with standard input.
-pub(crate) fn flowq_with_input<S: AsRef<std::ffi::OsStr>>(args: &[S], input: &[u8]) -> Run {
-    use std::io::Write as _;
-    let mut child = Command::new(env!("CARGO_BIN_EXE_flowq"))
-        .args(args)
-        .current_dir(root())
-        .env_remove("XDG_DATA_HOME")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+pub(crate) fn flowq_with_input<S: AsRef<OsStr>>(args: &[S], input: &[u8]) -> Run {
+    let mut child = command().args(args).spawn().unwrap();
     // A program that ends before it has read everything is no failure of the test.
-    let _ = child.stdin.take().unwrap().write_all(input);
+    drop(child.stdin.take().unwrap().write_all(input));
     run(&child.wait_with_output().unwrap())
 }
 
-fn run(output: &Output) -> Run {
+/// Runs a command on the sample logs with their inventory and config, and more arguments.
+pub(crate) fn on_samples(command: &[&str], more: &[&str]) -> Run {
+    flowq(&[command, &SAMPLES, more].concat())
+}
+
+pub(crate) fn run(output: &Output) -> Run {
     Run {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -62,4 +89,22 @@ pub(crate) fn sql(query: &str, args: &[&str]) -> Vec<String> {
     let run = flowq(&all);
     assert!(matches!(run.code, 0 | 5), "{query}: exit {}: {}", run.code, run.err);
     run.out.lines().map(str::to_owned).collect()
+}
+
+/// The names in a folder, sorted.
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Standard error without the time that a run took.
+pub(crate) fn without_time(err: &str) -> String {
+    let line = |line: &str| match line.rsplit_once(" in ") {
+        Some((rest, _)) if line.starts_with("read ") => format!("{rest} in TIME\n"),
+        _ => format!("{line}\n"),
+    };
+    err.lines().map(line).collect()
 }

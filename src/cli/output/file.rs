@@ -38,6 +38,9 @@ impl OutputFile {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
+        if !folder.is_dir() {
+            bail!("output {shown}: there is no folder {}", folder.display());
+        }
         let temp = builder()
             .tempfile_in(folder)
             .with_context(|| format!("writing to folder {} of output {shown}", folder.display()))?;

@@ -2,7 +2,7 @@
 
 /// Cuts a text at the `;` that stand outside of quotes and comments. Returns the statements that are
 /// complete, without their `;`, and what comes after the last one. Empty statements are left out.
-pub fn split(text: &str) -> (Vec<&str>, &str) {
+pub(crate) fn split(text: &str) -> (Vec<&str>, &str) {
     let mut statements = Vec::new();
     let mut rest = text;
     while let Some(end) = end_of_statement(rest) {
@@ -16,7 +16,7 @@ pub fn split(text: &str) -> (Vec<&str>, &str) {
 }
 
 /// Tells whether a text holds nothing but blanks and comments.
-pub fn is_blank(text: &str) -> bool {
+pub(crate) fn is_blank(text: &str) -> bool {
     let mut rest = text.trim_start();
     while let Some(len) = comment_len(rest) {
         rest = rest[len..].trim_start();

@@ -47,7 +47,7 @@ async fn judged(format: Format) -> BTreeMap<String, Finding> {
     let options = ReadOptions::new(Window::default());
     let resources = Resources { threads: 2, memory_bytes: 256 << 20 };
     let mut engine = Engine::new(source, Arc::new(context), options, &resources).await.unwrap();
-    engine.keep("conversations").await.unwrap();
+    engine.keep_conversations().await.unwrap();
     let columns = engine.summary().columns;
     let query = async |sql: &str, params: &[_]| engine.rows(sql, params.to_vec()).await;
     let differing = query(DISAGREEING, &[]).await.unwrap();
