@@ -1,13 +1,13 @@
 -- Jobs of the window that may have a VpcConfig and of which no interface is known: nothing can be said of them.
 WITH seen AS (
-    SELECT min(first_seen) AS since, max(last_seen) AS until FROM conversations
+    SELECT min(first_seen) AS since, max(last_seen) AS until FROM peers
 ),
 known AS (
     SELECT job_name FROM enis WHERE job_name IS NOT NULL
     UNION
     SELECT unnest(job_candidates) AS job_name FROM enis
     UNION
-    SELECT job_name FROM conversations WHERE job_name IS NOT NULL
+    SELECT job_name FROM peers WHERE job_name IS NOT NULL
 )
 SELECT
     CAST(NULL AS VARCHAR) AS interface_id,

@@ -1,6 +1,6 @@
 -- Jobs of the window without a VpcConfig: they have no interface in the VPC, and no flow log shows them.
 WITH seen AS (
-    SELECT min(first_seen) AS since, max(last_seen) AS until FROM conversations
+    SELECT min(first_seen) AS since, max(last_seen) AS until FROM peers
 )
 SELECT
     CAST(NULL AS VARCHAR) AS interface_id,

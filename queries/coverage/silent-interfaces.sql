@@ -1,7 +1,7 @@
 -- Interfaces of jobs that lived in the window and of which no record was read, not even NODATA.
 -- The window is what was asked for, else what the records of all jobs span.
 WITH seen AS (
-    SELECT min(first_seen) AS since, max(last_seen) AS until FROM conversations
+    SELECT min(first_seen) AS since, max(last_seen) AS until FROM peers
 )
 SELECT
     e.interface_id,
@@ -11,7 +11,7 @@ SELECT
     max(e.valid_to) AS last_seen
 FROM enis AS e
 CROSS JOIN seen AS s
-LEFT ANTI JOIN conversations AS c ON c.interface_id = e.interface_id
+LEFT ANTI JOIN peers AS c ON c.interface_id = e.interface_id
 WHERE e.attribution IS NOT NULL
     AND (coalesce($until, s.until) IS NULL OR e.valid_from IS NULL OR e.valid_from < coalesce($until, s.until))
     AND (coalesce($since, s.since) IS NULL OR e.valid_to IS NULL OR e.valid_to > coalesce($since, s.since))

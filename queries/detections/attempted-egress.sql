@@ -19,7 +19,7 @@ judged AS (
     SELECT
         c.*,
         coalesce(c.job_arn, c.job_name, c.interface_id) AS job
-    FROM conversations AS c
+    FROM peers AS c
     LEFT JOIN vpc_of AS r ON r.interface_id = c.remote_interface_id
     WHERE c.attribution IS NOT NULL
         AND c.rejected_out > 0

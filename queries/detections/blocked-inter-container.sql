@@ -25,8 +25,7 @@ WITH sides AS (
             *,
             local_addr < remote_addr
                 OR (local_addr = remote_addr AND coalesce(local_port, -1) <= coalesce(remote_port, -1)) AS is_low
-        FROM conversations
-        WHERE attribution IS NOT NULL AND remote_scope = 'same-job' AND local_addr IS NOT NULL
+        FROM refused_conversations
     )
 ),
 pairs AS (

@@ -17,7 +17,7 @@ WITH judged AS (
         coalesce(c.opened_by = 'remote', false) AS answered,
         -- Whoever opens uses a new ephemeral port each time: it would make a finding of each connection.
         CASE WHEN c.opened_by = 'remote' THEN NULL ELSE c.remote_port END AS service_port
-    FROM conversations AS c
+    FROM peers AS c
     WHERE c.attribution IS NOT NULL
         AND c.network_isolation
         AND (c.eni_role IS DISTINCT FROM 'platform')

@@ -28,7 +28,7 @@ WITH nat AS (
         min(first_seen) AS first_seen,
         max(last_seen) AS last_seen,
         first_value(evidence_accepted ORDER BY first_seen, interface_id) AS evidence
-    FROM conversations
+    FROM peers
     WHERE eni_belongs_to = 'nat_gateway'
         AND attribution IS NULL
         AND remote_addr IS NOT NULL
@@ -44,7 +44,7 @@ s3 AS (
             AND c.s3_path <> 'cross-region'
             AND (coalesce(c.s3_evidence, 'unknown') NOT IN ('proven', 'strong') OR c.s3_path = 'other') AS has_twin,
         n.evidence AS twin_evidence
-    FROM conversations AS c
+    FROM peers AS c
     LEFT JOIN nat AS n
         ON n.client_addr = c.local_addr
         AND n.client_port = coalesce(c.local_port, -1)
@@ -95,7 +95,7 @@ keyed AS (
         first_value(path ORDER BY tier DESC, bytes DESC, path) AS path,
         max(tier) AS tier,
         bool_or(has_twin) AS has_twin,
-        count(*) AS conversations,
+        CAST(sum(connections) AS BIGINT) AS conversations,
         CAST(sum(accepted_out + accepted_in) AS BIGINT) AS flows,
         CAST(sum(accepted_in) AS BIGINT) AS answers,
         CAST(sum(accepted_packets) AS BIGINT) AS packets,

@@ -21,7 +21,7 @@ judged AS (
     SELECT
         c.*,
         coalesce(c.job_arn, c.job_name, c.interface_id) AS job
-    FROM conversations AS c
+    FROM peers AS c
     LEFT JOIN vpc_of AS r ON r.interface_id = c.remote_interface_id
     WHERE c.attribution IS NOT NULL
         AND c.accepted_out > 0
@@ -55,7 +55,7 @@ keyed AS (
         min(remote_interface_id) AS remote_interface_id,
         min(remote_scope) AS remote_scope,
         bool_or(coalesce(opened_by = 'local', false)) AS opened,
-        count(*) AS conversations,
+        CAST(sum(connections) AS BIGINT) AS conversations,
         CAST(sum(accepted_out + accepted_in) AS BIGINT) AS flows,
         CAST(sum(accepted_in) AS BIGINT) AS answers,
         CAST(sum(accepted_packets) AS BIGINT) AS packets,

@@ -1,13 +1,27 @@
 -- What each interface of a job said to whom: one row for each interface, job, 5-tuple, remote and status.
--- Interfaces of NAT gateways are here as well, as witnesses of what went through them.
+-- What interfaces of NAT gateways exchanged with a job's interface is here as well, as a witness.
 --
 -- Both directions are counted apart, as the interface sees them. opened_by goes by the flags of any
 -- record, else by the direction that started first, else by the port rule, as in the view flows.
+-- What many conversations share (interface, job, remote …) is one number while they are summed up.
 SELECT
-    interface_id, account_id, region, vpc_id, subnet_id,
-    job_name, job_arn, job_candidates, attribution, eni_role, network_isolation, eni_belongs_to,
-    local_addr, local_port, remote_addr, remote_port, protocol,
-    remote_interface_id, remote_job_name, remote_scope,
+    interned(about, 0) AS interface_id,
+    interned(about, 1) AS account_id,
+    interned(about, 2) AS region,
+    interned(about, 3) AS vpc_id,
+    interned(about, 4) AS subnet_id,
+    interned(about, 5) AS job_name,
+    interned(about, 6) AS job_arn,
+    interned(about, 7) AS job_candidates,
+    interned(about, 8) AS attribution,
+    interned(about, 9) AS eni_role,
+    interned(about, 10) = 'true' AS network_isolation,
+    interned(about, 11) AS eni_belongs_to,
+    interned(about, 12) AS local_addr,
+    local_port, remote_addr, remote_port, protocol,
+    interned(about, 13) AS remote_interface_id,
+    interned(about, 14) AS remote_job_name,
+    interned(about, 15) AS remote_scope,
     CASE
         WHEN local_syn < remote_syn OR (local_syn IS NOT NULL AND remote_syn IS NULL) THEN 'local'
         WHEN remote_syn < local_syn OR (remote_syn IS NOT NULL AND local_syn IS NULL) THEN 'remote'
@@ -23,7 +37,8 @@ SELECT
     CASE substr(s3_best, 1, 1)
         WHEN '4' THEN 'proven' WHEN '3' THEN 'strong' WHEN '2' THEN 'inferred' WHEN '1' THEN 'unknown'
     END AS s3_evidence,
-    log_status, first_seen, last_seen, records,
+    interned(about, 16) AS log_status,
+    first_seen, last_seen, records,
     accepted_out, accepted_in, rejected_out, rejected_in,
     accepted_packets, accepted_bytes_out, accepted_bytes_in,
     rejected_packets, rejected_bytes_out, rejected_bytes_in,
@@ -32,17 +47,7 @@ SELECT
     evidence_accepted, evidence_rejected
 FROM (
     SELECT
-        interface_id, job_name, job_candidates, attribution, eni_belongs_to,
-        local_addr, local_port, remote_addr, remote_port, protocol,
-        remote_interface_id, remote_scope, log_status,
-        max(local_account_id) AS account_id,
-        max(local_region) AS region,
-        max(local_vpc_id) AS vpc_id,
-        max(local_subnet_id) AS subnet_id,
-        max(job_arn) AS job_arn,
-        max(eni_role) AS eni_role,
-        bool_or(network_isolation) AS network_isolation,
-        max(remote_job_name) AS remote_job_name,
+        about, local_port, remote_addr, remote_port, protocol,
         min(CASE WHEN direction = 'egress' THEN start END) AS first_out,
         min(CASE WHEN direction = 'ingress' THEN start END) AS first_in,
         min(CASE WHEN syn_by = 'local' THEN start END) AS local_syn,
@@ -77,10 +82,30 @@ FROM (
         max(reject_reason) AS reject_reason,
         first_records(start, object, line) FILTER (WHERE action = 'ACCEPT') AS evidence_accepted,
         first_records(start, object, line) FILTER (WHERE action = 'REJECT') AS evidence_rejected
-    FROM flow_context
-    WHERE attribution IS NOT NULL OR eni_belongs_to = 'nat_gateway'
-    GROUP BY
-        interface_id, job_name, job_candidates, attribution, eni_belongs_to,
-        local_addr, local_port, remote_addr, remote_port, protocol,
-        remote_interface_id, remote_scope, log_status
+    FROM (
+        SELECT
+            *,
+            intern(
+                interface_id,
+                local_account_id,
+                local_region,
+                local_vpc_id,
+                local_subnet_id,
+                job_name,
+                job_arn,
+                job_candidates,
+                attribution,
+                eni_role,
+                CAST(network_isolation AS VARCHAR),
+                eni_belongs_to,
+                local_addr,
+                remote_interface_id,
+                remote_job_name,
+                remote_scope,
+                log_status
+            ) AS about
+        FROM flow_context
+        WHERE attribution IS NOT NULL OR (eni_belongs_to = 'nat_gateway' AND remote_scope = 'other-job')
+    )
+    GROUP BY about, local_port, remote_addr, remote_port, protocol
 )

@@ -35,7 +35,7 @@ pub(super) async fn run(args: Detect, started: Started) -> Result<Exit, Failure>
     }
     let mut session = open(&args.read, &config, started.now, &say).await?;
     let line = ProgressLine::start(std::sync::Arc::clone(&session.progress), say.quiet);
-    session.engine.keep("conversations").await?;
+    session.engine.keep_conversations().await?;
     let outcome = judge(&session, &detections, &config, started.now).await?;
     let coverage = coverage(&session, &args, &outcome).await?;
     drop(line);

@@ -49,6 +49,12 @@ impl Say {
                 "not one record was read, only malformed lines: does the format of the log fit?",
             );
         }
+        for column in &summary.untimed {
+            let option = if *column == "end" { "--since" } else { "--until" };
+            self.warn(&format!(
+                "some objects have no field `{column}`: their records are not filtered by {option}"
+            ));
+        }
         for column in &summary.late_columns {
             self.warn(&format!(
                 "field {column} turned up in an object that was not looked at beforehand: it is not a column here"
@@ -71,9 +77,12 @@ impl Say {
 fn summary_line(summary: &Summary, took: Duration) -> String {
     let mut parts = vec![format!(
         "{} of {} objects",
-        number(summary.objects_read),
+        number(summary.objects_begun),
         number(summary.objects_listed)
     )];
+    if summary.stopped_early() {
+        parts.push("stopped early: the query had enough".to_owned());
+    }
     if summary.objects_pruned > 0 {
         parts.push(format!("{} left out by their names", number(summary.objects_pruned)));
     }
@@ -82,7 +91,7 @@ fn summary_line(summary: &Summary, took: Duration) -> String {
     for (count, name) in [
         (summary.nodata, "NODATA"),
         (summary.skipdata, "SKIPDATA"),
-        (summary.other, "of another kind"),
+        (summary.other + summary.other_layout, "of another kind"),
         (summary.blank, "headers and blanks"),
         (summary.rows_pruned, "rows pruned unread"),
     ] {

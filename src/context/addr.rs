@@ -1,52 +1,6 @@
 //! Addresses as values: parsed, canonical, classified.
 
-use std::net::IpAddr;
-
-use ipnet::IpNet;
-
-/// Parses an address. IPv4-mapped IPv6 is IPv4. NULL when it is none.
-pub(super) fn parse(text: &str) -> Option<IpAddr> {
-    text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
-}
-
-/// Parses a CIDR, or a bare address as its own CIDR, with the host bits cut off.
-pub(super) fn parse_net(text: &str) -> Option<IpNet> {
-    match text.parse::<IpNet>() {
-        Ok(net) => Some(net.trunc()),
-        Err(_) => parse(text).map(IpNet::from),
-    }
-}
-
-/// Tells whether an address never leaves its link or host, or names many hosts: link-local, loopback,
-/// multicast, broadcast, unspecified.
-pub(super) fn is_local(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            ip.is_link_local()
-                || ip.is_loopback()
-                || ip.is_multicast()
-                || ip.is_broadcast()
-                || ip.is_unspecified()
-        }
-        IpAddr::V6(ip) => {
-            ip.is_unicast_link_local()
-                || ip.is_loopback()
-                || ip.is_multicast()
-                || ip.is_unspecified()
-        }
-    }
-}
-
-/// Tells whether an address is private: RFC 1918, RFC 6598 (100.64.0.0/10), ULA (fc00::/7).
-pub(super) fn is_private(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
-            ip.is_private() || (a == 100 && b & 0xc0 == 64)
-        }
-        IpAddr::V6(ip) => ip.is_unique_local(),
-    }
-}
+pub(super) use crate::flow::addr::{is_local, is_private, parse, parse_net};
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,7 @@ use crate::context::addr;
 use crate::context::endpoints;
 use crate::context::places::Places;
 use crate::context::prefix::PrefixTree;
+use crate::flow::protocol;
 use crate::inventory::model::Inventory;
 
 /// One `[[allow]]` of `flowq.toml`.
@@ -155,23 +156,9 @@ fn read_ports(text: &str) -> Result<RangeInclusive<i32>, RuleError> {
 }
 
 fn read_protocol(text: &str) -> Result<i32, RuleError> {
-    Ok(match text.to_ascii_lowercase().as_str() {
-        "icmp" => 1,
-        "igmp" => 2,
-        "tcp" => 6,
-        "udp" => 17,
-        "gre" => 47,
-        "esp" => 50,
-        "ah" => 51,
-        "icmpv6" | "ipv6-icmp" => 58,
-        "sctp" => 132,
-        other => {
-            return other
-                .parse::<u8>()
-                .map(i32::from)
-                .map_err(|_| RuleError::Protocol(text.to_owned()));
-        }
-    })
+    let number = text.parse::<u8>().ok().map(i32::from);
+    let number = number.or_else(|| protocol::protocol_number(text));
+    number.ok_or_else(|| RuleError::Protocol(text.to_owned()))
 }
 
 /// Returns the first second at which a rule allows nothing more: for a date, the start of the next day.

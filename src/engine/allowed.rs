@@ -5,18 +5,20 @@ use std::sync::Arc;
 use arrow::array::{Array as _, AsArray as _, StringViewBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type};
-use datafusion::common::Result;
+use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
 use crate::context::Context;
+use crate::engine::functions::fits;
 
 /// `allowed_by(job_name, remote_addr, remote_scope, remote_port, protocol)`: the reason of the first allow
 /// rule that fits, else NULL.
 #[derive(Debug)]
 pub(super) struct AllowedBy {
     context: Arc<Context>,
+    arguments: Vec<DataType>,
     signature: Signature,
 }
 
@@ -24,7 +26,7 @@ impl AllowedBy {
     pub(super) fn new(context: Arc<Context>) -> Self {
         let text = DataType::Utf8View;
         let arguments = vec![text.clone(), text.clone(), text, DataType::Int32, DataType::Int32];
-        Self { context, signature: Signature::exact(arguments, Volatility::Stable) }
+        Self { context, arguments, signature: Signature::user_defined(Volatility::Stable) }
     }
 }
 
@@ -49,6 +51,16 @@ impl ScalarUDFImpl for AllowedBy {
 
     fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
+        let fit = self.arguments.iter().zip(given).all(|(wanted, given)| fits(wanted, given));
+        if given.len() != self.arguments.len() || !fit {
+            return plan_err!(
+                "it takes (job_name, remote_addr, remote_scope, remote_port, protocol)"
+            );
+        }
+        Ok(self.arguments.clone())
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {

@@ -1,4 +1,5 @@
-//! The aggregate `first_records(start, object, line)`: where the first few records of a group stand.
+//! The aggregates `first_records(start, object, line)` and `merge_records(records)`: where the first few
+//! records of a group stand.
 //!
 //! The first by time, then object, then line: the same data gives the same evidence in whatever order,
 //! batches and threads it is read.
@@ -28,7 +29,13 @@ const KEPT: usize = 3;
 pub(super) fn first_records() -> AggregateUDF {
     let arguments = vec![time_type(), DataType::Utf8View, DataType::Int64];
     let signature = Signature::exact(arguments, Volatility::Immutable);
-    AggregateUDF::from(FirstRecords { signature })
+    AggregateUDF::from(FirstRecords { name: "first_records", signature })
+}
+
+/// Returns the aggregate function `merge_records(records)`, over lists that [`first_records`] made.
+pub(super) fn merge_records() -> AggregateUDF {
+    let signature = Signature::any(1, Volatility::Immutable);
+    AggregateUDF::from(FirstRecords { name: "merge_records", signature })
 }
 
 fn time_type() -> DataType {
@@ -49,12 +56,13 @@ fn item() -> FieldRef {
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct FirstRecords {
+    name: &'static str,
     signature: Signature,
 }
 
 impl AggregateUDFImpl for FirstRecords {
     fn name(&self) -> &str {
-        "first_records"
+        self.name
     }
 
     fn signature(&self) -> &Signature {
@@ -88,11 +96,12 @@ impl AggregateUDFImpl for FirstRecords {
 struct Place {
     start: i64,
     object: u32,
-    line: i64,
+    /// The caps on objects and the length of a record keep lines below this type's limit.
+    line: u32,
 }
 
 /// No record: sorts after every real one.
-const NONE: Place = Place { start: i64::MAX, object: u32::MAX, line: i64::MAX };
+const NONE: Place = Place { start: i64::MAX, object: u32::MAX, line: u32::MAX };
 
 /// The places of every group. Names of objects are held once, however many groups cite them.
 #[derive(Debug, Default)]
@@ -165,22 +174,35 @@ impl Groups {
             };
             let start = if times.is_null(row) { i64::MAX } else { times.value(row) };
             let line = if lines.is_null(row) { 0 } else { lines.value(row) };
+            let line = u32::try_from(line).unwrap_or(u32::MAX);
             self.add(group, Place { start, object, line });
         }
         Ok(())
     }
 
-    fn merge(&mut self, states: &ArrayRef, group_of: impl Fn(usize) -> usize) -> Result<()> {
-        let lists = states.as_list::<i32>();
+    /// Adds the arguments of either function: three columns, or lists of them.
+    fn add_values(
+        &mut self,
+        values: &[ArrayRef],
+        group_of: impl Fn(usize) -> Option<usize>,
+    ) -> Result<()> {
+        match values {
+            [lists] => self.merge(lists, group_of),
+            columns => self.add_rows(columns, group_of),
+        }
+    }
+
+    fn merge(&mut self, lists: &ArrayRef, group_of: impl Fn(usize) -> Option<usize>) -> Result<()> {
+        let lists = cast(lists, &DataType::List(item()))?;
+        let lists = lists.as_list::<i32>();
         let offsets = lists.value_offsets();
         let mut groups = Vec::with_capacity(lists.values().len());
         for (row, bounds) in offsets.windows(2).enumerate() {
-            groups.resize((bounds[1] - offsets[0]) as usize, group_of(row));
+            let group = if lists.is_null(row) { None } else { group_of(row) };
+            groups.resize((bounds[1] - offsets[0]) as usize, group);
         }
-        let (first, length) = (offsets[0] as usize, groups.len());
-        let records = lists.values().slice(first, length);
-        let records = records.as_struct();
-        self.add_rows(records.columns(), |row| Some(groups[row]))
+        let records = lists.values().slice(offsets[0] as usize, groups.len());
+        self.add_rows(records.as_struct().columns(), |row| groups[row])
     }
 
     fn emit(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
@@ -193,7 +215,7 @@ impl Groups {
             for place in places.iter().filter(|place| place.object != u32::MAX) {
                 starts.push((place.start != i64::MAX).then_some(place.start));
                 objects.append_value(self.name(place));
-                lines.append_value(place.line);
+                lines.append_value(i64::from(place.line));
             }
             offsets.push(starts.len() as i32);
         }
@@ -222,10 +244,8 @@ impl GroupsAccumulator for Groups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        self.add_rows(values, |row| {
-            let taken = filter.is_none_or(|kept| kept.is_valid(row) && kept.value(row));
-            taken.then(|| group_indices[row])
-        })
+        let taken = |row| filter.is_none_or(|kept| kept.is_valid(row) && kept.value(row));
+        self.add_values(values, |row| taken(row).then(|| group_indices[row]))
     }
 
     fn merge_batch(
@@ -235,7 +255,7 @@ impl GroupsAccumulator for Groups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        self.merge(&values[0], |row| group_indices[row])
+        self.merge(&values[0], |row| Some(group_indices[row]))
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
@@ -267,12 +287,12 @@ impl GroupsAccumulator for Groups {
 impl Accumulator for Groups {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         self.grow(1);
-        self.add_rows(values, |_| Some(0))
+        self.add_values(values, |_| Some(0))
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         self.grow(1);
-        self.merge(&states[0], |_| 0)
+        self.merge(&states[0], |_| Some(0))
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {

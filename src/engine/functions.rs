@@ -16,9 +16,9 @@ use datafusion::logical_expr::{
     Volatility,
 };
 use datafusion::prelude::SessionContext;
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 
-use crate::flow::protocol;
+use crate::flow::{addr, protocol};
 
 /// One function of SQL, as `flowq functions` and `\df` show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,8 @@ const fn name_len(signature: &str) -> usize {
     len
 }
 
-/// Every function of this file. An argument that is NULL, or no address, gives NULL.
+/// Every function that flowq adds. An argument of an address or a number that is NULL, or no such thing,
+/// gives NULL.
 #[rustfmt::skip]
 pub const FUNCTIONS: &[Function] = &[
     function("in_cidr(ip, cidr)",      "boolean", "whether the address is in the range; a literal that is no range is an error",
@@ -72,12 +73,18 @@ pub const FUNCTIONS: &[Function] = &[
              "tcp_flags_text(tcp_flags)"),
     function("traffic_path_name(number)", "text", "what a traffic_path number stands for; NULL when AWS documents none",
              "traffic_path_name(traffic_path)"),
+    function("allowed_by(job_name, remote_addr, remote_scope, remote_port, protocol)", "text",
+             "reason, or number, of the first allow rule of flowq.toml that fits; NULL when none does",
+             "allowed_by(job_name, remote_addr, remote_scope, remote_port, protocol) IS NULL"),
+    function("first_records(start, object, line)", "list",
+             "aggregate: where the first 3 records of a group are, by start, object and line",
+             "first_records(start, object, line) FILTER (WHERE action = 'REJECT')"),
 ];
 
 /// Tells which AWS service's public range holds an address.
 pub type AwsService = Arc<dyn Fn(IpAddr) -> Option<String> + Send + Sync>;
 
-/// Adds every function of [`FUNCTIONS`] to a session.
+/// Adds the functions of addresses and numbers to a session.
 pub fn register(ctx: &SessionContext, aws_service: AwsService) {
     let text = DataType::Utf8View;
     let number = DataType::Int64;
@@ -85,11 +92,13 @@ pub fn register(ctx: &SessionContext, aws_service: AwsService) {
     let udfs = [
         Udf::new("in_cidr", &[&text, &text], DataType::Boolean, in_cidr),
         Udf::new("ip_family", &[&text], DataType::Int32, |args| {
-            Ok(Arc::new(addresses(&args[0]).map(|ip| Some(family(ip?))).collect::<Int32Array>()))
+            Ok(Arc::new(
+                addresses(&args[0]).map(|ip| Some(addr::ip_family(ip?))).collect::<Int32Array>(),
+            ))
         }),
         Udf::new("ip_key", &[&text], key, ip_key),
         Udf::new("is_private", &[&text], DataType::Boolean, |args| {
-            let answers = addresses(&args[0]).map(|ip| ip.map(is_private));
+            let answers = addresses(&args[0]).map(|ip| ip.map(addr::is_private));
             Ok(Arc::new(answers.collect::<BooleanArray>()))
         }),
         Udf::new("aws_service", &[&text], DataType::Utf8View, move |args| {
@@ -171,13 +180,11 @@ impl ScalarUDFImpl for Udf {
             let (wants, has) = (self.arguments.len(), given.len());
             return plan_err!("{} takes {wants} argument(s), not {has}", self.name);
         }
-        for (wanted, given) in self.arguments.iter().zip(given) {
-            if !fits(wanted, given) {
-                let what = if wanted.is_integer() { "a whole number" } else { "text" };
-                return plan_err!("{} takes {what}, not {given}", self.name);
-            }
-        }
-        Ok(self.arguments.clone())
+        // What does not fit is left as it is, and refused below in words of our own.
+        let pairs = self.arguments.iter().zip(given);
+        Ok(pairs
+            .map(|(wanted, given)| if fits(wanted, given) { wanted } else { given }.clone())
+            .collect())
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
@@ -185,11 +192,17 @@ impl ScalarUDFImpl for Udf {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        for (wanted, given) in self.arguments.iter().zip(args.arg_fields) {
+            if !fits(wanted, given.data_type()) {
+                let what = if wanted.is_integer() { "a whole number" } else { "text" };
+                return plan_err!("{} takes {what}, not {}", self.name, given.data_type());
+            }
+        }
         // A wrong range in the query is told when it is planned, even over no rows at all.
         if self.name == "in_cidr"
             && let Some(Some(cidr)) = args.scalar_arguments.get(1)
             && let Some(Some(text)) = cidr.try_as_str()
-            && parse_cidr(text).is_none()
+            && addr::parse_net(text).is_none()
         {
             return plan_err!("in_cidr: {text:?} is not a CIDR range such as 10.0.0.0/8");
         }
@@ -212,7 +225,7 @@ impl ScalarUDFImpl for Udf {
     }
 }
 
-fn fits(wanted: &DataType, given: &DataType) -> bool {
+pub(super) fn fits(wanted: &DataType, given: &DataType) -> bool {
     match given {
         DataType::Null => true,
         DataType::Dictionary(_, values) => fits(wanted, values),
@@ -221,41 +234,8 @@ fn fits(wanted: &DataType, given: &DataType) -> bool {
     }
 }
 
-/// Reads an address. An IPv4-mapped IPv6 address is the IPv4 address that it stands for.
-fn parse_ip(text: &str) -> Option<IpAddr> {
-    Some(text.parse::<IpAddr>().ok()?.to_canonical())
-}
-
-/// Reads a range, or a single address as the range of itself alone.
-fn parse_cidr(text: &str) -> Option<IpNet> {
-    let net = match text.parse::<IpNet>() {
-        Ok(net) => net,
-        Err(_) => IpNet::from(text.parse::<IpAddr>().ok()?),
-    };
-    // A range within ::ffff:0:0/96 is a range of IPv4 addresses.
-    match net {
-        IpNet::V6(v6) if v6.prefix_len() >= 96 => match v6.addr().to_ipv4_mapped() {
-            Some(v4) => Some(IpNet::V4(Ipv4Net::new(v4, v6.prefix_len() - 96).ok()?)),
-            None => Some(net),
-        },
-        _ => Some(net),
-    }
-}
-
-fn family(ip: IpAddr) -> i32 {
-    if ip.is_ipv4() { 4 } else { 6 }
-}
-
-fn is_private(ip: IpAddr) -> bool {
-    match ip {
-        // 100.64.0.0/10 is the shared range of RFC 6598, which VPCs use too.
-        IpAddr::V4(v4) => v4.is_private() || matches!(v4.octets(), [100, 64..=127, ..]),
-        IpAddr::V6(v6) => v6.is_unique_local(),
-    }
-}
-
 fn addresses(array: &ArrayRef) -> impl Iterator<Item = Option<IpAddr>> {
-    array.as_string_view().iter().map(|text| parse_ip(text?))
+    array.as_string_view().iter().map(|text| addr::parse(text?))
 }
 
 fn in_cidr(args: &[ArrayRef]) -> Result<ArrayRef> {
@@ -264,7 +244,7 @@ fn in_cidr(args: &[ArrayRef]) -> Result<ArrayRef> {
     let mut range = |text| match last {
         Some((known, net)) if known == text => net,
         _ => {
-            let net = parse_cidr(text);
+            let net = addr::parse_net(text);
             last = Some((text, net));
             net
         }

@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use datafusion::common::{DataFusionError, ParamValues, Result};
+use datafusion::config::Dialect;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::{ParquetReadOptions, SQLOptions, SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement;
 use futures::TryStreamExt as _;
 
 use crate::context::Context;
@@ -25,6 +27,7 @@ use crate::source::{Source, Window};
 mod allowed;
 mod evidence;
 pub mod functions;
+mod intern;
 mod keep;
 mod pushdown;
 pub mod query_file;
@@ -36,6 +39,9 @@ mod sniff;
 mod summary;
 mod table;
 mod views;
+
+#[cfg(test)]
+mod tests;
 
 pub use summary::Summary;
 pub use views::VIEWS;
@@ -89,8 +95,9 @@ pub struct Resources {
 }
 
 /// One scan's summary while it runs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Scan {
+    layout: Layout,
     summary: Mutex<Summary>,
 }
 
@@ -100,24 +107,26 @@ impl Scan {
     }
 }
 
-/// The scans of one table.
+/// The scans of one session.
 #[derive(Debug, Default)]
 struct Scans {
     begun: Mutex<Vec<Arc<Scan>>>,
 }
 
 impl Scans {
-    fn begin(&self) -> Arc<Scan> {
-        let scan = Arc::new(Scan::default());
+    fn begin(&self, layout: Layout) -> Arc<Scan> {
+        let scan = Arc::new(Scan { layout, summary: Mutex::default() });
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         begun.push(Arc::clone(&scan));
         scan
     }
 
-    fn summaries(&self) -> Vec<Summary> {
+    fn summaries(&self) -> Vec<(Layout, Summary)> {
         let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        let held =
-            |scan: &Arc<Scan>| scan.summary.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let held = |scan: &Arc<Scan>| {
+            let summary = scan.summary.lock().unwrap_or_else(PoisonError::into_inner);
+            (scan.layout, summary.clone())
+        };
         begun.iter().map(held).collect()
     }
 }
@@ -166,12 +175,18 @@ impl Engine {
         engine.register_inventory(context.inventory())?;
         engine.register_logs(source, context, options).await?;
         for (name, sql) in VIEWS {
-            let view = format!("CREATE VIEW {name} AS {sql}");
-            engine.session.sql(&view).await?;
+            engine.make_view(name, sql).await?;
         }
-        // In this dialect AWS's column `end` needs no quotes; the views above need `* EXCEPT`.
-        engine.session.sql("SET datafusion.sql_parser.dialect = 'postgresql'").await?;
         Ok(engine)
+    }
+
+    /// Makes a view. Views may use `* EXCEPT`; everybody else's SQL is read in a dialect in which AWS's
+    /// column `end` needs no quotes.
+    async fn make_view(&self, name: &str, sql: &str) -> Result<()> {
+        self.session.sql("SET datafusion.sql_parser.dialect = 'generic'").await?;
+        self.session.sql(&format!("CREATE VIEW {name} AS {sql}")).await?;
+        self.session.sql("SET datafusion.sql_parser.dialect = 'postgresql'").await?;
+        Ok(())
     }
 
     fn register_functions(&self, context: &Arc<Context>) {
@@ -179,7 +194,11 @@ impl Engine {
         let service = move |ip| names.aws_service(ip, None).map(str::to_owned);
         functions::register(&self.session, Arc::new(service));
         self.session.register_udf(ScalarUDF::from(allowed::AllowedBy::new(Arc::clone(context))));
+        for function in intern::functions() {
+            self.session.register_udf(function);
+        }
         self.session.register_udaf(evidence::first_records());
+        self.session.register_udaf(evidence::merge_records());
     }
 
     fn register_inventory(&self, inventory: &Inventory) -> Result<()> {
@@ -226,10 +245,20 @@ impl Engine {
         sql: &str,
         params: impl Into<ParamValues>,
     ) -> Result<SendableRecordBatchStream> {
+        let statement = self.parse(sql)?;
+        let plan = self.session.state().statement_to_plan(statement).await?;
         // COPY and INSERT would write files behind the back of `--output`.
-        let options = SQLOptions::new().with_allow_dml(false);
-        let frame = self.session.sql_with_options(sql, options).await?.with_param_values(params)?;
+        SQLOptions::new().with_allow_dml(false).verify_plan(&plan)?;
+        let frame = self.session.execute_logical_plan(plan).await?.with_param_values(params)?;
         frame.execute_stream().await
+    }
+
+    /// Parses one statement. In the dialect of PostgreSQL AWS's column `end` needs no quotes; the generic
+    /// dialect has `* EXCEPT (…)`, so what is wrong in the first is tried in the second.
+    fn parse(&self, sql: &str) -> Result<Statement> {
+        let state = self.session.state();
+        let postgres = state.sql_to_statement(sql, &Dialect::PostgreSQL);
+        postgres.or_else(|wrong| state.sql_to_statement(sql, &Dialect::Generic).map_err(|_| wrong))
     }
 
     /// Runs one statement whose result is small by its nature, such as findings.
@@ -245,13 +274,27 @@ impl Engine {
         self.query(sql, params).await?.try_collect().await
     }
 
-    /// Runs a view once and keeps its rows on disk: from now on its name means those rows, however many
-    /// queries read it.
+    /// Reads the flow logs once and keeps all conversations on disk, for as many queries as there are.
     ///
     /// # Errors
     ///
-    /// When the view cannot be read, or the disk is full.
-    pub async fn keep(&mut self, view: &str) -> Result<()> {
+    /// When the flow logs cannot be read, or the disk is full.
+    pub async fn keep_conversations(&mut self) -> Result<()> {
+        self.keep("conversations").await?;
+        // A view holds on to the tables that it was made over: these have to be made over what is kept.
+        // Their SQL puts the small side of a join first, where it is held in memory.
+        self.session.sql("SET datafusion.optimizer.join_reordering = false").await?;
+        for name in ["peers", "refused_conversations"] {
+            self.session.deregister_table(name)?;
+            self.make_view(name, views::sql(name)).await?;
+            self.keep(name).await?;
+        }
+        self.session.sql("SET datafusion.optimizer.join_reordering = true").await?;
+        Ok(())
+    }
+
+    /// Runs a view once and keeps its rows on disk: from now on its name means those rows.
+    async fn keep(&mut self, view: &str) -> Result<()> {
         let rows = self.query(&format!("SELECT * FROM {view}"), none()).await?;
         let kept = keep::Kept::write(rows).await?;
         self.session.deregister_table(view)?;
@@ -262,7 +305,7 @@ impl Engine {
 
     /// What was read so far.
     pub fn summary(&self) -> Summary {
-        Summary::widest(self.scans.summaries().into_iter())
+        Summary::of(self.scans.summaries())
     }
 
     /// The session, for completion and inspection of tables.

@@ -4,10 +4,12 @@
 
 use std::collections::HashSet;
 
+use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
 use crate::context::Interest;
+use crate::flow::field::Kind;
 
 /// What the filters of a query ask of the decoder.
 #[derive(Debug, Default, Clone)]
@@ -20,12 +22,15 @@ pub(super) struct Pushed {
     pub(super) interests: Option<Vec<Interest>>,
 }
 
+/// Tells what kind of column of the log itself a name is; `None` for every other column.
+pub(super) type KindOf<'a> = &'a dyn Fn(&str) -> Option<Kind>;
+
 impl Pushed {
-    /// Reads all filters; `knows` tells whether a column belongs to the log itself.
-    pub(super) fn new(filters: &[Expr], knows: &dyn Fn(&str) -> bool) -> Self {
+    /// Reads all filters.
+    pub(super) fn new(filters: &[Expr], kind_of: KindOf<'_>) -> Self {
         let mut pushed = Self::default();
         for filter in filters {
-            pushed.add(filter, knows);
+            pushed.add(filter, kind_of);
         }
         pushed
     }
@@ -35,10 +40,10 @@ impl Pushed {
         self.equals.is_empty() && self.ranges.is_empty() && self.interests.is_none()
     }
 
-    fn add(&mut self, filter: &Expr, knows: &dyn Fn(&str) -> bool) {
+    fn add(&mut self, filter: &Expr, kind_of: KindOf<'_>) {
         if let Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) = filter {
-            self.add(left, knows);
-            self.add(right, knows);
+            self.add(left, kind_of);
+            self.add(right, kind_of);
             return;
         }
         if let Some(kinds) = interests(filter) {
@@ -48,82 +53,132 @@ impl Pushed {
             };
             self.interests = Some(kept);
         }
-        if let Some((column, texts)) = texts(filter).filter(|(column, _)| knows(column)) {
+        if let Some((column, texts)) = equals(filter, kind_of) {
             self.equals.push((column, texts));
-        }
-        if let Some(range) = range(filter).filter(|(column, ..)| knows(column)) {
+        } else if let Some(range) = range(filter, kind_of) {
             self.ranges.push(range);
         }
     }
 }
 
-fn column(expr: &Expr) -> Option<String> {
+/// The column under casts that all are to types that `keeps` takes: others may change what is compared.
+fn column(expr: &Expr, keeps: fn(&DataType) -> bool) -> Option<&str> {
     match expr {
-        Expr::Column(column) => Some(column.name.clone()),
-        Expr::Cast(cast) => column(&cast.expr),
+        Expr::Column(column) => Some(&column.name),
+        Expr::Cast(cast) if keeps(cast.field.data_type()) => column(&cast.expr, keeps),
         _ => None,
     }
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    data_type.is_string()
+}
+
+fn is_number(data_type: &DataType) -> bool {
+    data_type.is_integer() || data_type.is_string()
+}
+
+fn is_whole(data_type: &DataType) -> bool {
+    data_type.is_integer()
+}
+
+fn is_time(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(..))
 }
 
 fn text(expr: &Expr) -> Option<String> {
     match expr {
-        Expr::Literal(
-            ScalarValue::Utf8(Some(text))
-            | ScalarValue::Utf8View(Some(text))
-            | ScalarValue::LargeUtf8(Some(text)),
-            _,
-        ) => Some(text.clone()),
+        Expr::Literal(value, _) => value.try_as_str().flatten().map(str::to_owned),
         _ => None,
     }
 }
 
-/// `column = 'text'`, `column IN ('a', 'b')`, and OR of those over one column.
-fn texts(expr: &Expr) -> Option<(String, HashSet<String>)> {
+/// A literal whole number.
+fn whole(expr: &Expr) -> Option<i64> {
+    let Expr::Literal(value, _) = expr else { return None };
+    match value.cast_to(&DataType::Int64).ok().filter(|_| value.data_type().is_integer())? {
+        ScalarValue::Int64(number) => number,
+        _ => None,
+    }
+}
+
+/// `column = value`, `column IN (value, …)`, and OR of those over one column of the log.
+fn equals(expr: &Expr, kind_of: KindOf<'_>) -> Option<(String, HashSet<String>)> {
+    let (name, values) = texts(expr, is_text, &text)
+        .filter(|(name, _)| matches!(kind_of(name), Some(Kind::Name | Kind::Addr)))
+        .or_else(|| {
+            let value = |expr: &Expr| whole(expr).map(|n| n.to_string()).or_else(|| text(expr));
+            texts(expr, is_number, &value)
+                .filter(|(name, _)| matches!(kind_of(name), Some(Kind::Code | Kind::Count)))
+        })?;
+    Some((name.to_owned(), values))
+}
+
+fn texts<'a>(
+    expr: &'a Expr,
+    keeps: fn(&DataType) -> bool,
+    value_of: &dyn Fn(&Expr) -> Option<String>,
+) -> Option<(&'a str, HashSet<String>)> {
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
-            let (name, value) = match (column(left), text(right)) {
+            let (name, value) = match (column(left, keeps), value_of(right)) {
                 (Some(name), Some(value)) => (name, value),
-                _ => (column(right)?, text(left)?),
+                _ => (column(right, keeps)?, value_of(left)?),
             };
             Some((name, HashSet::from([value])))
         }
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
-            let (name, mut values) = texts(left)?;
-            let (other, more) = texts(right)?;
+            let (name, mut values) = texts(left, keeps, value_of)?;
+            let (other, more) = texts(right, keeps, value_of)?;
             values.extend(more);
             (name == other).then_some((name, values))
         }
         Expr::InList(list) if !list.negated => {
-            let values: Option<HashSet<String>> = list.list.iter().map(text).collect();
-            Some((column(&list.expr)?, values?))
+            let values: Option<HashSet<String>> = list.list.iter().map(value_of).collect();
+            Some((column(&list.expr, keeps)?, values?))
         }
         _ => None,
     }
 }
 
-/// A bound of `start` or `end`: `start >= …`, `end < …`, `start BETWEEN … AND …`.
-fn range(expr: &Expr) -> Option<(String, Option<i64>, Option<i64>)> {
-    let (name, low, high) = match expr {
+/// Bounds of a time or a number: `start >= …`, `end < …`, `bytes BETWEEN … AND …`.
+fn range(expr: &Expr, kind_of: KindOf<'_>) -> Option<(String, Option<i64>, Option<i64>)> {
+    let times = bounds(expr, is_time, &seconds)
+        .filter(|(name, ..)| matches!(kind_of(name), Some(Kind::Time)));
+    let (name, low, high) = times.or_else(|| {
+        bounds(expr, is_whole, &|expr| whole(expr).map(|number| (number, number)))
+            .filter(|(name, ..)| matches!(kind_of(name), Some(Kind::Code | Kind::Count)))
+    })?;
+    Some((name.to_owned(), low, high))
+}
+
+type Bounds<'a> = (&'a str, Option<i64>, Option<i64>);
+
+fn bounds<'a>(
+    expr: &'a Expr,
+    keeps: fn(&DataType) -> bool,
+    value_of: &dyn Fn(&Expr) -> Option<(i64, i64)>,
+) -> Option<Bounds<'a>> {
+    match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
-            let (name, op, value) = match (column(left), seconds(right)) {
+            let (name, op, value) = match (column(left, keeps), value_of(right)) {
                 (Some(name), Some(value)) => (name, *op, value),
-                _ => (column(right)?, op.swap()?, seconds(left)?),
+                _ => (column(right, keeps)?, op.swap()?, value_of(left)?),
             };
             // Literals may be finer than a second: rounding outwards keeps every row that could pass.
             match op {
-                Operator::Eq => (name, Some(value.0), Some(value.1)),
-                Operator::Gt | Operator::GtEq => (name, Some(value.0), None),
-                Operator::Lt | Operator::LtEq => (name, None, Some(value.1)),
-                _ => return None,
+                Operator::Eq => Some((name, Some(value.0), Some(value.1))),
+                Operator::Gt | Operator::GtEq => Some((name, Some(value.0), None)),
+                Operator::Lt | Operator::LtEq => Some((name, None, Some(value.1))),
+                _ => None,
             }
         }
         Expr::Between(between) if !between.negated => {
-            let (low, high) = (seconds(&between.low)?, seconds(&between.high)?);
-            (column(&between.expr)?, Some(low.0), Some(high.1))
+            let (low, high) = (value_of(&between.low)?, value_of(&between.high)?);
+            Some((column(&between.expr, keeps)?, Some(low.0), Some(high.1)))
         }
-        _ => return None,
-    };
-    matches!(name.as_str(), "start" | "end").then_some((name, low, high))
+        _ => None,
+    }
 }
 
 /// A timestamp literal in whole seconds, rounded down and up.
@@ -149,16 +204,24 @@ fn interests(expr: &Expr) -> Option<Vec<Interest>> {
     let jobs = || Some(vec![Interest::Job, Interest::Maybe]);
     match expr {
         Expr::IsNotNull(inner) => {
-            column(inner).filter(|name| OF_JOBS.contains(&name.as_str())).and_then(|_| jobs())
+            column(inner, |_| false).filter(|name| OF_JOBS.contains(name)).and_then(|_| jobs())
         }
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
             let mut kinds = interests(left)?;
             kinds.extend(interests(right)?);
             Some(kinds)
         }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
+            match (interests(left), interests(right)) {
+                (Some(one), Some(other)) => {
+                    Some(one.into_iter().filter(|kind| other.contains(kind)).collect())
+                }
+                (one, other) => one.or(other),
+            }
+        }
         _ => {
-            let (name, values) = texts(expr)?;
-            if OF_JOBS.contains(&name.as_str()) {
+            let (name, values) = texts(expr, is_text, &text)?;
+            if OF_JOBS.contains(&name) {
                 return jobs();
             }
             let nat = name == "eni_belongs_to" && values.iter().all(|value| value == "nat_gateway");
@@ -171,10 +234,17 @@ fn interests(expr: &Expr) -> Option<Vec<Interest>> {
 mod tests {
     use datafusion::prelude::{col, lit};
 
+    use datafusion::prelude::cast;
+
     use super::*;
+    use crate::flow::field::FIELDS;
 
     fn pushed(filter: Expr) -> Pushed {
-        Pushed::new(&[filter], &|column| crate::engine::table::is_log_column(column))
+        let kind_of = |column: &str| {
+            let mut fields = FIELDS.iter();
+            fields.find(|field| field.column() == column).map(|field| field.kind)
+        };
+        Pushed::new(&[filter], &kind_of)
     }
 
     #[test]
@@ -206,6 +276,26 @@ mod tests {
             Some(vec![Interest::Job, Interest::Maybe, Interest::Nat])
         );
         assert!(pushed(col("attribution").is_null()).interests.is_none());
-        assert!(pushed(col("bytes").gt(lit(1))).is_empty());
+    }
+
+    #[test]
+    fn numbers_reach_the_decoder() {
+        let got = pushed(col("dstport").eq(lit(443)).and(col("bytes").gt(lit(1_i64))));
+        assert_eq!(got.equals[0], ("dstport".into(), HashSet::from(["443".into()])));
+        assert_eq!(got.ranges[0], ("bytes".into(), Some(1), None));
+    }
+
+    #[test]
+    fn a_cast_that_changes_the_value_is_not_looked_through() {
+        let as_text = |column: &str| cast(col(column), DataType::Utf8);
+        assert!(pushed(as_text("start").eq(lit("2026-03-10T00:00:01Z"))).is_empty());
+        assert!(!pushed(as_text("dstport").eq(lit("443"))).is_empty());
+        let as_float = cast(col("bytes"), DataType::Float64);
+        assert!(pushed(cast(as_float, DataType::Utf8).eq(lit("100.0"))).is_empty());
+        assert!(pushed(cast(col("account_id"), DataType::Int64).eq(lit(7_i64))).is_empty());
+        let second = DataType::Timestamp(arrow::datatypes::TimeUnit::Second, None);
+        let day = cast(cast(col("start"), DataType::Date32), second);
+        let noon = lit(ScalarValue::TimestampSecond(Some(43_200), None));
+        assert!(pushed(day.lt_eq(noon)).is_empty());
     }
 }

@@ -16,6 +16,7 @@ use crate::engine::rows::read_parquet;
 use crate::engine::scan::Job;
 use crate::flow::field::column_name;
 use crate::flow::{DecodeError, Decoder, Refusal, Tally};
+use crate::source;
 use crate::source::decompress::Decompressor;
 use crate::source::{Listing, Split};
 
@@ -107,13 +108,16 @@ pub(super) async fn read_objects(
 ) -> Result<()> {
     let mut output = Output { job: Arc::clone(&job), batches, rows: 0 };
     while let Some(split) = queue.take(&job).await? {
+        queue.scan.update(|summary| summary.objects_begun += 1);
         let result = read_object(&job, split, &queue.scan, &mut output).await;
-        queue.scan.update(|summary| summary.objects_read += 1);
-        job.options.progress.add_object();
         match result {
-            Ok(()) => {}
             Err(Stop::Enough) => return Ok(()),
             Err(Stop::Scan(error)) => return Err(error),
+            _ => queue.scan.update(|summary| summary.objects_read += 1),
+        }
+        job.options.progress.add_object();
+        match result {
+            Ok(()) | Err(Stop::Enough | Stop::Scan(_)) => {}
             Err(Stop::Object(reason)) => {
                 if job.options.strict {
                     let message = format!("object {}: {reason}", split.id);
@@ -132,11 +136,19 @@ async fn read_object(
     scan: &Scan,
     output: &mut Output,
 ) -> std::result::Result<(), Stop> {
-    let head = job.source.head(split, 4).await.map_err(object)?;
+    let head = job.source.head(split, 4).await.map_err(unopened)?;
     if head.starts_with(b"PAR1") {
         return read_parquet(job, split, scan, output).await;
     }
     read_text(job, split, scan, output).await
+}
+
+/// What an object that could not be opened means: it is at fault, unless the query reads it twice.
+pub(super) fn unopened(error: source::Error) -> Stop {
+    match error {
+        source::Error::OneShot { .. } => Stop::Scan(external(error)),
+        error => object(error),
+    }
 }
 
 pub(super) fn object(error: impl std::error::Error) -> Stop {
@@ -181,6 +193,9 @@ async fn read_text(
         unknown.flat_map(|format| format.names()).map(|name| column_name(name)).collect();
     let late: Vec<String> = names.iter().filter(|name| !job.has_column(name)).cloned().collect();
     scan.update(|summary| {
+        if !names.is_empty() {
+            summary.add_untimed(&job.plan.filter, |column| names.contains(column));
+        }
         summary.columns.extend(names);
         summary.late_columns.extend(late);
         summary.add_tally(tally);
@@ -208,7 +223,7 @@ struct Text<'a> {
 
 impl Text<'_> {
     async fn read(&mut self, split: &Split, output: &mut Output) -> std::result::Result<(), Stop> {
-        let mut stored = self.job.source.open(split).await.map_err(object)?;
+        let mut stored = self.job.source.open(split).await.map_err(unopened)?;
         let mut decompressor = Decompressor::new(&self.job.plan.limits);
         while let Some(chunk) = stored.next().await {
             let chunk = chunk.map_err(object)?;

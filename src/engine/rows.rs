@@ -4,11 +4,11 @@ use datafusion::common::{DataFusionError, Result};
 use futures::StreamExt as _;
 
 use crate::engine::Scan;
-use crate::engine::read::{Output, Stop, object};
+use crate::engine::read::{Output, Stop, object, unopened};
 use crate::engine::scan::Job;
 use crate::flow::parquet;
 use crate::flow::parquet::{Request, Tally};
-use crate::flow::{Malformed, MalformedLine, Reason};
+use crate::flow::{Malformed, MalformedLine};
 use crate::source::Split;
 
 /// How many malformed rows of an object are shown when not all of them are wanted.
@@ -21,14 +21,13 @@ pub(super) async fn read_parquet(
     scan: &Scan,
     output: &mut Output,
 ) -> std::result::Result<(), Stop> {
-    let reader = job.source.seek(split).await.map_err(object)?;
+    let reader = job.source.seek(split).await.map_err(unopened)?;
     let request = Request {
         object: split.id.clone(),
         layout: job.plan.layout,
         schema: std::sync::Arc::clone(&job.plan.schema),
-        equals: job.plan.filter.equals.clone(),
-        ranges: job.plan.filter.ranges.clone(),
-        interface: job.plan.filter.interface.clone(),
+        filter: job.plan.filter.clone(),
+        validate_all: job.plan.validate_all,
         batch_rows: job.plan.batch_rows,
         malformed_max: if job.plan.keep_all_malformed { usize::MAX } else { MALFORMED_MAX },
     };
@@ -57,6 +56,8 @@ pub(super) async fn read_parquet(
         if same {
             let late = columns.iter().filter(|name| !job.has_column(name)).cloned();
             summary.late_columns.extend(late);
+            let has = |column: &str| columns.iter().any(|name| name == column);
+            summary.add_untimed(&job.plan.filter, has);
             summary.columns.extend(columns);
         }
         // A file that broke off, or that nobody wanted to its end: its footer promises more than was read.
@@ -65,7 +66,8 @@ pub(super) async fn read_parquet(
         summary.ok += tally.ok;
         summary.nodata += tally.nodata;
         summary.skipdata += tally.skipdata;
-        summary.other += tally.other + tally.other_layout;
+        summary.other += tally.other;
+        summary.other_layout += tally.other_layout;
         summary.rows_pruned += tally.pruned;
         summary.malformed.merge(malformed);
     });
@@ -85,13 +87,11 @@ fn report(job: &Job, malformed: &Malformed) -> Result<(), DataFusionError> {
 /// Rows whose values do not fit their columns, in the words that text lines are counted in.
 fn malformed(object: &str, tally: &Tally) -> Malformed {
     let mut malformed = Malformed::default();
-    if tally.malformed > 0 {
-        malformed.by_reason.insert(Reason::OutOfRange, tally.malformed);
-    }
+    malformed.by_reason.clone_from(&tally.by_reason);
     let line = |row: &parquet::MalformedRow| MalformedLine {
         object: object.to_owned(),
         line: u64::try_from(row.line).unwrap_or(0),
-        reason: Reason::OutOfRange,
+        reason: row.reason,
         text: format!("{} = {}", row.column, row.text),
     };
     malformed.first = tally.first.iter().map(line).collect();

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, SecondsFormat};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -24,6 +25,9 @@ use crate::engine::table::kinds_text;
 use crate::engine::{ReadOptions, Scans};
 use crate::flow::{MalformedLine, Plan};
 use crate::source::Source;
+
+/// How many values of a list `EXPLAIN` shows.
+const VALUES_SHOWN: usize = 5;
 
 /// What one scan has to do.
 #[derive(Debug)]
@@ -102,6 +106,43 @@ impl FlowScanExec {
             properties: Arc::new(properties),
         }
     }
+
+    /// What the decoder drops rows by, in words.
+    fn conditions(&self) -> Vec<String> {
+        let mut conditions = Vec::new();
+        for (column, values) in &self.job.pushed.equals {
+            let mut values: Vec<&str> = values.iter().map(String::as_str).collect();
+            values.sort_unstable();
+            let more = values.len().saturating_sub(VALUES_SHOWN);
+            values.truncate(VALUES_SHOWN);
+            let more = if more > 0 { format!(", {more} more") } else { String::new() };
+            conditions.push(match values.as_slice() {
+                [value] => format!("{column} = {value}"),
+                values => format!("{column} in ({}{more})", values.join(", ")),
+            });
+        }
+        let filter = &self.job.plan.filter;
+        let ranges = filter.ranges.iter().map(|(column, low, high)| (column.as_str(), *low, *high));
+        for (column, low, high) in ranges.chain(filter.window()) {
+            let bound =
+                |sign: &str, bound: i64| format!("{column} {sign} {}", value(column, bound));
+            conditions.extend(low.map(|low| bound(">=", low)));
+            conditions.extend(high.map(|high| bound("<=", high)));
+        }
+        if let Some(kinds) = &self.job.pushed.interests {
+            conditions.push(format!("interface is {}", kinds_text(kinds)));
+        }
+        conditions
+    }
+}
+
+/// A bound as people read it: times in RFC 3339.
+fn value(column: &str, bound: i64) -> String {
+    let time = DateTime::from_timestamp(bound, 0).filter(|_| matches!(column, "start" | "end"));
+    match time {
+        Some(time) => time.to_rfc3339_opts(SecondsFormat::Secs, true),
+        None => bound.to_string(),
+    }
 }
 
 impl DisplayAs for FlowScanExec {
@@ -109,19 +150,14 @@ impl DisplayAs for FlowScanExec {
         let schema = &self.job.plan.schema;
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         write!(f, "FlowScanExec: decoded=[{}]", names.join(", "))?;
-        for (column, values) in &self.job.pushed.equals {
-            let mut values: Vec<&str> = values.iter().map(String::as_str).collect();
-            values.sort_unstable();
-            write!(f, ", {column} in [{}]", values.join(", "))?;
+        let conditions = self.conditions();
+        if !conditions.is_empty() {
+            write!(f, ", where=[{}]", conditions.join(", "))?;
         }
-        for (column, low, high) in &self.job.plan.filter.ranges {
-            let text = |bound: &Option<i64>| bound.map_or("".to_owned(), |bound| bound.to_string());
-            write!(f, ", {column} in {}..={}", text(low), text(high))?;
+        match self.job.limit {
+            Some(limit) => write!(f, ", limit={limit}"),
+            None => Ok(()),
         }
-        if let Some(kinds) = &self.job.pushed.interests {
-            write!(f, ", interfaces={}", kinds_text(kinds))?;
-        }
-        Ok(())
     }
 }
 
@@ -170,7 +206,8 @@ impl ExecutionPlan for FlowScanExec {
     }
 
     fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let queue = self.queue.get_or_init(|| Arc::new(Queue::new(self.scans.begin())));
+        let queue =
+            self.queue.get_or_init(|| Arc::new(Queue::new(self.scans.begin(self.job.plan.layout))));
         let schema = Arc::clone(&self.job.output);
         let mut stream = RecordBatchReceiverStreamBuilder::new(schema, 2);
         let (job, queue, batches) = (Arc::clone(&self.job), Arc::clone(queue), stream.tx());

@@ -1,17 +1,20 @@
 //! Looks at the heads of a few objects for fields that flowq does not know, so that SQL can name them.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
+use arrow::datatypes::Schema;
+use bytes::Bytes;
 use datafusion::common::{DataFusionError, Result};
 
 use crate::engine::ReadOptions;
 use crate::flow::field::Layout;
 use crate::flow::parquet;
-use crate::flow::{Limits, LogFormat};
+use crate::flow::{Decoder, LogFormat, Plan};
 use crate::source::decompress::Decompressor;
 use crate::source::{Source, Split};
 
-/// Bytes of an object that are enough to see its first line, compressed.
+/// Bytes of an object that are enough to see its first lines, compressed.
 const HEAD_BYTES: usize = 16 * 1024;
 
 /// Objects without a flow log's id in their names that are looked at. A flow log's format never changes,
@@ -40,7 +43,7 @@ pub(super) async fn unknown_fields(
             continue;
         }
         // An object that cannot be read is reported by the scan, with its name.
-        for (layout, names) in fields_of(source, split).await.unwrap_or_default() {
+        for (layout, names) in fields_of(source, split, options).await.unwrap_or_default() {
             unknown.entry(layout).or_default().extend(names);
         }
     }
@@ -50,19 +53,33 @@ pub(super) async fn unknown_fields(
     Ok(unknown.into_iter().map(|(layout, names)| (layout, names.into_iter().collect())).collect())
 }
 
-async fn fields_of(source: &dyn Source, split: &Split) -> Option<Vec<(Layout, Vec<String>)>> {
+async fn fields_of(
+    source: &dyn Source,
+    split: &Split,
+    options: &ReadOptions,
+) -> Option<Vec<(Layout, Vec<String>)>> {
     let head = source.head(split, HEAD_BYTES).await.ok()?;
     if head.starts_with(b"PAR1") {
         let reader = source.seek(split).await.ok()?;
         let format = parquet::format_of(reader, &split.id).await.ok()?;
         return Some(vec![(format.layout, format.extra)]);
     }
-    let mut decompressor = Decompressor::new(&Limits::default());
+    Some(formats(head, split, options).iter().map(|f| (f.layout(), f.unknown())).collect())
+}
+
+/// The formats in the head of an object of text, by the decoder itself: whatever it reads, this sees.
+fn formats(head: Bytes, split: &Split, options: &ReadOptions) -> Vec<LogFormat> {
+    let plan =
+        Plan { stated: options.stated.clone(), ..Plan::new(Layout::Vpc, Schema::empty().into()) };
+    let mut decompressor = Decompressor::new(&plan.limits);
+    let mut decoder = Decoder::new(Arc::new(plan), &split.id);
     decompressor.feed(head);
-    // The head of a gzip stream is a cut stream: what comes out of it before it breaks off is enough.
+    // The head of a gzip stream is a cut stream, and its last line is cut: what comes before is enough.
     decompressor.finish();
-    let text = decompressor.next_block().ok()??;
-    let text = String::from_utf8_lossy(&text);
-    let formats = text.lines().filter_map(|line| LogFormat::from_header(line).ok().flatten());
-    Some(formats.map(|format| (format.layout(), format.unknown())).collect())
+    while let Ok(Some(block)) = decompressor.next_block() {
+        if let Err(error) = decoder.push(block, &mut Vec::new()) {
+            return error.tally.formats;
+        }
+    }
+    decoder.tally().formats.clone()
 }

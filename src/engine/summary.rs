@@ -1,14 +1,16 @@
 //! What was read: objects, records by status, malformed lines, and the objects that could not be read.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::flow::{Malformed, Tally};
+use crate::flow::field::Layout;
+use crate::flow::{Filter, Malformed, Tally};
 
 /// How many objects that could not be read are named; the rest are counted.
 const PROBLEMS_MAX: usize = 20;
 
-/// What one scan of the sources read. One SQL query may scan the same sources more than once; see
-/// `Summary::widest`.
+/// What was read. One SQL query may scan the same sources more than once: [`Summary::of`] counts every
+/// line once all the same.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
     /// Objects that the sources listed for the time asked for.
@@ -19,7 +21,10 @@ pub struct Summary {
     pub folders_pruned: u64,
     /// Names inside folders that were passed over: hidden files and markers such as `_SUCCESS`.
     pub skipped: Vec<String>,
-    /// Objects read, to their end or to where they broke off.
+    /// Objects that were opened.
+    pub objects_begun: u64,
+    /// Objects read, to their end or to where they broke off. Fewer than were listed: the query had
+    /// enough before.
     pub objects_read: u64,
     /// Lines of text read, and rows of Parquet.
     pub lines: u64,
@@ -29,8 +34,10 @@ pub struct Summary {
     pub nodata: u64,
     /// Records that say that records were lost.
     pub skipdata: u64,
-    /// Records of another layout, or of a status that AWS does not document.
+    /// Records of a status that AWS does not document.
     pub other: u64,
+    /// Records of a layout that no table of the query holds.
+    pub other_layout: u64,
     /// Headers, blank lines and comments.
     pub blank: u64,
     /// Rows of Parquet row groups that no filter could match, and so were not read; part of `lines`.
@@ -45,18 +52,28 @@ pub struct Summary {
     pub columns: BTreeSet<String>,
     /// Columns that flowq does not know and that turned up after the table was made: not readable.
     pub late_columns: BTreeSet<String>,
+    /// Which of `start` and `end` some object lacks, though a time was asked for: its records stay.
+    pub untimed: BTreeSet<&'static str>,
 }
 
 impl Summary {
     /// Records of every status.
     pub fn records(&self) -> u64 {
-        self.ok + self.nodata + self.skipdata + self.other
+        self.ok + self.nodata + self.skipdata + self.other + self.other_layout
     }
 
     /// Tells whether every line was accounted for: lines = records + malformed + headers and blanks.
     pub fn adds_up(&self) -> bool {
-        let known = self.records() + self.malformed.total() + self.blank;
-        self.lines == known + self.rows_pruned
+        self.lines == self.known()
+    }
+
+    /// Tells whether the query had enough before everything was read.
+    pub fn stopped_early(&self) -> bool {
+        self.objects_read < self.objects_listed
+    }
+
+    fn known(&self) -> u64 {
+        self.records() + self.malformed.total() + self.blank + self.rows_pruned
     }
 
     /// Adds what one object of text gave.
@@ -65,7 +82,8 @@ impl Summary {
         self.ok += tally.ok;
         self.nodata += tally.nodata;
         self.skipdata += tally.skipdata;
-        self.other += tally.other + tally.other_layout;
+        self.other += tally.other;
+        self.other_layout += tally.other_layout;
         self.blank += tally.blank;
         self.malformed.merge(tally.malformed);
     }
@@ -79,9 +97,111 @@ impl Summary {
         self.problems.truncate(PROBLEMS_MAX);
     }
 
-    /// Of several scans of the same sources the one that read the most: a join of a table with itself
-    /// reads everything twice and must not count it twice.
-    pub(super) fn widest(scans: impl Iterator<Item = Self>) -> Self {
-        scans.max_by_key(|scan| (scan.objects_read, scan.lines)).unwrap_or_default()
+    /// Notes which times a format lacks that `filter` asks for.
+    pub(super) fn add_untimed(&mut self, filter: &Filter, has: impl Fn(&str) -> bool) {
+        let asked = filter.window().into_iter().map(|(column, ..)| column);
+        self.untimed.extend(asked.filter(|column| !has(column)));
+    }
+
+    /// What all scans of one session read, each of one layout.
+    pub(super) fn of(scans: Vec<(Layout, Self)>) -> Self {
+        let mut tables: BTreeMap<Layout, Self> = BTreeMap::new();
+        for (layout, scan) in scans {
+            match tables.entry(layout) {
+                Entry::Vacant(entry) => drop(entry.insert(scan)),
+                Entry::Occupied(mut entry) => entry.get_mut().again(scan),
+            }
+        }
+        tables.into_values().reduce(Self::beside).unwrap_or_default()
+    }
+
+    /// Takes in another scan of the same layout: a join of a table with itself reads everything twice and
+    /// must not count it twice, so the scan that read the most counts. What went wrong counts in any.
+    fn again(&mut self, mut other: Self) {
+        if (other.objects_begun, other.lines) > (self.objects_begun, self.lines) {
+            std::mem::swap(self, &mut other);
+        }
+        self.also(other);
+    }
+
+    /// Adds what a scan of another layout read of the same sources: the same lines, other records.
+    fn beside(mut self, mut other: Self) -> Self {
+        if (other.objects_begun, other.lines) > (self.objects_begun, self.lines) {
+            std::mem::swap(&mut self, &mut other);
+        }
+        self.ok += other.ok;
+        self.nodata += other.nodata;
+        self.skipdata += other.skipdata;
+        self.other += other.other;
+        self.rows_pruned += other.rows_pruned;
+        self.malformed.merge_seen_twice(std::mem::take(&mut other.malformed));
+        self.other_layout = 0;
+        self.other_layout = self.lines.saturating_sub(self.known());
+        self.also(other);
+        self
+    }
+
+    fn also(&mut self, other: Self) {
+        for problem in other.problems {
+            if !self.problems.contains(&problem) {
+                self.problems.push(problem);
+            }
+        }
+        self.problems.sort();
+        self.problems.truncate(PROBLEMS_MAX);
+        let named = self.problems.len() as u64;
+        self.problem_objects = self.problem_objects.max(other.problem_objects).max(named);
+        self.columns.extend(other.columns);
+        self.late_columns.extend(other.late_columns);
+        self.untimed.extend(other.untimed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{MalformedLine, Reason};
+
+    fn malformed(reason: Reason, line: u64) -> Malformed {
+        let line = MalformedLine { object: "a".into(), line, reason, text: String::new() };
+        Malformed { by_reason: BTreeMap::from([(reason, 1)]), first: vec![line] }
+    }
+
+    #[test]
+    fn two_tables_over_the_same_lines_count_each_line_once() {
+        let scan = |ok, other_layout, mut malformed_own: Malformed| {
+            malformed_own.merge(malformed(Reason::TooFewFields, 9));
+            Summary {
+                objects_listed: 1,
+                objects_begun: 1,
+                objects_read: 1,
+                lines: 9,
+                ok,
+                other_layout,
+                blank: 2,
+                malformed: malformed_own,
+                ..Summary::default()
+            }
+        };
+        let vpc = scan(3, 3, Malformed::default());
+        let transit = scan(2, 3, malformed(Reason::NotAnAddress, 8));
+        assert!(vpc.adds_up() && transit.adds_up());
+        let both = Summary::of(vec![
+            (Layout::Vpc, vpc.clone()),
+            (Layout::TransitGateway, transit),
+            (Layout::Vpc, vpc),
+        ]);
+        assert!(both.adds_up(), "{both:?}");
+        assert_eq!((both.lines, both.ok, both.other_layout), (9, 5, 0));
+        assert_eq!((both.malformed.total(), both.malformed.first.len()), (2, 2));
+    }
+
+    #[test]
+    fn what_went_wrong_in_any_scan_is_told() {
+        let fine = Summary { objects_begun: 1, lines: 5, ..Summary::default() };
+        let mut cut = Summary { objects_begun: 1, lines: 2, ..Summary::default() };
+        cut.add_problem("a", "cut".into());
+        let both = Summary::of(vec![(Layout::Vpc, fine), (Layout::Vpc, cut)]);
+        assert_eq!((both.lines, both.problem_objects, both.problems.len()), (5, 1, 1));
     }
 }

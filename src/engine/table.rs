@@ -15,15 +15,9 @@ use crate::context::{Context, Interest};
 use crate::engine::pushdown::Pushed;
 use crate::engine::scan::{FlowScanExec, Job};
 use crate::engine::{ReadOptions, Scans};
-
-use crate::flow::field::{FIELDS, Layout, column_name};
+use crate::flow::field::{Kind, LINE, Layout, OBJECT};
 use crate::flow::{Filter, Plan};
-use crate::source::Source;
-
-/// Tells whether this is a column of VPC flow logs themselves.
-pub(super) fn is_log_column(column: &str) -> bool {
-    FIELDS.iter().any(|field| column_name(field.name) == column)
-}
+use crate::source::{Source, Window};
 
 /// A table over flow log objects. With a context it also has the columns that the inventory gives.
 #[derive(Debug)]
@@ -81,6 +75,21 @@ impl FlowTable {
         needed
     }
 
+    /// Tells the kind of a column of the log itself; a field that flowq does not know is text.
+    fn kind_of(&self, column: &str) -> Option<Kind> {
+        if column == OBJECT || column == LINE {
+            return None;
+        }
+        let known = self.layout.fields().iter().find(|field| field.column() == column);
+        let is_log = |index: &usize| *index < self.log_columns;
+        let unknown = || self.schema.index_of(column).ok().filter(is_log).map(|_| Kind::Name);
+        known.map(|field| field.kind).or_else(unknown)
+    }
+
+    fn pushed(&self, filters: &[Expr]) -> Pushed {
+        Pushed::new(filters, &|column| self.kind_of(column))
+    }
+
     fn filter(&self, pushed: &Pushed) -> Filter {
         let interface = match (&self.context, &pushed.interests) {
             (Some(context), Some(kinds)) => {
@@ -90,15 +99,14 @@ impl FlowTable {
             }
             _ => None,
         };
-        let mut ranges = pushed.ranges.clone();
-        let window = &self.options.window;
-        if let Some(until) = window.until {
-            ranges.push(("start".to_owned(), None, Some(until - 1)));
+        let Window { since, until, .. } = self.options.window;
+        Filter {
+            equals: pushed.equals.clone(),
+            ranges: pushed.ranges.clone(),
+            interface,
+            since,
+            until,
         }
-        if let Some(since) = window.since {
-            ranges.push(("end".to_owned(), Some(since), None));
-        }
-        Filter { equals: pushed.equals.clone(), ranges, interface }
     }
 }
 
@@ -116,11 +124,10 @@ impl TableProvider for FlowTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        let understood =
-            |filter: &&Expr| match Pushed::new(&[(*filter).clone()], &is_log_column).is_empty() {
-                true => TableProviderFilterPushDown::Unsupported,
-                false => TableProviderFilterPushDown::Inexact,
-            };
+        let understood = |filter: &&Expr| match self.pushed(&[(*filter).clone()]).is_empty() {
+            true => TableProviderFilterPushDown::Unsupported,
+            false => TableProviderFilterPushDown::Inexact,
+        };
         Ok(filters.iter().map(understood).collect())
     }
 
@@ -134,7 +141,7 @@ impl TableProvider for FlowTable {
         let everything: Vec<usize> = (0..self.schema.fields().len()).collect();
         let projection = projection.unwrap_or(&everything);
         let needed = self.needed(projection);
-        let pushed = Pushed::new(filters, &is_log_column);
+        let pushed = self.pushed(filters);
         let plan = Plan {
             layout: self.layout,
             schema: self.log_schema(&needed)?,

@@ -4,4 +4,11 @@
 pub const VIEWS: &[(&str, &str)] = &[
     ("flows", include_str!("../../queries/views/flows.sql")),
     ("conversations", include_str!("../../queries/views/conversations.sql")),
+    ("peers", include_str!("../../queries/views/peers.sql")),
+    ("refused_conversations", include_str!("../../queries/views/refused_conversations.sql")),
 ];
+
+/// Returns the SQL of a view.
+pub(super) fn sql(view: &str) -> &'static str {
+    VIEWS.iter().find(|(name, _)| *name == view).map_or("", |(_, sql)| sql)
+}

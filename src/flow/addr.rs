@@ -2,9 +2,27 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::{IpNet, Ipv4Net};
+
 /// Reads an address. An IPv4 address mapped into IPv6 is the IPv4 address.
 pub fn parse(text: &str) -> Option<IpAddr> {
     text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
+}
+
+/// Reads a range, or a single address as the range of itself alone; bits of the host are cut off. A range
+/// within ::ffff:0:0/96 is a range of IPv4 addresses.
+pub fn parse_net(text: &str) -> Option<IpNet> {
+    let net = match text.parse::<IpNet>() {
+        Ok(net) => net.trunc(),
+        Err(_) => IpNet::from(parse(text)?),
+    };
+    match net {
+        IpNet::V6(v6) if v6.prefix_len() >= 96 => match v6.addr().to_ipv4_mapped() {
+            Some(v4) => Some(IpNet::V4(Ipv4Net::new(v4, v6.prefix_len() - 96).ok()?)),
+            None => Some(net),
+        },
+        _ => Some(net),
+    }
 }
 
 /// Returns 4 or 6.

@@ -12,6 +12,7 @@ use crate::flow::reader::{Reader, Status};
 use crate::flow::refusal::{DecodeError, Refusal};
 use crate::flow::rows::Rows;
 use crate::flow::tally::{MalformedLine, Reason, TEXT_BYTES_MAX, Tally};
+use crate::flow::value::trimmed;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
@@ -162,7 +163,7 @@ impl Decoder {
         if !self.carry.is_empty() {
             let end = memchr::memchr(b'\n', bytes);
             self.carry(bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default());
-            let Some(end) = end else { return Ok(()) };
+            let Some(end) = end else { return self.endless(out) };
             self.rows.set_block(None);
             self.carried(out)?;
             start = end + 1;
@@ -176,7 +177,14 @@ impl Decoder {
             start = base + end + 1;
         }
         self.carry(bytes.get(start..).unwrap_or_default());
-        Ok(())
+        self.endless(out)
+    }
+
+    /// Gives up on a first line without end: a bomb of zeros need not be read to its own.
+    fn endless(&mut self, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+        let is_first = self.reader.is_none() && self.plan.stated.is_none();
+        let is_long = self.carry.len() > self.plan.limits.line_bytes_max;
+        if is_first && is_long { self.carried(out) } else { Ok(()) }
     }
 
     /// Keeps the beginning of a line, and no more of it than tells that it is too long.
@@ -383,12 +391,4 @@ fn shape_of(bytes: &[u8]) -> Result<Option<Shape>, Refusal> {
         Some(b'[') => return Err(Refusal::Json { what: "a JSON array".to_owned() }),
         _ => Some(Shape::Lines { stamped: None }),
     })
-}
-
-/// Returns the bounds of a line without the blanks around it.
-fn trimmed(raw: &[u8]) -> (usize, usize) {
-    let is_blank = |b: &u8| matches!(b, b' ' | b'\t' | b'\r');
-    let start = raw.iter().position(|b| !is_blank(b)).unwrap_or(raw.len());
-    let end = raw.iter().rposition(|b| !is_blank(b)).map_or(start, |last| last + 1);
-    (start, end)
 }

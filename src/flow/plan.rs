@@ -50,7 +50,7 @@ impl Plan {
 pub type InterfaceTest = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// Which rows are wanted: all conditions hold. Rows that fail are dropped, but counted. A NULL, or a field
-/// that the log does not have, fails every condition, as in SQL.
+/// that the log does not have, fails every condition but `since` and `until`, as in SQL.
 #[derive(Clone, Default)]
 pub struct Filter {
     /// Column, and the values that it may have, as text: `dstport` in `22`, `3389`.
@@ -59,12 +59,29 @@ pub struct Filter {
     pub ranges: Vec<(String, Option<i64>, Option<i64>)>,
     /// Which ENIs.
     pub interface: Option<InterfaceTest>,
+    /// Drops records that ended before it (Unix seconds). A record that does not tell when it ended stays:
+    /// it is not known to lie outside.
+    pub since: Option<i64>,
+    /// Drops records that did not start before it (Unix seconds). A record that does not tell when it
+    /// started stays.
+    pub until: Option<i64>,
 }
 
 impl Filter {
     /// Tells whether every row is wanted.
     pub fn is_empty(&self) -> bool {
-        self.equals.is_empty() && self.ranges.is_empty() && self.interface.is_none()
+        self.equals.is_empty()
+            && self.ranges.is_empty()
+            && self.interface.is_none()
+            && self.since.is_none()
+            && self.until.is_none()
+    }
+
+    /// The window as columns with their smallest and largest value, both included. NULL passes.
+    pub fn window(&self) -> Vec<(&'static str, Option<i64>, Option<i64>)> {
+        let since = self.since.map(|since| ("end", Some(since), None));
+        let until = self.until.map(|until| ("start", None, Some(until.saturating_sub(1))));
+        since.into_iter().chain(until).collect()
     }
 }
 
@@ -74,6 +91,8 @@ impl fmt::Debug for Filter {
             .field("equals", &self.equals)
             .field("ranges", &self.ranges)
             .field("interface", &self.interface.is_some())
+            .field("since", &self.since)
+            .field("until", &self.until)
             .finish()
     }
 }

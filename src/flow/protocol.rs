@@ -34,6 +34,13 @@ pub fn protocol_name(number: i32) -> Option<&'static str> {
     PROTOCOLS.get(usize::try_from(number).ok()?).copied()
 }
 
+/// Returns the protocol number of IANA's keyword, in any case, or of AWS's `icmpv6`.
+pub fn protocol_number(name: &str) -> Option<i32> {
+    let name = if name.eq_ignore_ascii_case("icmpv6") { "IPv6-ICMP" } else { name };
+    let at = PROTOCOLS.iter().position(|known| known.eq_ignore_ascii_case(name))?;
+    i32::try_from(at).ok()
+}
+
 /// Returns the TCP flags of a record as text: `SYN`, `SYN-ACK,FIN`; `none` for 0. Bits that are no flag AWS
 /// documents are told as a number.
 pub fn tcp_flags_text(flags: i32) -> String {
@@ -101,7 +108,9 @@ mod tests {
             (143, "Ethernet"),
         ] {
             assert_eq!(protocol_name(number), Some(name));
+            assert_eq!(protocol_number(&name.to_lowercase()), Some(number));
         }
+        assert_eq!((protocol_number("icmpv6"), protocol_number("none")), (Some(58), None));
         assert_eq!((protocol_name(146), protocol_name(-1)), (None, None));
     }
 

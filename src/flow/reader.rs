@@ -8,7 +8,7 @@ use crate::flow::field::{Kind, LINE, OBJECT, column_name};
 use crate::flow::format::LogFormat;
 use crate::flow::plan::{InterfaceTest, Plan};
 use crate::flow::tally::Reason;
-use crate::flow::value::{check, integer, is_none, is_null, percent_decoded};
+use crate::flow::value::{check, integer, is_none, is_null, is_tag, percent_decoded};
 
 /// Where the value of a column comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,8 @@ enum Test {
     Text(Origin, HashSet<String>),
     Number(Origin, HashSet<i64>),
     Range(Origin, Option<i64>, Option<i64>),
+    /// As `Range`, but NULL passes.
+    Window(Origin, Option<i64>, Option<i64>),
     Interface(Origin, InterfaceTest),
 }
 
@@ -188,6 +190,11 @@ impl Reader {
                 _ => Test::Never,
             });
         }
+        for (column, low, high) in filter.window() {
+            if let origin @ Origin::Number(_) = self.origin(column) {
+                tests.push(Test::Window(origin, low, high));
+            }
+        }
         if let Some(wanted) = &filter.interface {
             tests.push(Test::Interface(self.origin("interface_id"), Arc::clone(wanted)));
         }
@@ -263,21 +270,21 @@ impl Test {
             Self::Number(origin, values) => {
                 record.number(*origin).is_some_and(|number| values.contains(&number))
             }
-            Self::Range(origin, low, high) => record.number(*origin).is_some_and(|number| {
-                low.is_none_or(|low| number >= low) && high.is_none_or(|high| number <= high)
-            }),
+            Self::Range(origin, low, high) => {
+                record.number(*origin).is_some_and(|number| within(number, *low, *high))
+            }
+            Self::Window(origin, low, high) => {
+                record.number(*origin).is_none_or(|number| within(number, *low, *high))
+            }
             Self::Interface(origin, wanted) => text(*origin).is_some_and(|eni| wanted(eni)),
         }
     }
 }
 
-fn text_of<'a>(line: &'a str, spans: &[(usize, usize)], field: usize) -> &'a str {
-    spans.get(field).and_then(|&(start, end)| line.get(start..end)).unwrap_or("-")
+fn within(number: i64, low: Option<i64>, high: Option<i64>) -> bool {
+    low.is_none_or(|low| number >= low) && high.is_none_or(|high| number <= high)
 }
 
-/// Tells whether a field holds the value of a tag, which AWS percent-encodes.
-fn is_tag(name: &str) -> bool {
-    ["instance-tag", "interface-tag", "asg-tag"].iter().any(|tag| {
-        name.strip_prefix(tag).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-    })
+fn text_of<'a>(line: &'a str, spans: &[(usize, usize)], field: usize) -> &'a str {
+    spans.get(field).and_then(|&(start, end)| line.get(start..end)).unwrap_or("-")
 }

@@ -99,6 +99,19 @@ impl Malformed {
         self.first.truncate(FIRST_MAX);
     }
 
+    /// Adds the count of another reading of the same lines, for the other layout: lines that fit no layout
+    /// are in both.
+    pub fn merge_seen_twice(&mut self, other: Self) {
+        for (reason, count) in other.by_reason {
+            let known = self.by_reason.entry(reason).or_default();
+            *known = if reason.is_of_values() { *known + count } else { count.max(*known) };
+        }
+        self.first.extend(other.first);
+        self.first.sort();
+        self.first.dedup();
+        self.first.truncate(FIRST_MAX);
+    }
+
     pub(super) fn add(&mut self, line: &MalformedLine) {
         *self.by_reason.entry(line.reason).or_default() += 1;
         if self.first.len() < FIRST_MAX {
@@ -146,6 +159,13 @@ pub enum Reason {
     LineTooLong,
     /// JSON that is broken, or that holds no record.
     NotARecord,
+}
+
+impl Reason {
+    /// Tells whether it is about the value of a field, which only a reading of the line's own layout checks.
+    fn is_of_values(self) -> bool {
+        matches!(self, Self::NotANumber | Self::OutOfRange | Self::NotAnAddress | Self::NotAWord)
+    }
 }
 
 impl fmt::Display for Reason {

@@ -68,6 +68,16 @@ pub(super) fn integer(text: &str) -> Result<i64, Reason> {
     text.parse().map_err(|_| Reason::OutOfRange)
 }
 
+/// Tells whether a field, or its column, holds the value of a tag, which AWS percent-encodes.
+pub(super) fn is_tag(name: &str) -> bool {
+    ["instance", "interface", "asg"].iter().any(|of| {
+        let rest = name
+            .strip_prefix(of)
+            .and_then(|rest| rest.strip_prefix(['-', '_'])?.strip_prefix("tag"));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']))
+    })
+}
+
 /// Decodes `%20` and the like. A text that is not percent-encoded UTF-8 stays as it is.
 pub(super) fn percent_decoded(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
@@ -91,6 +101,14 @@ fn hex_byte(hex: &[u8]) -> Option<u8> {
         [high, low] => Some(digit(high)? << 4 | digit(low)?),
         _ => None,
     }
+}
+
+/// Returns the bounds of a line without the blanks around it.
+pub(super) fn trimmed(raw: &[u8]) -> (usize, usize) {
+    let is_blank = |b: &u8| matches!(b, b' ' | b'\t' | b'\r');
+    let start = raw.iter().position(|b| !is_blank(b)).unwrap_or(raw.len());
+    let end = raw.iter().rposition(|b| !is_blank(b)).map_or(start, |last| last + 1);
+    (start, end)
 }
 
 #[cfg(test)]
@@ -125,6 +143,12 @@ mod tests {
             assert_eq!((check("-", kind), check("None", kind)), (Ok(None), Ok(None)));
         }
         assert!(is_null("-") && !is_null("None"));
+    }
+
+    #[test]
+    fn tags_are_told_by_their_names() {
+        assert!(["instance-tag", "asg_tag_2", "interface-tag-name"].into_iter().all(is_tag));
+        assert!(!["instance-id", "instance-tags", "tag", "interface_type"].into_iter().any(is_tag));
     }
 
     #[test]

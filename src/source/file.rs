@@ -41,8 +41,13 @@ struct Files {
 
 /// What is left of a stream that can be read only once.
 enum OneShot {
-    Peeked { head: Bytes, rest: ByteStream },
+    Peeked {
+        head: Bytes,
+        rest: ByteStream,
+    },
     Taken,
+    /// Written to a file, because it had to be sought in: from then on it can be read again.
+    Written(tempfile::TempPath),
 }
 
 impl fmt::Debug for Files {
@@ -61,15 +66,15 @@ impl Source for Files {
     }
 
     async fn head(&self, split: &Split, bytes_max: usize) -> Result<Bytes, Error> {
-        if !split.one_shot {
-            let head = fill(&mut open(split).await?, Bytes::new(), bytes_max).await?;
+        if let Some(split) = self.at_rest(split).await {
+            let head = fill(&mut open(&split).await?, Bytes::new(), bytes_max).await?;
             return Ok(head.slice(..bytes_max.min(head.len())));
         }
         let mut streams = self.streams.lock().await;
         // Should reading fail, the stream stays taken: what it gave so far is gone.
         let (head, mut rest) = match streams.insert(split.id.clone(), OneShot::Taken) {
-            Some(OneShot::Taken) => return Err(Error::OneShot { id: split.id.clone() }),
             Some(OneShot::Peeked { head, rest }) => (head, rest),
+            Some(_) => return Err(Error::OneShot { id: split.id.clone() }),
             None => (Bytes::new(), open(split).await?),
         };
         let head = fill(&mut rest, head, bytes_max).await?;
@@ -79,35 +84,51 @@ impl Source for Files {
     }
 
     async fn open(&self, split: &Split) -> Result<ByteStream, Error> {
-        if !split.one_shot {
-            return open(split).await;
+        if let Some(split) = self.at_rest(split).await {
+            return open(&split).await;
         }
         let before = self.streams.lock().await.insert(split.id.clone(), OneShot::Taken);
         match before {
-            Some(OneShot::Taken) => Err(Error::OneShot { id: split.id.clone() }),
             Some(OneShot::Peeked { head, rest }) => {
                 Ok(stream::iter([Ok(head)]).chain(rest).boxed())
             }
+            Some(_) => Err(Error::OneShot { id: split.id.clone() }),
             None => open(split).await,
         }
     }
 
     async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
-        if !split.one_shot {
+        if let Some(split) = self.at_rest(split).await {
             let file = tokio::fs::File::open(&split.path).await;
             return Ok(Box::new(file.map_err(|err| Error::io(&split.id, err))?));
         }
-        // A Parquet file starts at its end, so a stream is written out first; the file has no name and
-        // goes away with its last handle.
+        // A Parquet file starts at its end, so a stream is written out first, once for all readers; the
+        // file goes away with the source.
         let failed = |err| Error::Io { id: split.id.clone(), source: err };
-        let mut file = tempfile::tempfile().map_err(failed)?;
+        let (mut file, path) = tempfile::NamedTempFile::new().map_err(failed)?.into_parts();
         let mut bytes = self.open(split).await?;
         while let Some(chunk) = bytes.try_next().await? {
             let write = spawn_blocking(move || file.write_all(&chunk).map(|()| file));
             file = write.await.map_err(|err| stopped(&split.id, err))?.map_err(failed)?;
         }
         file.rewind().map_err(failed)?;
+        self.streams.lock().await.insert(split.id.clone(), OneShot::Written(path));
         Ok(Box::new(tokio::fs::File::from_std(file)))
+    }
+}
+
+impl Files {
+    /// Returns where a split can be read again and again, if there is such a place.
+    async fn at_rest(&self, split: &Split) -> Option<Split> {
+        if !split.one_shot {
+            return Some(split.clone());
+        }
+        match self.streams.lock().await.get(&split.id) {
+            Some(OneShot::Written(path)) => {
+                Some(Split { path: path.to_path_buf(), one_shot: false, ..split.clone() })
+            }
+            _ => None,
+        }
     }
 }
 
@@ -117,7 +138,7 @@ fn stopped(id: &str, err: tokio::task::JoinError) -> Error {
 
 /// Opens the split from its start.
 async fn open(split: &Split) -> Result<ByteStream, Error> {
-    if split.id == STDIN {
+    if split.id == STDIN && split.one_shot {
         return Ok(chunks(split.id.clone(), io::stdin()));
     }
     let path = split.path.clone();

@@ -188,14 +188,16 @@ impl Error {
             Self::Empty { id, .. } if id.contains('*') => {
                 "** matches folders at any depth: 'logs/**/*.log.gz'"
             }
-            Self::Empty { .. } => "name the folder that holds the flow log objects, at any depth",
+            Self::Empty { .. } => "the objects are looked for in all folders below it",
             Self::Denied { .. } => "run as a user who may read it, or change its mode",
             Self::Glob { .. } => "* ? ** and [a-z] have a meaning; write [*] for a plain *",
             Self::Time { .. } => {
                 "write 2026-03-10, 2026-03-10T12:00 (UTC), 2026-03-10T12:00:00+01:00, \
                  Unix seconds, or 2h, 30m, 7d for so long ago"
             }
-            Self::OneShot { .. } => "standard input can be read once; save it to a file first",
+            Self::OneShot { .. } => {
+                "this reads it more than once: save it to a file first, and name that"
+            }
             Self::Io { .. } => return None,
         };
         Some(hint.to_owned())

@@ -3,8 +3,6 @@ use arrow::datatypes::Int8Type;
 use arrow::util::pretty::pretty_format_batches;
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use datafusion::execution::FunctionRegistry as _;
-
 use super::*;
 
 fn session() -> SessionContext {
@@ -142,13 +140,4 @@ async fn wrong_arguments_are_told() {
     assert!(few.contains("in_cidr takes 2 argument(s), not 1"), "{few}");
     let kind = rows(&ctx, "SELECT ip_family(4)").await.unwrap_err().to_string();
     assert!(kind.contains("ip_family takes text, not Int64"), "{kind}");
-}
-
-#[tokio::test]
-async fn every_listed_function_exists() {
-    let ctx = session();
-    for function in FUNCTIONS {
-        assert!(ctx.udf(function.name).is_ok(), "{}", function.name);
-        assert!(function.signature.starts_with(&format!("{}(", function.name)));
-    }
 }

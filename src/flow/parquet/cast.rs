@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array as _, ArrayRef, AsArray as _, Int64Array, StringViewArray, TimestampSecondArray,
+    Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, StringViewArray,
+    TimestampSecondArray,
 };
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampSecondType};
 use arrow::error::ArrowError;
 
+use crate::flow::addr;
 use crate::flow::field::OBJECT;
+use crate::flow::value::{is_none, percent_decoded};
 
 /// Larger than any Unix time in seconds before the year 5138: such a number is in milliseconds.
 pub(super) const SECONDS_MAX: i64 = 99_999_999_999;
@@ -53,6 +56,34 @@ pub(super) fn cast_column(
     };
     let misfits = [not_text, misfits(&array, &result)].into_iter().flatten().reduce(|a, b| &a | &b);
     Ok(Cast { array: result, misfits })
+}
+
+/// Sets aside what is no address, as in text; `None` is NULL.
+pub(super) fn addresses(cast: Cast) -> Result<Cast, ArrowError> {
+    let texts = cast.array.as_string_view();
+    let rows_where = |test: &dyn Fn(&str) -> bool| {
+        BooleanBuffer::collect_bool(texts.len(), |row| {
+            texts.is_valid(row) && test(texts.value(row))
+        })
+    };
+    let wrong = rows_where(&|text| !addr::is_addr(text));
+    if wrong.count_set_bits() == 0 {
+        return Ok(cast);
+    }
+    let none = rows_where(&is_none);
+    let wrong = &wrong & &!&none;
+    let array = arrow::compute::nullif(&cast.array, &BooleanArray::from(none))?;
+    let misfits = match cast.misfits {
+        Some(misfits) => &misfits | &wrong,
+        None => wrong,
+    };
+    Ok(Cast { array, misfits: (misfits.count_set_bits() > 0).then_some(misfits) })
+}
+
+/// Decodes the values of a tag.
+pub(super) fn decoded(array: &ArrayRef) -> ArrayRef {
+    let texts = array.as_string_view().iter();
+    Arc::new(texts.map(|text| text.map(percent_decoded)).collect::<StringViewArray>())
 }
 
 /// Returns the rows that hold a value before and NULL after.

@@ -13,9 +13,11 @@ use arrow::datatypes::{DataType, Int64Type};
 use arrow::error::ArrowError;
 use arrow::util::display::array_value_to_string;
 
-use super::cast::cast_column;
+use super::cast::{addresses, cast_column, decoded};
 use super::{MalformedRow, ParquetFormat, Request, Tally};
-use crate::flow::field::{LINE, Layout, OBJECT};
+use crate::flow::field::{Kind, LINE, Layout, OBJECT};
+use crate::flow::tally::Reason;
+use crate::flow::value::{integer, is_tag};
 
 /// The virtual column with the row's number in the file, counted from 0.
 pub(super) const ROW: &str = "flowq:row";
@@ -25,11 +27,20 @@ const INTERFACE_ID: &str = "interface_id";
 
 /// Returns the type that a column of the layout's table has. An unknown field is text.
 pub(super) fn column_type(layout: Layout, column: &str) -> DataType {
+    if column == LINE { DataType::Int64 } else { kind_of(layout, column).data_type() }
+}
+
+fn kind_of(layout: Layout, column: &str) -> Kind {
     let known = layout.fields().iter().find(|field| field.column() == column);
-    match known {
-        Some(field) => field.kind.data_type(),
-        None if column == LINE => DataType::Int64,
-        None => DataType::Utf8View,
+    known.map_or(Kind::Name, |field| field.kind)
+}
+
+/// Says why a value does not fit, in the words that lines of text are counted in.
+fn reason(kind: Kind, text: &str) -> Reason {
+    match kind {
+        Kind::Name => Reason::NotUtf8,
+        Kind::Addr => Reason::NotAnAddress,
+        Kind::Code | Kind::Count | Kind::Time => integer(text).err().unwrap_or(Reason::OutOfRange),
     }
 }
 
@@ -52,10 +63,14 @@ pub(super) struct Rows<'a> {
 impl Columns {
     /// Returns the columns that the filter needs, the log status among them: it is counted for every row.
     pub(super) fn of_filter(request: &Arc<Request>, format: &Arc<ParquetFormat>) -> Self {
-        let wanted = request.equals.iter().map(|(name, _)| name.as_str());
-        let wanted = wanted.chain(request.ranges.iter().map(|(name, _, _)| name.as_str()));
-        let wanted = wanted.chain(request.interface.as_ref().map(|_| INTERFACE_ID));
-        Self::new(request, format, wanted.chain([LOG_STATUS]))
+        let filter = &request.filter;
+        let wanted = filter.equals.iter().map(|(name, _)| name.as_str());
+        let wanted = wanted.chain(filter.ranges.iter().map(|(name, _, _)| name.as_str()));
+        let wanted = wanted.chain(filter.window().into_iter().map(|(name, _, _)| name));
+        let wanted = wanted.chain(filter.interface.as_ref().map(|_| INTERFACE_ID));
+        let every = format.columns.iter().map(|(name, _)| name.as_str());
+        let every = every.filter(|_| request.validate_all);
+        Self::new(request, format, wanted.chain([LOG_STATUS]).chain(every))
     }
 
     /// Returns the columns that the output needs, and those of the filter: a row that does not fit one
@@ -84,8 +99,16 @@ impl Columns {
     pub(super) fn rows<'a>(&'a self, batch: &'a RecordBatch) -> Result<Rows<'a>, ArrowError> {
         let (mut arrays, mut misfits) = (Vec::new(), Vec::new());
         for name in &self.names {
-            let cast =
-                cast_column(name, self.raw(name, batch)?, &column_type(self.request.layout, name))?;
+            let kind = kind_of(self.request.layout, name);
+            let to = column_type(self.request.layout, name);
+            let mut cast = cast_column(name, self.raw(name, batch)?, &to)?;
+            if kind == Kind::Addr {
+                cast = addresses(cast)?;
+            }
+            // What flowq wrote itself is decoded already.
+            if kind == Kind::Name && is_tag(name) && self.format.stored(OBJECT).is_none() {
+                cast.array = decoded(&cast.array);
+            }
             arrays.push(cast.array);
             misfits.push(cast.misfits);
         }
@@ -135,15 +158,16 @@ impl Rows<'_> {
         tally.malformed += malformed.count_set_bits() as u64;
         let lines = self.lines()?;
         for row in malformed.set_indices() {
-            if tally.first.len() >= self.columns.request.malformed_max {
-                break;
-            }
             let misfit =
                 |bits: &Option<BooleanBuffer>| bits.as_ref().is_some_and(|bits| bits.value(row));
             let Some(at) = self.misfits.iter().position(misfit) else { continue };
             let column = self.columns.names[at].clone();
             let text = array_value_to_string(self.columns.raw(&column, self.batch)?, row)?;
-            tally.first.push(MalformedRow { line: lines.value(row), column, text });
+            let reason = reason(kind_of(self.columns.request.layout, &column), &text);
+            *tally.by_reason.entry(reason).or_default() += 1;
+            if tally.first.len() < self.columns.request.malformed_max {
+                tally.first.push(MalformedRow { line: lines.value(row), column, text, reason });
+            }
         }
         Ok(())
     }
@@ -176,15 +200,25 @@ impl Rows<'_> {
     pub(super) fn kept(&self) -> Result<BooleanBuffer, ArrowError> {
         let request = &self.columns.request;
         let mut kept = BooleanBuffer::new_set(self.batch.num_rows());
-        for (name, least, most) in &request.ranges {
+        let filter = &request.filter;
+        let within = |name: &str, least: Option<i64>, most: Option<i64>| {
             let numbers = cast(&self.column(name)?, &DataType::Int64)?;
             let (least, most) = (least.unwrap_or(i64::MIN), most.unwrap_or(i64::MAX));
-            kept = &kept & &all(numbers.as_primitive::<Int64Type>(), |n| least <= n && n <= most);
+            let inside = all(numbers.as_primitive::<Int64Type>(), |n| least <= n && n <= most);
+            Ok::<_, ArrowError>((inside, numbers))
+        };
+        for (name, least, most) in &filter.ranges {
+            kept = &kept & &within(name, *least, *most)?.0;
         }
-        for (name, values) in &request.equals {
+        for (name, least, most) in filter.window() {
+            let (inside, numbers) = within(name, least, most)?;
+            kept =
+                &kept & &numbers.nulls().map_or(inside.clone(), |nulls| &inside | &!nulls.inner());
+        }
+        for (name, values) in &filter.equals {
             kept = &kept & &among(&self.column(name)?, values)?;
         }
-        if let Some(interface) = &request.interface {
+        if let Some(interface) = &filter.interface {
             let ids = self.column(INTERFACE_ID)?;
             kept = &kept & &all(ids.as_string_view(), |id| interface(id));
         }

@@ -11,11 +11,14 @@ mod prune;
 mod read;
 
 pub use check::{NotFlowLog, ParquetFormat, check};
-pub use read::{InterfaceFilter, Reading, Request, format_of, read};
+pub use read::{Reading, Request, format_of, read};
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
 use parquet::errors::ParquetError;
+
+use crate::flow::tally::Reason;
 
 /// Why a Parquet file was not read.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +90,8 @@ pub struct Tally {
     pub other_layout: u64,
     /// Rows set aside because a value does not fit its column.
     pub malformed: u64,
+    /// Those rows by reason.
+    pub by_reason: BTreeMap<Reason, u64>,
     /// Rows of row groups that were not read, since their statistics rule every row out.
     pub pruned: u64,
     /// The first malformed rows, in the order of the file.
@@ -102,6 +107,8 @@ pub struct MalformedRow {
     pub column: String,
     /// The value, as a Parquet reader prints it.
     pub text: String,
+    /// Why it does not fit.
+    pub reason: Reason,
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _};
+use arrow::array::{Array as _, ArrayRef, AsArray as _, UInt64Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, Schema};
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
@@ -13,6 +13,7 @@ use parquet::file::metadata::RowGroupMetaData;
 use super::cast::{SECONDS_MAX, cast_column, is_integer};
 use super::filter::column_type;
 use super::{ParquetFormat, Request};
+use crate::flow::value::is_tag;
 
 /// Returns the row groups that may hold a row that the filter keeps.
 pub(super) fn row_groups(
@@ -22,15 +23,23 @@ pub(super) fn row_groups(
 ) -> Result<Vec<usize>, ParquetError> {
     let groups = metadata.metadata().row_groups();
     let mut kept = vec![true; groups.len()];
-    for (name, least, most) in &request.ranges {
+    // Who wants every value checked wants every row read.
+    if request.validate_all {
+        return Ok((0..groups.len()).collect());
+    }
+    let filter = &request.filter;
+    let ranges = filter.ranges.iter().map(|(name, least, most)| (name.as_str(), *least, *most));
+    let ranges = ranges.map(|range| (range, false));
+    let window = filter.window().into_iter().map(|range| (range, true));
+    for ((name, least, most), null_passes) in ranges.chain(window) {
         let Some(bounds) = Bounds::new(metadata, format, request, name)? else { continue };
         for (group, kept) in kept.iter_mut().enumerate() {
             *kept &= bounds.numbers(group).is_none_or(|(min, max)| {
                 least.is_none_or(|least| max >= least) && most.is_none_or(|most| min <= most)
-            });
+            }) || (null_passes && bounds.may_hold_null(group));
         }
     }
-    for (name, values) in &request.equals {
+    for (name, values) in &filter.equals {
         let Some(bounds) = Bounds::new(metadata, format, request, name)? else { continue };
         for (group, kept) in kept.iter_mut().enumerate() {
             *kept &= bounds.may_hold(group, values);
@@ -45,6 +54,8 @@ struct Bounds {
     max: ArrayRef,
     /// Row groups whose times are partly in seconds, partly in milliseconds: not in order once cast.
     mixed: Vec<bool>,
+    /// How many rows of each row group are NULL, where that is known.
+    nulls: UInt64Array,
 }
 
 impl Bounds {
@@ -60,7 +71,10 @@ impl Bounds {
         let Some(stored) = format.stored(name) else { return Ok(None) };
         let Ok(field) = schema.field_with_name(stored) else { return Ok(None) };
         let (from, to) = (field.data_type(), column_type(request.layout, name));
-        let text = to == DataType::Utf8View && matches!(from, DataType::Utf8View | DataType::Utf8);
+        // A tag is stored percent-encoded, which is another order.
+        let text = !is_tag(name)
+            && to == DataType::Utf8View
+            && matches!(from, DataType::Utf8View | DataType::Utf8);
         let number = to != DataType::Utf8View
             && (is_integer(from) || matches!(from, DataType::Timestamp(..)));
         if !text && !number {
@@ -79,12 +93,14 @@ impl Bounds {
             return Ok(None);
         }
         let (min, max) = (statistics.row_group_mins(groups)?, statistics.row_group_maxes(groups)?);
+        let nulls = statistics.row_group_null_counts(groups)?;
         if text {
             // `-` is NULL in a row, and a bound here.
             return Ok(Some(Self {
                 min: cast(&min, &to)?,
                 max: cast(&max, &to)?,
                 mixed: Vec::new(),
+                nulls,
             }));
         }
         let mixed = match matches!(to, DataType::Timestamp(..)) && is_integer(from) {
@@ -99,7 +115,7 @@ impl Bounds {
             false => Vec::new(),
         };
         let number = |array| cast(&cast_column(name, array, &to)?.array, &DataType::Int64);
-        Ok(Some(Self { min: number(&min)?, max: number(&max)?, mixed }))
+        Ok(Some(Self { min: number(&min)?, max: number(&max)?, mixed, nulls }))
     }
 
     /// Returns the bounds of one row group; nothing if they are not known or do not fit the type, in
@@ -111,6 +127,10 @@ impl Bounds {
         }
         let value = |array: &ArrayRef| Some(array.as_primitive_opt::<Int64Type>()?.value(group));
         Some((value(&self.min)?, value(&self.max)?))
+    }
+
+    fn may_hold_null(&self, group: usize) -> bool {
+        self.nulls.is_null(group) || self.nulls.value(group) > 0
     }
 
     fn may_hold(&self, group: usize, values: &HashSet<String>) -> bool {

@@ -1,7 +1,6 @@
 //! One Parquet file as a stream of batches.
 
 use std::any::Any;
-use std::collections::HashSet;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,10 +24,8 @@ use super::cast::is_text;
 use super::filter::{Columns, ROW};
 use super::prune::row_groups;
 use super::{Error, ParquetFormat, Tally, check};
+use crate::flow::Filter;
 use crate::flow::field::Layout;
-
-/// Tells whether the rows of an interface are wanted, by its id.
-pub type InterfaceFilter = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// Which rows and columns of a file are wanted.
 pub struct Request {
@@ -38,22 +35,14 @@ pub struct Request {
     pub layout: Layout,
     /// The columns wanted, from [`Layout::schema`]; any order, any subset, maybe none.
     pub schema: SchemaRef,
-    /// Keeps rows whose column holds one of the values. Numbers are compared as numbers.
-    pub equals: Vec<(String, HashSet<String>)>,
-    /// Keeps rows whose column is in `[least, most]`; times in Unix seconds.
-    pub ranges: Vec<(String, Option<i64>, Option<i64>)>,
-    /// Keeps rows whose interface fits.
-    pub interface: Option<InterfaceFilter>,
+    /// The rows that are wanted. Numbers are compared as numbers.
+    pub filter: Filter,
+    /// Checks the values of every column, not only of those that are read.
+    pub validate_all: bool,
     /// Rows in a batch, at most.
     pub batch_rows: usize,
     /// How many malformed rows [`Tally::first`] holds; `usize::MAX` for all.
     pub malformed_max: usize,
-}
-
-impl Request {
-    fn has_filter(&self) -> bool {
-        !self.equals.is_empty() || !self.ranges.is_empty() || self.interface.is_some()
-    }
 }
 
 /// A file that is being read.
@@ -123,7 +112,7 @@ pub async fn read(
         .with_batch_size(request.batch_rows.max(1))
         .with_row_groups(groups)
         .with_projection(projection(&output, &descr));
-    if request.has_filter() {
+    if !request.filter.is_empty() {
         let columns = Columns::of_filter(&request, &format);
         builder = builder.with_row_filter(row_filter(columns, &descr, Arc::clone(&tally)));
     }
@@ -149,7 +138,6 @@ fn rows_of(rows: i64) -> u64 {
     u64::try_from(rows).unwrap_or(0)
 }
 
-/// Reads the footer; asks for text as views, which share the file's bytes, and for row numbers.
 /// Tells what the columns of a Parquet file are, from its footer.
 ///
 /// # Errors
@@ -164,6 +152,7 @@ pub async fn format_of(
         .map_err(|source| Error::NotFlowLog { object: object.to_owned(), source })
 }
 
+/// Reads the footer; asks for text as views, which share the file's bytes, and for row numbers.
 async fn load(reader: &mut Box<dyn AsyncFileReader>) -> Result<ArrowReaderMetadata, ParquetError> {
     let row = Field::new(ROW, DataType::Int64, false).with_extension_type(RowNumber);
     // The Arrow schema that some writers embed adds nothing here, and reading a damaged one panics.

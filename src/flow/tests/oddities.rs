@@ -1,7 +1,11 @@
 //! Every oddity that real logs were seen to have.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+
 use super::{HEADER, RECORD, plan, rows, rows_of};
-use crate::flow::Reason;
+use crate::flow::{Decoder, Reason, Refusal};
 
 #[test]
 fn a_plain_object() {
@@ -143,6 +147,18 @@ fn a_line_that_is_too_long_is_skipped_however_it_is_cut() {
     assert_eq!(rows, ["2", "5"]);
     assert_eq!(tally.malformed.by_reason.get(&Reason::LineTooLong), Some(&2));
     assert!(tally.malformed.first.iter().all(|line| line.text.len() <= 200));
+}
+
+#[test]
+fn a_first_line_without_end_is_not_waited_for() {
+    let mut plan = plan(&["line"]);
+    plan.limits.line_bytes_max = 200;
+    let mut decoder = Decoder::new(Arc::new(plan), "a");
+    let zeros = Bytes::from(vec![0; 150]);
+    decoder.push(zeros.clone(), &mut Vec::new()).unwrap();
+    let error = decoder.push(zeros, &mut Vec::new()).unwrap_err();
+    assert!(matches!(error.refusal, Refusal::NoFormat { reason: Reason::LineTooLong, .. }));
+    assert!(error.tally.adds_up());
 }
 
 #[test]

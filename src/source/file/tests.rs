@@ -194,6 +194,12 @@ async fn a_fifo_can_be_sought_in() {
     let files = open_sources(&[at(&dir, "pipe")]).unwrap();
     let splits = files.splits(&Window::default()).await.unwrap().splits;
     assert_eq!(files.head(&splits[0], 4).await.unwrap(), b"PAR1"[..]);
-    let mut seek = files.seek(&splits[0]).await.unwrap();
-    assert_eq!(seek.get_bytes(5..8).await.unwrap(), b"and"[..]);
+    // It is written out once, and from then on can be read again.
+    for _ in 0..2 {
+        let mut seek = files.seek(&splits[0]).await.unwrap();
+        assert_eq!(seek.get_bytes(5..8).await.unwrap(), b"and"[..]);
+        assert_eq!(files.head(&splits[0], 6).await.unwrap(), b"PAR1 a"[..]);
+    }
+    let chunks: Vec<Bytes> = files.open(&splits[0]).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(chunks.concat(), b"PAR1 and so on");
 }

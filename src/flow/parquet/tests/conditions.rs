@@ -7,39 +7,39 @@ async fn conditions_drop_rows_and_row_groups_and_keep_row_numbers() {
     let grouped = || WriterProperties::builder().set_max_row_group_row_count(Some(10)).build();
     let bytes = write_with(aws(100), grouped());
     let mut wanted = request(&["line", "start"]);
-    wanted.ranges.push(("start".to_owned(), Some(1555), Some(1600)));
+    wanted.filter.ranges.push(("start".to_owned(), Some(1555), Some(1600)));
     let (batch, tally) = all(bytes.clone(), wanted).await;
     let numbers = batch["line"].as_primitive::<Int64Type>().values().to_vec();
     assert_eq!(numbers, [57, 58, 59, 60, 61]);
     assert_eq!((tally.rows, tally.pruned, tally.ok), (100, 80, 20));
 
     let mut wanted = request(&["line"]);
-    wanted.equals.push(("srcaddr".to_owned(), set(&["10.0.0.42", "10.0.0.7"])));
-    wanted.interface = Some(Arc::new(|id| id == "eni-0"));
+    wanted.filter.equals.push(("srcaddr".to_owned(), set(&["10.0.0.42", "10.0.0.7"])));
+    wanted.filter.interface = Some(Arc::new(|id| id == "eni-0"));
     let (batch, tally) = all(bytes.clone(), wanted).await;
     assert_eq!(lines(&batch), ["43"]);
     assert!(tally.pruned >= 50, "{tally:?}");
 
     let mut wanted = request(&[]);
-    wanted.equals.push(("dstport".to_owned(), set(&["80"])));
+    wanted.filter.equals.push(("dstport".to_owned(), set(&["80"])));
     let (batch, tally) = all(bytes.clone(), wanted).await;
     // Nothing but 443 anywhere: no row group is read.
     assert_eq!((batch.num_rows(), tally.pruned), (0, 100));
 
     // A column that the file lacks is NULL, which fulfils nothing; the rows are counted.
     let mut wanted = request(&["line"]);
-    wanted.equals.push(("action".to_owned(), set(&["REJECT"])));
+    wanted.filter.equals.push(("action".to_owned(), set(&["REJECT"])));
     let (batch, tally) = all(bytes, wanted).await;
     assert_eq!((batch.num_rows(), tally.ok, tally.nodata), (0, 99, 1));
 
     // Numbers kept as text sort as text: their statistics must not prune.
     let ports = vec![
-        ("srcaddr", texts(&["a"; 3])),
-        ("dstaddr", texts(&["b"; 3])),
+        ("srcaddr", texts(&["10.0.0.1"; 3])),
+        ("dstaddr", texts(&["10.0.0.2"; 3])),
         ("dstport", texts(&["9", "10", "80"])),
     ];
     let mut wanted = request(&["line"]);
-    wanted.equals.push(("dstport".to_owned(), set(&["10"])));
+    wanted.filter.equals.push(("dstport".to_owned(), set(&["10"])));
     let (batch, _) = all(write(ports), wanted).await;
     assert_eq!(lines(&batch), ["2"]);
 }
@@ -65,8 +65,8 @@ proptest! {
         let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group)).build();
         let mut wanted = request(&["line"]);
         wanted.batch_rows = batch_rows;
-        wanted.ranges.push(("start".to_owned(), least, most));
-        wanted.equals.push(("dstport".to_owned(), keep.clone()));
+        wanted.filter.ranges.push(("start".to_owned(), least, most));
+        wanted.filter.equals.push(("dstport".to_owned(), keep.clone()));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (batch, _) = runtime.block_on(all(write_with(columns, properties), wanted));
         let fits = |row: &usize| {
@@ -78,4 +78,21 @@ proptest! {
             (0..starts.len()).filter(fits).map(|row| (row + 1).to_string()).collect();
         prop_assert_eq!(lines(&batch), want);
     }
+}
+
+#[tokio::test]
+async fn a_window_keeps_rows_and_row_groups_that_do_not_tell_their_time() {
+    let rows = 40;
+    let columns: Columns = vec![
+        ("srcaddr", texts(&vec!["10.0.0.1"; rows])),
+        ("start", longs((0..rows as i64).map(|row| (row != 35).then_some(row)))),
+        ("dstport", longs(vec![1; rows])),
+    ];
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(10)).build();
+    let mut wanted = request(&["line"]);
+    // The file has no `end`: nothing is known to have ended before `since`.
+    (wanted.filter.since, wanted.filter.until) = (Some(1_000_000), Some(5));
+    let (batch, tally) = all(write_with(columns, properties), wanted).await;
+    assert_eq!(lines(&batch), ["1", "2", "3", "4", "5", "36"]);
+    assert_eq!(tally.pruned, 20);
 }
