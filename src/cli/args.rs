@@ -88,9 +88,9 @@ pub struct Read {
     /// Objects read at a time [default: one per processor]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Memory for sorting and grouping; beyond it goes to disk
-    #[arg(long, value_name = "SIZE", default_value = "256MB")]
-    pub memory: String,
+    /// Memory for sorting and grouping; beyond it goes to disk [default: 128MB for detect, else 512MB]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
     /// No progress bar, no summary: only what makes the answer incomplete is told
     #[arg(long, short)]
     pub quiet: bool,

@@ -20,6 +20,10 @@ use crate::detection::coverage::ScanGaps;
 use crate::detection::export::Lists;
 use crate::detection::{Coverage, Detection, Finding, Outcome, ocsf};
 
+/// Memory of a run that says nothing else: what is summed up goes to disk in good time, and the rest of the
+/// program needs about three times as much again.
+const MEMORY: &str = "128MB";
+
 /// Runs the command.
 pub(super) async fn run(args: Detect, started: Started) -> Result<Exit, Failure> {
     let say = Say { quiet: args.read.quiet };
@@ -33,7 +37,7 @@ pub(super) async fn run(args: Detect, started: Started) -> Result<Exit, Failure>
     if args.read.inventory.is_empty() {
         say.warn("no --inventory: without interfaces and jobs no record can be tied to a job");
     }
-    let mut session = open(&args.read, &config, started.now, &say).await?;
+    let mut session = open(&args.read, &config, started.now, MEMORY, &say).await?;
     let line = ProgressLine::start(std::sync::Arc::clone(&session.progress), say.quiet);
     session.engine.keep_conversations().await?;
     let outcome = judge(&session, &detections, &config, started.now).await?;

@@ -56,13 +56,20 @@ impl From<DataFusionError> for Failure {
 
 fn input(error: DataFusionError) -> Failure {
     let text = plain(&error);
+    // A join or a sort hands on what its inputs ran into wrapped up.
+    let hint = match error.find_root() {
+        DataFusionError::External(inner) => {
+            inner.downcast_ref::<source::Error>().and_then(source::Error::hint)
+        }
+        _ => None,
+    };
     if let DataFusionError::External(inner) = error
         && let Ok(inner) = inner.downcast::<source::Error>()
     {
         let hint = inner.hint();
         return Failure { exit: Exit::Input, error: anyhow::Error::new(*inner), hint };
     }
-    Failure::new(Exit::Input, anyhow!(text))
+    Failure { exit: Exit::Input, error: anyhow!(text), hint }
 }
 
 fn is_value(error: &ArrowError) -> bool {

@@ -80,6 +80,7 @@ pub(super) async fn open(
     read: &Read,
     config: &Config,
     now: i64,
+    memory_default: &str,
     say: &Say,
 ) -> Result<Session, Failure> {
     let inventory = Arc::new(inventory(&read.inventory, say)?);
@@ -100,7 +101,7 @@ pub(super) async fn open(
         limits: Limits::default(),
         progress: Arc::clone(&progress),
     };
-    let engine = Engine::new(source, Arc::clone(&context), options, &resources(read)?).await?;
+    let engine = Engine::new(source, Arc::clone(&context), options, &resources(read, memory_default)?).await?;
     Ok(Session { engine, context, progress, window, malformed })
 }
 
@@ -143,14 +144,15 @@ fn stated(read: &Read) -> Result<Option<LogFormat>, Failure> {
     Ok(format)
 }
 
-fn resources(read: &Read) -> Result<Resources, Failure> {
+fn resources(read: &Read, memory_default: &str) -> Result<Resources, Failure> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = read.threads.unwrap_or(processors);
     if threads == 0 {
         return Err(Failure::new(Exit::Usage, anyhow!("--threads 0: at least one is needed")));
     }
-    let memory_bytes = size(&read.memory).ok_or_else(|| {
-        let error = anyhow!("--memory {:?} is not a size", read.memory);
+    let memory = read.memory.as_deref().unwrap_or(memory_default);
+    let memory_bytes = size(memory).ok_or_else(|| {
+        let error = anyhow!("--memory {memory:?} is not a size");
         Failure::new(Exit::Usage, error).with_hint("write 256MB or 2GB")
     })?;
     Ok(Resources { threads, memory_bytes })

@@ -11,7 +11,7 @@ use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::progress::ProgressLine;
 use crate::cli::read::{config, open};
 use crate::cli::say::Say;
-use crate::cli::sql::{finish, pairs, print_rows};
+use crate::cli::sql::{MEMORY, finish, pairs, print_rows};
 use crate::cli::{Started, print};
 use crate::engine::query_file::{Report, params_from};
 use crate::engine::reports;
@@ -45,7 +45,7 @@ pub(super) async fn run(args: args::Report, started: Started) -> Result<Exit, Fa
         return Err(Failure::new(Exit::Usage, error).with_hint(hint));
     }
     let config = config(args.read.config.as_deref())?;
-    let session = open(&args.read, &config, started.now, &say).await?;
+    let session = open(&args.read, &config, started.now, MEMORY, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
     let rows = session.engine.query(&report.sql, params).await?;
     print_rows(rows, &args.write, &session, say, started).await?;

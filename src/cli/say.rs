@@ -49,6 +49,12 @@ impl Say {
                 "not one record was read, only malformed lines: does the format of the log fit?",
             );
         }
+        for column in &summary.untimed {
+            let option = if *column == "end" { "--since" } else { "--until" };
+            self.warn(&format!(
+                "some objects have no field `{column}`: their records are not filtered by {option}"
+            ));
+        }
         for column in &summary.late_columns {
             self.warn(&format!(
                 "field {column} turned up in an object that was not looked at beforehand: it is not a column here"
@@ -64,12 +70,6 @@ impl Say {
         let unnamed = summary.problem_objects - summary.problems.len() as u64;
         if unnamed > 0 {
             self.warn(&format!("{} more objects could not be read to their end", number(unnamed)));
-        }
-        for column in &summary.untimed {
-            let option = if *column == "end" { "--since" } else { "--until" };
-            self.warn(&format!(
-                "some objects have no field `{column}`: their records are not filtered by {option}"
-            ));
         }
     }
 }

@@ -15,12 +15,15 @@ use crate::cli::{Started, print, repl};
 use crate::engine::query_file::params_untyped;
 use crate::engine::{Engine, Summary, none};
 
+/// Memory of a query that says nothing else: joins of a user's own need it all at once.
+pub(super) const MEMORY: &str = "512MB";
+
 /// Runs the command.
 pub(super) async fn run(args: Sql, started: Started) -> Result<Exit, Failure> {
     let say = Say { quiet: args.read.quiet };
     let query = query(&args)?;
     let config = config(args.read.config.as_deref())?;
-    let session = open(&args.read, &config, started.now, &say).await?;
+    let session = open(&args.read, &config, started.now, MEMORY, &say).await?;
     let Some(query) = query else {
         repl::run(&session.engine, args.write.format, history()).await.or_exit(Exit::Input)?;
         session.close()?;

@@ -150,8 +150,7 @@ impl ScalarUDFImpl for Interned {
         let ids = ids.to_array(args.number_rows)?;
         let ids = ids.as_primitive::<Int32Type>();
         let store = self.store.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut texts =
-            StringViewBuilder::with_capacity(ids.len()).with_deduplicate_strings();
+        let mut texts = StringViewBuilder::with_capacity(ids.len()).with_deduplicate_strings();
         for id in ids {
             let list = id.and_then(|id| store.texts.get(usize::try_from(id).ok()?));
             texts.append_option(list.and_then(|list| list.get(n)?.as_deref()));

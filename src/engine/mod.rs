@@ -26,8 +26,8 @@ use crate::source::{Source, Window};
 
 mod allowed;
 mod evidence;
-mod intern;
 pub mod functions;
+mod intern;
 mod keep;
 mod pushdown;
 pub mod query_file;

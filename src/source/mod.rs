@@ -188,7 +188,7 @@ impl Error {
             Self::Empty { id, .. } if id.contains('*') => {
                 "** matches folders at any depth: 'logs/**/*.log.gz'"
             }
-            Self::Empty { .. } => "name the folder that holds the flow log objects, at any depth",
+            Self::Empty { .. } => "the objects are looked for in all folders below it",
             Self::Denied { .. } => "run as a user who may read it, or change its mode",
             Self::Glob { .. } => "* ? ** and [a-z] have a meaning; write [*] for a plain *",
             Self::Time { .. } => {

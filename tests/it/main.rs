@@ -6,6 +6,7 @@
 mod architecture;
 mod cli;
 mod corpus;
+mod equivalence;
 mod errors;
 mod formats;
 mod help;

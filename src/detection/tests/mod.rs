@@ -42,7 +42,7 @@ use crate::detection::Outcome;
 use crate::detection::built_in;
 use crate::detection::run::run;
 use crate::detection::table::Table;
-use crate::engine::first_records;
+use crate::engine::{VIEWS, first_records};
 
 /// Columns of the view `conversations`: t text, n number, b bool, s seconds.
 const CONVERSATIONS: &str = "interface_id:t account_id:t region:t vpc_id:t subnet_id:t job_name:t \
@@ -219,11 +219,17 @@ fn register_functions(context: &SessionContext) {
     context.register_udaf(first_records());
 }
 
+/// The engine's views that are made of conversations alone.
+const OVER_CONVERSATIONS: &[&str] = &["peers", "refused_conversations"];
+
 pub(super) async fn query(
     context: &SessionContext,
     sql: &str,
     params: &[(String, ScalarValue)],
 ) -> Result<Vec<RecordBatch>, DataFusionError> {
+    for (name, view) in VIEWS.iter().filter(|(name, _)| OVER_CONVERSATIONS.contains(name)) {
+        context.sql(&format!("CREATE OR REPLACE VIEW {name} AS {view}")).await?;
+    }
     let mut frame = context.sql(sql).await?;
     if !params.is_empty() {
         frame = frame.with_param_values(ParamValues::from(params.to_vec()))?;
