@@ -122,7 +122,8 @@ fn a_filter_drops_rows_and_still_counts_them() {
     assert_eq!(run(range(Some(200), None)), "4 5");
     assert_eq!(run(range(Some(100), Some(100))), "2 3 6");
     let interface: Option<InterfaceTest> = Some(Arc::new(|eni| eni == "eni-0b"));
-    assert_eq!(run(Filter { interface, ..Filter::default() }), "3");
+    // Line 6 names no interface: it may belong to anything.
+    assert_eq!(run(Filter { interface, ..Filter::default() }), "3 6");
 }
 
 #[test]
