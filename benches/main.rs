@@ -1,1 +1,172 @@
-fn main() {}
+//! Decode, join and detect on traffic that the generator makes. `cargo bench`; results in `benches/README.md`.
+
+#![expect(missing_docs, reason = "criterion's macros make undocumented items")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot set up its data has failed")]
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use flowq::context::{Column, Context};
+use flowq::engine::{Engine, ReadOptions, Resources};
+use flowq::flow::field::Layout;
+use flowq::flow::{Decoder, Plan};
+use flowq::inventory::Inventory;
+use flowq::inventory::model::{Attribution, Eni, IpRange};
+use flowq::sample;
+use flowq::source;
+use flowq::source::Window;
+
+const RECORDS: u64 = 200_000;
+
+/// Objects of the default generator with v5 fields, uncompressed, and their folder.
+struct Logs {
+    folder: tempfile::TempDir,
+    texts: Vec<Bytes>,
+}
+
+fn logs() -> Logs {
+    let folder = tempfile::tempdir().unwrap();
+    let options = sample::Options {
+        seed: 1,
+        records: RECORDS,
+        format: sample::Format::V5,
+        files: 4,
+        parquet: false,
+        gzip: false,
+        start: sample::SAMPLE_START,
+    };
+    sample::write(&options, folder.path()).unwrap();
+    let mut texts = Vec::new();
+    read_below(&folder.path().join("logs"), &mut texts);
+    Logs { folder, texts }
+}
+
+fn read_below(path: &Path, texts: &mut Vec<Bytes>) {
+    if path.is_file() {
+        return texts.push(fs::read(path).unwrap().into());
+    }
+    for entry in fs::read_dir(path).unwrap() {
+        read_below(&entry.unwrap().path(), texts);
+    }
+}
+
+fn decode(texts: &[Bytes], columns: &[&str]) -> Vec<RecordBatch> {
+    let all = Layout::Vpc.schema(&[]);
+    let indices: Vec<usize> = columns.iter().map(|name| all.index_of(name).unwrap()).collect();
+    let schema = Arc::new(all.project(&indices).unwrap());
+    let plan = Arc::new(Plan::new(Layout::Vpc, schema));
+    let mut batches = Vec::new();
+    for text in texts {
+        let mut decoder = Decoder::new(Arc::clone(&plan), "bench");
+        decoder.push(text.clone(), &mut batches).unwrap();
+        decoder.finish(&mut batches).unwrap();
+    }
+    batches
+}
+
+fn decoding(c: &mut Criterion) {
+    let logs = logs();
+    let every: Vec<String> =
+        Layout::Vpc.fields().iter().take(29).map(|field| field.column()).collect();
+    let every: Vec<&str> = every.iter().map(String::as_str).collect();
+    let mut group = c.benchmark_group("decode");
+    group.throughput(Throughput::Elements(RECORDS));
+    for (name, columns) in
+        [("count", &[][..]), ("bytes by source", &["srcaddr", "bytes"]), ("29 columns", &every)]
+    {
+        group.bench_function(name, |b| b.iter(|| decode(&logs.texts, columns)));
+    }
+    group.finish();
+}
+
+/// The inventory with 50,000 more lifetimes of interfaces, 8,000 of them of one address, and 17,000 more
+/// public ranges: what must not slow the scan down by more than a tenth.
+fn crowded(inventory: &Inventory) -> Inventory {
+    let mut crowded = inventory.clone();
+    let vpc = inventory.vpcs[0].vpc_id.clone();
+    for number in 0..50_000_i64 {
+        let address = match number < 8_000 {
+            true => "10.20.16.200".to_owned(),
+            false => format!("10.20.{}.{}", 100 + number % 100, number % 250),
+        };
+        crowded.enis.push(Eni {
+            interface_id: format!("eni-{number:017x}"),
+            valid_from: Some(sample::SAMPLE_START - 600_000 + number * 60),
+            valid_to: Some(sample::SAMPLE_START - 600_000 + number * 60 + 50),
+            created_at: Some(sample::SAMPLE_START - 600_000 + number * 60),
+            vpc_id: Some(vpc.clone()),
+            addresses: vec![address],
+            job_name: Some(format!("job-{}", number % 5_000)),
+            attribution: Some(Attribution::Exact),
+            source: "cloudtrail".to_owned(),
+            ..Eni::default()
+        });
+    }
+    for number in 0..17_000_u32 {
+        let (high, low) = (number / 256, number % 256);
+        crowded.ip_ranges.push(IpRange {
+            cidr: format!("100.{}.{low}.0/24", 128 + high % 64),
+            region: "us-east-1".to_owned(),
+            service: "AMAZON".to_owned(),
+            ..IpRange::default()
+        });
+    }
+    crowded
+}
+
+fn joining(c: &mut Criterion) {
+    let logs = logs();
+    let (inventory, _) = Inventory::read(&[logs.folder.path().join("inventory")]).unwrap();
+    let wanted: Vec<Column> = ["job_name", "direction", "local_addr", "remote_addr"]
+        .into_iter()
+        .chain(["remote_interface_id", "remote_scope", "s3_path", "syn_by"])
+        .map(|name| Column::by_name(name).unwrap())
+        .collect();
+    let needs: Vec<&str> = {
+        let all = wanted.iter().flat_map(|column| column.info().needs.iter().copied());
+        all.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    };
+    let mut group = c.benchmark_group("decode and join");
+    group.throughput(Throughput::Elements(RECORDS));
+    for (name, inventory) in [("sample inventory", inventory.clone()), ("crowded", crowded(&inventory))]
+    {
+        let context = Context::new(Arc::new(inventory), Vec::new(), sample::SAMPLE_START);
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                for batch in decode(&logs.texts, &needs) {
+                    context.annotate(&batch, &wanted).unwrap();
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+fn detecting(c: &mut Criterion) {
+    let logs = logs();
+    let (inventory, _) = Inventory::read(&[logs.folder.path().join("inventory")]).unwrap();
+    let context = Arc::new(Context::new(Arc::new(inventory), Vec::new(), sample::SAMPLE_START));
+    let folder = logs.folder.path().join("logs").to_str().unwrap().to_owned();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut group = c.benchmark_group("detect");
+    group.throughput(Throughput::Elements(RECORDS)).sample_size(10);
+    group.bench_function("conversations", |b| {
+        b.iter(|| {
+            runtime.block_on(async {
+                let source = source::open_sources(std::slice::from_ref(&folder)).unwrap();
+                let options = ReadOptions::new(Window::default());
+                let resources = Resources { threads: 1, memory_bytes: 128 << 20 };
+                let engine = Engine::new(source, Arc::clone(&context), options, &resources).await;
+                engine.unwrap().keep_conversations().await.unwrap();
+            });
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, decoding, joining, detecting);
+criterion_main!(benches);
