@@ -132,7 +132,8 @@ fn joining(c: &mut Criterion) {
     };
     let mut group = c.benchmark_group("decode and join");
     group.throughput(Throughput::Elements(RECORDS));
-    for (name, inventory) in [("sample inventory", inventory.clone()), ("crowded", crowded(&inventory))]
+    for (name, inventory) in
+        [("sample inventory", inventory.clone()), ("crowded", crowded(&inventory))]
     {
         let context = Context::new(Arc::new(inventory), Vec::new(), sample::SAMPLE_START);
         group.bench_function(name, |b| {

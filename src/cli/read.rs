@@ -101,7 +101,9 @@ pub(super) async fn open(
         limits: Limits::default(),
         progress: Arc::clone(&progress),
     };
-    let engine = Engine::new(source, Arc::clone(&context), options, &resources(read, memory_default)?).await?;
+    let engine =
+        Engine::new(source, Arc::clone(&context), options, &resources(read, memory_default)?)
+            .await?;
     Ok(Session { engine, context, progress, window, malformed })
 }
 

@@ -224,7 +224,8 @@ fn interests(expr: &Expr) -> Option<Vec<Interest>> {
             if OF_JOBS.contains(&name) {
                 return jobs();
             }
-            let nat = |value: &String| matches!(value.as_str(), "nat_gateway" | "regional_nat_gateway");
+            let nat =
+                |value: &String| matches!(value.as_str(), "nat_gateway" | "regional_nat_gateway");
             (name == "eni_belongs_to" && values.iter().all(nat)).then(|| vec![Interest::Nat])
         }
     }
