@@ -3,7 +3,6 @@
 use super::fact::Declared;
 use super::model::Attribution;
 use super::model::Eni;
-use super::model::Inventory;
 use super::model::Job;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -12,25 +11,8 @@ use std::collections::HashMap;
 /// An interface may be created this long before the job says that it was.
 const BEFORE_SECS: i64 = 60;
 
-/// Records of a job may start this long after its end.
-const AFTER_SECS: i64 = 15 * 60;
-
 /// Why an interface without history has no job in its row.
 const NOT_KNOWN: &str = "creation time not known: attributed per flow by subnet and time";
-
-impl Inventory {
-    /// Returns the jobs that use a subnet and whose time, from 60 s before their creation to 15 min
-    /// after their end, overlaps `[start, end]`. A job without an end is still running.
-    pub fn jobs_of_subnet(&self, subnet_id: &str, start: i64, end: i64) -> Vec<&Job> {
-        let overlaps = |job: &&Job| {
-            let from = job.created_at.map(|at| at.saturating_sub(BEFORE_SECS));
-            let to = job.ended_at.map(|at| at.saturating_add(AFTER_SECS));
-            from.is_some_and(|from| from <= end) && to.is_none_or(|to| start <= to)
-        };
-        let uses = |job: &&Job| job.subnet_ids.iter().any(|id| id == subnet_id);
-        self.jobs.iter().filter(uses).filter(overlaps).collect()
-    }
-}
 
 /// The jobs of one subnet: creation, latest end so far, job; in order of creation.
 #[derive(Debug, Default)]
