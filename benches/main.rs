@@ -89,15 +89,18 @@ fn crowded(inventory: &Inventory) -> Inventory {
     let mut crowded = inventory.clone();
     let vpc = inventory.vpcs[0].vpc_id.clone();
     for number in 0..50_000_i64 {
+        // Around the time of the records, on either side.
+        let from = sample::SAMPLE_START - 240_000 + number % 8_000 * 60;
         let address = match number < 8_000 {
-            true => "10.20.16.200".to_owned(),
+            // The endpoint that every job of the traffic talks to.
+            true => "10.20.16.5".to_owned(),
             false => format!("10.20.{}.{}", 100 + number % 100, number % 250),
         };
         crowded.enis.push(Eni {
             interface_id: format!("eni-{number:017x}"),
-            valid_from: Some(sample::SAMPLE_START - 600_000 + number * 60),
-            valid_to: Some(sample::SAMPLE_START - 600_000 + number * 60 + 50),
-            created_at: Some(sample::SAMPLE_START - 600_000 + number * 60),
+            valid_from: Some(from),
+            valid_to: Some(from + 50),
+            created_at: Some(from),
             vpc_id: Some(vpc.clone()),
             addresses: vec![address],
             job_name: Some(format!("job-{}", number % 5_000)),
