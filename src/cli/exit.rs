@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::cli::output;
+
 /// What the exit code of flowq says. Documented in the README; scripts rely on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -57,10 +59,7 @@ impl Failure {
 
     /// Tells whether it is only that nobody reads the output any more: `flowq … | head`.
     pub fn is_broken_pipe(&self) -> bool {
-        self.error.chain().any(|cause| {
-            let io = cause.downcast_ref::<std::io::Error>();
-            io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-        })
+        output::is_broken_pipe(&self.error)
     }
 }
 

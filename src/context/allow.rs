@@ -14,10 +14,10 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use toml::value::Datetime;
 
-use crate::context::addr;
 use crate::context::endpoints;
 use crate::context::places::Places;
 use crate::context::prefix::PrefixTree;
+use crate::flow::addr;
 use crate::flow::protocol;
 use crate::inventory::model::Inventory;
 

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::context::addr;
 use crate::context::endpoints::Endpoints;
 use crate::context::endpoints::Kind;
 use crate::context::jobs::Jobs;
 use crate::context::jobs::Who;
+use crate::flow::addr;
 use crate::inventory::model::Attribution;
 use crate::inventory::model::Eni;
 use crate::inventory::model::Inventory;

@@ -3,7 +3,6 @@
 //! Arrow in, Arrow out. It judges one record at a time and keeps nothing between them: what needs several
 //! records (who opened, both legs of a refusal) is SQL's.
 
-mod addr;
 mod allow;
 mod annotate;
 mod column;

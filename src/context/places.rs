@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::context::addr;
 use crate::context::prefix::PrefixTree;
+use crate::flow::addr;
 use crate::inventory::model::Inventory;
 
 /// AWS's ranges and the prefix lists, ready for look-ups.

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::context::Context;
-use crate::context::addr;
 use crate::context::column::Column;
 use crate::context::index;
 use crate::context::index::Row;
@@ -14,6 +13,7 @@ use crate::context::jobs::Who;
 use crate::context::places::AwsRange;
 use crate::context::s3;
 use crate::context::s3::Verdict;
+use crate::flow::addr;
 use crate::inventory::model::Attribution;
 
 /// Which way a record went, as the interface sees it.

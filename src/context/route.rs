@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::context::addr;
 use crate::context::endpoints::Endpoints;
 use crate::context::endpoints::Kind;
 use crate::context::places::Places;
 use crate::context::prefix::PrefixTree;
+use crate::flow::addr;
 use crate::inventory::model::Inventory;
 
 /// Where a route leads.

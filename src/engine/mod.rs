@@ -309,8 +309,9 @@ impl Engine {
         Summary::of(self.scans.summaries())
     }
 
-    /// The session, for completion and inspection of tables.
-    pub fn session(&self) -> &SessionContext {
+    /// The session, for tests that look at tables.
+    #[cfg(test)]
+    pub(crate) fn session(&self) -> &SessionContext {
         &self.session
     }
 }
