@@ -161,7 +161,9 @@ fn detecting(c: &mut Criterion) {
     group.bench_function("conversations", |b| {
         b.iter(|| {
             runtime.block_on(async {
-                let source = source::open_sources(std::slice::from_ref(&folder)).unwrap();
+                let source =
+                    source::open_sources(std::slice::from_ref(&folder), &source::Access::default())
+                        .unwrap();
                 let options = ReadOptions::new(Window::default());
                 let resources = Resources { threads: 1, memory_bytes: 128 << 20 };
                 let engine = Engine::new(source, Arc::clone(&context), options, &resources).await;

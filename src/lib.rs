@@ -38,6 +38,8 @@
 
 pub mod flow;
 
+pub mod aws;
+
 pub mod inventory;
 
 pub mod source;

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+use crate::aws;
 use crate::cli::output::Format;
 use crate::detection::Severity;
 use crate::sample;
@@ -58,7 +59,7 @@ pub enum Command {
 /// What to read, and how.
 #[derive(Debug, Args)]
 pub struct Read {
-    /// Files, folders, quoted globs, or - for standard input
+    /// Files, folders, quoted globs, s3://…, cloudwatch://…, sqs://…, or - for standard input
     #[arg(value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
     pub sources: Vec<String>,
     /// AWS API answers (JSON), mapping (CSV) or imported inventory: file or folder, repeatable
@@ -94,6 +95,43 @@ pub struct Read {
     /// No progress bar, no summary: only what makes the answer incomplete is told
     #[arg(long, short)]
     pub quiet: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub aws: Aws,
+}
+
+/// How to reach the AWS account; what is not given here is taken as every AWS tool takes it.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "AWS")]
+pub struct Aws {
+    /// Profile of the AWS configuration files [default: AWS_PROFILE, else default]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Region to call [default: AWS_REGION, else that of the profile]; buckets are found wherever they are
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Endpoint of every AWS service, for a stand-in of it [default: AWS_ENDPOINT_URL]
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub endpoint_url: Option<String>,
+    /// Agree to pay for reading from a bucket whose owner asks for it
+    #[arg(long)]
+    pub request_payer: bool,
+    /// Account that every bucket must belong to; buckets of others are refused
+    #[arg(long, value_name = "ACCOUNT")]
+    pub expected_bucket_owner: Option<String>,
+}
+
+impl Aws {
+    /// Returns what was said about the account.
+    pub fn options(&self) -> aws::Options {
+        aws::Options {
+            profile: self.profile.clone(),
+            region: self.region.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+            request_payer: self.request_payer,
+            expected_bucket_owner: self.expected_bucket_owner.clone(),
+        }
+    }
 }
 
 /// Where the result goes.

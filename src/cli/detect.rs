@@ -51,7 +51,7 @@ pub(super) async fn run(args: Detect, started: Started) -> Result<Exit, Failure>
     tell_rules(&session, &config, &outcome, say, started.now);
     tell(&session, &outcome, &coverage, say, started);
     let worst = outcome.findings.iter().map(|finding| finding.severity).max();
-    session.close()?;
+    session.close(say).await?;
     match args.fail_on {
         Some(least) if worst.is_some_and(|worst| worst >= least) => Ok(Exit::Findings),
         _ => read,

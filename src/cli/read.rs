@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow};
 
+use crate::aws::Account;
 use crate::cli::args::Read;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::output::OutputFile;
@@ -18,7 +19,7 @@ use crate::flow::{Limits, LogFormat, MalformedLine};
 use crate::inventory::Inventory;
 use crate::source;
 use crate::source::progress::Progress;
-use crate::source::{Memory, Source, Window};
+use crate::source::{Access, Memory, Outcome, Source, Window};
 
 /// The config that is read when none is named.
 const DEFAULT_CONFIG: &str = "flowq.toml";
@@ -29,16 +30,24 @@ pub(super) struct Session {
     pub(super) context: Arc<Context>,
     pub(super) progress: Arc<Progress>,
     pub(super) window: Window,
+    source: Arc<dyn Source>,
     malformed: Option<MalformedFile>,
 }
 
 impl Session {
-    /// Publishes `--malformed FILE`.
-    pub(super) fn close(self) -> Result<(), Failure> {
-        match self.malformed {
-            Some(file) => file.publish().or_exit(Exit::Output),
-            None => Ok(()),
+    /// Publishes `--malformed FILE`, and then, since all that was made of the sources is durable, tells
+    /// them what was read.
+    pub(super) async fn close(self, say: Say) -> Result<(), Failure> {
+        if let Some(file) = self.malformed {
+            file.publish().or_exit(Exit::Output)?;
         }
+        let summary = self.engine.summary();
+        let complete = summary.objects_listed > 0 && !summary.stopped_early();
+        let outcome = Outcome { complete, failed: summary.failed };
+        for line in self.source.settle(&outcome).await.map_err(source_failure)? {
+            say.warn(&line);
+        }
+        Ok(())
     }
 }
 
@@ -85,9 +94,14 @@ pub(super) async fn open(
 ) -> Result<Session, Failure> {
     let inventory = Arc::new(inventory(&read.inventory, say)?);
     let context = Arc::new(Context::new(inventory, config.allow.clone(), now));
+    let access = Access {
+        account: Arc::new(Account::new(read.aws.options())),
+        flow_logs: context.inventory().flow_logs.as_slice().into(),
+        now,
+    };
     let source: Arc<dyn Source> = match read.sources.as_slice() {
         [] => Arc::new(Memory::default()),
-        sources => source::open_sources(sources).map_err(source_failure)?,
+        sources => source::open_sources(sources, &access).map_err(source_failure)?,
     };
     let malformed = read.malformed.as_deref().map(MalformedFile::create).transpose();
     let malformed = malformed.or_exit(Exit::Output)?;
@@ -101,10 +115,14 @@ pub(super) async fn open(
         limits: Limits::default(),
         progress: Arc::clone(&progress),
     };
-    let engine =
-        Engine::new(source, Arc::clone(&context), options, &resources(read, memory_default)?)
-            .await?;
-    Ok(Session { engine, context, progress, window, malformed })
+    let engine = Engine::new(
+        Arc::clone(&source),
+        Arc::clone(&context),
+        options,
+        &resources(read, memory_default)?,
+    )
+    .await?;
+    Ok(Session { engine, context, progress, window, source, malformed })
 }
 
 fn source_failure(error: source::Error) -> Failure {

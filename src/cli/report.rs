@@ -59,7 +59,7 @@ pub(super) async fn run(args: args::Report, started: Started) -> Result<Exit, Fa
             missing.join(", ")
         ));
     }
-    finish(session, say, started)
+    finish(session, say, started).await
 }
 
 /// The reports with what they answer and their parameters.

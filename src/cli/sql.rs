@@ -26,7 +26,7 @@ pub(super) async fn run(args: Sql, started: Started) -> Result<Exit, Failure> {
     let session = open(&args.read, &config, started.now, MEMORY, &say).await?;
     let Some(query) = query else {
         repl::run(&session.engine, args.write.format, history()).await.or_exit(Exit::Input)?;
-        session.close()?;
+        session.close(say).await?;
         return Ok(Exit::Fine);
     };
     let params = params_untyped(&pairs(&args.param)?);
@@ -34,7 +34,7 @@ pub(super) async fn run(args: Sql, started: Started) -> Result<Exit, Failure> {
     let rows = session.engine.query(&query, params).await?;
     print_rows(rows, &args.write, &session, say, started).await?;
     drop(line);
-    finish(session, say, started)
+    finish(session, say, started).await
 }
 
 /// Prints the rows of a query, unless nothing of the sources could be read: then the summary says so.
@@ -56,13 +56,13 @@ pub(super) async fn print_rows(
 }
 
 /// Prints the summary and picks the exit code of a command that only reads.
-pub(super) fn finish(session: Session, say: Say, started: Started) -> Result<Exit, Failure> {
+pub(super) async fn finish(session: Session, say: Say, started: Started) -> Result<Exit, Failure> {
     let summary = session.engine.summary();
     if summary.objects_listed > 0 {
         say.summary(&summary, started.at.elapsed());
         say.problems(&summary);
     }
-    session.close()?;
+    session.close(say).await?;
     incomplete(&summary)
 }
 

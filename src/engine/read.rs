@@ -20,6 +20,9 @@ use crate::source;
 use crate::source::decompress::Decompressor;
 use crate::source::{Listing, Split};
 
+/// How many splits ahead a source is told of: enough to hide the way to S3 behind small objects.
+const UPCOMING: usize = 32;
+
 /// The objects of one scan, listed once and handed out one by one.
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -48,7 +51,10 @@ impl Queue {
             Ok::<_, crate::source::Error>(listing)
         };
         let listing = self.listing.get_or_try_init(list).await.map_err(external)?;
-        Ok(listing.splits.get(self.next.fetch_add(1, Ordering::Relaxed)))
+        let at = self.next.fetch_add(1, Ordering::Relaxed);
+        let rest = listing.splits.get(at..).unwrap_or_default();
+        job.source.upcoming(rest.get(..UPCOMING).unwrap_or(rest));
+        Ok(rest.first())
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Summary {
     pub problems: Vec<(String, String)>,
     /// How many objects could not be read to the end.
     pub problem_objects: u64,
+    /// All objects that could not be read to the end, by name.
+    pub failed: BTreeSet<String>,
     /// SQL columns that at least one object has.
     pub columns: BTreeSet<String>,
     /// Columns that flowq does not know and that turned up after the table was made: not readable.
@@ -91,6 +93,7 @@ impl Summary {
     /// Names an object that could not be read to the end.
     pub(super) fn add_problem(&mut self, object: &str, reason: String) {
         self.problem_objects += 1;
+        self.failed.insert(object.to_owned());
         self.problems.push((object.to_owned(), reason));
         // Kept sorted and cut, so that the same objects are named whichever thread met them first.
         self.problems.sort();
@@ -151,6 +154,7 @@ impl Summary {
         self.problems.truncate(PROBLEMS_MAX);
         let named = self.problems.len() as u64;
         self.problem_objects = self.problem_objects.max(other.problem_objects).max(named);
+        self.failed.extend(other.failed);
         self.columns.extend(other.columns);
         self.late_columns.extend(other.late_columns);
         self.untimed.extend(other.untimed);

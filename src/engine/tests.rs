@@ -226,7 +226,11 @@ async fn what_can_be_read_once_is_not_joined_with_itself() {
     }
     let pipe = path.clone();
     std::thread::spawn(move || std::fs::write(pipe, vpc(3)));
-    let source = crate::source::open_sources(&[path.to_string_lossy().into_owned()]).unwrap();
+    let source = crate::source::open_sources(
+        &[path.to_string_lossy().into_owned()],
+        &crate::source::Access::default(),
+    )
+    .unwrap();
     let engine = over(source, ReadOptions::new(Window::default())).await;
     let sql = "SELECT count(*) FROM flow_logs a JOIN flow_logs b ON a.line = b.line";
     let error = engine.rows(sql, none()).await.unwrap_err().to_string();

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek as _, Write as _};
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -21,22 +20,18 @@ use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split, 
 /// The argument that stands for standard input.
 pub const STDIN: &str = "-";
 
-/// Returns the source of all files that the arguments name: files, folders, globs, `-`.
-///
-/// # Errors
-///
-/// [`Error::NoSource`] without arguments. What the arguments name is looked up by [`Source::splits`].
-pub fn open_sources(args: &[String]) -> Result<Arc<dyn Source>, Error> {
-    if args.is_empty() {
-        return Err(Error::NoSource);
-    }
-    Ok(Arc::new(Files { args: args.to_vec(), streams: Mutex::default() }))
-}
-
 /// Local files. Keeps the peeked head of what can be read only once, and nothing else.
-struct Files {
+pub(super) struct Files {
     args: Vec<String>,
     streams: Mutex<HashMap<String, OneShot>>,
+}
+
+impl Files {
+    /// Makes the source of all files that the arguments name: files, folders, globs, `-`. What they name
+    /// is looked up by [`Source::splits`].
+    pub(super) fn new(args: Vec<String>) -> Self {
+        Self { args, streams: Mutex::default() }
+    }
 }
 
 /// What is left of a stream that can be read only once.

@@ -7,8 +7,10 @@ pub mod file;
 pub mod memory;
 pub mod path;
 pub mod progress;
+mod sources;
 pub mod window;
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::path::PathBuf;
 
@@ -17,9 +19,12 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use parquet::arrow::async_reader::AsyncFileReader;
 
-pub use file::open_sources;
+use crate::aws;
+use crate::flow::LogFormat;
+
 pub use memory::Memory;
 pub use path::Name;
+pub use sources::{Access, open_sources};
 pub use window::{Window, parse_time};
 
 /// The bytes of one split, in order, in chunks of at most [`CHUNK_BYTES_MAX`].
@@ -60,6 +65,29 @@ pub trait Source: Send + Sync + Debug {
     ///
     /// As [`Source::open`].
     async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error>;
+
+    /// Says which splits will be opened next, in this order, so that a network source can begin to read
+    /// them. Told again and again, with overlaps, as reading goes on.
+    fn upcoming(&self, _splits: &[Split]) {}
+
+    /// Says what came of the reading, once what was made of it is durable: a queue can let go of what was
+    /// read. Returns what the user should know of, a line each.
+    ///
+    /// # Errors
+    ///
+    /// When the source cannot be told: it will give the same splits out again.
+    async fn settle(&self, _outcome: &Outcome) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+}
+
+/// What came of a reading.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whether every split of the listing was read, to its end or to where it failed.
+    pub complete: bool,
+    /// The ids of splits that could not be read to their end.
+    pub failed: BTreeSet<String>,
 }
 
 /// One unit of reading: a file, standard input, an object.
@@ -75,6 +103,11 @@ pub struct Split {
     pub name: Name,
     /// Whether it can be read only once: standard input, a FIFO.
     pub one_shot: bool,
+    /// The formats that its records may have where no header states one: those of the flow logs that
+    /// write there. Empty: nothing is known.
+    pub formats: Vec<LogFormat>,
+    /// Which of several sources gave it.
+    pub source: usize,
 }
 
 impl Split {
@@ -82,7 +115,7 @@ impl Split {
     pub fn new(id: impl Into<String>, size_bytes: Option<u64>) -> Self {
         let id = id.into();
         let (path, name) = (PathBuf::from(&id), Name::parse(&id));
-        Self { id, path, size_bytes, name, one_shot: false }
+        Self { id, path, size_bytes, name, one_shot: false, formats: Vec::new(), source: 0 }
     }
 }
 
@@ -156,6 +189,22 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// A call of AWS failed.
+    #[error("could not read {id}")]
+    Aws {
+        /// The argument or the split.
+        id: String,
+        /// What AWS said.
+        source: aws::Error,
+    },
+    /// The URL is not one that can be read from.
+    #[error("{id} is not a source: {reason}")]
+    Url {
+        /// The argument.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl Error {
@@ -171,15 +220,21 @@ impl Error {
 
     /// Tells whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Io { .. })
+        match self {
+            Self::Io { .. } => true,
+            Self::Aws { source, .. } => source.is_retryable(),
+            _ => false,
+        }
     }
 
     /// Returns what the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NoSource => "name a file, a folder, a quoted glob, or - for standard input",
+            Self::NoSource => {
+                "name a file, a folder, a quoted glob, s3://…, cloudwatch://…, sqs://…, or - for standard input"
+            }
             Self::Missing { id } if id.contains("://") => {
-                "only local files are read; copy the objects into a folder first"
+                "it was deleted after it was listed, or never was there"
             }
             Self::Missing { .. } => "check the spelling; a glob must be quoted to reach flowq",
             Self::Empty { skipped: 1.., .. } => {
@@ -198,6 +253,11 @@ impl Error {
             Self::OneShot { .. } => {
                 "this reads it more than once: save it to a file first, and name that"
             }
+            Self::Url { .. } => {
+                "write s3://bucket/prefix, cloudwatch://log-group, sqs:// and the queue's URL or ARN, or \
+                 the path of a file or folder"
+            }
+            Self::Aws { source, .. } => source.hint()?,
             Self::Io { .. } => return None,
         };
         Some(hint.to_owned())

@@ -4,8 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, in reading order. A room imports only rooms that stand before it.
-const ROOMS: &[&str] =
-    &["flow", "inventory", "source", "context", "engine", "detection", "config", "sample", "cli"];
+const ROOMS: &[&str] = &[
+    "flow",
+    "aws",
+    "inventory",
+    "source",
+    "context",
+    "engine",
+    "detection",
+    "config",
+    "sample",
+    "cli",
+];
 
 /// Lines of a file, tests apart.
 const LINES_MAX: usize = 400;

@@ -147,7 +147,7 @@ fn sources_that_are_not_there() {
         (empty, "nothing to read in"),
         ("nowhere", "nowhere does not exist"),
         ("sample-logs/*.nothing", "sample-logs/*.nothing"),
-        ("s3://bucket/key", "only local files are read"),
+        ("ftp://bucket/key", "write s3://bucket/prefix"),
     ] {
         for args in [&["detect", source][..], &["sql", "-c", COUNT, source]] {
             let run = flowq(args).expect(4);

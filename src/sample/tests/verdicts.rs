@@ -16,7 +16,7 @@ use crate::sample::Format;
 use crate::sample::Options;
 use crate::sample::write;
 use crate::source::Window;
-use crate::source::open_sources;
+use crate::source::{Access, open_sources};
 
 /// Conversations whose opener the two views tell differently.
 const DISAGREEING: &str = "
@@ -43,7 +43,8 @@ async fn judged(format: Format) -> BTreeMap<String, Finding> {
     let (inventory, warnings) = Inventory::read(&[dir.path().join("inventory")]).unwrap();
     assert_eq!(warnings.len(), 0);
     let context = Context::new(Arc::new(inventory), Vec::new(), 1_773_200_000);
-    let source = open_sources(&[dir.path().join("logs").display().to_string()]).unwrap();
+    let source =
+        open_sources(&[dir.path().join("logs").display().to_string()], &Access::default()).unwrap();
     let options = ReadOptions::new(Window::default());
     let resources = Resources { threads: 2, memory_bytes: 256 << 20 };
     let mut engine = Engine::new(source, Arc::new(context), options, &resources).await.unwrap();

@@ -4,6 +4,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use tempfile::TempDir;
 
 use super::*;
+use crate::source::{Access, open_sources};
 
 const OLD: &str = "123456789012_vpcflowlogs_us-east-1_fl-1_20200101T0000Z_f.log.gz";
 
@@ -23,7 +24,7 @@ fn at(dir: &TempDir, name: &str) -> String {
 }
 
 async fn listing(args: &[String], window: Window) -> Result<Listing, Error> {
-    open_sources(args).unwrap().splits(&window).await
+    open_sources(args, &Access::default()).unwrap().splits(&window).await
 }
 
 /// The ids below the folder.
@@ -91,12 +92,12 @@ async fn what_is_not_there_is_named() {
         matches!(err, Error::Empty { skipped: 1, .. }) && err.hint().unwrap().contains("hidden")
     );
     assert!(matches!(fail("***").await, Error::Glob { .. }));
-    assert!(matches!(open_sources(&[]), Err(Error::NoSource)));
+    assert!(matches!(open_sources(&[], &Access::default()), Err(Error::NoSource)));
     let err = listing(&["s3://bucket/x".into()], Window::default()).await.unwrap_err();
     assert!(err.hint().unwrap().contains("copy") && !err.is_retryable());
 
     let split = Split::new(at(&dir, "gone.log"), None);
-    let files = open_sources(&[at(&dir, "")]).unwrap();
+    let files = open_sources(&[at(&dir, "")], &Access::default()).unwrap();
     assert!(matches!(files.open(&split).await.err(), Some(Error::Missing { .. })));
     assert!(matches!(files.seek(&split).await.err(), Some(Error::Missing { .. })));
 }
@@ -140,7 +141,7 @@ async fn files_come_in_chunks_and_may_be_peeked() {
     let dir = folder(&["small"]);
     let big: Vec<u8> = (0..CHUNK_BYTES_MAX * 2 + 5).map(|i| (i % 251) as u8).collect();
     fs::write(dir.path().join("big"), &big).unwrap();
-    let files = open_sources(&[at(&dir, "")]).unwrap();
+    let files = open_sources(&[at(&dir, "")], &Access::default()).unwrap();
     let splits = files.splits(&Window::default()).await.unwrap().splits;
     assert_eq!(files.head(&splits[0], 10).await.unwrap(), big[..10]);
     assert_eq!(files.head(&splits[1], 1000).await.unwrap(), b"small"[..]);
@@ -171,7 +172,7 @@ async fn a_fifo_is_peeked_and_read_once() {
     if !fifo(&dir, "pipe", b"version account-id") {
         return;
     }
-    let files = open_sources(&[at(&dir, "pipe")]).unwrap();
+    let files = open_sources(&[at(&dir, "pipe")], &Access::default()).unwrap();
     let splits = files.splits(&Window::default()).await.unwrap().splits;
     let split = &splits[0];
     assert!(split.one_shot && split.size_bytes.is_none());
@@ -191,7 +192,7 @@ async fn a_fifo_can_be_sought_in() {
     if !fifo(&dir, "pipe", b"PAR1 and so on") {
         return;
     }
-    let files = open_sources(&[at(&dir, "pipe")]).unwrap();
+    let files = open_sources(&[at(&dir, "pipe")], &Access::default()).unwrap();
     let splits = files.splits(&Window::default()).await.unwrap().splits;
     assert_eq!(files.head(&splits[0], 4).await.unwrap(), b"PAR1"[..]);
     // It is written out once, and from then on can be read again.

@@ -1,0 +1,244 @@
+//! What an error of AWS means to the user.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// What can be done about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// No credentials, or such as are expired or refused.
+    Credentials,
+    /// No region is set.
+    Region,
+    /// The credentials are good, but do not allow this.
+    Denied,
+    /// The key that the object is encrypted with may not be used.
+    Kms,
+    /// The bucket, object, queue or log group is not there.
+    Missing,
+    /// The object lies in an archive and has to be restored first.
+    Archived,
+    /// Another region than the one asked.
+    Elsewhere,
+    /// Too many calls; a later try may work.
+    Throttled,
+    /// The network or the service failed; a later try may work.
+    Network,
+    /// The request cannot be made or was not understood.
+    Other,
+}
+
+/// Why a call failed: one line, with the service's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// What can be done about it.
+    pub kind: Kind,
+    /// AWS's own code (`AccessDenied`), where there is one.
+    pub code: Option<String>,
+    /// One sentence: what the service, or the way to it, said.
+    pub message: String,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lead = match self.kind {
+            Kind::Credentials => "no usable AWS credentials: ",
+            Kind::Region | Kind::Other => "",
+            Kind::Denied => "access denied: ",
+            Kind::Kms => "the KMS key cannot be used: ",
+            Kind::Missing => "does not exist: ",
+            Kind::Archived => "archived: ",
+            Kind::Elsewhere => "in another region: ",
+            Kind::Throttled => "throttled: ",
+            Kind::Network => "no answer: ",
+        };
+        f.write_str(lead)?;
+        match &self.code {
+            Some(code) if !self.message.contains(code.as_str()) => {
+                write!(f, "{code}: {}", self.message)
+            }
+            _ => f.write_str(&self.message),
+        }
+    }
+}
+
+impl StdError for Error {}
+
+impl Error {
+    /// Makes an error of our own.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, code: None, message: message.into() }
+    }
+
+    pub(super) fn no_region() -> Self {
+        Self::new(Kind::Region, "no region is set")
+    }
+
+    /// Returns what the error of an SDK call means.
+    pub fn of<E, R>(error: &SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+        R: fmt::Debug + 'static,
+    {
+        match error {
+            SdkError::ServiceError(service) => {
+                let meta = service.err().meta();
+                Self::of_service(meta.code(), meta.message())
+            }
+            other => Self::of_way(other),
+        }
+    }
+
+    /// Returns what a code and a message of a service mean.
+    pub fn of_service(code: Option<&str>, message: Option<&str>) -> Self {
+        let kind = kind(code.unwrap_or_default(), message.unwrap_or_default());
+        let message = one_line(message.or(code).unwrap_or("the service gave no reason"));
+        Self { kind, code: code.map(str::to_owned), message }
+    }
+
+    /// Returns what went wrong on the way to the service and back.
+    pub fn of_way(error: &(dyn StdError + 'static)) -> Self {
+        let mut parts: Vec<String> = Vec::new();
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            let text = one_line(&error.to_string());
+            if !parts.iter().any(|part| part.contains(&text)) {
+                parts.push(text);
+            }
+            cause = error.source();
+        }
+        let text = parts.join(": ");
+        let lower = text.to_lowercase();
+        let kind = if lower.contains("credential") || lower.contains("identity") {
+            Kind::Credentials
+        } else if lower.contains("region") {
+            Kind::Region
+        } else {
+            Kind::Network
+        };
+        Self::new(kind, text)
+    }
+
+    /// Tells whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.kind, Kind::Throttled | Kind::Network)
+    }
+
+    /// Returns what the user can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self.kind {
+            Kind::Credentials => {
+                "set a profile with --profile or AWS_PROFILE, log in again (aws sso login), or check the \
+                 environment; aws sts get-caller-identity tells who you are"
+            }
+            Kind::Region => "name it with --region, AWS_REGION or in the profile",
+            Kind::Denied => "flowq iam-policy prints what has to be allowed",
+            Kind::Kms => "allow kms:Decrypt on the key; flowq iam-policy prints the statement",
+            Kind::Missing => "check the spelling, the account and the region",
+            Kind::Archived => "restore the object first: aws s3api restore-object",
+            Kind::Elsewhere => "name its region with --region",
+            Kind::Throttled => "try again later, or with fewer --threads",
+            Kind::Network => "check the network, the proxy settings and --endpoint-url",
+            Kind::Other => return None,
+        })
+    }
+}
+
+/// Tells what a code of any service means; AWS names the same thing in many ways.
+fn kind(code: &str, message: &str) -> Kind {
+    match code {
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidClientTokenId"
+        | "InvalidAccessKeyId"
+        | "InvalidToken"
+        | "AuthFailure"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException"
+        | "IncompleteSignature"
+        | "InvalidSignatureException"
+        | "RequestExpired"
+        | "RequestTimeTooSkewed"
+        | "MissingAuthenticationToken" => Kind::Credentials,
+        _ if code.starts_with("KMS.") || message.contains("kms:") => Kind::Kms,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "AllAccessDisabled"
+        | "Forbidden"
+        | "AWS.SimpleQueueService.AccessDenied" => Kind::Denied,
+        "NoSuchKey"
+        | "NoSuchBucket"
+        | "NoSuchVersion"
+        | "NotFound"
+        | "ResourceNotFoundException"
+        | "QueueDoesNotExist"
+        | "AWS.SimpleQueueService.NonExistentQueue" => Kind::Missing,
+        "InvalidObjectState" => Kind::Archived,
+        "PermanentRedirect"
+        | "AuthorizationHeaderMalformed"
+        | "IllegalLocationConstraintException" => Kind::Elsewhere,
+        "SlowDown"
+        | "SlowDownRead"
+        | "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestLimitExceeded"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "TooManyRequestsException"
+        | "TooManyRequests"
+        | "LimitExceededException"
+        | "BandwidthLimitExceeded" => Kind::Throttled,
+        "InternalError"
+        | "InternalFailure"
+        | "InternalServerError"
+        | "InternalServiceException"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException"
+        | "RequestTimeout"
+        | "RequestTimeoutException" => Kind::Network,
+        _ => Kind::Other,
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_any_service_tell_what_to_do() {
+        let cases = [
+            ("ExpiredToken", "The provided token has expired.", Kind::Credentials),
+            ("AccessDenied", "Access Denied", Kind::Denied),
+            ("AccessDenied", "not authorized to perform: kms:Decrypt on the resource", Kind::Kms),
+            ("UnauthorizedOperation", "You are not authorized", Kind::Denied),
+            ("NoSuchBucket", "The specified bucket does not exist", Kind::Missing),
+            (
+                "InvalidObjectState",
+                "The operation is not valid for the storage class",
+                Kind::Archived,
+            ),
+            ("SlowDown", "Please reduce your request rate.", Kind::Throttled),
+            ("ThrottlingException", "Rate exceeded", Kind::Throttled),
+            ("Whatever", "", Kind::Other),
+        ];
+        for (code, message, want) in cases {
+            assert_eq!(Error::of_service(Some(code), Some(message)).kind, want, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_one_line_without_a_full_stop() {
+        let error = Error::of_service(Some("SlowDown"), Some("Please reduce\n your request rate."));
+        assert_eq!(error.to_string(), "throttled: SlowDown: Please reduce your request rate");
+        assert!(error.is_retryable());
+    }
+}

@@ -1,0 +1,121 @@
+//! All sources of a command as one: files, buckets, log groups and queues beside each other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parquet::arrow::async_reader::AsyncFileReader;
+
+use crate::aws::Account;
+use crate::inventory::model::FlowLog;
+use crate::source::file::Files;
+use crate::source::{ByteStream, Error, Listing, Outcome, Source, Split, Window};
+
+/// What sources outside of the machine need to know.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// The account that calls are made in.
+    pub account: Arc<Account>,
+    /// The flow logs of the inventory: they tell the formats of log groups.
+    pub flow_logs: Arc<[FlowLog]>,
+    /// Unix seconds.
+    pub now: i64,
+}
+
+/// Returns the source of all that the arguments name: files, folders, globs, `-` and URLs.
+///
+/// # Errors
+///
+/// [`Error::NoSource`] without arguments, [`Error::Url`] for a URL that cannot be read from. What the
+/// arguments name is looked up by [`Source::splits`].
+pub fn open_sources(args: &[String], access: &Access) -> Result<Arc<dyn Source>, Error> {
+    if args.is_empty() {
+        return Err(Error::NoSource);
+    }
+    let mut files = Vec::new();
+    let mut sources: Vec<Arc<dyn Source>> = Vec::new();
+    for arg in args {
+        match arg.split_once("://") {
+            Some((scheme, _)) if is_scheme(scheme) => sources.push(remote(scheme, arg, access)?),
+            _ => files.push(arg.clone()),
+        }
+    }
+    if !files.is_empty() {
+        sources.insert(0, Arc::new(Files::new(files)));
+    }
+    Ok(Arc::new(Sources { sources }))
+}
+
+/// Tells `s3` from what stands before a `://` in the name of a file.
+fn is_scheme(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+}
+
+/// Returns the source that a URL names.
+fn remote(scheme: &str, arg: &str, _access: &Access) -> Result<Arc<dyn Source>, Error> {
+    let reason = format!("{scheme}:// is not known");
+    Err(Error::Url { id: arg.to_owned(), reason })
+}
+
+/// Several sources as one. Of two splits with one id the first is kept.
+#[derive(Debug)]
+struct Sources {
+    sources: Vec<Arc<dyn Source>>,
+}
+
+impl Sources {
+    fn of(&self, split: &Split) -> Result<&dyn Source, Error> {
+        let source = self.sources.get(split.source).map(AsRef::as_ref);
+        source.ok_or_else(|| Error::Missing { id: split.id.clone() })
+    }
+}
+
+#[async_trait]
+impl Source for Sources {
+    async fn splits(&self, window: &Window) -> Result<Listing, Error> {
+        let mut all = Listing::default();
+        let mut splits: BTreeMap<String, Split> = BTreeMap::new();
+        for (at, source) in self.sources.iter().enumerate() {
+            let listing = source.splits(window).await?;
+            for split in listing.splits {
+                splits.entry(split.id.clone()).or_insert(Split { source: at, ..split });
+            }
+            all.pruned_files += listing.pruned_files;
+            all.pruned_folders += listing.pruned_folders;
+            all.skipped.extend(listing.skipped);
+        }
+        all.splits = splits.into_values().collect();
+        all.skipped.sort();
+        all.skipped.dedup();
+        Ok(all)
+    }
+
+    async fn head(&self, split: &Split, bytes_max: usize) -> Result<Bytes, Error> {
+        self.of(split)?.head(split, bytes_max).await
+    }
+
+    async fn open(&self, split: &Split) -> Result<ByteStream, Error> {
+        self.of(split)?.open(split).await
+    }
+
+    async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
+        self.of(split)?.seek(split).await
+    }
+
+    fn upcoming(&self, splits: &[Split]) {
+        for run in splits.chunk_by(|a, b| a.source == b.source) {
+            if let Some(source) = run.first().and_then(|split| self.of(split).ok()) {
+                source.upcoming(run);
+            }
+        }
+    }
+
+    async fn settle(&self, outcome: &Outcome) -> Result<Vec<String>, Error> {
+        let mut lines = Vec::new();
+        for source in &self.sources {
+            lines.extend(source.settle(outcome).await?);
+        }
+        Ok(lines)
+    }
+}
