@@ -4,6 +4,7 @@
 //! and makes clients. It knows nothing of flow logs and jobs.
 
 mod error;
+pub mod s3;
 
 use std::fmt;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::StalledStreamProtectionConfig;
+use aws_sdk_s3::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_s3::types::RequestPayer;
 use tokio::sync::OnceCell;
 
@@ -108,6 +111,11 @@ impl Account {
         if self.s3_endpoint().await.is_some() {
             own.set_force_path_style(Some(true));
         }
+        // A reader that waits for its turn is no stalled stream; `s3::Store` tells them apart.
+        own.set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()));
+        // One quota for all objects would fail some only because others were throttled too.
+        let quota = RetryPartition::custom("s3").token_bucket(TokenBucket::unlimited());
+        own.set_retry_partition(Some(quota.build()));
         aws_sdk_s3::Client::from_conf(own.build())
     }
 

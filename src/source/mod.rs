@@ -7,6 +7,7 @@ pub mod file;
 pub mod memory;
 pub mod path;
 pub mod progress;
+mod s3;
 mod sources;
 pub mod window;
 
@@ -20,7 +21,7 @@ use futures::stream::BoxStream;
 use parquet::arrow::async_reader::AsyncFileReader;
 
 use crate::aws;
-use crate::flow::LogFormat;
+use crate::flow::{LogFormat, Object};
 
 pub use memory::Memory;
 pub use path::Name;
@@ -36,7 +37,8 @@ pub const CHUNK_BYTES_MAX: usize = 512 * 1024;
 /// A place that flow logs are read from.
 #[async_trait]
 pub trait Source: Send + Sync + Debug {
-    /// Lists what can be read now, sorted by id, each once. Lists it again on the next call.
+    /// Lists what can be read now, sorted by id, each once. A source outside of the machine may list only
+    /// once for a window: all that one command reads are the same objects.
     ///
     /// # Errors
     ///
@@ -99,6 +101,8 @@ pub struct Split {
     pub path: PathBuf,
     /// Size as stored (compressed); NULL where it is not known before the end.
     pub size_bytes: Option<u64>,
+    /// The version of an object, with its quotes; bytes of another are not given out. NULL: any.
+    pub etag: Option<String>,
     /// What the name tells about the records inside.
     pub name: Name,
     /// Whether it can be read only once: standard input, a FIFO.
@@ -106,6 +110,8 @@ pub struct Split {
     /// The formats that its records may have where no header states one: those of the flow logs that
     /// write there. Empty: nothing is known.
     pub formats: Vec<LogFormat>,
+    /// The log group that it is a time range of, as `cloudwatch://…`: evidence names stream and event.
+    pub log_group: Option<String>,
     /// Which of several sources gave it.
     pub source: usize,
 }
@@ -115,7 +121,27 @@ impl Split {
     pub fn new(id: impl Into<String>, size_bytes: Option<u64>) -> Self {
         let id = id.into();
         let (path, name) = (PathBuf::from(&id), Name::parse(&id));
-        Self { id, path, size_bytes, name, one_shot: false, formats: Vec::new(), source: 0 }
+        Self {
+            id,
+            path,
+            size_bytes,
+            etag: None,
+            name,
+            one_shot: false,
+            formats: Vec::new(),
+            log_group: None,
+            source: 0,
+        }
+    }
+}
+
+impl From<&Split> for Object {
+    fn from(split: &Split) -> Self {
+        Self {
+            name: split.id.clone(),
+            formats: split.formats.clone(),
+            log_group: split.log_group.clone(),
+        }
     }
 }
 
@@ -189,6 +215,14 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// There is more than can be kept in memory.
+    #[error("more than {objects_max} objects in {id}")]
+    TooMany {
+        /// The argument.
+        id: String,
+        /// How many would do.
+        objects_max: usize,
+    },
     /// A call of AWS failed.
     #[error("could not read {id}")]
     Aws {
@@ -208,6 +242,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns the error for what AWS said about `id`.
+    pub fn aws(id: impl Into<String>, source: aws::Error) -> Self {
+        let id = id.into();
+        match source.kind {
+            aws::Kind::Missing => Self::Missing { id },
+            _ => Self::Aws { id, source },
+        }
+    }
+
     /// Returns the error for what the operating system said about `id`.
     pub fn io(id: impl Into<String>, source: std::io::Error) -> Self {
         let id = id.into();
@@ -240,10 +283,14 @@ impl Error {
             Self::Empty { skipped: 1.., .. } => {
                 "hidden files and names that start with _ are passed over; name one to read it"
             }
+            Self::Empty { id, .. } if id.contains("://") && id.contains('*') => {
+                "a URL takes no globs: name the folder, the object, or what their names begin with"
+            }
             Self::Empty { id, .. } if id.contains('*') => {
                 "** matches folders at any depth: 'logs/**/*.log.gz'"
             }
             Self::Empty { .. } => "the objects are looked for in all folders below it",
+            Self::TooMany { .. } => "name a folder in it, or a time with --since and --until",
             Self::Denied { .. } => "run as a user who may read it, or change its mode",
             Self::Glob { .. } => "* ? ** and [a-z] have a meaning; write [*] for a plain *",
             Self::Time { .. } => {
