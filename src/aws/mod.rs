@@ -7,6 +7,7 @@ pub mod api;
 pub mod calls;
 mod endpoint;
 mod error;
+pub mod s3;
 mod xml;
 
 use std::fmt;
@@ -15,6 +16,8 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::StalledStreamProtectionConfig;
+use aws_sdk_s3::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_s3::types::RequestPayer;
 use tokio::sync::OnceCell;
 
@@ -115,6 +118,11 @@ impl Account {
         if self.s3_endpoint().await.is_some() {
             own.set_force_path_style(Some(true));
         }
+        // A reader that waits for its turn is no stalled stream; `s3::Store` tells them apart.
+        own.set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()));
+        // One quota for all objects would fail some only because others were throttled too.
+        let quota = RetryPartition::custom("s3").token_bucket(TokenBucket::unlimited());
+        own.set_retry_partition(Some(quota.build()));
         aws_sdk_s3::Client::from_conf(own.build())
     }
 

@@ -99,6 +99,8 @@ pub struct Split {
     pub path: PathBuf,
     /// Size as stored (compressed); NULL where it is not known before the end.
     pub size_bytes: Option<u64>,
+    /// The version of an object, with its quotes; bytes of another are not given out. NULL: any.
+    pub etag: Option<String>,
     /// What the name tells about the records inside.
     pub name: Name,
     /// Whether it can be read only once: standard input, a FIFO.
@@ -115,7 +117,16 @@ impl Split {
     pub fn new(id: impl Into<String>, size_bytes: Option<u64>) -> Self {
         let id = id.into();
         let (path, name) = (PathBuf::from(&id), Name::parse(&id));
-        Self { id, path, size_bytes, name, one_shot: false, formats: Vec::new(), source: 0 }
+        Self {
+            id,
+            path,
+            size_bytes,
+            etag: None,
+            name,
+            one_shot: false,
+            formats: Vec::new(),
+            source: 0,
+        }
     }
 }
 
