@@ -17,6 +17,8 @@ use tokio::task::spawn_blocking;
 
 use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split, Window};
 
+pub(super) use walk::is_hidden;
+
 /// The argument that stands for standard input.
 pub const STDIN: &str = "-";
 

@@ -7,6 +7,7 @@ pub mod file;
 pub mod memory;
 pub mod path;
 pub mod progress;
+mod s3;
 mod sources;
 pub mod window;
 
@@ -36,7 +37,8 @@ pub const CHUNK_BYTES_MAX: usize = 512 * 1024;
 /// A place that flow logs are read from.
 #[async_trait]
 pub trait Source: Send + Sync + Debug {
-    /// Lists what can be read now, sorted by id, each once. Lists it again on the next call.
+    /// Lists what can be read now, sorted by id, each once. A source outside of the machine may list only
+    /// once for a window: all that one command reads are the same objects.
     ///
     /// # Errors
     ///
@@ -200,6 +202,14 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// There is more than can be kept in memory.
+    #[error("more than {objects_max} objects in {id}")]
+    TooMany {
+        /// The argument.
+        id: String,
+        /// How many would do.
+        objects_max: usize,
+    },
     /// A call of AWS failed.
     #[error("could not read {id}")]
     Aws {
@@ -219,6 +229,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns the error for what AWS said about `id`.
+    pub fn aws(id: impl Into<String>, source: aws::Error) -> Self {
+        let id = id.into();
+        match source.kind {
+            aws::Kind::Missing => Self::Missing { id },
+            _ => Self::Aws { id, source },
+        }
+    }
+
     /// Returns the error for what the operating system said about `id`.
     pub fn io(id: impl Into<String>, source: std::io::Error) -> Self {
         let id = id.into();
@@ -251,10 +270,14 @@ impl Error {
             Self::Empty { skipped: 1.., .. } => {
                 "hidden files and names that start with _ are passed over; name one to read it"
             }
+            Self::Empty { id, .. } if id.contains("://") && id.contains('*') => {
+                "a URL takes no globs: name the folder, the object, or what their names begin with"
+            }
             Self::Empty { id, .. } if id.contains('*') => {
                 "** matches folders at any depth: 'logs/**/*.log.gz'"
             }
             Self::Empty { .. } => "the objects are looked for in all folders below it",
+            Self::TooMany { .. } => "name a folder in it, or a time with --since and --until",
             Self::Denied { .. } => "run as a user who may read it, or change its mode",
             Self::Glob { .. } => "* ? ** and [a-z] have a meaning; write [*] for a plain *",
             Self::Time { .. } => {

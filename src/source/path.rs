@@ -12,6 +12,9 @@ const AGGREGATION_SECS: i64 = 600;
 /// A file named `T` holds records that end in `[T, T + 300)`.
 const DELIVERY_SECS: i64 = 300;
 
+/// How a file's name writes its time.
+const SERIES_TIME: &str = "%Y%m%dT%H%MZ";
+
 /// What a path tells about the records inside. What it does not tell is NULL.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Name {
@@ -79,20 +82,56 @@ impl Name {
 
     /// `<account>_vpcflowlogs_<region>_<fl-id>_<YYYYMMDDTHHmmZ>_<hash>.log[.gz|.parquet]`.
     fn file(file: &str) -> Option<Self> {
-        let parts: Vec<&str> = file.split('_').collect();
-        let [account, "vpcflowlogs", region, flow_log, time, hash] = parts[..] else { return None };
-        let (_, ending) = hash.split_once('.')?;
-        let fits = is_account(account) && is_region(region) && flow_log.starts_with("fl-");
+        let series = Series::parse(file)?;
+        let (hash, ending) = file.rsplit('_').next()?.split_once('.')?;
+        let fits = file.len()
+            == series.prefix.len() + "YYYYMMDDTHHmmZ_".len() + hash.len() + 1 + ending.len();
         if !fits || !matches!(ending, "log" | "log.gz" | "log.parquet") {
             return None;
         }
-        let time = NaiveDateTime::parse_from_str(time, "%Y%m%dT%H%MZ").ok()?.and_utc().timestamp();
+        let mut parts = series.prefix.split('_').map(str::to_owned);
         Some(Self {
-            account_id: Some(account.to_owned()),
-            region: Some(region.to_owned()),
-            flow_log_id: Some(flow_log.to_owned()),
-            ends: Some((time, time + DELIVERY_SECS)),
+            account_id: parts.next(),
+            region: parts.nth(1),
+            flow_log_id: parts.next(),
+            ends: Some(series.ends()),
         })
+    }
+}
+
+/// The part of a file's name by which the files of one flow log sort by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Series<'a> {
+    /// `<account>_vpcflowlogs_<region>_<fl-id>_`: the same for all files of the flow log.
+    pub(super) prefix: &'a str,
+    /// What follows it, `YYYYMMDDTHHmmZ`, in Unix seconds.
+    pub(super) time: i64,
+}
+
+impl<'a> Series<'a> {
+    pub(super) fn parse(file: &'a str) -> Option<Self> {
+        let parts: Vec<&str> = file.splitn(6, '_').collect();
+        let [account, "vpcflowlogs", region, flow_log, time, _] = parts[..] else { return None };
+        if !is_account(account) || !is_region(region) || !flow_log.starts_with("fl-") {
+            return None;
+        }
+        let time = NaiveDateTime::parse_from_str(time, SERIES_TIME).ok()?.and_utc().timestamp();
+        let parts = account.len() + "vpcflowlogs".len() + region.len() + flow_log.len();
+        Some(Self { prefix: &file[..parts + 4], time })
+    }
+
+    /// When the records of the file end, as [`Name::ends`].
+    pub(super) fn ends(&self) -> (i64, i64) {
+        (self.time, self.time + DELIVERY_SECS)
+    }
+
+    /// Returns the first time, as it stands in a name, whose file may hold records of the window; NULL when
+    /// the window has no beginning.
+    pub(super) fn first_time(window: &Window) -> Option<String> {
+        let first = window.since?.saturating_sub(window.slack_secs.max(0) + DELIVERY_SECS);
+        // Names tell whole minutes.
+        let first = first.saturating_add(59).div_euclid(60).saturating_mul(60);
+        Some(chrono::DateTime::from_timestamp(first, 0)?.format(SERIES_TIME).to_string())
     }
 }
 

@@ -10,6 +10,7 @@ use parquet::arrow::async_reader::AsyncFileReader;
 use crate::aws::Account;
 use crate::inventory::model::FlowLog;
 use crate::source::file::Files;
+use crate::source::s3::S3;
 use crate::source::{ByteStream, Error, Listing, Outcome, Source, Split, Window};
 
 /// What sources outside of the machine need to know.
@@ -53,9 +54,14 @@ fn is_scheme(text: &str) -> bool {
 }
 
 /// Returns the source that a URL names.
-fn remote(scheme: &str, arg: &str, _access: &Access) -> Result<Arc<dyn Source>, Error> {
-    let reason = format!("{scheme}:// is not known");
-    Err(Error::Url { id: arg.to_owned(), reason })
+fn remote(scheme: &str, arg: &str, access: &Access) -> Result<Arc<dyn Source>, Error> {
+    match scheme {
+        "s3" => Ok(Arc::new(S3::new(arg, &access.account)?)),
+        _ => {
+            let reason = format!("{scheme}:// is not known");
+            Err(Error::Url { id: arg.to_owned(), reason })
+        }
+    }
 }
 
 /// Several sources as one. Of two splits with one id the first is kept.

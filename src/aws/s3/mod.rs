@@ -213,6 +213,29 @@ impl Store {
         Ok(bytes.freeze())
     }
 
+    /// Returns what is known of an object without reading it.
+    ///
+    /// # Errors
+    ///
+    /// What S3 says; [`Kind::Missing`] when there is none.
+    pub async fn stat(&self, location: &Location) -> Result<Stored, Error> {
+        let head = |client: Client| {
+            client
+                .head_object()
+                .bucket(&location.bucket)
+                .key(&location.key)
+                .set_request_payer(self.account.request_payer())
+                .set_expected_bucket_owner(self.account.expected_bucket_owner())
+                .send()
+        };
+        let answer = self.call(&location.bucket, head).await?;
+        Ok(Stored {
+            location: location.clone(),
+            size_bytes: answer.content_length().and_then(|size| u64::try_from(size).ok()),
+            etag: answer.e_tag().map(str::to_owned),
+        })
+    }
+
     /// Writes an object; one of that name is replaced.
     ///
     /// # Errors

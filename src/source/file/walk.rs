@@ -177,6 +177,6 @@ fn identity(path: &Path) -> PathBuf {
 }
 
 /// Tells hidden files and the markers and checksums that Hadoop, Spark and Hive leave behind.
-fn is_hidden(name: &str) -> bool {
+pub(in crate::source) fn is_hidden(name: &str) -> bool {
     name.starts_with(['.', '_']) || name.ends_with(".crc")
 }

@@ -1,0 +1,177 @@
+//! Objects of S3: `s3://bucket/prefix`.
+//!
+//! What is in the bucket is found from the listing, not from a setting. [`S3`] lists; [`Objects`] reads, also
+//! what others found.
+
+mod list;
+mod objects;
+mod plan;
+mod seek;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parquet::arrow::async_reader::AsyncFileReader;
+
+use crate::aws::s3::{Location, Object, Store};
+use crate::aws::{self, Account};
+use crate::source::s3::list::{Bucket, Found};
+use crate::source::s3::plan::{Out, Plan};
+use crate::source::{ByteStream, Error, Listing, Source, Split, Window};
+
+pub(in crate::source) use objects::Objects;
+
+/// How many objects one argument may name. Each takes about half a kilobyte.
+const OBJECTS_MAX: usize = 5_000_000;
+
+/// What lies below a prefix of a bucket. It is listed once for each window.
+#[derive(Debug)]
+pub(super) struct S3 {
+    url: String,
+    at: Location,
+    store: Store,
+    objects: Objects,
+    listings: tokio::sync::Mutex<Vec<(Window, Listing)>>,
+    /// Ids of listed objects that a GET would not give.
+    archived: Mutex<HashSet<String>>,
+}
+
+impl S3 {
+    /// Makes the source of what a URL names: an object, a folder, or all whose keys begin like it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Url`] when it names no bucket.
+    pub(super) fn new(url: &str, account: &Arc<Account>) -> Result<Self, Error> {
+        let at = Location::parse(url)
+            .map_err(|error| Error::Url { id: url.to_owned(), reason: error.message })?;
+        Ok(Self {
+            url: url.to_owned(),
+            at,
+            store: account.store(),
+            objects: Objects::new(account),
+            listings: tokio::sync::Mutex::default(),
+            archived: Mutex::default(),
+        })
+    }
+
+    async fn list(&self, window: &Window) -> Result<Listing, Error> {
+        let bucket = Bucket { store: &self.store, name: &self.at.bucket };
+        let key = self.at.key.as_str();
+        let found = match key.is_empty() || key.ends_with('/') {
+            true => self.below(&bucket, key, window).await?,
+            false => self.named(&bucket, key, window).await?,
+        };
+        let skipped: Vec<String> = found.skipped.iter().map(|key| self.id(key)).collect();
+        let left_out = found.pruned_files as usize + found.pruned_folders.len();
+        if found.objects.is_empty() && left_out == 0 {
+            return Err(Error::Empty { id: self.url.clone(), skipped: skipped.len() });
+        }
+        let split = |object: Object| {
+            let split = Split::new(self.id(&object.key), Some(object.size_bytes));
+            (Split { etag: object.etag, ..split }, object.archived)
+        };
+        let mut splits = Vec::with_capacity(found.objects.len());
+        for (split, archived) in found.objects.into_iter().map(split) {
+            if archived {
+                lock(&self.archived).insert(split.id.clone());
+            }
+            splits.push(split);
+        }
+        splits.sort_by(|a, b| a.id.cmp(&b.id));
+        let pruned_folders = found.pruned_folders.len() as u64;
+        Ok(Listing { splits, pruned_files: found.pruned_files, pruned_folders, skipped })
+    }
+
+    /// Lists the object of that name and the folder of that name; without either, all keys that begin so.
+    async fn named(&self, bucket: &Bucket<'_>, key: &str, window: &Window) -> Result<Found, Error> {
+        let first = self.store.list(&self.at, true, None, None).await;
+        let first = first.map_err(|error| self.failed(error))?;
+        let object = first.objects.into_iter().find(|object| object.key == key);
+        let mut found = self.below(bucket, &format!("{key}/"), window).await?;
+        let plan = Plan::new(key, window);
+        match object {
+            Some(object) if plan.is_pruned(key) => found.leave_out(&object.key, Out::Pruned),
+            Some(object) => found.objects.push(object),
+            None if found.is_empty() => return self.below(bucket, key, window).await,
+            None => {}
+        }
+        Ok(found)
+    }
+
+    async fn below(
+        &self,
+        bucket: &Bucket<'_>,
+        prefix: &str,
+        window: &Window,
+    ) -> Result<Found, Error> {
+        let plan = Plan::new(prefix, window);
+        let found = list::list(bucket, prefix, &plan, OBJECTS_MAX).await;
+        found.map_err(|error| match error {
+            list::Error::TooMany => {
+                Error::TooMany { id: self.url.clone(), objects_max: OBJECTS_MAX }
+            }
+            list::Error::Aws(error) => self.failed(error),
+        })
+    }
+
+    fn failed(&self, error: aws::Error) -> Error {
+        match error.kind {
+            // A listing fails for the bucket; where it has no such keys it is only empty.
+            aws::Kind::Missing => Error::Missing { id: format!("s3://{}", self.at.bucket) },
+            _ => Error::aws(&self.url, error),
+        }
+    }
+
+    fn id(&self, key: &str) -> String {
+        Location::new(&self.at.bucket, key).to_string()
+    }
+
+    /// Refuses an object that the listing says is in an archive.
+    fn at_hand(&self, split: &Split) -> Result<(), Error> {
+        if !lock(&self.archived).contains(&split.id) {
+            return Ok(());
+        }
+        let message = "its storage class is an archive, and it was not restored";
+        Err(Error::aws(&split.id, aws::Error::new(aws::Kind::Archived, message)))
+    }
+}
+
+#[async_trait]
+impl Source for S3 {
+    async fn splits(&self, window: &Window) -> Result<Listing, Error> {
+        let mut listings = self.listings.lock().await;
+        if let Some((_, listing)) = listings.iter().find(|(of, _)| of == window) {
+            return Ok(listing.clone());
+        }
+        let listing = self.list(window).await?;
+        listings.push((*window, listing.clone()));
+        Ok(listing)
+    }
+
+    async fn head(&self, split: &Split, bytes_max: usize) -> Result<Bytes, Error> {
+        self.at_hand(split)?;
+        self.objects.head(split, bytes_max).await
+    }
+
+    async fn open(&self, split: &Split) -> Result<ByteStream, Error> {
+        self.at_hand(split)?;
+        self.objects.open(split).await
+    }
+
+    async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
+        self.at_hand(split)?;
+        self.objects.seek(split).await
+    }
+
+    fn upcoming(&self, splits: &[Split]) {
+        let archived = lock(&self.archived);
+        self.objects.upcoming(splits.iter().filter(|split| !archived.contains(&split.id)));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
