@@ -3,8 +3,12 @@
 //! Only this room reads AWS's own configuration (environment, files, SSO, instance metadata, web identity)
 //! and makes clients. It knows nothing of flow logs and jobs.
 
+pub mod api;
+pub mod calls;
+mod endpoint;
 mod error;
 pub mod s3;
+mod xml;
 
 use std::fmt;
 use std::time::Duration;
@@ -17,6 +21,7 @@ use aws_sdk_s3::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_s3::types::RequestPayer;
 use tokio::sync::OnceCell;
 
+pub use endpoint::partition;
 pub use error::{Error, Kind};
 
 /// How often a call is tried. S3 answers 503 for some minutes while it makes room for more requests.
@@ -24,6 +29,9 @@ const ATTEMPTS_MAX: u32 = 8;
 
 /// The longest wait between two tries.
 const BACKOFF_MAX: Duration = Duration::from_secs(20);
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long one try of a call may take to begin to answer.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -70,7 +78,7 @@ impl Account {
                 .with_max_attempts(ATTEMPTS_MAX)
                 .with_max_backoff(BACKOFF_MAX);
             let timeout = TimeoutConfig::builder()
-                .connect_timeout(Duration::from_secs(10))
+                .connect_timeout(CONNECT_TIMEOUT)
                 .operation_attempt_timeout(ATTEMPT_TIMEOUT)
                 .build();
             let mut loader = aws_config::defaults(BehaviorVersion::latest())

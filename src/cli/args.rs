@@ -41,6 +41,8 @@ pub enum Command {
     /// Show or convert what is known about interfaces, jobs and the VPC
     #[command(subcommand)]
     Inventory(Inventory),
+    /// Print the least IAM policy for what is named: sources, inventory, where to write
+    IamPolicy(IamPolicy),
     /// Validate flowq.toml and detections, and run the cases of every detection
     Check(Check),
     /// List every flow log field that flowq knows
@@ -62,9 +64,10 @@ pub struct Read {
     /// Files, folders, quoted globs, s3://…, cloudwatch://…, sqs://…, or - for standard input
     #[arg(value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
     pub sources: Vec<String>,
-    /// AWS API answers (JSON), mapping (CSV) or imported inventory: file or folder, repeatable
+    /// AWS API answers (JSON), mapping (CSV) or imported inventory: file, folder or s3://…; or aws, which asks
+    /// the account for the time from --since to --until [without --since: for the last day]. Repeatable
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
-    pub inventory: Vec<PathBuf>,
+    pub inventory: Vec<String>,
     /// Only records that end at or after this time: 2026-03-10, RFC 3339, or 2h for so long ago
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
@@ -248,15 +251,24 @@ pub struct Report {
 Examples:
   flowq inventory show --inventory inventory/
   flowq inventory show enis --inventory inventory/ --format csv
-  flowq inventory import inventory/ --to inventory-2026-03/")]
+  flowq inventory import inventory/ --to inventory-2026-03/
+  flowq inventory collect --to inventory/
+  flowq inventory collect --to s3://bucket/inventory --every 60s --trail s3://trail-bucket")]
 pub enum Inventory {
     /// Print what was understood, and why each interface got its job
     Show {
         /// A table of the inventory; without it, how many rows each has
         table: Option<String>,
-        /// AWS API answers (JSON), mapping (CSV) or imported inventory: file or folder, repeatable
+        /// AWS API answers (JSON), mapping (CSV) or imported inventory: file, folder or s3://…; or aws.
+        /// Repeatable
         #[arg(long, value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
-        inventory: Vec<PathBuf>,
+        inventory: Vec<String>,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "its fields are documented")]
+        times: Times,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "its fields are documented")]
+        aws: Aws,
         #[command(flatten)]
         #[expect(missing_docs, reason = "its fields are documented")]
         write: Write,
@@ -270,6 +282,71 @@ pub enum Inventory {
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         to: PathBuf,
     },
+    /// Ask the AWS account for all of it, once or again and again, and write it as Parquet
+    Collect(Collect),
+}
+
+/// `flowq inventory collect`
+#[derive(Debug, Args)]
+pub struct Collect {
+    /// Folder or s3://bucket/prefix to write to, a file for each account, region and day; it grows with every
+    /// pass, and `--inventory` reads it
+    #[arg(long, value_name = "DIR|s3://…", value_hint = ValueHint::AnyPath)]
+    pub to: String,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub times: Times,
+    /// Ask again and again, with so much time between two passes, until Ctrl-C: 60s, 5min
+    #[arg(long, value_name = "DURATION")]
+    pub every: Option<String>,
+    /// Where a trail delivers to, as it is set there: tells of interfaces that CloudTrail's 90 days do not
+    #[arg(long, value_name = "s3://…")]
+    pub trail: Option<String>,
+    /// Say nothing but warnings
+    #[arg(long, short)]
+    pub quiet: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub aws: Aws,
+}
+
+/// The time that the account is asked for.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Times {
+    /// Ask for the jobs from this time on [default: from where the last pass into --to ended, else one day]
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Ask for the jobs until this time [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+}
+
+/// `flowq iam-policy`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowq iam-policy s3://flow-logs/AWSLogs --inventory aws
+  flowq iam-policy cloudwatch://vpc-flow-logs sqs://arn:aws:sqs:eu-west-1:111122223333:flow-logs
+  flowq iam-policy --inventory aws --trail s3://trail-bucket --to s3://inventory/prefix")]
+pub struct IamPolicy {
+    /// What is read: s3://…, cloudwatch://…, sqs://…; files need nothing
+    #[arg(value_name = "SOURCE")]
+    pub sources: Vec<String>,
+    /// Where the inventory comes from: aws, s3://…; files need nothing. Repeatable
+    #[arg(long, value_name = "PATH")]
+    pub inventory: Vec<String>,
+    /// Where a trail delivers to
+    #[arg(long, value_name = "s3://…")]
+    pub trail: Option<String>,
+    /// Where the inventory is collected to, which also needs what --inventory aws does
+    #[arg(long, value_name = "DIR|s3://…")]
+    pub to: Option<String>,
+    /// Region that is called [default: any]; its partition is that of all names
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Account that is called [default: any]
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
 }
 
 /// `flowq check`
