@@ -1,0 +1,269 @@
+"""AWS on 127.0.0.1 for the tests: moto's server, corrected where it differs from AWS and a test would notice.
+
+Prints its port on one line, and ends when its standard input closes: nothing outlives the tests.
+
+  GET /_test/calls?about=TEXT   the calls so far whose path or body names TEXT, oldest first
+
+Each correction is a function of its own, named in CORRECTIONS. State is told apart by the names of buckets,
+queues and groups, so that tests run side by side: there is no switch and no reset.
+"""
+
+import base64
+import collections
+import functools
+import io
+import json
+import sys
+import threading
+import time
+import urllib.parse
+import uuid
+
+from moto.core.responses import ActionResult
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import make_server
+
+CALLS_MAX = 200_000
+BODY_MAX = 4096
+
+
+def token(position):
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
+
+
+def position(text):
+    return json.loads(base64.urlsafe_b64decode(text))
+
+
+# ------------------------------------------------------------------------------------------------ EC2
+
+
+def page_ec2():
+    """EC2 pages its answers. moto never does. AWS may give fewer than MaxResults, and so does this."""
+    from moto.ec2.exceptions import EC2ClientError
+    from moto.ec2.responses import EC2Response
+
+    page_max = 20
+    least = {"describe_flow_logs": 1, "describe_vpc_endpoints": 1, "describe_managed_prefix_lists": 1}
+
+    def paged(call, name):
+        @functools.wraps(call)
+        def answer(self):
+            result = call(self)
+            if not isinstance(result, ActionResult) or not isinstance(result.result, dict):
+                return result
+            lists = [key for key, value in result.result.items() if isinstance(value, (list, tuple))]
+            asked, after = self._get_int_param("MaxResults"), self._get_param("NextToken")
+            if len(lists) != 1 or (asked is None and not after):
+                return result
+            low = least.get(name, 1 if name.startswith("get_") else 5)
+            if asked is not None and not low <= asked <= 1000:
+                raise EC2ClientError(
+                    "InvalidParameterValue",
+                    f"Value ( {asked} ) for parameter maxResults is invalid. "
+                    f"Expecting a value between {low} and 1000.",
+                )
+            begin = position(after) if after else 0
+            end = begin + min(asked or page_max, page_max)
+            rows = list(result.result[lists[0]])
+            page = {**result.result, lists[0]: rows[begin:end]}
+            page.pop("NextToken", None)
+            if end < len(rows):
+                page["NextToken"] = token(end)
+            return ActionResult(page)
+
+        return answer
+
+    for name in dir(EC2Response):
+        if name.startswith("describe_") or name == "get_managed_prefix_list_entries":
+            setattr(EC2Response, name, paged(getattr(EC2Response, name), name))
+
+
+# ----------------------------------------------------------------------------------- CloudWatch Logs
+
+
+def filter_log_events():
+    """FilterLogEvents in the order of time, by stream prefix, 1 MB a page, and now and then an empty page."""
+    from moto.logs.exceptions import InvalidParameterException, ResourceNotFoundException
+    from moto.logs.responses import LogsResponse
+    from moto.logs.utils import EventMessageFilter
+
+    page_bytes = 1_048_576
+
+    def wrong(message):
+        error = InvalidParameterException.__new__(InvalidParameterException)
+        super(InvalidParameterException, error).__init__(message)
+        return error
+
+    def answer(self):
+        ask = self._get_param
+        name = ask("logGroupName") or (ask("logGroupIdentifier") or "").split(":log-group:")[-1]
+        group = self.logs_backend.groups.get(name.removesuffix(":*"))
+        if group is None:
+            raise ResourceNotFoundException()
+        names, prefix = ask("logStreamNames"), ask("logStreamNamePrefix")
+        if names and prefix:
+            raise wrong("logStreamNames and logStreamNamePrefix are mutually exclusive")
+        limit = ask("limit") or 10_000
+        if not 1 <= limit <= 10_000:
+            raise wrong("limit must be between 1 and 10000")
+        since, until = ask("startTime") or 0, ask("endTime")
+        fits = EventMessageFilter(ask("filterPattern")).matches
+        found = [
+            (event.timestamp, event.ingestion_time, stream_name, event)
+            for stream_name, stream in group.streams.items()
+            if (not names or stream_name in names) and stream_name.startswith(prefix or "")
+            for event in stream.events
+            if event.timestamp >= since and (until is None or event.timestamp <= until)
+        ]
+        found.sort(key=lambda entry: entry[:3])
+        at = position(ask("nextToken")) if ask("nextToken") else {"at": 0, "empty": True}
+        if at["empty"] and found:
+            # Every other page, the first one too, has nothing on it but the way on.
+            return json.dumps({"events": [], "nextToken": token({**at, "empty": False})})
+        page, size, end = [], 0, at["at"]
+        while end < len(found) and len(page) < limit:
+            _, _, stream_name, event = found[end]
+            size += len(event.message.encode()) + 26
+            if size > page_bytes and page:
+                break
+            end += 1
+            if fits(event.message):
+                page.append({**event.to_filter_dict(), "logStreamName": stream_name})
+        answer = {"events": page, "searchedLogStreams": []}
+        if end < len(found):
+            answer["nextToken"] = token({"at": end, "empty": True})
+        return json.dumps(answer)
+
+    LogsResponse.filter_log_events = answer
+
+
+def keep_old_log_events():
+    """PutLogEvents takes only the last 14 days. The samples are older; AWS wrote such events at their time."""
+    from moto.logs.exceptions import ResourceNotFoundException
+    from moto.logs.models import LogsBackend
+
+    def put(self, log_group_name, log_stream_name, log_events):
+        if log_group_name not in self.groups:
+            raise ResourceNotFoundException()
+        return self.groups[log_group_name].put_log_events(log_stream_name, log_events), {}
+
+    LogsBackend.put_log_events = put
+
+
+# ---------------------------------------------------------------------------------------- S3 and SQS
+
+
+def s3_events():
+    """Notifications with AWS's fields and AWS's encoding of keys."""
+    from moto.s3 import notifications
+
+    stock = notifications._get_s3_event
+
+    def event(event_name, bucket, key, notification_id):
+        result = stock(event_name, bucket, key, notification_id)
+        record = result["Records"][0]
+        record["eventVersion"] = "2.6"
+        record["userIdentity"] = {"principalId": "AWS:AIDAEXAMPLE"}
+        record["requestParameters"] = {"sourceIPAddress": "127.0.0.1"}
+        record["responseElements"] = {"x-amz-request-id": uuid.uuid4().hex[:16].upper()}
+        record["s3"]["bucket"]["ownerIdentity"] = {"principalId": "EXAMPLE"}
+        stored = record["s3"]["object"]
+        stored["key"] = urllib.parse.quote_plus(key.name, safe="/*-._")
+        stored["sequencer"] = f"{time.time_ns():018X}"
+        return result
+
+    notifications._get_s3_event = event
+
+
+def fast_queues():
+    """moto works out every attribute of a queue for every message of it; one of them is enough."""
+    from moto.sqs.models import SQSBackend
+
+    def valid(self, queue_name, message):
+        kept = self.get_queue(queue_name).message_retention_period
+        return kept + message.sent_timestamp / 1000 > time.time()
+
+    SQSBackend.is_message_valid_based_on_retention_period = valid
+
+
+CORRECTIONS = [page_ec2, filter_log_events, keep_old_log_events, s3_events, fast_queues]
+
+
+# --------------------------------------------------------------------------------------------- calls
+
+
+class Recorder:
+    """Remembers what was called, and hands it on."""
+
+    def __init__(self, app):
+        self.app = app
+        self.calls = collections.deque(maxlen=CALLS_MAX)
+
+    def __call__(self, environ, start_response):
+        path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
+        if path == "/_test/calls":
+            about = urllib.parse.parse_qs(query).get("about", [""])[0]
+            found = [call for call in list(self.calls) if about in call["path"] + call["body"]]
+            answer = json.dumps(found).encode()
+            start_response(
+                "200 OK",
+                [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))],
+            )
+            return [answer]
+        body = self.body(environ)
+        self.calls.append(
+            {
+                "operation": operation(environ, path, query, body),
+                "path": f"{path}?{query}" if query else path,
+                "body": body[:BODY_MAX].decode("utf-8", "replace"),
+            }
+        )
+        return self.app(environ, start_response)
+
+    @staticmethod
+    def body(environ):
+        """The body of a call in JSON or in a form. Those of objects are not looked at."""
+        kind = environ.get("CONTENT_TYPE", "")
+        if not ("json" in kind or "x-www-form-urlencoded" in kind):
+            return b""
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        return body
+
+
+def operation(environ, path, query, body):
+    """AWS's name of the call."""
+    target = environ.get("HTTP_X_AMZ_TARGET")
+    if target:
+        return target.rsplit(".", 1)[-1]
+    action = urllib.parse.parse_qs(body.decode("utf-8", "replace")).get("Action")
+    if action:
+        return action[0]
+    asked = urllib.parse.parse_qs(query, keep_blank_values=True)
+    on_key = "/" in path.strip("/")
+    method = environ.get("REQUEST_METHOD", "")
+    if method == "GET" and not on_key:
+        if "list-type" in asked:
+            return "ListObjectsV2"
+        return "GetBucketLocation" if "location" in asked else "ListBuckets" if path == "/" else "GetBucket"
+    names = {"GET": "Get", "PUT": "Put", "HEAD": "Head", "DELETE": "Delete", "POST": "Post"}
+    return names.get(method, method) + ("Object" if on_key else "Bucket")
+
+
+def main():
+    for correction in CORRECTIONS:
+        correction()
+    app = Recorder(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_port, flush=True)
+    # A daemon thread does not hold up the end.
+    sys.stdin.buffer.read()
+
+
+main()
