@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each source that is built uses more of it")]
 
 mod proxy;
+mod s3;
 mod server;
 mod smoke;
 mod world;
