@@ -1,7 +1,7 @@
 //! The inventory from the account. Each test has a region of its own, and so an account without the others.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
@@ -30,7 +30,7 @@ ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
     {'IpProtocol': 'tcp', 'FromPort': 443, 'ToPort': 443, 'PrefixListIds': [{'PrefixListId': own}]}])
 table = ec2.create_route_table(VpcId=vpc)['RouteTable']['RouteTableId']
 ec2.associate_route_table(RouteTableId=table, SubnetId=subnets[0])
-endpoint = ec2.create_vpc_endpoint(VpcId=vpc, ServiceName=f'com.amazonaws.{region}.s3', RouteTableIds=[table])['VpcEndpoint']['VpcEndpointId']
+endpoint = ec2.create_vpc_endpoint(VpcId=vpc, ServiceName=f'com.amazonaws.{region}.s3', VpcEndpointType='Gateway', RouteTableIds=[table])['VpcEndpoint']['VpcEndpointId']
 address = ec2.allocate_address(Domain='vpc')['AllocationId']
 nat = ec2.create_nat_gateway(SubnetId=subnets[1], AllocationId=address)['NatGateway']['NatGatewayId']
 ec2.create_route(RouteTableId=table, DestinationCidrBlock='0.0.0.0/0', NatGatewayId=nat)
@@ -136,7 +136,7 @@ fn an_account_is_collected_whole() {
     assert_eq!(of(&rules, "peer", text("group"))["to_port"], 65535);
     assert!(rows("network_acl_entries").iter().any(|row| row["rule_number"] == 100));
     assert_eq!(rows("nat_gateways")[0]["nat_gateway_id"], text("nat"));
-    let flow_logs = rows("flow_logs");
+    let flow_logs = rows("aws_flow_logs");
     assert_eq!(of(&flow_logs, "destination", "flow")["log_format"], "${version} ${start} ${end}");
     // Two pages of twenty.
     assert_eq!(server.count("DescribeNetworkInterfaces", text("vpc")), 2);
@@ -232,13 +232,13 @@ fn credentials_that_are_not_there_or_over_are_one_line() {
     let over = Fault::new(What::Answer(403, "ExpiredToken")).operation("GetCallerIdentity");
     let proxy = Proxy::start(server.url(), vec![over]);
     let run = flowq_at(proxy.url(), &args).expect(4);
-    assert!(run.err.starts_with("error: no usable AWS credentials: ExpiredToken"), "{}", run.err);
+    assert!(run.err.starts_with("flowq: no usable AWS credentials: ExpiredToken"), "{}", run.err);
     assert_eq!(run.err.trim_end().lines().count(), 2, "{}", run.err);
     assert_eq!(proxy.requests(), 1);
     let mut command = command_at(server.url());
     command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").args(args);
     let run = crate::support::run(&command.output().unwrap()).expect(4);
-    assert!(run.err.starts_with("error: no usable AWS credentials: "), "{}", run.err);
+    assert!(run.err.starts_with("flowq: no usable AWS credentials: "), "{}", run.err);
     assert!(!Path::new(&to).exists());
 }
 
@@ -263,6 +263,35 @@ fn throttling_and_cut_answers_are_tried_again() {
     assert!(run.err.contains("1 jobs, 25 interfaces"), "{}", run.err);
     assert_eq!(proxy.done(), [1, 1, 1, 1]);
     assert_eq!(show(server, "subnets", to, &[]).len(), 2);
+}
+
+#[test]
+fn a_loop_says_a_line_a_pass_and_survives_one_that_fails() {
+    let (server, region) = (server(), "sa-east-1");
+    make_world(server, region);
+    let over = Fault::new(What::Answer(403, "ExpiredToken"));
+    let over = over.operation("ListProcessingJobs").nth(&[2]);
+    let proxy = Proxy::start(server.url(), vec![over]);
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().to_str().unwrap();
+    let args = ["inventory", "collect", "--to", to, "--region", region, "--every", "100ms"];
+    let mut child = command_at(proxy.url()).args(args).spawn().unwrap();
+    let mut lines = std::io::BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut passes = Vec::new();
+    while passes.len() < 3 {
+        let line = lines.next().unwrap().unwrap();
+        if line.contains(" new facts") || line.contains("this pass failed") {
+            passes.push(line);
+        }
+    }
+    let interrupt =
+        std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupt.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(passes[0].contains("1 jobs, 25 interfaces"), "{passes:?}");
+    assert!(passes[1].contains("this pass failed, the next one tries again: "), "{passes:?}");
+    assert!(passes[2].contains("1 jobs, 25 interfaces"), "{passes:?}");
+    assert_eq!(show(server, "enis", to, &[]).len(), 25);
 }
 
 #[test]
