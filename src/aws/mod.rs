@@ -71,6 +71,7 @@ impl Account {
     }
 
     /// Returns the configuration, read at the first call.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads AWS's configuration")]
     pub async fn config(&self) -> &SdkConfig {
         let load = || async {
             let retry = RetryConfig::standard()

@@ -178,7 +178,7 @@ async fn read_text(
     scan: &Scan,
     output: &mut Output,
 ) -> std::result::Result<(), Stop> {
-    let decoder = Decoder::new(Arc::clone(&job.plan), &split.id);
+    let decoder = Decoder::new(Arc::clone(&job.plan), split);
     let mut text =
         Text { job, decoder, batches: Vec::new(), records: 0, last_byte: None, refused: None };
     let read = text.read(split, output).await;

@@ -21,7 +21,7 @@ use futures::stream::BoxStream;
 use parquet::arrow::async_reader::AsyncFileReader;
 
 use crate::aws;
-use crate::flow::LogFormat;
+use crate::flow::{LogFormat, Object};
 
 pub use memory::Memory;
 pub use path::Name;
@@ -110,6 +110,8 @@ pub struct Split {
     /// The formats that its records may have where no header states one: those of the flow logs that
     /// write there. Empty: nothing is known.
     pub formats: Vec<LogFormat>,
+    /// The log group that it is a time range of, as `cloudwatch://…`: evidence names stream and event.
+    pub log_group: Option<String>,
     /// Which of several sources gave it.
     pub source: usize,
 }
@@ -127,7 +129,18 @@ impl Split {
             name,
             one_shot: false,
             formats: Vec::new(),
+            log_group: None,
             source: 0,
+        }
+    }
+}
+
+impl From<&Split> for Object {
+    fn from(split: &Split) -> Self {
+        Self {
+            name: split.id.clone(),
+            formats: split.formats.clone(),
+            log_group: split.log_group.clone(),
         }
     }
 }
