@@ -2,6 +2,7 @@
 //!
 //! It does not decompress, parse or judge them, and it does not remember what it gave out.
 
+mod cloudwatch;
 pub mod decompress;
 pub mod file;
 pub mod memory;

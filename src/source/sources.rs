@@ -9,6 +9,7 @@ use parquet::arrow::async_reader::AsyncFileReader;
 
 use crate::aws::Account;
 use crate::inventory::model::FlowLog;
+use crate::source::cloudwatch::CloudWatch;
 use crate::source::file::Files;
 use crate::source::s3::S3;
 use crate::source::{ByteStream, Error, Listing, Outcome, Source, Split, Window};
@@ -56,6 +57,7 @@ fn is_scheme(text: &str) -> bool {
 /// Returns the source that a URL names.
 fn remote(scheme: &str, arg: &str, access: &Access) -> Result<Arc<dyn Source>, Error> {
     match scheme {
+        "cloudwatch" => Ok(Arc::new(CloudWatch::new(arg, access)?)),
         "s3" => Ok(Arc::new(S3::new(arg, &access.account)?)),
         _ => {
             let reason = format!("{scheme}:// is not known");
