@@ -34,10 +34,13 @@ pub(super) async fn collect(
         .filter(|job| !is_done(job) && job.status.is_some())
         .map(|job| job.job_name.clone())
         .collect();
-    let params = json!({
-        "CreationTimeAfter": after, "CreationTimeBefore": until,
-        "SortBy": "CreationTime", "SortOrder": "Ascending",
+    let mut params = json!({
+        "CreationTimeAfter": after, "SortBy": "CreationTime", "SortOrder": "Ascending",
     });
+    // Up to now means: also what was created in this very second.
+    if until < pass.now {
+        params["CreationTimeBefore"] = until.into();
+    }
     let (api, call) = (pass.api, &calls::LIST_PROCESSING_JOBS);
     let mut answers: Vec<Answer> = Vec::new();
     let take = |mut answer: Answer| {

@@ -27,7 +27,6 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 /// How far back a source is asked again, since it may tell late: CloudTrail within some 15 minutes.
@@ -346,10 +345,15 @@ pub async fn flow_logs(
     Ok(merge::inventory(&reader.facts).flow_logs)
 }
 
-/// Counts calls by name, for tests of what a pass asks.
-impl Collector<'_> {
-    /// Returns how often each call was made so far.
-    pub fn tally(&self) -> BTreeMap<&'static str, u64> {
-        self.api.tally()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_asked_again_from_shortly_before_it_told_all() {
+        let asked = Asked { since: 1_000_000, ..Asked::default() };
+        assert_eq!(asked.from(None), 1_000_000);
+        assert_eq!(asked.from(Some(1_000_060)), 1_000_000);
+        assert_eq!(asked.from(Some(1_100_000)), 1_100_000 - 1200);
     }
 }
