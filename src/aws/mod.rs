@@ -5,6 +5,7 @@
 
 mod error;
 pub mod s3;
+pub mod sqs;
 
 use std::fmt;
 use std::time::Duration;

@@ -11,6 +11,7 @@ use crate::aws::Account;
 use crate::inventory::model::FlowLog;
 use crate::source::file::Files;
 use crate::source::s3::S3;
+use crate::source::sqs::Sqs;
 use crate::source::{ByteStream, Error, Listing, Outcome, Source, Split, Window};
 
 /// What sources outside of the machine need to know.
@@ -57,6 +58,7 @@ fn is_scheme(text: &str) -> bool {
 fn remote(scheme: &str, arg: &str, access: &Access) -> Result<Arc<dyn Source>, Error> {
     match scheme {
         "s3" => Ok(Arc::new(S3::new(arg, &access.account)?)),
+        "sqs" => Ok(Arc::new(Sqs::new(arg, &access.account)?)),
         _ => {
             let reason = format!("{scheme}:// is not known");
             Err(Error::Url { id: arg.to_owned(), reason })

@@ -5,4 +5,5 @@
 mod proxy;
 mod server;
 mod smoke;
+mod sqs;
 mod world;
