@@ -227,8 +227,8 @@ fn a_window_leaves_what_reaches_outside() {
         notify(server, &queue, &bucket, &[name(time)], Way::Direct);
     }
     let window = ["--since", "2026-03-10T08:00", "--until", "2026-03-10T09:00"];
-    let args = [&COUNT[..], &window, &[&source(&queue)]].concat();
-    let run = server.flowq(&args).expect(0);
+    let source = source(&queue);
+    let run = server.flowq(&[&COUNT[..], &window, &[&source]].concat()).expect(0);
     assert_eq!(run.out, "n\n2\n");
     let told = "3 messages left: their objects reach outside --since and --until";
     assert!(run.err.contains(told), "{}", run.err);
