@@ -7,4 +7,5 @@ mod proxy;
 mod s3;
 mod server;
 mod smoke;
+mod sqs;
 mod world;
