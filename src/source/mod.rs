@@ -159,6 +159,8 @@ pub struct Listing {
     /// Names inside folders that were not read: hidden files, markers such as `_SUCCESS`, links that
     /// lead nowhere. Sorted.
     pub skipped: Vec<String>,
+    /// What could not be asked and may make the answer poorer, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Why a source could not give what was asked for.

@@ -94,6 +94,7 @@ impl Source for Sources {
             all.pruned_files += listing.pruned_files;
             all.pruned_folders += listing.pruned_folders;
             all.skipped.extend(listing.skipped);
+            all.notes.extend(listing.notes);
         }
         all.splits = splits.into_values().collect();
         all.skipped.sort();
