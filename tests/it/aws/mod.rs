@@ -8,4 +8,5 @@ mod s3;
 mod server;
 mod smoke;
 mod sqs;
+mod whole;
 mod world;
