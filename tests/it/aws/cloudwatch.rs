@@ -240,3 +240,19 @@ fn throttling_is_waited_out_and_a_group_that_vanishes_is_an_error() {
     assert_ne!(run.code, 0);
     assert!(run.err.contains(&url) && run.err.contains("does not exist"), "{}", run.err);
 }
+
+#[test]
+fn an_event_on_two_pages_counts_once_and_pages_without_end_are_an_error() {
+    let server = server();
+    let range = ["--since", "2026-03-10T08:00", "--until", "2026-03-10T08:05"];
+    let read = |group: &str| {
+        let event = ("eni-0a-all", START, record("eni-0a", START));
+        put(server, group, LogGroupClass::Standard, &vec![event; 5]);
+        let url = format!("cloudwatch://{group}");
+        server.flowq(&sql(COUNT, &[&[url.as_str()], range.as_slice()].concat()))
+    };
+    assert_eq!(rows(read(&unique("overlapping"))), ["5,5"]);
+    let run = read(&unique("circling"));
+    assert_ne!(run.code, 0);
+    assert!(run.err.contains("the same token for the next page twice"), "{}", run.err);
+}
