@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each source that is built uses more of it")]
 
+mod cloudwatch;
 mod inventory;
 mod proxy;
 mod s3;
