@@ -80,7 +80,9 @@ impl Taken {
         }
         if !outcome.complete && !verdicts.release.is_empty() {
             let count = messages(verdicts.release.len() as u64);
-            lines.push(format!("{url}: {count} given back: not everything was read"));
+            lines.push(format!(
+                "{url}: {count} given back: only a command that reads everything deletes"
+            ));
         }
         if self.hold.lost() > 0 {
             let count = messages(self.hold.lost());

@@ -212,7 +212,11 @@ fn nothing_is_deleted_unless_all_is_done() {
     // LIMIT: not everything was read.
     let limit = ["sql", "-c", "SELECT * FROM flow_logs LIMIT 1", "--threads", "1", &source];
     let run = server.flowq(&limit).expect(0);
-    assert!(run.err.contains("3 messages given back: not everything was read"), "{}", run.err);
+    assert!(
+        run.err.contains("3 messages given back: only a command that reads everything deletes"),
+        "{}",
+        run.err
+    );
     assert_eq!((messages(server, &queue), deletes()), ((3, 0), 0));
     // The output cannot be written.
     let nowhere = ["--output", "/dev/null/nowhere.csv", "--format", "csv"];
@@ -235,6 +239,46 @@ fn nothing_is_deleted_unless_all_is_done() {
     assert_eq!((messages(server, &queue), deletes()), ((3, 0), 0));
     assert_eq!(count(server, &queue).expect(0).out, "n\n6000\n");
     assert_eq!(messages(server, &queue), (0, 0));
+}
+
+/// Types into `flowq sql` on a terminal, and prints what was to be seen there.
+const PROMPT: &str = r"
+import os, pty, tempfile
+home = tempfile.TemporaryDirectory()
+pid, terminal = pty.fork()
+if pid == 0:
+    os.environ.update(TERM='dumb', XDG_DATA_HOME=home.name)
+    os.execv(sys.argv[1], ['flowq', 'sql', sys.argv[2]])
+seen = b''
+def until(text):
+    global seen
+    while text not in seen:
+        seen += os.read(terminal, 4096)
+until(b'flowq> ')
+os.write(terminal, b'SELECT count(*) AS records FROM flow_logs;\n')
+until(b'1 row')
+os.write(terminal, b'\\q\n')
+try:
+    while part := os.read(terminal, 4096):
+        seen += part
+except OSError:
+    pass
+print(json.dumps([seen.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])]))";
+
+#[test]
+fn the_prompt_deletes_nothing() {
+    let (server, bucket, queue) = world("prompt");
+    world::put(server, &bucket, "a.log", records(17));
+    notify(server, &queue, &bucket, &["a.log".to_owned()], Way::Direct);
+    let told = server.python(PROMPT, &[env!("CARGO_BIN_EXE_flowq"), &source(&queue)]);
+    let seen = told[0].as_str().unwrap();
+    assert!(seen.contains("17"), "{seen}");
+    assert!(
+        seen.contains("1 message given back: only a command that reads everything deletes"),
+        "{seen}"
+    );
+    assert_eq!(told[1], 0);
+    assert_eq!((messages(server, &queue), server.count("DeleteMessageBatch", &queue)), ((1, 0), 0));
 }
 
 #[test]
