@@ -2,12 +2,14 @@
 //!
 //! # Life of a record
 //!
-//! 1. [`source`] lists the objects asked for, leaves out by their names those that lie outside the time,
-//!    and streams the bytes of each; `source::decompress` undoes gzip, told by content.
+//! 1. [`source`] lists what is asked for (files, objects of S3 or those that a queue tells of, time ranges of
+//!    a log group), leaves out by their names those that lie outside the time, and streams the bytes of
+//!    each; `source::decompress` undoes gzip, told by content.
 //! 2. [`flow`] turns the bytes into Arrow batches: it finds the layout in the header (or in what the user
 //!    stated), takes the records out of their envelopes, decodes the columns asked for, and sets aside
 //!    every line that does not fit.
-//! 3. [`inventory`], read once at the start, knows every interface and every job with their times.
+//! 3. [`inventory`], read once at the start from files or collected from the account, knows every interface
+//!    and every job with their times.
 //! 4. [`context`] adds to each record what it means: which job, which side, who the remote is, which way
 //!    the traffic took to S3.
 //! 5. [`engine`] runs SQL over all of it. The view `conversations` sums the records of each job's
@@ -16,10 +18,11 @@
 //!    rows into findings; [`cli`] prints them, with what was read and what could not be.
 //!
 //! ```text
-//!  files, folders, globs, stdin                       AWS API answers
-//!        └── source ── bytes ─▶ flow ── batches ─┐         │
-//!                                                ▼         ▼
-//!                                             context ◀─ inventory
+//!  files  S3  SQS  CloudWatch Logs      API answers in files   the account
+//!    └─────┴───┴────┴─ source ── bytes ─▶ flow ── batches ─┐         └──┬──┘
+//!                                                ┌─────────┘            │
+//!                                                ▼                      ▼
+//!                                             context ◀────────── inventory
 //!                                                │
 //!                      queries/views, reports ─▶ engine ── rows ─▶ detection ── findings ─▶ cli
 //! ```
@@ -29,9 +32,12 @@
 //! - A room imports only rooms above it in the list below. A test holds it to that.
 //! - `flow` has no clock and no environment, opens nothing, and never panics on data. Its Parquet half reads
 //!   through a reader that it is handed.
-//! - A `source` moves bytes and remembers nothing but what can be read only once.
+//! - A `source` moves bytes and remembers nothing but what can be read only once, and what one command must
+//!   see alike at each look: the listing of a bucket, the messages of a queue.
 //! - Only `engine` makes a DataFusion session. SQL lives in `queries/`.
-//! - Only `cli` reads the environment, prints, exits or asks the time: `now` is an argument.
+//! - Only `aws` reads AWS's own configuration and makes clients. Everything it calls only reads, apart from
+//!   what a queue's messages need, and from the snapshots of an inventory that the user sends to S3.
+//! - Only `cli` reads the rest of the environment, prints, exits or asks the time: `now` is an argument.
 //! - Every line is counted: lines = records + malformed + headers and blanks. An object that cannot be read
 //!   to its end is named and its neighbours are read.
 //! - Memory is bounded by the batches in flight, and groups that outgrow their share go to disk.

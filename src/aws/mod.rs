@@ -3,9 +3,13 @@
 //! Only this room reads AWS's own configuration (environment, files, SSO, instance metadata, web identity)
 //! and makes clients. It knows nothing of flow logs and jobs.
 
+pub mod api;
+pub mod calls;
+mod endpoint;
 mod error;
 pub mod s3;
 pub mod sqs;
+mod xml;
 
 use std::fmt;
 use std::time::Duration;
@@ -18,6 +22,7 @@ use aws_sdk_s3::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_s3::types::RequestPayer;
 use tokio::sync::OnceCell;
 
+pub use endpoint::partition;
 pub use error::{Error, Kind};
 
 /// How often a call is tried. S3 answers 503 for some minutes while it makes room for more requests.
@@ -25,6 +30,9 @@ const ATTEMPTS_MAX: u32 = 8;
 
 /// The longest wait between two tries.
 const BACKOFF_MAX: Duration = Duration::from_secs(20);
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long one try of a call may take to begin to answer.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -64,13 +72,14 @@ impl Account {
     }
 
     /// Returns the configuration, read at the first call.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads AWS's configuration")]
     pub async fn config(&self) -> &SdkConfig {
         let load = || async {
             let retry = RetryConfig::standard()
                 .with_max_attempts(ATTEMPTS_MAX)
                 .with_max_backoff(BACKOFF_MAX);
             let timeout = TimeoutConfig::builder()
-                .connect_timeout(Duration::from_secs(10))
+                .connect_timeout(CONNECT_TIMEOUT)
                 .operation_attempt_timeout(ATTEMPT_TIMEOUT)
                 .build();
             let mut loader = aws_config::defaults(BehaviorVersion::latest())

@@ -1,5 +1,7 @@
 //! The command line: what was typed. No input or output happens here.
 
+mod account;
+
 use std::path::PathBuf;
 
 use clap::builder::styling::Styles;
@@ -11,6 +13,8 @@ use crate::aws;
 use crate::cli::output::Format;
 use crate::detection::Severity;
 use crate::sample;
+
+pub use account::{Collect, IamPolicy, Times};
 
 /// Ties VPC flow logs to SageMaker Processing jobs and says what the jobs did on the network.
 #[derive(Debug, Parser)]
@@ -41,6 +45,8 @@ pub enum Command {
     /// Show or convert what is known about interfaces, jobs and the VPC
     #[command(subcommand)]
     Inventory(Inventory),
+    /// Print the least IAM policy for what is named: sources, inventory, where to write
+    IamPolicy(IamPolicy),
     /// Validate flowq.toml and detections, and run the cases of every detection
     Check(Check),
     /// List every flow log field that flowq knows
@@ -62,9 +68,10 @@ pub struct Read {
     /// Files, folders, quoted globs, s3://…, cloudwatch://…, sqs://…, or - for standard input
     #[arg(value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
     pub sources: Vec<String>,
-    /// AWS API answers (JSON), mapping (CSV) or imported inventory: file or folder, repeatable
+    /// AWS API answers (JSON), mapping (CSV) or imported inventory: file, folder or s3://…; or aws, which asks
+    /// the account for the time from --since to --until [without --since: for the last day]. Repeatable
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
-    pub inventory: Vec<PathBuf>,
+    pub inventory: Vec<String>,
     /// Only records that end at or after this time: 2026-03-10, RFC 3339, or 2h for so long ago
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
@@ -248,15 +255,24 @@ pub struct Report {
 Examples:
   flowq inventory show --inventory inventory/
   flowq inventory show enis --inventory inventory/ --format csv
-  flowq inventory import inventory/ --to inventory-2026-03/")]
+  flowq inventory import inventory/ --to inventory-2026-03/
+  flowq inventory collect --to inventory/
+  flowq inventory collect --to s3://bucket/inventory --every 60s --trail s3://trail-bucket")]
 pub enum Inventory {
     /// Print what was understood, and why each interface got its job
     Show {
         /// A table of the inventory; without it, how many rows each has
         table: Option<String>,
-        /// AWS API answers (JSON), mapping (CSV) or imported inventory: file or folder, repeatable
+        /// AWS API answers (JSON), mapping (CSV) or imported inventory: file, folder or s3://…; or aws.
+        /// Repeatable
         #[arg(long, value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
-        inventory: Vec<PathBuf>,
+        inventory: Vec<String>,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "its fields are documented")]
+        times: Times,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "its fields are documented")]
+        aws: Aws,
         #[command(flatten)]
         #[expect(missing_docs, reason = "its fields are documented")]
         write: Write,
@@ -270,6 +286,8 @@ pub enum Inventory {
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         to: PathBuf,
     },
+    /// Ask the AWS account for all of it, once or again and again, and write it as Parquet
+    Collect(Collect),
 }
 
 /// `flowq check`

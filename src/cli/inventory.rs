@@ -1,24 +1,34 @@
 //! `flowq inventory`: what was understood, and its import as Parquet.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::error::ArrowError;
+use tokio::time::MissedTickBehavior;
 
+use crate::aws::Account;
+use crate::aws::s3::Location;
 use crate::cli::args;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::say::Say;
-use crate::cli::{print, read};
+use crate::cli::{Started, print, read};
 use crate::detection::nearest;
-use crate::inventory::{TABLES, import};
+use crate::inventory::collect::{Collector, Report};
+use crate::inventory::{Kept, TABLES, Target, import};
 
 /// Runs the command.
-pub(super) async fn run(args: args::Inventory) -> Result<Exit, Failure> {
+pub(super) async fn run(args: args::Inventory, started: Started) -> Result<Exit, Failure> {
     let say = Say { quiet: false };
     match args {
-        args::Inventory::Show { table, inventory, write } => {
-            let inventory = read::inventory(&inventory, &say)?;
+        args::Inventory::Show { table, inventory, times, aws, write } => {
+            let account = Arc::new(Account::new(aws.options()));
+            let now = started.now;
+            let times = read::times(times.since.as_deref(), times.until.as_deref(), now)?;
+            let read = read::inventory(&inventory, &account, times, now, &say);
+            let inventory = Box::pin(read).await?;
             let all = inventory.tables().or_exit(Exit::Input)?;
             let Some(table) = table else {
                 print::batch(&counts(&all).or_exit(Exit::Output)?, &write)?;
@@ -46,8 +56,70 @@ pub(super) async fn run(args: args::Inventory) -> Result<Exit, Failure> {
                 }
             }
         }
+        args::Inventory::Collect(args) => return Box::pin(collect(args, started.now)).await,
     }
     Ok(Exit::Fine)
+}
+
+/// Makes one pass, or with `--every` pass after pass until Ctrl-C.
+async fn collect(args: args::Collect, now: i64) -> Result<Exit, Failure> {
+    let say = Say { quiet: args.quiet };
+    let every = args.every.as_deref().map(|text| {
+        let every = humantime::parse_duration(text).ok().filter(|every| !every.is_zero());
+        every.ok_or_else(|| {
+            let error = anyhow!("--every {text:?} is not a duration");
+            Failure::new(Exit::Usage, error).with_hint("write 60s or 5min")
+        })
+    });
+    let every = every.transpose()?;
+    let (since, until) =
+        read::times(args.times.since.as_deref(), args.times.until.as_deref(), now)?;
+    let account = Arc::new(Account::new(args.aws.options()));
+    let trail = args.trail.as_deref().map(Location::parse).transpose().map_err(read::usage)?;
+    let trail = trail.map(|location| (account.store(), location));
+    let target = match args.to.starts_with("s3://") {
+        true => Target::S3(account.store(), Location::parse(&args.to).map_err(read::usage)?),
+        false => Target::Folder(args.to.into()),
+    };
+    let collector = Collector::new(&account, None, trail).await.map_err(read::aws_failure)?;
+    let name = target.to_string();
+    let kept = Kept::open(collector, target, since, now).await;
+    let mut kept = kept.map_err(read::inventory_failure)?;
+    let mut timer = tokio::time::interval(every.unwrap_or(Duration::from_secs(1)));
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = BTreeSet::new();
+    loop {
+        timer.tick().await;
+        let now = super::now();
+        match Box::pin(kept.pass(until.unwrap_or(now), now)).await {
+            Ok(report) => {
+                // What every pass says again is said once.
+                let told = &mut told;
+                let news = |texts: &[String], told: &mut BTreeSet<String>| {
+                    texts.iter().filter(|text| told.insert((*text).clone())).cloned().collect()
+                };
+                let warnings = news(&report.warnings, told);
+                let notes = news(&report.notes, told);
+                read::tell(&Report { warnings, notes, ..Report::default() }, &say);
+                say.note(&format!("{}: {}", name, line(&report)));
+                if every.is_none() {
+                    let incomplete = !report.warnings.is_empty();
+                    return Ok(if incomplete { Exit::Incomplete } else { Exit::Fine });
+                }
+            }
+            Err(error) if every.is_some() => say.warn(&format!(
+                "this pass failed, the next one tries again: {}",
+                read::inventory_failure(error)
+            )),
+            Err(error) => return Err(read::inventory_failure(error)),
+        }
+    }
+}
+
+/// What a pass found, in one line.
+fn line(report: &Report) -> String {
+    let Report { calls, jobs, interfaces, new_facts, .. } = report;
+    format!("{calls} calls, {jobs} jobs, {interfaces} interfaces, {new_facts} new facts")
 }
 
 /// How many rows each table has, and what they are.

@@ -19,6 +19,7 @@ mod fields;
 mod findings;
 mod functions;
 mod generate;
+mod iam_policy;
 mod inventory;
 pub mod output;
 mod plain;
@@ -50,7 +51,8 @@ pub fn run() -> Result<Exit, Failure> {
             let threads = args.read.threads;
             wait(threads, report::run(args, started))
         }
-        Command::Inventory(args) => wait(None, inventory::run(args)),
+        Command::Inventory(args) => wait(None, inventory::run(args, started)),
+        Command::IamPolicy(args) => iam_policy::run(&args),
         Command::Check(args) => wait(None, check::run(args, started)),
         Command::Fields(args) => {
             let (_, out) = print::sink(args.format.is_binary(), None)?;

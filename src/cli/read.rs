@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow};
 
+use crate::aws;
 use crate::aws::Account;
+use crate::aws::s3::Location;
 use crate::cli::args::Read;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::output::OutputFile;
@@ -16,7 +18,9 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::engine::{Engine, MalformedSink, ReadOptions, Resources};
 use crate::flow::{Limits, LogFormat, MalformedLine};
-use crate::inventory::Inventory;
+use crate::inventory;
+use crate::inventory::collect::{Collector, Report, SINCE_DEFAULT_SECS};
+use crate::inventory::{Gathered, Inventory};
 use crate::source;
 use crate::source::progress::Progress;
 use crate::source::{Access, Memory, Outcome, Source, Window};
@@ -71,14 +75,76 @@ pub(super) fn config(path: Option<&Path>) -> Result<Config, Failure> {
     config.with_context(|| format!("config {}", path.display())).or_exit(Exit::Config)
 }
 
-/// Reads the inventory and says what of it was not understood.
-pub(super) fn inventory(paths: &[PathBuf], say: &Say) -> Result<Inventory, Failure> {
-    inventory_exists(paths)?;
-    let (inventory, warnings) = Inventory::read(paths).or_exit(Exit::Input)?;
+/// What `--inventory` calls the account itself.
+pub(super) const ACCOUNT: &str = "aws";
+
+/// Reads the inventory from all places named and says what of it was not understood. `since` and `until`:
+/// the time that the account is asked for; `now` is in Unix seconds.
+pub(super) async fn inventory(
+    places: &[String],
+    account: &Arc<Account>,
+    (since, until): (Option<i64>, Option<i64>),
+    now: i64,
+    say: &Say,
+) -> Result<Inventory, Failure> {
+    let is_remote = |place: &&String| *place == ACCOUNT || place.starts_with("s3://");
+    let (remote, local): (Vec<&String>, Vec<&String>) = places.iter().partition(is_remote);
+    let paths: Vec<PathBuf> = local.into_iter().map(PathBuf::from).collect();
+    inventory_exists(&paths)?;
+    let mut gathered = Gathered::default();
+    gathered.add_paths(&paths).or_exit(Exit::Input)?;
+    for place in remote {
+        if place == ACCOUNT {
+            let since = since.unwrap_or_else(|| {
+                say.note("inventory: the account is asked for the last day; --since asks for more");
+                now.saturating_sub(SINCE_DEFAULT_SECS)
+            });
+            let collector = Collector::new(account, None, None).await;
+            let mut collector = collector.map_err(aws_failure)?;
+            let report =
+                gathered.add_account(&mut collector, since, until.unwrap_or(now), now).await;
+            tell(&report.map_err(inventory_failure)?, say);
+        } else {
+            let location = Location::parse(place).map_err(usage)?;
+            gathered.add_s3(&account.store(), &location).await.map_err(inventory_failure)?;
+        }
+    }
+    let (inventory, warnings) = gathered.finish();
     for warning in warnings {
         say.warn(&warning.to_string());
     }
     Ok(inventory)
+}
+
+/// Says what a pass over the account could not tell.
+pub(super) fn tell(report: &Report, say: &Say) {
+    for warning in &report.warnings {
+        say.warn(&format!("inventory: {warning}"));
+    }
+    for note in &report.notes {
+        say.note(&format!("inventory: {note}"));
+    }
+}
+
+pub(super) fn usage(error: aws::Error) -> Failure {
+    Failure { exit: Exit::Usage, ..aws_failure(error) }
+}
+
+pub(super) fn aws_failure(error: aws::Error) -> Failure {
+    let hint = error.hint().map(str::to_owned);
+    Failure { exit: Exit::Input, error: error.into(), hint }
+}
+
+pub(super) fn inventory_failure(error: inventory::Error) -> Failure {
+    let hint = match &error {
+        inventory::Error::Aws { source, .. } => source.hint().map(str::to_owned),
+        _ => None,
+    };
+    let exit = match &error {
+        inventory::Error::Write { .. } => Exit::Output,
+        _ => Exit::Input,
+    };
+    Failure { exit, error: error.into(), hint }
 }
 
 /// Names the first path of an inventory that is not there.
@@ -100,13 +166,13 @@ pub(super) async fn open(
     memory_default: &str,
     say: &Say,
 ) -> Result<Session, Failure> {
-    let inventory = Arc::new(inventory(&read.inventory, say)?);
-    let context = Arc::new(Context::new(inventory, config.allow.clone(), now));
-    let access = Access {
-        account: Arc::new(Account::new(read.aws.options())),
-        flow_logs: context.inventory().flow_logs.as_slice().into(),
-        now,
-    };
+    let window = window(read, now)?;
+    let account = Arc::new(Account::new(read.aws.options()));
+    let times = (window.since, window.until);
+    let inventory = inventory(&read.inventory, &account, times, now, say).await?;
+    let context = Arc::new(Context::new(Arc::new(inventory), config.allow.clone(), now));
+    let access =
+        Access { account, flow_logs: context.inventory().flow_logs.as_slice().into(), now };
     let source: Arc<dyn Source> = match read.sources.as_slice() {
         [] => Arc::new(Memory::default()),
         sources => source::open_sources(sources, &access).map_err(source_failure)?,
@@ -114,7 +180,6 @@ pub(super) async fn open(
     let malformed = read.malformed.as_deref().map(MalformedFile::create).transpose();
     let malformed = malformed.or_exit(Exit::Output)?;
     let progress = Arc::new(Progress::default());
-    let window = window(read, now)?;
     let options = ReadOptions {
         window,
         stated: stated(read)?,
@@ -138,19 +203,26 @@ fn source_failure(error: source::Error) -> Failure {
     Failure { exit: Exit::Input, error: error.into(), hint }
 }
 
-fn window(read: &Read, now: i64) -> Result<Window, Failure> {
-    let time = |text: &Option<String>| {
-        text.as_deref().map(|text| source::parse_time(text, now)).transpose()
-    };
+/// Reads `--since` and `--until`, in Unix seconds.
+pub(super) fn times(
+    since: Option<&str>,
+    until: Option<&str>,
+    now: i64,
+) -> Result<(Option<i64>, Option<i64>), Failure> {
+    let time = |text: Option<&str>| text.map(|text| source::parse_time(text, now)).transpose();
     let usage = |error| Failure { exit: Exit::Usage, ..source_failure(error) };
-    let since = time(&read.since).map_err(usage)?;
-    let until = time(&read.until).map_err(usage)?;
+    let (since, until) = (time(since).map_err(usage)?, time(until).map_err(usage)?);
     if let (Some(since), Some(until)) = (since, until)
         && since >= until
     {
         let error = anyhow!("--since is not before --until: there is no time between them");
         return Err(Failure::new(Exit::Usage, error));
     }
+    Ok((since, until))
+}
+
+fn window(read: &Read, now: i64) -> Result<Window, Failure> {
+    let (since, until) = times(read.since.as_deref(), read.until.as_deref(), now)?;
     let slack = humantime::parse_duration(&read.slack).map_err(|_| {
         let error = anyhow!("--slack {:?} is not a duration", read.slack);
         Failure::new(Exit::Usage, error).with_hint("write 90s, 15min or 1h")

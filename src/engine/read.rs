@@ -47,6 +47,7 @@ impl Queue {
                 summary.objects_pruned = listing.pruned_files;
                 summary.folders_pruned = listing.pruned_folders;
                 summary.skipped = listing.skipped.clone();
+                summary.notes.extend(listing.notes.iter().cloned());
             });
             Ok::<_, crate::source::Error>(listing)
         };
@@ -178,7 +179,7 @@ async fn read_text(
     scan: &Scan,
     output: &mut Output,
 ) -> std::result::Result<(), Stop> {
-    let decoder = Decoder::new(Arc::clone(&job.plan), &split.id);
+    let decoder = Decoder::new(Arc::clone(&job.plan), split);
     let mut text =
         Text { job, decoder, batches: Vec::new(), records: 0, last_byte: None, refused: None };
     let read = text.read(split, output).await;

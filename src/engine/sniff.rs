@@ -32,6 +32,13 @@ pub(super) async fn unknown_fields(
     let mut unnamed = 0;
     let mut unknown: BTreeMap<Layout, BTreeSet<String>> = BTreeMap::new();
     for split in &listing.splits {
+        for format in &split.formats {
+            unknown.entry(format.layout()).or_default().extend(format.unknown());
+        }
+        // No header is in a log group: the flow logs that write to it tell their formats, or nothing does.
+        if split.log_group.is_some() {
+            continue;
+        }
         let look = match &split.name.flow_log_id {
             Some(id) => seen.insert(id.clone()),
             None => {
@@ -72,7 +79,7 @@ fn formats(head: Bytes, split: &Split, options: &ReadOptions) -> Vec<LogFormat> 
     let plan =
         Plan { stated: options.stated.clone(), ..Plan::new(Layout::Vpc, Schema::empty().into()) };
     let mut decompressor = Decompressor::new(&plan.limits);
-    let mut decoder = Decoder::new(Arc::new(plan), &split.id);
+    let mut decoder = Decoder::new(Arc::new(plan), split);
     decompressor.feed(head);
     // The head of a gzip stream is a cut stream, and its last line is cut: what comes before is enough.
     decompressor.finish();

@@ -5,19 +5,16 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 
-use crate::flow::envelope::{Opened, Scanner, after_stamp, is_stamped, open};
+use crate::flow::current::{Current, Told};
+use crate::flow::envelope::{Event, Opened, after_stamp, is_stamped, open};
 use crate::flow::format::LogFormat;
-use crate::flow::plan::Plan;
-use crate::flow::reader::{Reader, Status};
+use crate::flow::plan::{Object, Plan};
+use crate::flow::reader::{Place, Status};
 use crate::flow::refusal::{DecodeError, Refusal};
 use crate::flow::rows::Rows;
+use crate::flow::shape::{BOM, Shape, shape_of};
 use crate::flow::tally::{MalformedLine, Reason, TEXT_BYTES_MAX, Tally};
 use crate::flow::value::trimmed;
-
-const BOM: &[u8] = b"\xef\xbb\xbf";
-
-/// White space after which an object is taken for text, whatever comes.
-const LEADING_MAX: usize = 64 << 10;
 
 /// Most bytes that are one block, which is what a batch may hold on to.
 const BLOCK_MAX: usize = 4 << 20;
@@ -28,10 +25,12 @@ const BLOCK_MAX: usize = 4 << 20;
 /// neighbours. Rows keep the order of their lines.
 pub struct Decoder {
     plan: Arc<Plan>,
-    object: String,
+    object: Object,
     shape: Shape,
-    /// The format that holds now. `None` until a header or a record was seen.
-    reader: Option<Reader>,
+    /// The format, or formats, that hold now.
+    current: Current,
+    /// The log event at hand, where it has a name, and how many of its lines were read.
+    event: Option<(String, u64)>,
     rows: Rows,
     /// The beginning of a line whose end has not come yet.
     carry: Vec<u8>,
@@ -39,26 +38,18 @@ pub struct Decoder {
     malformed: Vec<MalformedLine>,
 }
 
-/// What the object holds, told by its first bytes.
-enum Shape {
-    /// Not known yet: nothing but white space so far.
-    Unknown(Vec<u8>),
-    /// Lines. `stamped`: whether a timestamp stands before each record, known from the first one on.
-    Lines { stamped: Option<bool> },
-    /// JSON documents. `opened`: whether one of them held log events.
-    Json { scanner: Scanner, opened: bool },
-}
-
 impl Decoder {
     /// Makes a decoder for one object.
-    pub fn new(plan: Arc<Plan>, object: &str) -> Self {
-        let sparse = !plan.filter.is_empty();
+    pub fn new(plan: Arc<Plan>, object: impl Into<Object>) -> Self {
+        let object = object.into();
+        let current = Current::new(&plan, &object);
         Self {
-            rows: Rows::new(Arc::clone(&plan.schema), object, plan.batch_rows, sparse),
+            rows: Rows::new(&plan, &object, current.is_mixed()),
+            current,
             plan,
-            object: object.to_owned(),
+            object,
             shape: Shape::Unknown(Vec::new()),
-            reader: None,
+            event: None,
             carry: Vec::new(),
             tally: Tally::default(),
             malformed: Vec::new(),
@@ -99,7 +90,7 @@ impl Decoder {
         // What cannot be built now could not be built before either: the refusal says so already.
         out.extend(self.rows.flush().ok().flatten());
         let tally = Box::new(std::mem::take(&mut self.tally));
-        DecodeError { object: self.object.clone(), refusal, tally }
+        DecodeError { object: self.object.name.clone(), refusal, tally }
     }
 
     fn take(&mut self, mut bytes: Bytes, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
@@ -182,7 +173,7 @@ impl Decoder {
 
     /// Gives up on a first line without end: a bomb of zeros need not be read to its own.
     fn endless(&mut self, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
-        let is_first = self.reader.is_none() && self.plan.stated.is_none();
+        let is_first = self.current.assumes();
         let is_long = self.carry.len() > self.plan.limits.line_bytes_max;
         if is_first && is_long { self.carried(out) } else { Ok(()) }
     }
@@ -231,13 +222,23 @@ impl Decoder {
             }
             Opened::Messages(messages) => {
                 *opened = true;
-                for message in messages {
-                    for line in message.trim_end().split('\n') {
-                        self.line(line.as_bytes(), None, out)?;
-                    }
+                for event in messages {
+                    self.event(&event, out)?;
                 }
             }
         }
+        Ok(())
+    }
+
+    fn event(&mut self, event: &Event, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+        if let Some(group) = &self.object.log_group {
+            let name = event.log_stream_name.as_ref().zip(event.event_id.as_ref());
+            self.event = name.map(|(stream, id)| (format!("{group}/{stream}#{id}"), 0));
+        }
+        for line in event.message.trim_end().split('\n') {
+            self.line(line.as_bytes(), None, out)?;
+        }
+        self.event = None;
         Ok(())
     }
 
@@ -249,6 +250,9 @@ impl Decoder {
         out: &mut Vec<RecordBatch>,
     ) -> Result<(), Refusal> {
         self.tally.lines += 1;
+        if let Some((_, lines)) = &mut self.event {
+            *lines += 1;
+        }
         if raw.len() > self.plan.limits.line_bytes_max {
             return self.misfit(Reason::LineTooLong, None, raw);
         }
@@ -277,9 +281,7 @@ impl Decoder {
     fn is_stamped(&mut self, line: &str) -> bool {
         let Shape::Lines { stamped } = &mut self.shape else { return false };
         if stamped.is_none() && !line.is_empty() && !line.starts_with('#') {
-            let stated = self.plan.stated.as_ref().map(|format| format.names().len());
-            let fields = stated.unwrap_or_else(|| LogFormat::default_v2().names().len());
-            *stamped = Some(is_stamped(line, fields));
+            *stamped = Some(self.current.field_counts().any(|fields| is_stamped(line, fields)));
         }
         *stamped == Some(true)
     }
@@ -293,14 +295,11 @@ impl Decoder {
         let line = self.tally.lines;
         let format = found.map_err(|source| Refusal::Header { line, source })?;
         let Some(format) = format else { return Ok(false) };
-        let is_new = self.reader.as_ref().is_none_or(|old| old.assumed || old.format != format);
-        if is_new {
-            self.tally.add_format(format.clone());
-            let reader = Reader::new(format, &self.plan, &self.object, false);
+        if let Some(reader) = self.current.set(&format, &self.plan) {
+            self.tally.add_format(format);
             if reader.wanted {
                 out.extend(self.rows.set_origins(&reader.origins)?);
             }
-            self.reader = Some(reader);
         }
         Ok(true)
     }
@@ -312,25 +311,18 @@ impl Decoder {
         base: Option<usize>,
         out: &mut Vec<RecordBatch>,
     ) -> Result<(), Refusal> {
-        let is_first = self.reader.is_none();
-        let reader = self.reader.get_or_insert_with(|| {
-            let stated = self.plan.stated.clone();
-            let assumed = stated.is_none();
-            let format = stated.unwrap_or_else(LogFormat::default_v2);
-            Reader::new(format, &self.plan, &self.object, assumed)
-        });
-        let read = reader.read(line);
-        if is_first && (read.is_ok() || !reader.assumed) {
+        let mixed = self.current.is_mixed();
+        let Told { reader, fit, is_new } = self.current.read(line, &self.plan);
+        if is_new {
             self.tally.add_format(reader.format.clone());
+        }
+        if is_new || (mixed && fit.is_ok()) {
             out.extend(self.rows.set_origins(&reader.origins)?);
         }
-        let status = match read {
+        let status = match fit {
             Ok(status) => status,
             Err((reason, field)) => {
                 let field = field.and_then(|field| reader.format.names().get(field)).cloned();
-                if is_first && reader.assumed {
-                    self.reader = None;
-                }
                 return self.misfit(reason, field, raw);
             }
         };
@@ -344,7 +336,8 @@ impl Decoder {
             Status::SkipData => self.tally.skipdata += 1,
             Status::Other => self.tally.other += 1,
         }
-        if let Some(record) = reader.record(line, self.tally.lines) {
+        let place = place(self.event.as_ref(), &self.object, self.tally.lines);
+        if let Some(record) = reader.record(line, place) {
             self.rows.push(&record, base)?;
         }
         if self.rows.is_full() {
@@ -355,7 +348,7 @@ impl Decoder {
 
     /// Sets a line aside; refuses the object if it is the first one and nothing states the format.
     fn misfit(&mut self, reason: Reason, field: Option<String>, raw: &[u8]) -> Result<(), Refusal> {
-        if self.reader.is_none() && self.plan.stated.is_none() {
+        if self.current.assumes() {
             let line = self.tally.lines;
             self.malformed(reason, raw);
             return Err(Refusal::NoFormat { line, reason, field });
@@ -367,8 +360,9 @@ impl Decoder {
     fn malformed(&mut self, reason: Reason, raw: &[u8]) {
         let text = String::from_utf8_lossy(raw.get(..TEXT_BYTES_MAX).unwrap_or(raw));
         let text = text.trim_end_matches(['\r', '\n']).to_owned();
-        let object = self.object.clone();
-        let line = MalformedLine { object, line: self.tally.lines, reason, text };
+        let place = place(self.event.as_ref(), &self.object, self.tally.lines);
+        let (object, line) = (place.object.to_owned(), place.line);
+        let line = MalformedLine { object, line, reason, text };
         self.tally.malformed.add(&line);
         if self.plan.keep_all_malformed {
             self.malformed.push(line);
@@ -376,19 +370,10 @@ impl Decoder {
     }
 }
 
-/// Tells what an object holds by its first bytes; `None` while that is open.
-fn shape_of(bytes: &[u8]) -> Result<Option<Shape>, Refusal> {
-    let (text, undecided) = match bytes.strip_prefix(BOM) {
-        Some(text) => (text, false),
-        None => (bytes, BOM.starts_with(bytes)),
-    };
-    let blank = text.iter().take_while(|b| b.is_ascii_whitespace()).count();
-    Ok(match text.get(blank) {
-        _ if blank > LEADING_MAX => Some(Shape::Lines { stamped: None }),
-        _ if undecided => None,
-        None => None,
-        Some(b'{') => Some(Shape::Json { scanner: Scanner::default(), opened: false }),
-        Some(b'[') => return Err(Refusal::Json { what: "a JSON array".to_owned() }),
-        _ => Some(Shape::Lines { stamped: None }),
-    })
+/// Returns where the line at hand stands: in its event, where that has a name.
+fn place<'a>(event: Option<&'a (String, u64)>, object: &'a Object, line: u64) -> Place<'a> {
+    match event {
+        Some((name, line)) => Place { object: name, line: *line },
+        None => Place { object: &object.name, line },
+    }
 }

@@ -101,7 +101,7 @@ impl Scanner {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Opened {
     /// Log events, in order.
-    Messages(Vec<String>),
+    Messages(Vec<Event>),
     /// So many events with which CloudWatch Logs only tests the way.
     Control(usize),
     /// Something else: what it looks like.
@@ -118,9 +118,13 @@ struct Document {
     message: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Event {
-    message: String,
+/// A log event. Of subscriptions, the stream and the id have other names, and stay unread.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Event {
+    pub(super) message: String,
+    pub(super) log_stream_name: Option<String>,
+    pub(super) event_id: Option<String>,
 }
 
 /// Takes the log events out of a JSON document.
@@ -133,10 +137,8 @@ pub(super) fn open(json: &[u8]) -> Opened {
         (Some(events), _) if document.message_type.as_deref() == Some("CONTROL_MESSAGE") => {
             Opened::Control(events.len())
         }
-        (Some(events), _) => {
-            Opened::Messages(events.into_iter().map(|event| event.message).collect())
-        }
-        (None, Some(message)) => Opened::Messages(vec![message]),
+        (Some(events), _) => Opened::Messages(events),
+        (None, Some(message)) => Opened::Messages(vec![Event { message, ..Event::default() }]),
         (None, None) => Opened::Unknown(describe(json)),
     }
 }

@@ -20,9 +20,15 @@ mod refusal;
 
 mod reader;
 
+mod several;
+
+mod shape;
+
 mod rows;
 
 mod envelope;
+
+mod current;
 
 pub mod decode;
 
@@ -33,6 +39,6 @@ mod tests;
 
 pub use decode::Decoder;
 pub use format::{FormatError, LogFormat};
-pub use plan::{Filter, InterfaceTest, Limits, Plan};
+pub use plan::{Filter, InterfaceTest, Limits, Object, Plan};
 pub use refusal::{DecodeError, Refusal};
 pub use tally::{Malformed, MalformedLine, Reason, Tally};

@@ -18,7 +18,8 @@ pub struct Plan {
     pub schema: SchemaRef,
     /// The rows that are wanted.
     pub filter: Filter,
-    /// The format of objects without a header. `None` = the default format, and every field checked.
+    /// The format of objects without a header. `None` = that of [`Object::formats`], or else the default
+    /// format, and every field checked.
     pub stated: Option<LogFormat>,
     /// Checks the type of every field, not only of those that are read.
     pub validate_all: bool,
@@ -28,6 +29,25 @@ pub struct Plan {
     pub limits: Limits,
     /// Keeps every malformed line for `Decoder::take_malformed`, not only the first ones.
     pub keep_all_malformed: bool,
+}
+
+/// An object, and what is known of it before its first byte.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Object {
+    /// Names it in [`OBJECT`](crate::flow::field::OBJECT), and where it is at fault.
+    pub name: String,
+    /// The formats that records without a header may have; [`Plan::stated`] comes before them. Of several,
+    /// each record is read with the only one whose every field fits. Empty: nothing is known.
+    pub formats: Vec<LogFormat>,
+    /// The log group that its JSON documents are from, as `cloudwatch://…`. A record is then named by its
+    /// log stream and event id, `cloudwatch://group/stream#id`, and its lines are counted in its event.
+    pub log_group: Option<String>,
+}
+
+impl From<&str> for Object {
+    fn from(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
 }
 
 impl Plan {

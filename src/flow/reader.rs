@@ -39,6 +39,7 @@ struct Check {
 /// A condition of the plan's filter.
 enum Test {
     Never,
+    Object(HashSet<String>),
     Text(Origin, HashSet<String>),
     Number(Origin, HashSet<i64>),
     Range(Origin, Option<i64>, Option<i64>),
@@ -55,6 +56,9 @@ pub(super) enum Status {
     SkipData,
     Other,
 }
+
+/// What the status of a record says; or why it does not fit, and the field where that shows, if it is one.
+pub(super) type Fit = Result<Status, (Reason, Option<usize>)>;
 
 /// Reads records of one format.
 pub(super) struct Reader {
@@ -74,11 +78,18 @@ pub(super) struct Reader {
     numbers: Vec<Option<i64>>,
 }
 
+/// Where a record stands.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) object: &'a str,
+    pub(super) line: u64,
+}
+
 /// The record at hand: the values of its fields.
 #[derive(Clone, Copy)]
 pub(super) struct Record<'a> {
     pub(super) line: &'a str,
-    pub(super) number: u64,
+    pub(super) place: Place<'a>,
     spans: &'a [(usize, usize)],
     numbers: &'a [Option<i64>],
 }
@@ -99,7 +110,7 @@ impl<'a> Record<'a> {
     pub(super) fn number(&self, origin: Origin) -> Option<i64> {
         match origin {
             Origin::Number(slot) => self.numbers.get(slot).copied().flatten(),
-            Origin::Line => i64::try_from(self.number).ok(),
+            Origin::Line => i64::try_from(self.place.line).ok(),
             _ => None,
         }
     }
@@ -107,7 +118,7 @@ impl<'a> Record<'a> {
 
 impl Reader {
     /// Prepares a format for a plan. `assumed`: nothing states the format.
-    pub(super) fn new(format: LogFormat, plan: &Plan, object: &str, assumed: bool) -> Self {
+    pub(super) fn new(format: LogFormat, plan: &Plan, assumed: bool) -> Self {
         let find = |name: &str| format.names().iter().position(|other| other == name);
         let mut reader = Self {
             wanted: format.layout() == plan.layout,
@@ -129,7 +140,7 @@ impl Reader {
         }
         let columns = plan.schema.fields().iter();
         reader.origins = columns.map(|column| reader.origin(column.name())).collect();
-        reader.tests = reader.tests(plan, object);
+        reader.tests = reader.tests(plan);
         reader.numbers = vec![None; reader.checks.len()];
         reader
     }
@@ -170,14 +181,13 @@ impl Reader {
         }
     }
 
-    fn tests(&mut self, plan: &Plan, object: &str) -> Vec<Test> {
+    fn tests(&mut self, plan: &Plan) -> Vec<Test> {
         let filter = &plan.filter;
         let mut tests = Vec::new();
         for (column, values) in &filter.equals {
             tests.push(match self.origin(column) {
                 Origin::Absent => Test::Never,
-                Origin::Object if values.contains(object) => continue,
-                Origin::Object => Test::Never,
+                Origin::Object => Test::Object(values.clone()),
                 origin @ (Origin::Number(_) | Origin::Line) => {
                     Test::Number(origin, values.iter().filter_map(|v| integer(v).ok()).collect())
                 }
@@ -206,7 +216,7 @@ impl Reader {
     /// # Errors
     ///
     /// Why the line does not fit, and the field where that shows, if it is one field.
-    pub(super) fn read(&mut self, line: &str) -> Result<Status, (Reason, Option<usize>)> {
+    pub(super) fn read(&mut self, line: &str) -> Fit {
         self.split(line);
         match self.spans.len().cmp(&self.format.names().len()) {
             Ordering::Less => return Err((Reason::TooFewFields, None)),
@@ -251,9 +261,14 @@ impl Reader {
         }
     }
 
+    /// Returns a field of the line that [`Self::read`] just read.
+    pub(super) fn text<'a>(&self, line: &'a str, field: usize) -> &'a str {
+        text_of(line, &self.spans, field)
+    }
+
     /// Returns the record that [`Self::read`] just read, if the filter wants it.
-    pub(super) fn record<'a>(&'a self, line: &'a str, number: u64) -> Option<Record<'a>> {
-        let record = Record { line, number, spans: &self.spans, numbers: &self.numbers };
+    pub(super) fn record<'a>(&'a self, line: &'a str, place: Place<'a>) -> Option<Record<'a>> {
+        let record = Record { line, place, spans: &self.spans, numbers: &self.numbers };
         self.tests.iter().all(|test| test.holds(&record)).then_some(record)
     }
 }
@@ -263,6 +278,7 @@ impl Test {
         let text = |origin| record.text(origin).map(|(text, _)| text);
         match self {
             Self::Never => false,
+            Self::Object(values) => values.contains(record.place.object),
             Self::Text(origin @ Origin::Encoded(_), values) => {
                 text(*origin).is_some_and(|text| values.contains(percent_decoded(text).as_ref()))
             }

@@ -12,6 +12,7 @@ use arrow::error::ArrowError;
 use bytes::Bytes;
 
 use crate::flow::field::OBJECT;
+use crate::flow::plan::{Object, Plan};
 use crate::flow::reader::{Origin, Record};
 use crate::flow::value::percent_decoded;
 
@@ -39,6 +40,10 @@ pub(super) struct Rows {
     pinned: usize,
     /// Whether rows are dropped: then a batch would hold on to much that is not in it.
     sparse: bool,
+    /// Whether rows of several formats share a batch: a column that one of them lacks is NULL there.
+    mixed: bool,
+    /// Whether each row names a place of its own.
+    events: bool,
 }
 
 enum Column {
@@ -51,14 +56,19 @@ enum Column {
     Time(TimestampSecondBuilder),
     /// The name of the object: the same in every row.
     Object,
+    /// The name of the event that a row is from.
+    Event(StringViewBuilder),
     /// A type that no flow log column has.
     Null(DataType),
 }
 
 impl Column {
-    fn new(field: &Field, rows: usize) -> Self {
+    fn new(field: &Field, rows: usize, events: bool) -> Self {
         let data_type = field.data_type();
         match data_type {
+            DataType::Utf8View if field.name() == OBJECT && events => {
+                Self::Event(StringViewBuilder::with_capacity(rows))
+            }
             DataType::Utf8View if field.name() == OBJECT => Self::Object,
             DataType::Utf8View => {
                 Self::Text { values: StringViewBuilder::with_capacity(rows), block: None }
@@ -74,20 +84,24 @@ impl Column {
 }
 
 impl Rows {
-    pub(super) fn new(schema: SchemaRef, object: &str, rows_max: usize, sparse: bool) -> Self {
-        let columns = schema.fields().iter().map(|field| Column::new(field, 0)).collect();
+    /// Makes rows of one object. `mixed`: rows of several formats share a batch.
+    pub(super) fn new(plan: &Plan, object: &Object, mixed: bool) -> Self {
+        let events = object.log_group.is_some();
+        let columns = plan.schema.fields().iter().map(|field| Column::new(field, 0, events));
         Self {
-            schema,
-            columns,
+            schema: Arc::clone(&plan.schema),
+            columns: columns.collect(),
             origins: Vec::new(),
             nulls: Vec::new(),
-            object: Buffer::from(object.as_bytes().to_vec()),
+            object: Buffer::from(object.name.as_bytes().to_vec()),
             rows: 0,
-            rows_max: rows_max.max(1),
+            rows_max: plan.batch_rows.max(1),
             block: None,
             block_number: 0,
             pinned: 0,
-            sparse,
+            sparse: !plan.filter.is_empty(),
+            mixed,
+            events,
         }
     }
 
@@ -100,8 +114,9 @@ impl Rows {
         if self.origins == origins {
             return Ok(None);
         }
-        let batch = self.flush()?;
-        self.origins = origins.to_vec();
+        let batch = if self.mixed { None } else { self.flush()? };
+        self.origins.clear();
+        self.origins.extend_from_slice(origins);
         Ok(batch)
     }
 
@@ -125,7 +140,7 @@ impl Rows {
             self.block.as_ref().zip(base).map(|(block, base)| (block, self.block_number, base));
         for (column, &origin) in self.columns.iter_mut().zip(&self.origins) {
             match column {
-                _ if origin == Origin::Absent => {}
+                _ if origin == Origin::Absent && !self.mixed => {}
                 Column::Text { values, block: known } => match record.text(origin) {
                     None => values.append_null(),
                     Some((text, _)) if matches!(origin, Origin::Encoded(_)) => {
@@ -139,6 +154,7 @@ impl Rows {
                 }
                 Column::Count(values) => values.append_option(record.number(origin)),
                 Column::Time(values) => values.append_option(record.number(origin)),
+                Column::Event(values) => values.try_append_value(record.place.object)?,
                 Column::Object | Column::Null(_) => {}
             }
         }
@@ -161,16 +177,17 @@ impl Rows {
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
         let columns = self.columns.iter_mut().zip(&self.origins);
         for ((column, &origin), field) in columns.zip(self.schema.fields()) {
-            if origin == Origin::Absent {
+            if origin == Origin::Absent && !self.mixed {
                 arrays.push(nulls(&mut self.nulls, field.data_type(), rows));
                 continue;
             }
             // The next batch is likely to be as large as this one.
-            arrays.push(match std::mem::replace(column, Column::new(field, rows)) {
+            arrays.push(match std::mem::replace(column, Column::new(field, rows, self.events)) {
                 Column::Text { mut values, .. } => Arc::new(values.finish()),
                 Column::Code(mut values) => Arc::new(values.finish()),
                 Column::Count(mut values) => Arc::new(values.finish()),
                 Column::Time(mut values) => Arc::new(values.finish()),
+                Column::Event(mut values) => Arc::new(values.finish()),
                 Column::Object => repeated(&self.object, rows)?,
                 Column::Null(data_type) => new_null_array(&data_type, rows),
             });

@@ -153,6 +153,8 @@ pub enum Reason {
     NotAnAddress,
     /// In the assumed default format: an action or a status that AWS does not document.
     NotAWord,
+    /// Several formats of a log group fit, and do not mean the same.
+    FitsSeveral,
     /// Bytes that are not UTF-8.
     NotUtf8,
     /// Longer than the limit.
@@ -177,6 +179,7 @@ impl fmt::Display for Reason {
             Self::OutOfRange => "number out of range",
             Self::NotAnAddress => "not an address",
             Self::NotAWord => "not an action or status of AWS",
+            Self::FitsSeveral => "fits several of the log group's formats",
             Self::NotUtf8 => "not UTF-8",
             Self::LineTooLong => "line too long",
             Self::NotARecord => "JSON without a record",

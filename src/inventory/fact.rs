@@ -47,6 +47,8 @@ pub(super) enum Fact {
     },
     VpcDns {
         vpc_id: String,
+        #[serde(default)]
+        at: Option<i64>,
         support: Option<bool>,
         hostnames: Option<bool>,
     },

@@ -14,12 +14,14 @@ use super::read::Warning;
 use arrow::array::AsArray as _;
 use arrow::array::RecordBatch;
 use arrow::array::StringArray;
+use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
 use parquet::basic::ZstdLevel;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::ChunkReader;
 use std::fs;
 use std::fs::File;
 use std::path::Path;
@@ -29,14 +31,20 @@ use std::sync::Arc;
 /// Key of the Parquet metadata that marks a file of an inventory: `<table> <version>`.
 const MARK: &str = "flowq.inventory";
 
+/// Key of the Parquet metadata that holds what a collector notes for its next run.
+const NOTE: &str = "flowq.collected";
+
 /// Version of the facts. Another version is not read.
 const VERSION: &str = "1";
 
 /// Name of the file, and in the mark, of the facts.
-const FACTS: &str = "facts";
+pub(super) const FACTS: &str = "facts";
 
 /// Facts in one batch; a fact may hold a whole ip-ranges.json.
 const BATCH_FACTS: usize = 1024;
+
+/// What went wrong inside a file.
+pub(super) type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 /// Reads an inventory and writes it to a folder as Parquet, which [`Inventory::read`] takes again.
 ///
@@ -48,59 +56,72 @@ pub fn import(paths: &[PathBuf], to: &Path) -> Result<(Inventory, Vec<Warning>),
     let inventory = merge::inventory(&facts);
     fs::create_dir_all(to).map_err(|err| write_error(to, err))?;
     for (table, batch) in inventory.tables()? {
-        write(&to.join(format!("{table}.parquet")), table, &batch, [batch.clone()])?;
+        write(&to.join(format!("{table}.parquet")), table, &batch)?;
     }
-    let facts: Vec<Fact> = facts.into_iter().collect();
     let path = to.join(format!("{FACTS}.parquet"));
-    let batches = facts
-        .chunks(BATCH_FACTS)
-        .map(facts_batch)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|err| write_error(&path, err))?;
-    let empty = facts_batch(&[]).map_err(|err| write_error(&path, err))?;
-    write(&path, FACTS, &empty, batches)?;
+    let bytes = encode(&facts, None).map_err(|err| write_error(&path, err))?;
+    fs::write(&path, bytes).map_err(|err| write_error(&path, err))?;
     Ok((inventory, warnings))
 }
 
-fn write_error(path: &Path, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+pub(super) fn write_error(path: &Path, source: impl Into<Failed>) -> Error {
     Error::Write { path: path.to_path_buf(), source: source.into() }
 }
 
-fn facts_batch(facts: &[Fact]) -> Result<RecordBatch, Box<dyn std::error::Error + Send + Sync>> {
+/// Writes facts as a Parquet file, with what a collector notes beside them.
+pub(super) fn encode(facts: &Facts, note: Option<String>) -> Result<Vec<u8>, Failed> {
+    let facts: Vec<&Fact> = facts.iter().collect();
+    let empty = facts_batch(&[])?;
+    let note = note.map(|note| KeyValue::new(NOTE.to_owned(), note));
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(
+        &mut bytes,
+        empty.schema(),
+        Some(properties(FACTS, note.into_iter().collect())),
+    )?;
+    for facts in facts.chunks(BATCH_FACTS) {
+        writer.write(&facts_batch(facts)?)?;
+    }
+    writer.close()?;
+    Ok(bytes)
+}
+
+fn facts_batch(facts: &[&Fact]) -> Result<RecordBatch, Failed> {
     let texts = facts.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
     let column = Arc::new(StringArray::from_iter_values(texts));
     Ok(RecordBatch::try_from_iter([("fact", column as _)])?)
 }
 
-fn write(
-    path: &Path,
-    name: &str,
-    like: &RecordBatch,
-    batches: impl IntoIterator<Item = RecordBatch>,
-) -> Result<(), Error> {
-    let mark = KeyValue::new(MARK.to_owned(), format!("{name} {VERSION}"));
-    let properties = WriterProperties::builder()
+/// Compression, and the mark of a file of an inventory with what else is noted.
+fn properties(name: &str, mut notes: Vec<KeyValue>) -> WriterProperties {
+    notes.push(KeyValue::new(MARK.to_owned(), format!("{name} {VERSION}")));
+    WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_key_value_metadata(Some(vec![mark]))
-        .build();
+        .set_key_value_metadata(Some(notes))
+        .build()
+}
+
+fn write(path: &Path, name: &str, batch: &RecordBatch) -> Result<(), Error> {
     let file = File::create(path).map_err(|err| write_error(path, err))?;
-    let mut writer = ArrowWriter::try_new(file, like.schema(), Some(properties))
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties(name, Vec::new())))
         .map_err(|err| write_error(path, err))?;
-    for batch in batches {
-        writer.write(&batch).map_err(|err| write_error(path, err))?;
-    }
+    writer.write(batch).map_err(|err| write_error(path, err))?;
     writer.close().map_err(|err| write_error(path, err))?;
     Ok(())
 }
 
-/// Takes the facts of one Parquet file; the tables beside them say nothing more.
-pub(super) fn read(path: &Path, reader: &mut Reader) {
-    match read_marked(path) {
-        Ok(Marked::Facts(mut facts)) => reader.facts.append(&mut facts),
+/// Takes the facts of one Parquet file; the tables beside them say nothing more. `has_facts` tells whether
+/// the file of the facts stands beside it.
+pub(super) fn read(
+    file: impl ChunkReader + 'static,
+    has_facts: impl FnOnce() -> bool,
+    reader: &mut Reader,
+) {
+    match read_marked(file) {
+        Ok(Marked::Facts { mut facts, .. }) => reader.facts.append(&mut facts),
         // A table alone is no inventory: its facts stand beside it.
         Ok(Marked::Table(table)) => {
-            let facts = path.with_file_name(format!("{FACTS}.parquet"));
-            if !facts.exists() {
+            if !has_facts() {
                 reader.complaints.push(format!(
                     "table {table} of an import without {FACTS}.parquet beside it; hint: give the \
                      whole folder that was imported"
@@ -117,18 +138,35 @@ pub(super) fn read(path: &Path, reader: &mut Reader) {
     }
 }
 
+/// Reads back what [`encode`] wrote.
+///
+/// # Errors
+///
+/// What is wrong with the file; also when it is another one.
+pub(super) fn decode(bytes: Bytes) -> Result<(Facts, Option<String>), Failed> {
+    match read_marked(bytes)? {
+        Marked::Facts { facts, note } => Ok((facts, note)),
+        Marked::Version(version) => Err(format!("it is of version {version}").into()),
+        Marked::Table(_) | Marked::Other => Err("it holds no facts".into()),
+    }
+}
+
 enum Marked {
-    Facts(Facts),
+    Facts { facts: Facts, note: Option<String> },
     Table(String),
     Version(String),
     Other,
 }
 
-fn read_marked(path: &Path) -> Result<Marked, Box<dyn std::error::Error + Send + Sync>> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+fn read_marked(file: impl ChunkReader + 'static) -> Result<Marked, Failed> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
     let metadata = builder.metadata().file_metadata().key_value_metadata();
-    let mark = metadata.into_iter().flatten().find(|entry| entry.key == MARK);
-    let Some((name, version)) = mark.and_then(|mark| mark.value.as_deref()?.split_once(' ')) else {
+    let value = |key: &str| {
+        let entry = metadata.into_iter().flatten().find(|entry| entry.key == key);
+        entry.and_then(|entry| entry.value.clone())
+    };
+    let (mark, note) = (value(MARK), value(NOTE));
+    let Some((name, version)) = mark.as_deref().and_then(|mark| mark.split_once(' ')) else {
         return Ok(Marked::Other);
     };
     if version != VERSION {
@@ -145,5 +183,5 @@ fn read_marked(path: &Path) -> Result<Marked, Box<dyn std::error::Error + Send +
             facts.insert(serde_json::from_str(text)?);
         }
     }
-    Ok(Marked::Facts(facts))
+    Ok(Marked::Facts { facts, note })
 }

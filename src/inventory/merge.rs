@@ -125,7 +125,7 @@ fn enis(facts: &Facts, owners: &Owners) -> Vec<Eni> {
 }
 
 /// Merges what is told of each job, a later telling over an earlier one, known over unknown.
-fn jobs(facts: &Facts) -> Vec<Job> {
+pub(super) fn jobs(facts: &Facts) -> Vec<Job> {
     let mut told: BTreeMap<&str, BTreeMap<Option<&str>, Vec<&Job>>> = BTreeMap::new();
     let mut order: Vec<(Option<i64>, bool, &Job)> = facts
         .iter()
@@ -194,8 +194,9 @@ fn vpcs(facts: &Facts) -> Vec<Vpc> {
         }
     }
     let mut vpcs = latest.singles();
+    // The facts of one VPC stand in the order of their times: the latest answer holds.
     for fact in facts {
-        if let Fact::VpcDns { vpc_id, support, hostnames } = fact {
+        if let Fact::VpcDns { vpc_id, support, hostnames, .. } = fact {
             for vpc in vpcs.iter_mut().filter(|vpc| vpc.vpc_id == *vpc_id) {
                 vpc.dns_support = support.or(vpc.dns_support);
                 vpc.dns_hostnames = hostnames.or(vpc.dns_hostnames);

@@ -5,6 +5,8 @@ use super::fact::Facts;
 use super::import;
 use super::merge;
 use super::model::Inventory;
+use crate::aws;
+use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use serde_json::Deserializer;
 use serde_json::Value;
@@ -19,6 +21,9 @@ use walkdir::WalkDir;
 /// The most that one file may hold, decompressed: 1 GiB. A trail file has at most some 50 MB.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
+/// How the name of a file begins that a collector has not finished.
+pub(super) const UNFINISHED: &str = ".flowq-";
+
 /// The most places of one file that are told one by one.
 const COMPLAINTS_MAX: usize = 20;
 
@@ -32,6 +37,14 @@ pub enum Error {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// A call of AWS failed, without which there is nothing to tell.
+    #[error("could not read inventory {id}")]
+    Aws {
+        /// The account or the object.
+        id: String,
+        /// What AWS said.
+        source: aws::Error,
     },
     /// A file of the import could not be written.
     #[error("could not write inventory {}", path.display())]
@@ -91,7 +104,8 @@ pub(super) fn read_facts(paths: &[PathBuf]) -> Result<(Facts, Vec<Warning>), Err
                 path: err.path().unwrap_or(root).to_path_buf(),
                 source: err.into(),
             })?;
-            if entry.file_type().is_file() {
+            let hidden = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+            if entry.file_type().is_file() && !hidden {
                 let mut reader = Reader::default();
                 read_file(entry.path(), &mut reader)?;
                 facts.append(&mut reader.facts);
@@ -103,7 +117,7 @@ pub(super) fn read_facts(paths: &[PathBuf]) -> Result<(Facts, Vec<Warning>), Err
 }
 
 /// Tells the first complaints of a file, and how many more there are.
-fn keep(path: &Path, mut complaints: Vec<String>, warnings: &mut Vec<Warning>) {
+pub(super) fn keep(path: &Path, mut complaints: Vec<String>, warnings: &mut Vec<Warning>) {
     let more = complaints.len().saturating_sub(COMPLAINTS_MAX);
     complaints.truncate(COMPLAINTS_MAX);
     if more > 0 {
@@ -117,11 +131,17 @@ fn read_file(path: &Path, reader: &mut Reader) -> Result<(), Error> {
     let error = |source| Error::Read { path: path.to_path_buf(), source };
     let mut head = Vec::new();
     File::open(path).and_then(|file| file.take(4).read_to_end(&mut head)).map_err(error)?;
+    let file = File::open(path).map_err(error)?;
     if head == b"PAR1" {
-        import::read(path, reader);
+        let has_facts = || path.with_file_name(format!("{}.parquet", import::FACTS)).exists();
+        import::read(file, has_facts, reader);
         return Ok(());
     }
-    let file = File::open(path).map_err(error)?;
+    take_stored(&head, file, reader).map_err(error)
+}
+
+/// Takes a file as it is stored, plain or gzip, Parquet apart. `head` is how it begins.
+fn take_stored(head: &[u8], file: impl io::Read, reader: &mut Reader) -> io::Result<()> {
     let mut bytes = Vec::new();
     if head.starts_with(&[0x1f, 0x8b]) {
         // What was decoded before the cut still counts.
@@ -131,7 +151,7 @@ fn read_file(path: &Path, reader: &mut Reader) -> Result<(), Error> {
             reader.complaints.push(format!("broken gzip after {length} decompressed bytes: {err}"));
         }
     } else {
-        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(error)?;
+        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     }
     if bytes.len() as u64 > FILE_BYTES_MAX {
         reader.complaints.push(format!("not read: it holds more than {FILE_BYTES_MAX} bytes"));
@@ -139,6 +159,16 @@ fn read_file(path: &Path, reader: &mut Reader) -> Result<(), Error> {
         take_text(&bytes, reader);
     }
     Ok(())
+}
+
+/// Takes the bytes of an object of a folder in S3. `has_facts` as for [`import::read`].
+pub(super) fn take_object(bytes: &Bytes, has_facts: bool, reader: &mut Reader) {
+    let head = bytes.get(..4).unwrap_or_default();
+    if head == b"PAR1" {
+        import::read(bytes.clone(), || has_facts, reader);
+    } else if let Err(err) = take_stored(head, bytes.as_ref(), reader) {
+        reader.complaints.push(err.to_string());
+    }
 }
 
 /// Takes the text of one file: JSON when it begins as an object or array, else CSV.

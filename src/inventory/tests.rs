@@ -5,6 +5,7 @@ mod documents;
 mod files;
 mod intervals;
 mod order;
+mod thin;
 
 use super::documents::Reader;
 use super::merge;

@@ -2,6 +2,7 @@
 //!
 //! It does not decompress, parse or judge them, and it does not remember what it gave out.
 
+mod cloudwatch;
 pub mod decompress;
 pub mod file;
 pub mod memory;
@@ -22,7 +23,7 @@ use futures::stream::BoxStream;
 use parquet::arrow::async_reader::AsyncFileReader;
 
 use crate::aws;
-use crate::flow::LogFormat;
+use crate::flow::{LogFormat, Object};
 
 pub use memory::Memory;
 pub use path::Name;
@@ -111,6 +112,8 @@ pub struct Split {
     /// The formats that its records may have where no header states one: those of the flow logs that
     /// write there. Empty: nothing is known.
     pub formats: Vec<LogFormat>,
+    /// The log group that it is a time range of, as `cloudwatch://…`: evidence names stream and event.
+    pub log_group: Option<String>,
     /// Which of several sources gave it.
     pub source: usize,
 }
@@ -128,7 +131,18 @@ impl Split {
             name,
             one_shot: false,
             formats: Vec::new(),
+            log_group: None,
             source: 0,
+        }
+    }
+}
+
+impl From<&Split> for Object {
+    fn from(split: &Split) -> Self {
+        Self {
+            name: split.id.clone(),
+            formats: split.formats.clone(),
+            log_group: split.log_group.clone(),
         }
     }
 }
@@ -145,6 +159,8 @@ pub struct Listing {
     /// Names inside folders that were not read: hidden files, markers such as `_SUCCESS`, links that
     /// lead nowhere. Sorted.
     pub skipped: Vec<String>,
+    /// What could not be asked and may make the answer poorer, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Why a source could not give what was asked for.

@@ -9,6 +9,7 @@ use parquet::arrow::async_reader::AsyncFileReader;
 
 use crate::aws::Account;
 use crate::inventory::model::FlowLog;
+use crate::source::cloudwatch::CloudWatch;
 use crate::source::file::Files;
 use crate::source::s3::S3;
 use crate::source::sqs::Sqs;
@@ -57,6 +58,7 @@ fn is_scheme(text: &str) -> bool {
 /// Returns the source that a URL names.
 fn remote(scheme: &str, arg: &str, access: &Access) -> Result<Arc<dyn Source>, Error> {
     match scheme {
+        "cloudwatch" => Ok(Arc::new(CloudWatch::new(arg, access)?)),
         "s3" => Ok(Arc::new(S3::new(arg, &access.account)?)),
         "sqs" => Ok(Arc::new(Sqs::new(arg, &access.account)?)),
         _ => {
@@ -92,6 +94,7 @@ impl Source for Sources {
             all.pruned_files += listing.pruned_files;
             all.pruned_folders += listing.pruned_folders;
             all.skipped.extend(listing.skipped);
+            all.notes.extend(listing.notes);
         }
         all.splits = splits.into_values().collect();
         all.skipped.sort();

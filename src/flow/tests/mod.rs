@@ -5,6 +5,7 @@ mod envelopes;
 mod oddities;
 mod plans;
 mod properties;
+mod several;
 
 use std::sync::Arc;
 

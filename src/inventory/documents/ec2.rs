@@ -228,7 +228,7 @@ pub(super) fn vpc(reader: &mut Reader, value: Value, at: Option<i64>) -> Done {
 }
 
 /// Reads the answer of `describe-vpc-attribute`, one attribute or both.
-pub(super) fn vpc_dns(reader: &mut Reader, answer: &Answer) {
+pub(super) fn vpc_dns(reader: &mut Reader, answer: &Answer, at: Option<i64>) {
     let flag = |key: &str| match answer.get(key)? {
         Value::Bool(flag) => Some(*flag),
         value => value.get("Value")?.as_bool(),
@@ -236,6 +236,7 @@ pub(super) fn vpc_dns(reader: &mut Reader, answer: &Answer) {
     match answer.get("VpcId").and_then(Value::as_str) {
         Some(vpc_id) => reader.add(Fact::VpcDns {
             vpc_id: vpc_id.to_owned(),
+            at,
             support: flag("EnableDnsSupport"),
             hostnames: flag("EnableDnsHostnames"),
         }),

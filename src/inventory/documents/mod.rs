@@ -115,7 +115,7 @@ impl Reader {
         } else if has("Entries") {
             ec2_paths::prefix_list_entries(self, answer);
         } else if has("VpcId") && (has("EnableDnsSupport") || has("EnableDnsHostnames")) {
-            ec2::vpc_dns(self, answer);
+            ec2::vpc_dns(self, answer, at);
         } else if has("detail-type") && has("detail") {
             self.take_event(answer, at);
         } else if has("eventName") && has("eventSource") {

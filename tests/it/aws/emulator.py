@@ -3,6 +3,7 @@
 Prints its port on one line, and ends when its standard input closes: nothing outlives the tests.
 
   GET /_test/calls?about=TEXT   the calls so far whose path or body names TEXT, oldest first
+  POST /_test/tell?region=…&kind=…   a JSON array of what happened in a region; see `tell`
 
 Each correction is a function of its own, named in CORRECTIONS. State is told apart by the names of buckets,
 queues and groups, so that tests run side by side: there is no switch and no reset.
@@ -10,6 +11,7 @@ queues and groups, so that tests run side by side: there is no switch and no res
 
 import base64
 import collections
+import datetime
 import functools
 import io
 import json
@@ -191,7 +193,125 @@ def fast_queues():
     SQSBackend.is_message_valid_based_on_retention_period = valid
 
 
+# ---------------------------------------------------------------- the inventory: CloudTrail, jobs, Config
+
+# What tests said happened in a region: {(region, kind): [...]}. moto has none of these calls.
+TOLD = collections.defaultdict(list)
+
+
+def tell(region, kind, entries):
+    """kind: `events` of CloudTrail, `job` as it is to be shown, `items` of Config, or calls that are `denied`."""
+    if kind == "job":
+        from moto.sagemaker.models import sagemaker_backends
+
+        for entry in entries:
+            job = sagemaker_backends["123456789012"][region].processing_jobs[entry.pop("name")]
+            for key, value in entry.items():
+                timed = key.endswith("_time") and value is not None
+                setattr(job, key, datetime.datetime.utcfromtimestamp(value) if timed else value)
+    else:
+        TOLD[region, kind].extend(entries)
+
+
+def lookup_events():
+    """LookupEvents with one attribute, newest first, 50 a page, at most twice a second."""
+    from moto.cloudtrail.responses import CloudTrailResponse
+    from moto.core.exceptions import JsonRESTError
+
+    last = collections.defaultdict(float)
+
+    def answer(self):
+        now = time.time()
+        if now - last[self.region] < 0.45:
+            raise JsonRESTError("ThrottlingException", "Rate exceeded")
+        last[self.region] = now
+        if "LookupEvents" in TOLD[self.region, "denied"]:
+            raise JsonRESTError("AccessDeniedException", "not authorized to perform: cloudtrail:LookupEvents")
+        ask = self._get_param
+        (attribute,) = ask("LookupAttributes")
+        if attribute["AttributeKey"] != "EventName" or not 1 <= ask("MaxResults") <= 50:
+            raise JsonRESTError("InvalidLookupAttributesException", "one EventName, 50 a page")
+        moment = lambda value: value.timestamp() if hasattr(value, "timestamp") else float(value)
+        since, until = moment(ask("StartTime")), moment(ask("EndTime"))
+        found = [
+            event
+            for event in TOLD[self.region, "events"]
+            if event["EventName"] == attribute["AttributeValue"] and since <= event["EventTime"] <= until
+        ]
+        found.sort(key=lambda event: -event["EventTime"])
+        begin = position(ask("NextToken")) if ask("NextToken") else 0
+        end = begin + ask("MaxResults")
+        page = {"Events": found[begin:end]}
+        if end < len(found):
+            page["NextToken"] = token(end)
+        return json.dumps(page)
+
+    CloudTrailResponse.lookup_events = answer
+
+
+def list_jobs():
+    """ListProcessingJobs compares the times it is given, filters before it pages, and pages by 100 at most."""
+    from moto.sagemaker.responses import SageMakerResponse
+
+    def answer(self):
+        ask = self._get_param
+        moment = lambda value: value.timestamp() if hasattr(value, "timestamp") else float(value)
+        created = lambda job: job.creation_time.replace(tzinfo=datetime.timezone.utc).timestamp()
+        jobs = [
+            job
+            for job in self.sagemaker_backend.processing_jobs.values()
+            if moment(ask("CreationTimeAfter") or 0) <= created(job) <= moment(ask("CreationTimeBefore") or 1e12)
+        ]
+        jobs.sort(key=created)
+        begin, size = int(ask("NextToken") or 0), min(int(ask("MaxResults") or 10), 100)
+        keys = ["ProcessingJobName", "ProcessingJobArn", "CreationTime", "ProcessingEndTime"]
+        keys += ["LastModifiedTime", "ProcessingJobStatus"]
+        page = [
+            {key: job.response_object[key] for key in keys if key in job.response_object}
+            for job in jobs[begin : begin + size]
+        ]
+        result = {"ProcessingJobSummaries": page}
+        if begin + size < len(jobs):
+            result["NextToken"] = str(begin + size)
+        return ActionResult(result)
+
+    SageMakerResponse.list_processing_jobs = answer
+
+
+def config_history():
+    """AWS Config remembers interfaces, where a test says so."""
+    from moto.config.responses import ConfigResponse
+
+    def discovered(self):
+        items = TOLD[self.region, "items"]
+        ids = sorted({item["resourceId"] for item in items})
+        gone = {
+            item["resourceId"]: item["configurationItemCaptureTime"]
+            for item in items
+            if item["configurationItemStatus"] == "ResourceDeleted"
+        }
+        begin = int(self._get_param("nextToken") or 0)
+        page = [
+            {"resourceType": "AWS::EC2::NetworkInterface", "resourceId": id}
+            | ({"resourceDeletionTime": gone[id]} if id in gone else {})
+            for id in ids[begin : begin + 1]
+        ]
+        answer = {"resourceIdentifiers": page}
+        if begin + 1 < len(ids):
+            answer["nextToken"] = str(begin + 1)
+        return json.dumps(answer)
+
+    def history(self):
+        id = self._get_param("resourceId")
+        items = [item for item in TOLD[self.region, "items"] if item["resourceId"] == id]
+        return json.dumps({"configurationItems": items})
+
+    ConfigResponse.list_discovered_resources = discovered
+    ConfigResponse.get_resource_config_history = history
+
+
 CORRECTIONS = [page_ec2, filter_log_events, keep_old_log_events, s3_events, fast_queues]
+CORRECTIONS += [lookup_events, list_jobs, config_history]
 
 
 # --------------------------------------------------------------------------------------------- calls
@@ -216,6 +336,11 @@ class Recorder:
             )
             return [answer]
         body = self.body(environ)
+        if path == "/_test/tell":
+            asked = urllib.parse.parse_qs(query)
+            tell(asked["region"][0], asked["kind"][0], json.loads(body))
+            start_response("200 OK", [("Content-Length", "0")])
+            return [b""]
         self.calls.append(
             {
                 "operation": operation(environ, path, query, body),

@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "each source that is built uses more of it")]
 
+mod inventory;
 mod proxy;
+mod s3;
 mod server;
 mod smoke;
 mod sqs;

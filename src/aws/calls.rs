@@ -1,0 +1,155 @@
+//! The calls that flowq makes without an SDK crate: what each is named, how it is asked, how often.
+
+use std::time::Duration;
+
+/// How a service is asked, and how it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// A form of this version; the answer is XML.
+    Query(&'static str),
+    /// JSON 1.1; the text before the action in `X-Amz-Target`.
+    Json(&'static str),
+}
+
+/// A service of AWS.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Service {
+    /// AWS's name of it, which the AWS configuration files use in small letters.
+    pub(super) id: &'static str,
+    /// Its name in signatures and in IAM actions.
+    pub(super) name: &'static str,
+    /// First labels of its host, before the region.
+    pub(super) host: &'static str,
+    /// The same where FIPS endpoints are asked for.
+    pub(super) host_fips: &'static str,
+    /// The environment variable of its endpoint.
+    pub(super) variable: &'static str,
+    pub(super) protocol: Protocol,
+    /// Key of the token that leads to the next page, in request and answer.
+    pub(super) token: &'static str,
+    /// The least time between two calls, which keeps below the rate limit.
+    pub(super) gap: Duration,
+}
+
+const EC2: Service = Service {
+    id: "EC2",
+    name: "ec2",
+    host: "ec2",
+    host_fips: "ec2-fips",
+    variable: "AWS_ENDPOINT_URL_EC2",
+    protocol: Protocol::Query("2016-11-15"),
+    token: "NextToken",
+    gap: Duration::from_millis(50),
+};
+
+const SAGEMAKER: Service = Service {
+    id: "SageMaker",
+    name: "sagemaker",
+    host: "api.sagemaker",
+    host_fips: "api-fips.sagemaker",
+    variable: "AWS_ENDPOINT_URL_SAGEMAKER",
+    protocol: Protocol::Json("SageMaker"),
+    token: "NextToken",
+    gap: Duration::from_millis(50),
+};
+
+const CLOUDTRAIL: Service = Service {
+    id: "CloudTrail",
+    name: "cloudtrail",
+    host: "cloudtrail",
+    host_fips: "cloudtrail-fips",
+    variable: "AWS_ENDPOINT_URL_CLOUDTRAIL",
+    protocol: Protocol::Json("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"),
+    token: "NextToken",
+    // `LookupEvents` may be called twice a second, in all the region.
+    gap: Duration::from_millis(510),
+};
+
+const CONFIG: Service = Service {
+    id: "Config Service",
+    name: "config",
+    host: "config",
+    host_fips: "config-fips",
+    variable: "AWS_ENDPOINT_URL_CONFIG_SERVICE",
+    protocol: Protocol::Json("StarlingDoveService"),
+    token: "nextToken",
+    gap: Duration::from_millis(100),
+};
+
+const STS: Service = Service {
+    id: "STS",
+    name: "sts",
+    host: "sts",
+    host_fips: "sts-fips",
+    variable: "AWS_ENDPOINT_URL_STS",
+    protocol: Protocol::Query("2011-06-15"),
+    token: "NextToken",
+    gap: Duration::ZERO,
+};
+
+/// A call.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Call {
+    pub(super) service: Service,
+    /// AWS's name of it.
+    pub action: &'static str,
+    /// Key of its list in the answer; empty where it has none.
+    pub list: &'static str,
+    /// The most results that one page may be asked for, with the key that asks. NULL: it has no pages,
+    /// or pages whose size cannot be chosen.
+    pub(super) page: Option<(&'static str, u32)>,
+}
+
+impl Call {
+    const fn new(service: Service, action: &'static str, list: &'static str, page: u32) -> Self {
+        let key = if service.token.as_bytes()[0] == b'n' { "limit" } else { "MaxResults" };
+        Self { service, action, list, page: if page > 0 { Some((key, page)) } else { None } }
+    }
+
+    /// Returns the IAM action that allows it: `ec2:DescribeVpcs`.
+    pub fn iam_action(&self) -> String {
+        format!("{}:{}", self.service.name, self.action)
+    }
+
+    /// Tells whether IAM has to allow it: everybody may ask who they are.
+    pub fn needs_permission(&self) -> bool {
+        self.service.name != "sts"
+    }
+}
+
+macro_rules! calls {
+    ($($name:ident = $service:ident $action:literal $list:literal $page:literal;)*) => {
+        $(
+            #[doc = concat!("`", $action, "`.")]
+            pub const $name: Call = Call::new($service, $action, $list, $page);
+        )*
+
+        /// Every call there is, so that the policy which `flowq iam-policy` prints lacks none.
+        pub const CALLS: &[Call] = &[$($name),*];
+    };
+}
+
+// The sizes of pages are AWS's upper bounds.
+calls! {
+    GET_CALLER_IDENTITY = STS "GetCallerIdentity" "" 0;
+    LIST_PROCESSING_JOBS = SAGEMAKER "ListProcessingJobs" "ProcessingJobSummaries" 100;
+    DESCRIBE_PROCESSING_JOB = SAGEMAKER "DescribeProcessingJob" "" 0;
+    DESCRIBE_SUBNETS = EC2 "DescribeSubnets" "Subnets" 1000;
+    DESCRIBE_NETWORK_INTERFACES = EC2 "DescribeNetworkInterfaces" "NetworkInterfaces" 1000;
+    DESCRIBE_VPCS = EC2 "DescribeVpcs" "Vpcs" 1000;
+    DESCRIBE_VPC_ATTRIBUTE = EC2 "DescribeVpcAttribute" "" 0;
+    DESCRIBE_ROUTE_TABLES = EC2 "DescribeRouteTables" "RouteTables" 100;
+    DESCRIBE_VPC_ENDPOINTS = EC2 "DescribeVpcEndpoints" "VpcEndpoints" 1000;
+    DESCRIBE_PREFIX_LISTS = EC2 "DescribePrefixLists" "PrefixLists" 1000;
+    DESCRIBE_MANAGED_PREFIX_LISTS = EC2 "DescribeManagedPrefixLists" "PrefixLists" 100;
+    GET_MANAGED_PREFIX_LIST_ENTRIES = EC2 "GetManagedPrefixListEntries" "Entries" 100;
+    DESCRIBE_SECURITY_GROUPS = EC2 "DescribeSecurityGroups" "SecurityGroups" 1000;
+    DESCRIBE_NETWORK_ACLS = EC2 "DescribeNetworkAcls" "NetworkAcls" 1000;
+    DESCRIBE_NAT_GATEWAYS = EC2 "DescribeNatGateways" "NatGateways" 1000;
+    DESCRIBE_FLOW_LOGS = EC2 "DescribeFlowLogs" "FlowLogs" 1000;
+    LOOKUP_EVENTS = CLOUDTRAIL "LookupEvents" "Events" 50;
+    DESCRIBE_CONFIGURATION_RECORDERS =
+        CONFIG "DescribeConfigurationRecorders" "ConfigurationRecorders" 0;
+    LIST_DISCOVERED_RESOURCES = CONFIG "ListDiscoveredResources" "resourceIdentifiers" 100;
+    GET_RESOURCE_CONFIG_HISTORY = CONFIG "GetResourceConfigHistory" "configurationItems" 100;
+}

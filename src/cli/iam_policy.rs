@@ -1,0 +1,244 @@
+//! `flowq iam-policy`: what has to be allowed for what is named.
+
+use std::io::Write as _;
+
+use anyhow::anyhow;
+use serde_json::{Value, json};
+
+use crate::aws::calls::{CALLS, Call};
+use crate::aws::partition;
+use crate::aws::s3::Location;
+use crate::cli::args;
+use crate::cli::exit::{Exit, Failure, OrExit as _};
+use crate::cli::read::{self, ACCOUNT};
+
+/// Runs the command.
+pub(super) fn run(args: &args::IamPolicy) -> Result<Exit, Failure> {
+    let mut out = serde_json::to_vec_pretty(&policy(args)?).or_exit(Exit::Output)?;
+    out.push(b'\n');
+    std::io::stdout().write_all(&out).or_exit(Exit::Output)?;
+    Ok(Exit::Fine)
+}
+
+/// Beginnings of the names of resources.
+struct Arns {
+    partition: String,
+    region: String,
+    account: String,
+}
+
+impl Arns {
+    /// Returns the name of a resource of the region and account.
+    fn of(&self, service: &str, resource: &str) -> String {
+        format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
+    }
+
+    fn s3(&self, bucket: &str, key: &str) -> String {
+        let slash = if key.is_empty() { "" } else { "/" };
+        format!("arn:{}:s3:::{bucket}{slash}{key}", self.partition)
+    }
+}
+
+fn policy(args: &args::IamPolicy) -> Result<Value, Failure> {
+    let own = |given: &Option<String>| given.clone().unwrap_or_else(|| "*".to_owned());
+    let in_arn =
+        args.sources.iter().find_map(|source| source.split("arn:").nth(1)?.split(':').next());
+    let partition = args.region.as_deref().map(partition).or(in_arn).unwrap_or("aws").to_owned();
+    let arns = Arns { partition, region: own(&args.region), account: own(&args.account) };
+    let mut all = Statements::default();
+    for source in &args.sources {
+        match source.split_once("://") {
+            Some(("s3", _)) => all.read_s3(&arns, &location(source)?),
+            Some(("cloudwatch", group)) => all.read_logs(&arns, group),
+            Some(("sqs", queue)) => all.read_queue(&arns, queue)?,
+            _ => {}
+        }
+    }
+    let to_s3 = args.to.as_deref().filter(|to| to.starts_with("s3://"));
+    let inventories = args.inventory.iter().map(String::as_str);
+    for place in inventories.filter(|place| place.starts_with("s3://")).chain(args.trail.as_deref())
+    {
+        all.read_s3(&arns, &location(place)?);
+    }
+    if let Some(to) = to_s3 {
+        let to = location(to)?;
+        // A collector that begins again reads what it wrote.
+        all.read_s3(&arns, &to);
+        all.add("WriteInventory", &["s3:PutObject"], &[arns.s3(&to.bucket, &below(&to.key))]);
+        all.add("EncryptIfKms", &["kms:GenerateDataKey"], &[arns.of("kms", "key/*")]);
+    }
+    if args.to.is_some() || args.inventory.iter().any(|place| place == ACCOUNT) {
+        let calls = CALLS.iter().filter(|call| call.needs_permission());
+        let actions: Vec<String> = calls.map(Call::iam_action).collect();
+        let actions: Vec<&str> = actions.iter().map(String::as_str).collect();
+        all.add("ReadInventory", &actions, &["*".to_owned()]);
+    }
+    if args.sources.iter().any(|source| source.starts_with("cloudwatch://")) {
+        // To tell the format of the records.
+        all.add("ReadLogFormats", &["ec2:DescribeFlowLogs"], &["*".to_owned()]);
+    }
+    if all.0.is_empty() {
+        let error = anyhow!("nothing that is named needs a permission");
+        let hint =
+            "name a source (s3://…, cloudwatch://…, sqs://…), --inventory aws, --trail or --to";
+        return Err(Failure::new(Exit::Usage, error).with_hint(hint));
+    }
+    let statements: Vec<Value> = all.0.into_iter().map(Statement::json).collect();
+    Ok(json!({ "Version": "2012-10-17", "Statement": statements }))
+}
+
+fn location(url: &str) -> Result<Location, Failure> {
+    Location::parse(url).map_err(read::usage)
+}
+
+/// Returns the pattern of all keys that start so.
+fn below(key: &str) -> String {
+    format!("{key}*")
+}
+
+struct Statement {
+    sid: &'static str,
+    actions: Vec<String>,
+    resources: Vec<String>,
+}
+
+impl Statement {
+    fn json(self) -> Value {
+        json!({
+            "Sid": self.sid, "Effect": "Allow", "Action": self.actions, "Resource": self.resources,
+        })
+    }
+}
+
+/// Statements, one for each purpose.
+#[derive(Default)]
+struct Statements(Vec<Statement>);
+
+impl Statements {
+    fn add(&mut self, sid: &'static str, actions: &[&str], resources: &[String]) {
+        let at = self.0.iter().position(|statement| statement.sid == sid).unwrap_or_else(|| {
+            let actions = actions.iter().map(|action| (*action).to_owned()).collect();
+            self.0.push(Statement { sid, actions, resources: Vec::new() });
+            self.0.len() - 1
+        });
+        let held = &mut self.0[at].resources;
+        held.extend(resources.iter().cloned());
+        held.sort();
+        held.dedup();
+    }
+
+    fn read_s3(&mut self, arns: &Arns, location: &Location) {
+        let bucket = arns.s3(&location.bucket, "");
+        let objects = arns.s3(&location.bucket, &below(&location.key));
+        self.add("ListBuckets", &["s3:ListBucket", "s3:GetBucketLocation"], &[bucket]);
+        self.add("ReadObjects", &["s3:GetObject"], &[objects]);
+        self.add("DecryptIfKms", &["kms:Decrypt"], &[arns.of("kms", "key/*")]);
+    }
+
+    fn read_logs(&mut self, arns: &Arns, group: &str) {
+        let group = group.split('?').next().unwrap_or_default();
+        let group = group.trim_end_matches(":*");
+        let arn = match group.starts_with("arn:") {
+            true => group.to_owned(),
+            false => arns.of("logs", &format!("log-group:{group}")),
+        };
+        let actions = ["logs:FilterLogEvents", "logs:StartQuery"];
+        self.add("ReadLogGroups", &actions, &[arn.clone(), format!("{arn}:*")]);
+        // These take no log group.
+        let actions = ["logs:DescribeLogGroups", "logs:GetQueryResults", "logs:StopQuery"];
+        self.add("ReadQueries", &actions, &["*".to_owned()]);
+    }
+
+    fn read_queue(&mut self, arns: &Arns, queue: &str) -> Result<(), Failure> {
+        let arn = if queue.starts_with("arn:") {
+            queue.to_owned()
+        } else {
+            // `https://sqs.eu-west-1.amazonaws.com/111122223333/name`, with or without its beginning.
+            let url = queue.trim_start_matches("https://").trim_start_matches("http://");
+            let mut parts = url.split('/');
+            let host = parts.next().unwrap_or_default();
+            let (Some(account), Some(name)) = (parts.next(), parts.next()) else {
+                let error = anyhow!("sqs://{queue} names no queue");
+                let hint = "write sqs:// and the queue's URL or ARN";
+                return Err(Failure::new(Exit::Usage, error).with_hint(hint));
+            };
+            let region = host.strip_prefix("sqs.").and_then(|rest| rest.split('.').next());
+            let region = region.unwrap_or(&arns.region);
+            format!("arn:{}:sqs:{region}:{account}:{name}", arns.partition)
+        };
+        let actions = [
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:ChangeMessageVisibility",
+            "sqs:GetQueueAttributes",
+        ];
+        self.add("ReadQueues", &actions, &[arn]);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(sources: &[&str]) -> args::IamPolicy {
+        args::IamPolicy {
+            sources: sources.iter().map(|source| (*source).to_owned()).collect(),
+            inventory: Vec::new(),
+            trail: None,
+            to: None,
+            region: None,
+            account: None,
+        }
+    }
+
+    fn statement(policy: &Value, sid: &str) -> Value {
+        let statements = policy["Statement"].as_array().unwrap();
+        statements.iter().find(|statement| statement["Sid"] == sid).cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn each_source_is_allowed_and_no_more() {
+        let policy = policy(&args::IamPolicy {
+            region: Some("cn-north-1".into()),
+            account: Some("111122223333".into()),
+            ..args(&[
+                "s3://logs/AWSLogs",
+                "s3://logs/other",
+                "cloudwatch://flow?streams=eni",
+                "sqs://https://sqs.cn-north-1.amazonaws.com.cn/111122223333/queue",
+            ])
+        })
+        .unwrap();
+        let resources = |sid| statement(&policy, sid)["Resource"].clone();
+        assert_eq!(
+            resources("ReadObjects"),
+            json!(["arn:aws-cn:s3:::logs/AWSLogs*", "arn:aws-cn:s3:::logs/other*"])
+        );
+        assert_eq!(resources("ListBuckets"), json!(["arn:aws-cn:s3:::logs"]));
+        let group = "arn:aws-cn:logs:cn-north-1:111122223333:log-group:flow";
+        assert_eq!(resources("ReadLogGroups"), json!([group, format!("{group}:*")]));
+        assert_eq!(
+            resources("ReadQueues"),
+            json!(["arn:aws-cn:sqs:cn-north-1:111122223333:queue"])
+        );
+        assert_eq!(statement(&policy, "ReadInventory"), Value::Null);
+        assert_eq!(statement(&policy, "WriteInventory"), Value::Null);
+    }
+
+    #[test]
+    fn the_inventory_is_allowed_every_call_that_it_makes() {
+        let to = Some("s3://inventory/a".to_owned());
+        let policy = policy(&args::IamPolicy { to, ..args(&[]) }).unwrap();
+        let actions = &statement(&policy, "ReadInventory")["Action"];
+        assert_eq!(actions.as_array().unwrap().len(), CALLS.len() - 1);
+        assert!(actions.as_array().unwrap().contains(&json!("cloudtrail:LookupEvents")));
+        let written = &statement(&policy, "WriteInventory")["Resource"];
+        assert_eq!(*written, json!(["arn:aws:s3:::inventory/a*"]));
+    }
+
+    #[test]
+    fn files_alone_need_nothing() {
+        assert_eq!(policy(&args(&["logs/"])).unwrap_err().exit, Exit::Usage);
+    }
+}

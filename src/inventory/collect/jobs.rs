@@ -1,0 +1,81 @@
+//! The processing jobs of a time.
+
+use super::JOB_SECS_MAX;
+use super::Pass;
+use crate::aws;
+use crate::aws::api::Answer;
+use crate::aws::calls;
+use crate::inventory::model::Job;
+use crate::inventory::time;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+/// What is lost without the list of jobs.
+const LOST: &str = "jobs are not known, but for those that CloudTrail tells of";
+
+/// Asks for the jobs that were not over before `since` and describes those that are not known to be over.
+/// The `first` time also jobs count that were created long before. Returns whether all were told.
+pub(super) async fn collect(
+    pass: &mut Pass<'_>,
+    since: i64,
+    first: bool,
+    until: i64,
+    known: &[Job],
+) -> Result<bool, aws::Error> {
+    let after = if first { since.saturating_sub(JOB_SECS_MAX) } else { since };
+    let known: BTreeMap<&str, &Job> =
+        known.iter().map(|job| (job.job_name.as_str(), job)).collect();
+    let is_over = |name: &str| known.get(name).is_some_and(|job| is_done(job));
+    // Those that ran at the last pass may be over by now.
+    let mut names: BTreeSet<String> = known
+        .values()
+        .filter(|job| !is_done(job) && job.status.is_some())
+        .map(|job| job.job_name.clone())
+        .collect();
+    let mut params = json!({
+        "CreationTimeAfter": after, "SortBy": "CreationTime", "SortOrder": "Ascending",
+    });
+    // Up to now means: also what was created in this very second.
+    if until < pass.now {
+        params["CreationTimeBefore"] = until.into();
+    }
+    let (api, call) = (pass.api, &calls::LIST_PROCESSING_JOBS);
+    let mut answers: Vec<Answer> = Vec::new();
+    let take = |mut answer: Answer| {
+        if let Some(Value::Array(jobs)) = answer.document.get_mut(call.list) {
+            jobs.retain(|job| {
+                let ended = job.get("ProcessingEndTime").and_then(time::of_value);
+                ended.is_none_or(|ended| ended >= since)
+            });
+            let listed = jobs.iter().filter_map(|job| job.get("ProcessingJobName")?.as_str());
+            names.extend(listed.filter(|name| !is_over(name)).map(str::to_owned));
+            answers.push(answer);
+        }
+    };
+    let result = api.pages(call, &params, take).await;
+    for answer in answers {
+        pass.read(answer);
+    }
+    let mut all = pass.told(result, call.action, LOST)?.is_some();
+    for name in names {
+        let call = &calls::DESCRIBE_PROCESSING_JOB;
+        let result = api.call(call, &json!({ "ProcessingJobName": name })).await;
+        let denied = matches!(&result, Err(error) if error.kind == aws::Kind::Denied);
+        let lost = format!("the subnets of job {name} are not known");
+        match pass.told(result, call.action, &lost)? {
+            Some(answer) => pass.read(answer),
+            None => all = false,
+        }
+        if denied {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+/// Tells whether nothing more will become known of a job.
+fn is_done(job: &Job) -> bool {
+    job.ended_at.is_some() && job.in_vpc.is_some()
+}

@@ -1,0 +1,159 @@
+//! The VPCs of the jobs, and what is in them.
+
+use super::FILTER_VALUES_MAX;
+use super::Pass;
+use super::filter;
+use crate::aws;
+use crate::aws::api::Answer;
+use crate::aws::calls;
+use crate::aws::calls::Call;
+use crate::inventory::fact::Fact;
+use crate::inventory::fact::Facts;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// What is asked of every VPC of a job, and what is lost without the answer.
+const OF_VPC: &[(&Call, &str)] = &[
+    (&calls::DESCRIBE_VPCS, "the ranges of the VPCs are not known"),
+    (&calls::DESCRIBE_SUBNETS, "the ranges of subnets are not known"),
+    (&calls::DESCRIBE_ROUTE_TABLES, "where traffic is routed to is not known"),
+    (&calls::DESCRIBE_VPC_ENDPOINTS, "which endpoints there are is not known"),
+    (&calls::DESCRIBE_SECURITY_GROUPS, "security group rules are not known"),
+    (&calls::DESCRIBE_NETWORK_ACLS, "network ACLs are not known"),
+    (&calls::DESCRIBE_NAT_GATEWAYS, "NAT gateways are not known"),
+];
+
+/// Asks for the VPCs that the subnets lie in and for all that is in them. `known`: what was found before.
+/// Returns how many interfaces there are now.
+pub(super) async fn collect(
+    pass: &mut Pass<'_>,
+    subnets: BTreeSet<String>,
+    known: &Facts,
+) -> Result<usize, aws::Error> {
+    let vpcs = vpcs(pass, subnets, known).await?;
+    let mut interfaces = 0;
+    for chunk in vpcs.chunks(FILTER_VALUES_MAX) {
+        // First, so that their time is that of the jobs which were just described.
+        interfaces += network_interfaces(pass, chunk).await?;
+        for (call, lost) in OF_VPC {
+            pass.take(call, filter("vpc-id", chunk), lost).await?;
+        }
+    }
+    vpc_dns(pass, &vpcs).await?;
+    let lost = "the ranges behind gateway endpoints are not known";
+    let listed = pass.take(&calls::DESCRIBE_PREFIX_LISTS, json!({}), lost).await?;
+    if listed {
+        own_prefix_lists(pass).await?;
+    }
+    let lost = "the formats of log groups are not known";
+    pass.take(&calls::DESCRIBE_FLOW_LOGS, json!({}), lost).await?;
+    Ok(interfaces)
+}
+
+/// Returns the VPCs of the subnets. A subnet of an earlier pass need not be asked for.
+async fn vpcs(
+    pass: &mut Pass<'_>,
+    mut subnets: BTreeSet<String>,
+    known: &Facts,
+) -> Result<Vec<String>, aws::Error> {
+    let mut vpcs = BTreeSet::new();
+    let mut resolve = |facts: &Facts, subnets: &mut BTreeSet<String>| {
+        for fact in facts {
+            if let Fact::Subnet { subnet, .. } = fact
+                && subnets.remove(&subnet.subnet_id)
+            {
+                vpcs.extend(subnet.vpc_id.clone());
+            }
+        }
+    };
+    resolve(known, &mut subnets);
+    let unknown: Vec<String> = subnets.iter().cloned().collect();
+    for chunk in unknown.chunks(FILTER_VALUES_MAX) {
+        let lost = "the VPCs of the jobs are not known, nor what is in them";
+        pass.take(&calls::DESCRIBE_SUBNETS, filter("subnet-id", chunk), lost).await?;
+    }
+    resolve(&pass.reader.facts, &mut subnets);
+    Ok(vpcs.into_iter().collect())
+}
+
+/// Asks for the living interfaces of some VPCs. All pages or none: an interface that lay on a page which was
+/// not read would be taken for one that is gone.
+async fn network_interfaces(pass: &mut Pass<'_>, vpcs: &[String]) -> Result<usize, aws::Error> {
+    let call = &calls::DESCRIBE_NETWORK_INTERFACES;
+    let mut params = filter("vpc-id", vpcs);
+    params["IncludeManagedResources"] = true.into();
+    let mut result = pass.api.all(call, &params).await;
+    // Older stand-ins of EC2 do not know it.
+    if let Err(error) = &result
+        && error.code.as_deref().is_some_and(|code| code.contains("Parameter"))
+    {
+        result = pass.api.all(call, &filter("vpc-id", vpcs)).await;
+    }
+    let lost = "interfaces are only known as far as CloudTrail and AWS Config tell";
+    let Some(answer) = pass.told(result, call.action, lost)? else { return Ok(0) };
+    let at = answer.at.unwrap_or(pass.now);
+    let count = answer.document.get(call.list).and_then(Value::as_array).map_or(0, Vec::len);
+    pass.read(answer);
+    // Of a VPC without interfaces the answer does not say that it was asked for.
+    pass.reader.facts.insert(Fact::Page {
+        account_id: None,
+        region: Some(pass.api.region().to_owned()),
+        at,
+        more: false,
+        vpc_ids: vpcs.iter().cloned().collect(),
+    });
+    Ok(count)
+}
+
+async fn vpc_dns(pass: &mut Pass<'_>, vpcs: &[String]) -> Result<(), aws::Error> {
+    let call = &calls::DESCRIBE_VPC_ATTRIBUTE;
+    let lost = "whether the VPCs resolve names is not known";
+    for vpc_id in vpcs {
+        for attribute in ["enableDnsSupport", "enableDnsHostnames"] {
+            let params = json!({ "VpcId": vpc_id, "Attribute": attribute });
+            let result = pass.api.call(call, &params).await;
+            let Some(answer) = pass.told(result, call.action, lost)? else { return Ok(()) };
+            pass.read(answer);
+        }
+    }
+    Ok(())
+}
+
+/// Asks for the entries of the prefix lists that routes and rules name but AWS does not own.
+async fn own_prefix_lists(pass: &mut Pass<'_>) -> Result<(), aws::Error> {
+    let (mut named, mut told) = (BTreeSet::new(), BTreeSet::new());
+    let mut name = |id: &str| {
+        if id.starts_with("pl-") {
+            named.insert(id.to_owned());
+        }
+    };
+    for fact in &pass.reader.facts {
+        match fact {
+            Fact::RouteTable { routes, .. } => routes.iter().for_each(|r| name(&r.destination)),
+            Fact::SecurityGroup { rules, .. } => rules.iter().for_each(|rule| name(&rule.peer)),
+            Fact::PrefixList(entry) if entry.cidr.is_some() => {
+                told.insert(entry.prefix_list_id.clone());
+            }
+            _ => {}
+        }
+    }
+    let own: Vec<String> = named.difference(&told).cloned().collect();
+    for chunk in own.chunks(FILTER_VALUES_MAX) {
+        let lost = "the names of prefix lists are not known";
+        let call = &calls::DESCRIBE_MANAGED_PREFIX_LISTS;
+        pass.take(call, filter("prefix-list-id", chunk), lost).await?;
+    }
+    for id in own {
+        let call = &calls::GET_MANAGED_PREFIX_LIST_ENTRIES;
+        let result = pass.api.all(call, &json!({ "PrefixListId": id })).await;
+        let lost = format!("the ranges of prefix list {id} are not known");
+        if let Some(answer) = pass.told(result, call.action, &lost)? {
+            let mut document = answer.document;
+            // The answer does not say of which list it is.
+            document.insert("PrefixListId".to_owned(), id.into());
+            pass.read(Answer { document, ..answer });
+        }
+    }
+    Ok(())
+}
