@@ -1,7 +1,5 @@
 //! Against an AWS on this machine: an emulator that the tests start by themselves, and faults on the way to it.
 
-#![allow(dead_code, reason = "each source that is built uses more of it")]
-
 mod cloudwatch;
 mod inventory;
 mod proxy;
