@@ -147,6 +147,47 @@ fn an_account_is_collected_whole() {
         rows.iter().map(|row| row["interface_id"].clone()).collect()
     };
     assert_eq!(ids(&asked), ids(&enis));
+    let log = dir.path().join("eni.log");
+    let (eni, start) = (made["enis"][3].as_str().unwrap(), now() + 60);
+    let fields =
+        "version interface-id subnet-id vpc-id srcaddr dstaddr start end action log-status";
+    let record = format!(
+        "3 {eni} {} {} 10.7.1.9 192.0.2.1 {start} {start} ACCEPT OK",
+        text_of(&made["subnets"][0]),
+        text("vpc")
+    );
+    fs::write(&log, format!("{fields}\n{record}\n")).unwrap();
+    let query = "SELECT job_name FROM flows";
+    let args = ["sql", "-c", query, "--format", "ndjson", "--inventory", "aws", "--region", region];
+    let run = server.flowq(&[&args[..], &[log.to_str().unwrap()]].concat()).expect(0);
+    assert_eq!(run.json_lines(), [json!({ "job_name": "nightly" })]);
+    assert!(run.err.contains("the account is asked for the last day"), "{}", run.err);
+}
+
+fn text_of(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+#[test]
+fn an_account_that_tells_nothing_is_an_error() {
+    let server = server();
+    let denied = |operation| Fault::new(What::Answer(403, "AccessDenied")).operation(operation);
+    let operations = [
+        "ListProcessingJobs",
+        "LookupEvents",
+        "DescribePrefixLists",
+        "DescribeFlowLogs",
+        "DescribeConfigurationRecorders",
+    ];
+    let proxy = Proxy::start(server.url(), operations.map(denied).into());
+    let run = flowq_at(
+        proxy.url(),
+        &["inventory", "show", "--inventory", "aws", "--region", "ca-central-1"],
+    );
+    let run = run.expect(4);
+    let want =
+        format!("could not read inventory of account {ACCOUNT}: access denied: AccessDenied");
+    assert!(run.err.contains(&want) && run.err.contains("flowq iam-policy"), "{}", run.err);
 }
 
 #[test]
@@ -204,6 +245,11 @@ fn interfaces_between_passes_keep_their_intervals_over_restarts() {
     assert_eq!(gone["source"], "cloudtrail");
     // What matters to no job is not kept.
     assert!(enis.iter().all(|row| row["interface_id"] != "eni-0other"));
+    // What a run that was killed left behind is not read.
+    fs::write(dir.path().join(".flowq-left"), b"PAR1").unwrap();
+    let run = server.flowq(&["inventory", "show", "--inventory", to]).expect(0);
+    assert_eq!(run.err, "");
+    fs::remove_file(dir.path().join(".flowq-left")).unwrap();
     // One file for the day, or two at midnight.
     let files = fs::read_dir(dir.path()).unwrap().count();
     assert!((1..=2).contains(&files));
