@@ -15,6 +15,45 @@ use super::server::{ACCOUNT, Server, command_at, flowq_at, server, unique};
 use super::world;
 use crate::support::Run;
 
+/// Runs flowq against a server that works every signature out by itself, as botocore does. Prints whether each
+/// was right, by service.
+const CHECK_SIGNATURES: &str = "
+import http.server, os, subprocess, threading
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+os.environ['AWS_SESSION_TOKEN'] = 'a/token+of=some length'
+key = Credentials(*(os.environ[name] for name in ('AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN')))
+seen = {}
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers['content-length']))
+        parts = dict(part.strip().split('=', 1) for part in self.headers['authorization'].split(' ', 1)[1].split(','))
+        _, _, region, service, _ = parts['Credential'].split('/')
+        signed = {name: self.headers[name] for name in parts['SignedHeaders'].split(';')}
+        request = AWSRequest('POST', f\"http://{self.headers['host']}{self.path}\", signed, body)
+        request.context['timestamp'] = self.headers['x-amz-date']
+        auth = SigV4Auth(key, service, region)
+        text = auth.string_to_sign(request, auth.canonical_request(request))
+        needed = {'host', 'x-amz-date', 'x-amz-security-token'} | ({'x-amz-target'} if self.headers['x-amz-target'] else set())
+        right = auth.signature(text, request) == parts['Signature'] and needed <= set(signed)
+        seen[service] = seen.get(service, True) and right
+        status, answer = 400, b'{\"__type\": \"AccessDeniedException\"}'
+        if service == 'sts':
+            result = '<GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult>'
+            status, answer = 200, f'<R>{result}</R>'.encode()
+        self.send_response(status)
+        self.send_header('content-length', str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+    def log_message(self, *args):
+        pass
+server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+os.environ['AWS_ENDPOINT_URL'] = f'http://127.0.0.1:{server.server_port}'
+subprocess.run([sys.argv[1], 'inventory', 'show', '--inventory', 'aws'], capture_output=True)
+print(json.dumps(seen))";
+
 /// A VPC with two subnets, a job that runs in it, and all that traffic goes through.
 const WORLD: &str = "
 region = sys.argv[1]
@@ -286,6 +325,16 @@ fn credentials_that_are_not_there_or_over_are_one_line() {
     let run = crate::support::run(&command.output().unwrap()).expect(4);
     assert!(run.err.starts_with("flowq: no usable AWS credentials: "), "{}", run.err);
     assert!(!Path::new(&to).exists());
+}
+
+#[test]
+fn signatures_are_those_that_botocore_makes() {
+    let seen = server().python(CHECK_SIGNATURES, &[env!("CARGO_BIN_EXE_flowq")]);
+    let services = ["cloudtrail", "config", "ec2", "sagemaker", "sts"];
+    assert_eq!(
+        seen,
+        services.iter().map(|name| ((*name).to_owned(), Value::Bool(true))).collect::<Value>()
+    );
 }
 
 #[test]
