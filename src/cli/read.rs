@@ -42,12 +42,20 @@ impl Session {
     /// Publishes `--malformed FILE`, and then, since all that was made of the sources is durable, tells
     /// them what was read.
     pub(super) async fn close(self, say: Say) -> Result<(), Failure> {
+        let summary = self.engine.summary();
+        let complete = summary.objects_listed > 0 && !summary.stopped_early();
+        self.end(Outcome { complete, failed: summary.failed }, say).await
+    }
+
+    /// As [`Session::close`] after somebody only looked: a queue keeps all its messages.
+    pub(super) async fn close_unchanged(self, say: Say) -> Result<(), Failure> {
+        self.end(Outcome::default(), say).await
+    }
+
+    async fn end(self, outcome: Outcome, say: Say) -> Result<(), Failure> {
         if let Some(file) = self.malformed {
             file.publish().or_exit(Exit::Output)?;
         }
-        let summary = self.engine.summary();
-        let complete = summary.objects_listed > 0 && !summary.stopped_early();
-        let outcome = Outcome { complete, failed: summary.failed };
         for line in self.source.settle(&outcome).await.map_err(source_failure)? {
             say.warn(&line);
         }

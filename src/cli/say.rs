@@ -35,6 +35,9 @@ impl Say {
         if !summary.adds_up() {
             self.warn("the counts above do not add up: please report this, with the object");
         }
+        for note in &summary.notes {
+            self.warn(note);
+        }
         for (reason, count) in &summary.malformed.by_reason {
             self.note(&format!("  malformed: {} {reason}", number(*count)));
         }

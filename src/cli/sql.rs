@@ -26,7 +26,7 @@ pub(super) async fn run(args: Sql, started: Started) -> Result<Exit, Failure> {
     let session = open(&args.read, &config, started.now, MEMORY, &say).await?;
     let Some(query) = query else {
         repl::run(&session.engine, args.write.format, history()).await.or_exit(Exit::Input)?;
-        session.close(say).await?;
+        session.close_unchanged(say).await?;
         return Ok(Exit::Fine);
     };
     let params = params_untyped(&pairs(&args.param)?);

@@ -47,6 +47,7 @@ impl Queue {
                 summary.objects_pruned = listing.pruned_files;
                 summary.folders_pruned = listing.pruned_folders;
                 summary.skipped = listing.skipped.clone();
+                summary.notes.extend(listing.notes.iter().cloned());
             });
             Ok::<_, crate::source::Error>(listing)
         };

@@ -21,6 +21,8 @@ pub struct Summary {
     pub folders_pruned: u64,
     /// Names inside folders that were passed over: hidden files and markers such as `_SUCCESS`.
     pub skipped: Vec<String>,
+    /// What the sources could not ask and what may make the answer poorer.
+    pub notes: BTreeSet<String>,
     /// Objects that were opened.
     pub objects_begun: u64,
     /// Objects read, to their end or to where they broke off. Fewer than were listed: the query had
@@ -155,6 +157,7 @@ impl Summary {
         let named = self.problems.len() as u64;
         self.problem_objects = self.problem_objects.max(other.problem_objects).max(named);
         self.failed.extend(other.failed);
+        self.notes.extend(other.notes);
         self.columns.extend(other.columns);
         self.late_columns.extend(other.late_columns);
         self.untimed.extend(other.untimed);

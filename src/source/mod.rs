@@ -10,6 +10,7 @@ pub mod path;
 pub mod progress;
 mod s3;
 mod sources;
+mod sqs;
 pub mod window;
 
 use std::collections::BTreeSet;
@@ -158,6 +159,8 @@ pub struct Listing {
     /// Names inside folders that were not read: hidden files, markers such as `_SUCCESS`, links that
     /// lead nowhere. Sorted.
     pub skipped: Vec<String>,
+    /// What could not be asked and may make the answer poorer, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Why a source could not give what was asked for.
@@ -230,6 +233,18 @@ pub enum Error {
         /// The argument or the split.
         id: String,
         /// What AWS said.
+        source: aws::Error,
+    },
+    /// What a queue told of was read, but it could not be told so.
+    #[error(
+        "{count} of the messages of {id} could not be deleted: what they tell of is read again"
+    )]
+    Undeleted {
+        /// The argument.
+        id: String,
+        /// How many messages.
+        count: usize,
+        /// What AWS said of one of them.
         source: aws::Error,
     },
     /// The URL is not one that can be read from.
@@ -305,7 +320,7 @@ impl Error {
                 "write s3://bucket/prefix, cloudwatch://log-group, sqs:// and the queue's URL or ARN, or \
                  the path of a file or folder"
             }
-            Self::Aws { source, .. } => source.hint()?,
+            Self::Aws { source, .. } | Self::Undeleted { source, .. } => source.hint()?,
             Self::Io { .. } => return None,
         };
         Some(hint.to_owned())

@@ -48,6 +48,16 @@ impl Name {
         self.ends.is_none_or(|(first, last)| window.may_hold(first - AGGREGATION_SECS, last))
     }
 
+    /// Tells whether all records inside fall into the window. False where the name tells no time and the
+    /// window has a bound.
+    pub fn lies_within(&self, window: &Window) -> bool {
+        let Some((first, last)) = self.ends else {
+            return window.since.is_none() && window.until.is_none();
+        };
+        window.since.is_none_or(|since| first - AGGREGATION_SECS >= since)
+            && window.until.is_none_or(|until| last <= until)
+    }
+
     /// `AWSLogs/<account>/vpcflowlogs/<region>/YYYY/MM/DD[/HH]`, or its first parts.
     fn plain(parts: &[&str]) -> Option<Self> {
         let at = parts.iter().rposition(|part| *part == "vpcflowlogs")?;
@@ -253,5 +263,12 @@ mod tests {
         };
         assert!(!day("09") && day("10") && !day("11"));
         assert!(Name::parse("anything.log").may_hold(&window));
+        let within = |time: &str| {
+            let file = format!("123456789012_vpcflowlogs_us-east-1_fl-1_20260310T{time}Z_f.log.gz");
+            Name::parse(&file).lies_within(&window)
+        };
+        assert!(!within("1005") && within("1010") && within("1055") && !within("1056"));
+        assert!(!Name::parse("anything.log").lies_within(&window));
+        assert!(Name::parse("anything.log").lies_within(&Window::default()));
     }
 }

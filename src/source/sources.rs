@@ -12,6 +12,7 @@ use crate::inventory::model::FlowLog;
 use crate::source::cloudwatch::CloudWatch;
 use crate::source::file::Files;
 use crate::source::s3::S3;
+use crate::source::sqs::Sqs;
 use crate::source::{ByteStream, Error, Listing, Outcome, Source, Split, Window};
 
 /// What sources outside of the machine need to know.
@@ -59,6 +60,7 @@ fn remote(scheme: &str, arg: &str, access: &Access) -> Result<Arc<dyn Source>, E
     match scheme {
         "cloudwatch" => Ok(Arc::new(CloudWatch::new(arg, access)?)),
         "s3" => Ok(Arc::new(S3::new(arg, &access.account)?)),
+        "sqs" => Ok(Arc::new(Sqs::new(arg, &access.account)?)),
         _ => {
             let reason = format!("{scheme}:// is not known");
             Err(Error::Url { id: arg.to_owned(), reason })
@@ -92,6 +94,7 @@ impl Source for Sources {
             all.pruned_files += listing.pruned_files;
             all.pruned_folders += listing.pruned_folders;
             all.skipped.extend(listing.skipped);
+            all.notes.extend(listing.notes);
         }
         all.splits = splits.into_values().collect();
         all.skipped.sort();

@@ -1,6 +1,8 @@
 //! Reliable bytes from S3: listing, whole objects, ranges, and streams that are taken up where they broke
 //! off. It knows nothing of what is in the objects.
 
+#[cfg(test)]
+pub(crate) mod fake;
 mod read;
 mod region;
 
@@ -22,6 +24,9 @@ use crate::aws::{Account, Error, Kind};
 
 /// How long a body may bring nothing before it is given up and taken up again.
 const STALL: Duration = Duration::from_secs(30);
+
+/// The first wait after a body broke off; it doubles each time that nothing came in between.
+const BACKOFF: Duration = Duration::from_millis(100);
 
 /// An object, or the beginning of the names of several.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -109,20 +114,22 @@ pub struct Store {
     account: Arc<Account>,
     clients: Arc<Mutex<region::Clients>>,
     stall: Duration,
+    backoff: Duration,
 }
 
 impl Account {
     /// Returns the account's S3. No call is made yet.
     pub fn store(self: &Arc<Self>) -> Store {
-        Store { account: Arc::clone(self), clients: Arc::default(), stall: STALL }
+        Store { account: Arc::clone(self), clients: Arc::default(), stall: STALL, backoff: BACKOFF }
     }
 }
 
 impl Store {
-    /// Returns the same store with another patience for a body that brings nothing (30 s).
+    /// Returns the same store with another patience: how long a body may bring nothing (30 s), and how long
+    /// to wait when it broke off for the first time (100 ms).
     #[must_use]
-    pub fn with_stall(self, stall: Duration) -> Self {
-        Self { stall, ..self }
+    pub fn with_patience(self, stall: Duration, backoff: Duration) -> Self {
+        Self { stall, backoff, ..self }
     }
 
     /// Lists one page of the keys that start with the location's. `delimiter`: those with a further `/` are
@@ -277,3 +284,6 @@ fn joined(mut parts: Vec<Bytes>) -> Bytes {
         _ => parts.concat().into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,10 +16,7 @@ use crate::aws::{Error, Kind};
 /// How often in a row a body may break off, or bring nothing, before the object is given up.
 const FAILURES_MAX: u32 = 8;
 
-/// The first wait after a body broke off; it doubles each time that nothing came in between.
-const BACKOFF: Duration = Duration::from_millis(100);
-
-/// The longest of those waits.
+/// The longest wait between two tries.
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
 /// Reads from byte `at` up to byte `end`, or to the end of the object.
@@ -156,7 +153,7 @@ impl Reader {
             let message = format!("broke off at byte {} and stayed so: {cause}", self.at);
             return Err(Error::new(Kind::Network, message));
         }
-        let longest = BACKOFF * 2u32.pow(self.failures - 1);
+        let longest = self.store.backoff * 2u32.pow(self.failures - 1);
         // Readers that broke off together must not come back together.
         let wait = longest.min(BACKOFF_MAX).mul_f64(0.5 + fastrand::f64() / 2.0);
         tokio::time::sleep(wait).await;

@@ -23,6 +23,8 @@ use tokio::sync::OnceCell;
 
 use crate::aws;
 use crate::flow::LogFormat;
+use crate::inventory::collect::flow_logs;
+use crate::inventory::model::FlowLog;
 use crate::source::cloudwatch::events::Filter;
 use crate::source::cloudwatch::insights::{Insights, Queries};
 use crate::source::cloudwatch::limit::{Limiter, Operation};
@@ -54,6 +56,8 @@ struct Known {
     /// Unix seconds.
     created_at: Option<i64>,
     retention_days: Option<i32>,
+    /// The flow logs that write to it now, or why that is not known.
+    flow_logs: Result<Vec<FlowLog>, aws::Error>,
 }
 
 /// By which call events are read.
@@ -131,8 +135,11 @@ impl CloudWatch {
             }
             _ => By::Filter(Limiter::of(Operation::FilterLogEvents, &region)),
         };
+        // That a role may read logs, and not EC2, is no reason to read nothing.
+        let flow_logs = flow_logs(&self.access.account, &self.group.name, Some(&region)).await;
         Ok(Known {
             by,
+            flow_logs,
             created_at: found.creation_time().map(|time_ms| time_ms.div_euclid(1000)),
             retention_days: found.retention_in_days(),
             reading: Arc::new(Reading { client, group: self.group.clone() }),
@@ -163,11 +170,11 @@ impl CloudWatch {
         }
     }
 
-    /// Returns the formats of the flow logs that write to the log group, or once did; none when nothing is
-    /// known of any.
-    async fn formats(&self) -> Vec<LogFormat> {
+    /// Returns the formats of the flow logs that write to the log group, as the account and the inventory
+    /// tell, which knows deleted ones too; none when nothing is known of any.
+    fn formats(&self, now: &[FlowLog]) -> Vec<LogFormat> {
         let mut formats = Vec::new();
-        for flow_log in self.access.flow_logs.iter() {
+        for flow_log in self.access.flow_logs.iter().chain(now) {
             let destination = flow_log.destination.as_deref().unwrap_or_default();
             let name = destination.split_once(":log-group:").map_or(destination, |(_, name)| name);
             if name.strip_suffix(":*").unwrap_or(name) != self.group.name {
@@ -188,7 +195,14 @@ impl CloudWatch {
 impl Source for CloudWatch {
     async fn splits(&self, window: &Window) -> Result<Listing, Error> {
         let known = self.known().await?;
-        let formats = self.formats().await;
+        let (told, notes) = match &known.flow_logs {
+            Ok(told) => (told.as_slice(), Vec::new()),
+            Err(error) => {
+                let lost = "formats of records are known from the inventory or --log-format alone";
+                (&[][..], vec![format!("{}: DescribeFlowLogs: {error}: {lost}", self.url)])
+            }
+        };
+        let formats = self.formats(told);
         let now = self.access.now;
         let slices = slices::slices(window, known.created_at, known.retention_days, now);
         let split = |slice: Slice| Split {
@@ -196,7 +210,8 @@ impl Source for CloudWatch {
             log_group: Some(self.group.id()),
             ..Split::new(slice.id(&self.url), None)
         };
-        Ok(Listing { splits: slices.into_iter().map(split).collect(), ..Listing::default() })
+        let splits = slices.into_iter().map(split).collect();
+        Ok(Listing { splits, notes, ..Listing::default() })
     }
 
     /// Costs no call: what [`Source::open`] gives out is JSON.
@@ -258,10 +273,9 @@ fn document(page: Result<Vec<Event>, aws::Error>, id: &str) -> Vec<Result<Bytes,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::model::FlowLog;
 
-    #[tokio::test]
-    async fn formats_are_those_of_the_flow_logs_that_write_to_the_group() {
+    #[test]
+    fn formats_are_those_of_the_flow_logs_that_write_to_the_group() {
         let flow_log = |destination: &str, format: Option<&str>| FlowLog {
             destination: Some(destination.to_owned()),
             log_format: format.map(str::to_owned),
@@ -275,10 +289,11 @@ mod tests {
             flow_log("/vpc/flow", Some("${srcaddr")),
             flow_log("/vpc/flow-other", Some("${dstaddr}")),
         ];
-        let access = Access { flow_logs: flow_logs.into(), ..Access::default() };
+        let (kept, now) = flow_logs.split_at(2);
+        let access = Access { flow_logs: kept.into(), ..Access::default() };
         let source = CloudWatch::new("cloudwatch:///vpc/flow", &access).unwrap();
         let want = ["srcaddr bytes".parse().unwrap(), LogFormat::default_v2()];
-        assert_eq!(source.formats().await, want);
+        assert_eq!(source.formats(now), want);
     }
 
     #[test]

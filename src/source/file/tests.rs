@@ -93,8 +93,8 @@ async fn what_is_not_there_is_named() {
     );
     assert!(matches!(fail("***").await, Error::Glob { .. }));
     assert!(matches!(open_sources(&[], &Access::default()), Err(Error::NoSource)));
-    let err = listing(&["s3://bucket/x".into()], Window::default()).await.unwrap_err();
-    assert!(err.hint().unwrap().contains("copy") && !err.is_retryable());
+    let err = open_sources(&["ftp://host/x".into()], &Access::default()).unwrap_err();
+    assert!(err.hint().unwrap().contains("s3://") && !err.is_retryable());
 
     let split = Split::new(at(&dir, "gone.log"), None);
     let files = open_sources(&[at(&dir, "")], &Access::default()).unwrap();

@@ -35,6 +35,7 @@ pub(super) fn list(args: &[String], window: &Window) -> Result<Listing, Error> {
         pruned_files: found.pruned_files.len() as u64,
         pruned_folders: found.pruned_folders.len() as u64,
         skipped: found.skipped,
+        ..Listing::default()
     })
 }
 

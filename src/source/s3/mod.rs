@@ -82,7 +82,13 @@ impl S3 {
         }
         splits.sort_by(|a, b| a.id.cmp(&b.id));
         let pruned_folders = found.pruned_folders.len() as u64;
-        Ok(Listing { splits, pruned_files: found.pruned_files, pruned_folders, skipped })
+        Ok(Listing {
+            splits,
+            pruned_files: found.pruned_files,
+            pruned_folders,
+            skipped,
+            ..Listing::default()
+        })
     }
 
     /// Lists the object of that name and the folder of that name; without either, all keys that begin so.
@@ -175,3 +181,6 @@ impl Source for S3 {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

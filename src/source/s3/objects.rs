@@ -17,7 +17,7 @@ use crate::source::s3::seek::Seek;
 use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Split};
 
 /// How many objects are read ahead of the decoders.
-const AHEAD_MAX: usize = 32;
+pub(super) const AHEAD_MAX: usize = 32;
 
 /// How many bytes of each are. Together with [`AHEAD_MAX`] this bounds what is in flight: 32 MiB.
 const AHEAD_BYTES: usize = 1024 * 1024;
@@ -29,7 +29,7 @@ const STALE_CALLS: u64 = 256;
 pub(in crate::source) struct Objects {
     store: Store,
     ahead: Mutex<Ahead>,
-    room: Arc<Semaphore>,
+    pub(super) room: Arc<Semaphore>,
 }
 
 /// The objects that were begun.

@@ -4,6 +4,8 @@
 
 mod inventory;
 mod proxy;
+mod s3;
 mod server;
 mod smoke;
+mod sqs;
 mod world;

@@ -101,15 +101,15 @@ pub(crate) fn send(server: &Server, queue_url: &str, body: &str) {
 /// Sends a notification for each of the objects, a message each.
 pub(crate) fn notify(server: &Server, queue_url: &str, bucket: &str, keys: &[String], way: Way) {
     for key in keys {
-        send(server, queue_url, &notification(bucket, key, way));
+        send(server, queue_url, &notification(server, bucket, key, way));
     }
 }
 
-/// The message that tells of a new object, in AWS's words.
-pub(crate) fn notification(bucket: &str, key: &str, way: Way) -> String {
+/// The message that tells of an object that was just put, in AWS's words.
+pub(crate) fn notification(server: &Server, bucket: &str, key: &str, way: Way) -> String {
     match way {
-        Way::Direct => created(bucket, key).to_string(),
-        Way::Sns => in_sns(&created(bucket, key)),
+        Way::Direct => created(server, bucket, key).to_string(),
+        Way::Sns => in_sns(&created(server, bucket, key)),
         Way::EventBridge => json!({
             "version": "0", "id": "2d4eba74-fd51-3966-4bfa-b013c9da8ff1",
             "detail-type": "Object Created", "source": "aws.s3", "account": ACCOUNT,
@@ -117,7 +117,8 @@ pub(crate) fn notification(bucket: &str, key: &str, way: Way) -> String {
             "resources": [format!("arn:aws:s3:::{bucket}")],
             "detail": {
                 "version": "0", "event-version": "1.2", "bucket": {"name": bucket},
-                "object": {"key": key, "size": 184, "etag": etag(key), "sequencer": "0062E99A88DC407460"},
+                "object": {"key": key, "size": stored(server, bucket, key).0,
+                           "etag": stored(server, bucket, key).1, "sequencer": "0062E99A88DC407460"},
                 "request-id": "J5XVMTDVC2CTAACH", "requester": ACCOUNT,
                 "source-ip-address": "192.0.2.50", "reason": "PutObject",
             },
@@ -140,7 +141,8 @@ pub(crate) fn in_sns(message: &Value) -> String {
 }
 
 /// What S3 sends of a new object.
-pub(crate) fn created(bucket: &str, key: &str) -> Value {
+pub(crate) fn created(server: &Server, bucket: &str, key: &str) -> Value {
+    let (size, etag) = stored(server, bucket, key);
     json!({"Records": [{
         "eventVersion": "2.6", "eventSource": "aws:s3", "awsRegion": REGION,
         "eventTime": "2026-03-10T08:20:00.000Z", "eventName": "ObjectCreated:Put",
@@ -151,15 +153,16 @@ pub(crate) fn created(bucket: &str, key: &str) -> Value {
             "s3SchemaVersion": "1.0", "configurationId": "flow-logs",
             "bucket": {"name": bucket, "ownerIdentity": {"principalId": "EXAMPLE"},
                        "arn": format!("arn:aws:s3:::{bucket}")},
-            "object": {"key": form_encoded(key), "size": 184, "eTag": etag(key),
+            "object": {"key": form_encoded(key), "size": size, "eTag": etag,
                        "sequencer": "0062E99A88DC407460"},
         },
     }]})
 }
 
-/// One ETag for each key: what matters is that two messages about one object tell the same.
-fn etag(key: &str) -> String {
-    format!("{:032x}", key.bytes().fold(0u128, |hash, byte| hash * 131 + u128::from(byte)))
+/// The size and the ETag of an object, as S3 tells them of it.
+fn stored(server: &Server, bucket: &str, key: &str) -> (i64, String) {
+    let head = block_on(server.s3().head_object().bucket(bucket).key(key).send()).unwrap();
+    (head.content_length().unwrap(), head.e_tag().unwrap().trim_matches('"').to_owned())
 }
 
 /// A key as S3 writes it into a notification.

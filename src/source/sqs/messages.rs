@@ -1,0 +1,271 @@
+//! What a message in a queue says: the three shapes in which S3 tells of new objects, and all else.
+//!
+//! Shapes: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html> and
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
+
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use crate::aws::s3::Location;
+
+/// The longest message that is looked at. SQS takes up to 1 MiB.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// How many objects one message may tell of. S3 puts one into each.
+const RECORDS_MAX: usize = 1000;
+
+/// A new object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Created {
+    /// Where it is; its key is decoded.
+    pub(super) at: Location,
+    /// Its size as stored, where it is told.
+    pub(super) size_bytes: Option<u64>,
+    /// What tells its version, without the quotes that S3 puts around it elsewhere.
+    pub(super) etag: Option<String>,
+}
+
+/// What a message says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Content {
+    /// These objects are new; at least one.
+    Created(Vec<Created>),
+    /// Notifications were set up.
+    Test,
+    /// Something else: whose message it is, we do not know. The reason is for people.
+    Other(String),
+}
+
+/// Reads the body of a message: of S3 itself, of SNS around it, of EventBridge.
+pub(super) fn read(body: &str) -> Content {
+    let content = parse(body).and_then(|value| match envelope(&value) {
+        // Only one envelope: what is in another is none of S3's.
+        Some(inner) => parse(inner).and_then(|value| content(&value)),
+        None => content(&value),
+    });
+    content.unwrap_or_else(Content::Other)
+}
+
+fn parse(text: &str) -> Result<Value, String> {
+    if text.len() > BODY_BYTES_MAX {
+        return Err("longer than a message can be".to_owned());
+    }
+    serde_json::from_str(text).map_err(|_| "not JSON".to_owned())
+}
+
+/// What SNS wrapped, unless the subscription has raw delivery.
+fn envelope(value: &Value) -> Option<&str> {
+    let message = value.get("Message")?.as_str()?;
+    (text(value, "/Type") == Some("Notification")).then_some(message)
+}
+
+fn content(value: &Value) -> Result<Content, String> {
+    if let Some(records) = value.get("Records").and_then(Value::as_array) {
+        return match records.len() {
+            0 => Err("no records".to_owned()),
+            1..=RECORDS_MAX => {
+                records.iter().map(record).collect::<Result<_, _>>().map(Content::Created)
+            }
+            _ => Err("too many records".to_owned()),
+        };
+    }
+    match (text(value, "/Event"), text(value, "/source"), text(value, "/detail-type")) {
+        (Some("s3:TestEvent"), ..) => Ok(Content::Test),
+        (_, Some("aws.s3"), Some("Object Created")) => {
+            let key = text(value, "/detail/object/key").ok_or("no key")?.to_owned();
+            let object = value.pointer("/detail/object").unwrap_or(&Value::Null);
+            created(text(value, "/detail/bucket/name"), key, object, "/etag")
+                .map(|created| Content::Created(vec![created]))
+        }
+        (_, Some(source), Some(kind)) => Err(format!("{kind} of {source}")),
+        _ => Err("not an event of S3".to_owned()),
+    }
+}
+
+/// One record of a notification of S3 itself.
+fn record(record: &Value) -> Result<Created, String> {
+    let source = text(record, "/eventSource").unwrap_or_default();
+    let name = text(record, "/eventName").unwrap_or_default();
+    if source != "aws:s3" || !name.starts_with("ObjectCreated:") {
+        return Err(format!("{name} of {source}"));
+    }
+    // Fields are only added in minor versions.
+    let version = text(record, "/eventVersion").unwrap_or_default();
+    if version.split('.').next() != Some("2") {
+        return Err(format!("version {version} of S3's events"));
+    }
+    let object = record.pointer("/s3/object").unwrap_or(&Value::Null);
+    let key = decode(text(object, "/key").ok_or("no key")?)?;
+    created(text(record, "/s3/bucket/name"), key, object, "/eTag")
+}
+
+fn created(
+    bucket: Option<&str>,
+    key: String,
+    object: &Value,
+    etag: &str,
+) -> Result<Created, String> {
+    let bucket = bucket.ok_or("no bucket")?;
+    let at = Location::new(bucket, key);
+    // What is no bucket's name must not become another place once it is written as a URL.
+    if at.key.is_empty() || Location::parse(&at.to_string()).ok().as_ref() != Some(&at) {
+        return Err("no object's name".to_owned());
+    }
+    let size_bytes = object.get("size").and_then(Value::as_u64);
+    let etag = text(object, etag).filter(|etag| !etag.is_empty()).map(str::to_owned);
+    Ok(Created { at, size_bytes, etag })
+}
+
+/// Undoes the encoding of forms: `+` is a space, `%2B` a plus.
+fn decode(key: &str) -> Result<String, String> {
+    let spaced = key.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8();
+    decoded.map(String::from).map_err(|_| "a key that is not UTF-8".to_owned())
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer)?.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// As in AWS's documentation, with the fields that nobody reads.
+    fn s3(name: &str, version: &str, key: &str) -> Value {
+        json!({
+            "eventVersion": version, "eventSource": "aws:s3", "awsRegion": "us-west-2",
+            "eventTime": "1970-01-01T00:00:00.000Z", "eventName": name,
+            "userIdentity": {"principalId": "AIDAJDPLRKLG7UEXAMPLE"},
+            "requestParameters": {"sourceIPAddress": "127.0.0.1"},
+            "responseElements": {"x-amz-request-id": "C3D13FE58DE4C810"},
+            "s3": {
+                "s3SchemaVersion": "1.0", "configurationId": "testConfigRule",
+                "bucket": {"name": "logs", "ownerIdentity": {"principalId": "A3NL1KOZZKExample"},
+                           "arn": "arn:aws:s3:::logs"},
+                "object": {"key": key, "size": 1024, "eTag": "d41d8cd98f00b204e9800998ecf8427e",
+                           "versionId": "096fKKXTRTtl3on89fVO.nfljtsv6qko",
+                           "sequencer": "0055AED6DCD90281E5"},
+            },
+        })
+    }
+
+    fn direct(records: &[Value]) -> Value {
+        json!({ "Records": records })
+    }
+
+    fn sns(message: &Value) -> Value {
+        json!({"Type": "Notification", "MessageId": "1", "TopicArn": "arn:aws:sns:us-west-2:1:t",
+               "Subject": "Amazon S3 Notification", "Message": message.to_string()})
+    }
+
+    fn event_bridge(kind: &str, key: &str) -> Value {
+        json!({
+            "version": "0", "id": "17793124-05d4-b198-2fde-7ededc63b103", "detail-type": kind,
+            "source": "aws.s3", "account": "111122223333", "time": "2021-11-12T00:00:00Z",
+            "region": "ca-central-1", "resources": ["arn:aws:s3:::logs"],
+            "detail": {
+                "version": "0", "bucket": {"name": "logs"},
+                "object": {"key": key, "size": 1024, "etag": "d41d8cd98f00b204e9800998ecf8427e",
+                           "version-id": "096fKKXTRTtl3on89fVO.nfljtsv6qko",
+                           "sequencer": "617f08299329d189"},
+                "request-id": "N4N7GDK58NMKJ12R", "requester": "123456789012",
+                "source-ip-address": "1.2.3.4", "reason": "PutObject",
+            },
+        })
+    }
+
+    fn object(key: &str) -> Created {
+        Created {
+            at: Location::new("logs", key),
+            size_bytes: Some(1024),
+            etag: Some("d41d8cd98f00b204e9800998ecf8427e".into()),
+        }
+    }
+
+    fn other(body: &Value) -> String {
+        match read(&body.to_string()) {
+            Content::Other(reason) => reason,
+            content => panic!("{body} was read as {content:?}"),
+        }
+    }
+
+    #[test]
+    fn the_same_object_in_every_wrapping() {
+        let plain = direct(&[s3("ObjectCreated:Put", "2.6", "red+flower%2B%3D%25%C3%A9/x.gz")]);
+        let bus = event_bridge("Object Created", "red flower+=%é/x.gz");
+        for body in [&plain, &sns(&plain), &bus, &sns(&bus)] {
+            let want = Content::Created(vec![object("red flower+=%é/x.gz")]);
+            assert_eq!(read(&body.to_string()), want, "{body}");
+        }
+    }
+
+    #[test]
+    fn only_keys_of_s3_itself_are_encoded() {
+        let bus = event_bridge("Object Created", "a+b%2Fc");
+        assert_eq!(read(&bus.to_string()), Content::Created(vec![object("a+b%2Fc")]));
+        let hive = s3("ObjectCreated:Put", "2.1", "aws-account-id%3D123456789012/x");
+        let want = Content::Created(vec![object("aws-account-id=123456789012/x")]);
+        assert_eq!(read(&direct(&[hive]).to_string()), want);
+        assert!(other(&direct(&[s3("ObjectCreated:Put", "2.1", "%FF")])).contains("UTF-8"));
+    }
+
+    #[test]
+    fn several_records_and_every_way_of_creation() {
+        let records = [
+            s3("ObjectCreated:Put", "2.0", "a"),
+            s3("ObjectCreated:CompleteMultipartUpload", "2.99", "b"),
+            s3("ObjectCreated:Copy", "2", "c"),
+        ];
+        let want = Content::Created(["a", "b", "c"].map(object).to_vec());
+        assert_eq!(read(&direct(&records).to_string()), want);
+    }
+
+    #[test]
+    fn test_events_are_told_also_through_sns() {
+        let test = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "logs",
+                          "Time": "2014-10-13T15:57:02.089Z", "RequestId": "5", "HostId": "8"});
+        assert_eq!(read(&test.to_string()), Content::Test);
+        assert_eq!(read(&sns(&test).to_string()), Content::Test);
+    }
+
+    #[test]
+    fn all_else_is_somebody_elses() {
+        let created = s3("ObjectCreated:Put", "2.6", "a");
+        let removed = s3("ObjectRemoved:Delete", "2.6", "a");
+        assert_eq!(
+            other(&direct(std::slice::from_ref(&removed))),
+            "ObjectRemoved:Delete of aws:s3"
+        );
+        // One that is not ours makes the whole message somebody else's.
+        assert_eq!(other(&direct(&[created.clone(), removed])), "ObjectRemoved:Delete of aws:s3");
+        assert!(other(&direct(&[s3("ObjectCreated:Put", "3.0", "a")])).contains("version 3.0"));
+        assert_eq!(other(&event_bridge("Object Deleted", "a")), "Object Deleted of aws.s3");
+        let mut sqs = created.clone();
+        sqs["eventSource"] = "aws:sqs".into();
+        assert_eq!(other(&direct(&[sqs])), "ObjectCreated:Put of aws:sqs");
+        assert_eq!(other(&sns(&sns(&direct(&[created])))), "not an event of S3");
+        assert_eq!(other(&json!({"Records": []})), "no records");
+        assert_eq!(other(&json!(["Records"])), "not an event of S3");
+        assert_eq!(other(&direct(&vec![json!({}); RECORDS_MAX + 1])), "too many records");
+        assert_eq!(read("order 66"), Content::Other("not JSON".into()));
+        let deep = "[".repeat(100_000);
+        assert_eq!(read(&deep), Content::Other("not JSON".into()));
+        let long = " ".repeat(BODY_BYTES_MAX + 1);
+        assert_eq!(read(&long), Content::Other("longer than a message can be".into()));
+    }
+
+    #[test]
+    fn names_that_are_no_objects_are_not_read() {
+        for bucket in ["", "logs/other", "a b", "logs?x"] {
+            let mut record = s3("ObjectCreated:Put", "2.6", "a");
+            record["s3"]["bucket"]["name"] = bucket.into();
+            assert_eq!(other(&direct(&[record])), "no object's name", "{bucket}");
+        }
+        assert_eq!(other(&direct(&[s3("ObjectCreated:Put", "2.6", "")])), "no object's name");
+        let mut record = s3("ObjectCreated:Put", "2.6", "a");
+        record["s3"]["object"] = Value::Null;
+        assert_eq!(other(&direct(&[record])), "no key");
+    }
+}

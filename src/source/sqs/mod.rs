@@ -1,0 +1,224 @@
+//! New objects of S3, as a queue tells of them: `sqs://queue`.
+//!
+//! A message is deleted once what was made of all its objects is durable, and not before. What the objects
+//! hold is read as from `s3://`.
+
+mod messages;
+mod settle;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parquet::arrow::async_reader::AsyncFileReader;
+use tokio::sync::OnceCell;
+
+use crate::aws::sqs::{Address, Hold, Message, Queue};
+use crate::aws::{self, Account};
+use crate::source::s3::Objects;
+use crate::source::sqs::messages::{Content, Created};
+use crate::source::{ByteStream, Error, Listing, Outcome, Source, Split, Window};
+
+/// Messages of one run. SQS lets 120,000 of a queue be in work at once.
+const MESSAGES_MAX: usize = 10_000;
+
+/// Objects of one run.
+const OBJECTS_MAX: usize = 100_000;
+
+/// How long to wait for the first message, and for each next ten. Asking without any wait looks at some of
+/// SQS's servers only, and finds a queue empty that is not.
+const WAIT_SECS: [i32; 2] = [5, 1];
+
+/// The objects that the messages of a queue tell of. The messages are received at the first listing; a
+/// command has one window, and all that it reads are the same objects.
+#[derive(Debug)]
+pub(super) struct Sqs {
+    url: String,
+    address: Address,
+    account: Arc<Account>,
+    objects: Objects,
+    taken: OnceCell<Taken>,
+}
+
+/// What was received.
+#[derive(Debug)]
+struct Taken {
+    queue: Queue,
+    hold: Hold,
+    /// Those that are ours, by their ids.
+    letters: Vec<Letter>,
+    listing: Listing,
+    /// Those that are not, by what they are.
+    others: BTreeMap<String, u64>,
+    /// Whether there may be more.
+    full: bool,
+}
+
+/// A message of ours.
+#[derive(Debug)]
+struct Letter {
+    message_id: String,
+    handle: String,
+    receives: u64,
+    /// Its objects: those in the window are read. None: it told that notifications were set up.
+    splits: Vec<String>,
+    /// Whether all that its objects hold lies in the window.
+    whole: bool,
+    /// Whether any of them is read.
+    read: bool,
+}
+
+impl Sqs {
+    /// Makes the source of what a queue tells of: `sqs://` and its URL, its ARN or its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Url`] when it names no queue.
+    pub(super) fn new(url: &str, account: &Arc<Account>) -> Result<Self, Error> {
+        let address = Address::parse(url.strip_prefix("sqs://").unwrap_or(url))
+            .map_err(|error| Error::Url { id: url.to_owned(), reason: error.message })?;
+        Ok(Self {
+            url: url.to_owned(),
+            address,
+            account: Arc::clone(account),
+            objects: Objects::new(account),
+            taken: OnceCell::new(),
+        })
+    }
+
+    fn failed(&self, error: aws::Error) -> Error {
+        Error::aws(&self.url, error)
+    }
+
+    async fn take(&self, window: &Window) -> Result<Taken, Error> {
+        let queue = self.account.queue(&self.address).await.map_err(|error| self.failed(error))?;
+        let hold = queue.hold();
+        let mut received: BTreeMap<String, (Message, Content)> = BTreeMap::new();
+        let (mut objects, mut wait) = (0, WAIT_SECS[0]);
+        let full = loop {
+            if received.len() >= MESSAGES_MAX || objects >= OBJECTS_MAX {
+                break true;
+            }
+            let messages = queue.receive(wait).await.map_err(|error| self.failed(error))?;
+            if messages.is_empty() {
+                break false;
+            }
+            wait = WAIT_SECS[1];
+            for mut message in messages {
+                // A message that comes again is known by its last handle.
+                hold.add(&message);
+                let content = messages::read(&std::mem::take(&mut message.body));
+                if let Content::Created(created) = &content {
+                    objects += created.len();
+                }
+                received.insert(message.id.clone(), (message, content));
+            }
+        };
+        let mut taken = Taken {
+            queue,
+            hold,
+            letters: Vec::new(),
+            listing: Listing::default(),
+            others: BTreeMap::new(),
+            full,
+        };
+        let release = taken.sort(received, window);
+        // What is not for us now is given back, so that somebody else can have it.
+        for message in &release {
+            taken.hold.remove(&message.id);
+        }
+        let handles = release.into_iter().map(|message| message.handle).collect();
+        // Where that fails it comes back when its time is over.
+        taken.queue.release(handles).await;
+        Ok(taken)
+    }
+}
+
+impl Taken {
+    /// Makes splits of what the messages tell of. Returns the messages that are not for us.
+    fn sort(
+        &mut self,
+        received: BTreeMap<String, (Message, Content)>,
+        window: &Window,
+    ) -> Vec<Message> {
+        let mut splits: BTreeMap<String, Split> = BTreeMap::new();
+        let mut pruned = std::collections::BTreeSet::new();
+        let mut release = Vec::new();
+        for (message_id, (message, content)) in received {
+            let created = match content {
+                Content::Other(reason) => {
+                    *self.others.entry(reason).or_default() += 1;
+                    release.push(message);
+                    continue;
+                }
+                Content::Test => Vec::new(),
+                Content::Created(created) => created,
+            };
+            let found: Vec<Split> = created.into_iter().map(split).collect();
+            let letter = Letter {
+                message_id,
+                handle: message.handle.clone(),
+                receives: message.receives,
+                splits: found.iter().map(|split| split.id.clone()).collect(),
+                whole: found.iter().all(|split| split.name.lies_within(window)),
+                read: found.iter().any(|split| split.name.may_hold(window)),
+            };
+            if !letter.read && !letter.splits.is_empty() {
+                release.push(message);
+            }
+            self.letters.push(letter);
+            for split in found {
+                if !split.name.may_hold(window) {
+                    pruned.insert(split.id);
+                } else if let Some(known) = splits.get_mut(&split.id) {
+                    // Two versions of one object: what is there now is the newer.
+                    if known.etag != split.etag {
+                        (known.etag, known.size_bytes) = (None, None);
+                    }
+                } else {
+                    splits.insert(split.id.clone(), split);
+                }
+            }
+        }
+        self.listing.splits = splits.into_values().collect();
+        self.listing.pruned_files = pruned.len() as u64;
+        release
+    }
+}
+
+fn split(created: Created) -> Split {
+    let etag = created.etag.map(|etag| format!("\"{etag}\""));
+    Split { etag, ..Split::new(created.at.to_string(), created.size_bytes) }
+}
+
+#[async_trait]
+impl Source for Sqs {
+    async fn splits(&self, window: &Window) -> Result<Listing, Error> {
+        let taken = self.taken.get_or_try_init(|| self.take(window)).await?;
+        Ok(taken.listing.clone())
+    }
+
+    async fn head(&self, split: &Split, bytes_max: usize) -> Result<Bytes, Error> {
+        self.objects.head(split, bytes_max).await
+    }
+
+    async fn open(&self, split: &Split) -> Result<ByteStream, Error> {
+        self.objects.open(split).await
+    }
+
+    async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
+        self.objects.seek(split).await
+    }
+
+    fn upcoming(&self, splits: &[Split]) {
+        self.objects.upcoming(splits.iter());
+    }
+
+    async fn settle(&self, outcome: &Outcome) -> Result<Vec<String>, Error> {
+        match self.taken.get() {
+            Some(taken) => taken.settle(&self.url, outcome).await,
+            None => Ok(Vec::new()),
+        }
+    }
+}
