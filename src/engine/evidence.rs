@@ -86,6 +86,9 @@ impl AggregateUDFImpl for FirstRecords {
     }
 }
 
+/// Bytes that an object takes beside its name.
+const OBJECT_BYTES: usize = 64;
+
 /// A record's place. `object` is an index into [`Groups::objects`].
 #[derive(Debug, Clone, Copy)]
 struct Place {
@@ -98,51 +101,101 @@ struct Place {
 /// No record: sorts after every real one.
 const NONE: Place = Place { start: i64::MAX, object: u32::MAX, line: u32::MAX };
 
-/// The places of every group. Names of objects are held once, however many groups cite them.
+/// The places of every group. Names of objects are held once, however many groups cite them, and only while
+/// one does: in a log group each record has a name of its own.
 #[derive(Debug, Default)]
 struct Groups {
     places: Vec<[Place; KEPT]>,
-    objects: Vec<Arc<str>>,
+    objects: Vec<Object>,
     numbers: HashMap<Arc<str>, u32>,
+    /// Numbers of objects that nothing cites any more.
+    free: Vec<u32>,
+    /// The object cited last.
+    last: u32,
     object_bytes: usize,
 }
 
+#[derive(Debug)]
+struct Object {
+    name: Arc<str>,
+    /// How many places cite it.
+    cited: u32,
+}
+
 impl Groups {
-    fn number(&mut self, object: &str) -> u32 {
-        if let Some(number) = self.numbers.get(object) {
-            return *number;
+    /// Returns the number of an object that one more place cites.
+    fn cite(&mut self, object: &str) -> u32 {
+        // Rows of one object stand together: most look-ups are this comparison.
+        if let Some(last) = self.objects.get_mut(self.last as usize)
+            && last.cited > 0
+            && *last.name == *object
+        {
+            last.cited += 1;
+            return self.last;
         }
-        let number = self.objects.len() as u32;
+        self.last = self.number(object);
+        self.last
+    }
+
+    fn number(&mut self, object: &str) -> u32 {
+        if let Some(&number) = self.numbers.get(object) {
+            self.objects[number as usize].cited += 1;
+            return number;
+        }
         let name: Arc<str> = object.into();
-        self.object_bytes += name.len() + 64;
-        self.objects.push(Arc::clone(&name));
+        self.object_bytes += name.len() + OBJECT_BYTES;
+        let object = Object { name: Arc::clone(&name), cited: 1 };
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.objects[number as usize] = object;
+                number
+            }
+            None => {
+                self.objects.push(object);
+                self.objects.len() as u32 - 1
+            }
+        };
         self.numbers.insert(name, number);
         number
     }
 
-    fn name(&self, place: &Place) -> &str {
-        self.objects.get(place.object as usize).map_or("", |name| name)
+    /// Takes note that one place less cites an object.
+    fn forget(&mut self, number: u32) {
+        let Some(object) = self.objects.get_mut(number as usize) else { return };
+        object.cited -= 1;
+        if object.cited == 0 {
+            self.object_bytes -= object.name.len() + OBJECT_BYTES;
+            let name = std::mem::replace(&mut object.name, "".into());
+            self.numbers.remove(&name);
+            self.free.push(number);
+        }
     }
 
-    fn comes_before(&self, a: &Place, b: &Place) -> bool {
-        if a.start != b.start || b.object == u32::MAX {
-            return a.start < b.start || b.object == u32::MAX;
-        }
-        if a.object == b.object { a.line < b.line } else { self.name(a) < self.name(b) }
+    fn name(&self, number: u32) -> &str {
+        self.objects.get(number as usize).map_or("", |object| &object.name)
     }
 
-    fn add(&mut self, group: usize, place: Place) {
-        let mut place = place;
-        for slot in 0..KEPT {
-            let held = self.places[group][slot];
-            if self.comes_before(&place, &held) {
-                self.places[group][slot] = place;
-                place = held;
-            }
-            if place.object == u32::MAX {
-                return;
-            }
+    /// Tells whether a record of object `name` comes before a place.
+    fn comes_before(&self, (start, name, line): (i64, &str, u32), held: &Place) -> bool {
+        if held.object == u32::MAX || start != held.start {
+            return held.object == u32::MAX || start < held.start;
         }
+        let held_name = self.name(held.object);
+        if name == held_name { line < held.line } else { name < held_name }
+    }
+
+    fn add(&mut self, group: usize, record: (i64, &str, u32)) {
+        let held = self.places[group];
+        // Most records come too late: then nothing is looked up.
+        let Some(slot) = held.iter().position(|place| self.comes_before(record, place)) else {
+            return;
+        };
+        let (start, name, line) = record;
+        let object = self.cite(name);
+        self.forget(held[KEPT - 1].object);
+        let places = &mut self.places[group];
+        places[slot..].rotate_right(1);
+        places[slot] = Place { start, object, line };
     }
 
     fn add_rows(
@@ -154,23 +207,13 @@ impl Groups {
         let objects = cast(&columns[1], &DataType::Utf8View)?;
         let objects = objects.as_string_view();
         let lines = columns[2].as_primitive::<Int64Type>();
-        let mut last = (String::new(), None);
         for row in 0..times.len() {
             let Some(group) = group_of(row) else { continue };
             let name = if objects.is_null(row) { "" } else { objects.value(row) };
-            // Rows of one object stand together: most look-ups are this comparison.
-            let object = match last.1 {
-                Some(number) if last.0 == name => number,
-                _ => {
-                    let number = self.number(name);
-                    last = (name.to_owned(), Some(number));
-                    number
-                }
-            };
             let start = if times.is_null(row) { i64::MAX } else { times.value(row) };
             let line = if lines.is_null(row) { 0 } else { lines.value(row) };
             let line = u32::try_from(line).unwrap_or(u32::MAX);
-            self.add(group, Place { start, object, line });
+            self.add(group, (start, name, line));
         }
         Ok(())
     }
@@ -209,10 +252,13 @@ impl Groups {
         for places in &groups {
             for place in places.iter().filter(|place| place.object != u32::MAX) {
                 starts.push((place.start != i64::MAX).then_some(place.start));
-                objects.append_value(self.name(place));
+                objects.append_value(self.name(place.object));
                 lines.append_value(i64::from(place.line));
             }
             offsets.push(starts.len() as i32);
+        }
+        for place in groups.iter().flatten() {
+            self.forget(place.object);
         }
         let starts = TimestampSecondArray::from(starts).with_timezone("UTC");
         let columns: Vec<ArrayRef> =
@@ -301,5 +347,31 @@ impl Accumulator for Groups {
 
     fn size(&self) -> usize {
         GroupsAccumulator::size(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_held_only_while_a_place_cites_them() {
+        let mut groups = Groups::default();
+        groups.grow(2);
+        // Each comes before all others so far: the latest three of each group stay.
+        for n in (0..1000).rev() {
+            groups.add(0, (n, &format!("event-{n}"), 1));
+            groups.add(1, (n, "file", n as u32));
+        }
+        let names: Vec<&str> = groups.places[0].iter().map(|p| groups.name(p.object)).collect();
+        assert_eq!(names, ["event-0", "event-1", "event-2"]);
+        let lines: Vec<u32> = groups.places[1].iter().map(|place| place.line).collect();
+        assert_eq!(lines, [0, 1, 2]);
+        assert_eq!((groups.numbers.len(), groups.objects.len()), (4, 5));
+        assert_eq!(groups.object_bytes, 3 * 7 + 4 + 4 * OBJECT_BYTES);
+        groups.emit(EmitTo::First(1)).unwrap();
+        assert_eq!((groups.numbers.len(), groups.object_bytes), (1, 4 + OBJECT_BYTES));
+        groups.emit(EmitTo::All).unwrap();
+        assert_eq!((groups.numbers.len(), groups.object_bytes), (0, 0));
     }
 }

@@ -157,6 +157,97 @@ def keep_old_log_events():
     LogsBackend.put_log_events = put
 
 
+def log_classes():
+    """A log group has a class, and is as old as its oldest event; Infrequent Access has no FilterLogEvents."""
+    from moto.logs.exceptions import InvalidParameterException
+    from moto.logs.models import LogGroup
+    from moto.logs.responses import LogsResponse
+
+    create, filter_, describe = (
+        LogsResponse.create_log_group,
+        LogsResponse.filter_log_events,
+        LogGroup.to_describe_dict,
+    )
+
+    def created(self):
+        answer = create(self)
+        kind = self._get_param("logGroupClass") or "STANDARD"
+        self.logs_backend.groups[self._get_param("logGroupName")].log_group_class = kind
+        return answer
+
+    def filtered(self):
+        group = self.logs_backend.groups.get(self._get_param("logGroupName"))
+        if group is not None and group.log_group_class == "INFREQUENT_ACCESS":
+            error = InvalidParameterException.__new__(InvalidParameterException)
+            message = "FilterLogEvents is not supported on Infrequent Access log groups"
+            super(InvalidParameterException, error).__init__(message)
+            raise error
+        return filter_(self)
+
+    def described(self):
+        times = [event.timestamp for stream in self.streams.values() for event in stream.events]
+        known = describe(self)
+        oldest = min([known["creationTime"], *times])
+        return {**known, "creationTime": oldest, "logGroupClass": self.log_group_class}
+
+    LogsResponse.create_log_group = created
+    LogsResponse.filter_log_events = filtered
+    LogGroup.to_describe_dict = described
+
+
+def query_logs():
+    """StartQuery knows the one query of flowq, in whole seconds; its results take a second call."""
+    import datetime
+    import re
+
+    from moto.logs.exceptions import ResourceNotFoundException
+    from moto.logs.responses import LogsResponse
+
+    queries = {}
+
+    def start(self):
+        name = self._get_param("logGroupName")
+        name = name or self._get_param("logGroupIdentifiers")[0].split(":log-group:")[-1]
+        group = self.logs_backend.groups.get(name)
+        if group is None:
+            raise ResourceNotFoundException()
+        since, until = self._get_param("startTime") * 1000, self._get_param("endTime") * 1000
+        text = self._get_param("queryString")
+        limit = int(re.search(r"limit (\d+)", text)[1])
+        part = re.search(r'strcontains\(@logStream, "(.*?)"\)', text)
+        found = [
+            (event.timestamp, event.event_id, stream_name, event.message)
+            for stream_name, stream in group.streams.items()
+            if part is None or part[1] in stream_name
+            for event in stream.events
+            if since <= event.timestamp <= until
+        ]
+        found.sort()
+        query = str(uuid.uuid4())
+        queries[query] = [0, found[:limit]]
+        return json.dumps({"queryId": query})
+
+    def results(self):
+        query = queries[self._get_param("queryId")]
+        query[0] += 1
+        if query[0] == 1:
+            return json.dumps({"status": "Running", "results": []})
+        rows = []
+        for time_ms, event, stream_name, message in query[1]:
+            time = datetime.datetime.fromtimestamp(time_ms / 1000, datetime.timezone.utc)
+            values = {
+                "@timestamp": time.strftime("%Y-%m-%d %H:%M:%S.") + f"{time_ms % 1000:03d}",
+                "@message": message,
+                "@logStream": stream_name,
+                "@ptr": f"ptr{event}",
+            }
+            rows.append([{"field": key, "value": value} for key, value in values.items()])
+        return json.dumps({"status": "Complete", "results": rows})
+
+    LogsResponse.start_query = start
+    LogsResponse.get_query_results = results
+
+
 # ---------------------------------------------------------------------------------------- S3 and SQS
 
 
@@ -310,8 +401,18 @@ def config_history():
     ConfigResponse.get_resource_config_history = history
 
 
-CORRECTIONS = [page_ec2, filter_log_events, keep_old_log_events, s3_events, fast_queues]
-CORRECTIONS += [lookup_events, list_jobs, config_history]
+CORRECTIONS = [
+    page_ec2,
+    filter_log_events,
+    keep_old_log_events,
+    log_classes,
+    query_logs,
+    s3_events,
+    fast_queues,
+    lookup_events,
+    list_jobs,
+    config_history,
+]
 
 
 # --------------------------------------------------------------------------------------------- calls
