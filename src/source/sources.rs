@@ -123,10 +123,14 @@ impl Source for Sources {
     }
 
     async fn settle(&self, outcome: &Outcome) -> Result<Vec<String>, Error> {
-        let mut lines = Vec::new();
+        let (mut lines, mut failed) = (Vec::new(), None);
+        // One that cannot be told must not keep the others from it.
         for source in &self.sources {
-            lines.extend(source.settle(outcome).await?);
+            match source.settle(outcome).await {
+                Ok(told) => lines.extend(told),
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
-        Ok(lines)
+        failed.map_or(Ok(lines), Err)
     }
 }

@@ -5,6 +5,7 @@
 
 mod messages;
 mod settle;
+mod sort;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use tokio::sync::OnceCell;
 use crate::aws::sqs::{Address, Hold, Message, Queue};
 use crate::aws::{self, Account};
 use crate::source::s3::Objects;
-use crate::source::sqs::messages::{Content, Created};
+use crate::source::sqs::messages::Content;
+use crate::source::sqs::sort::Sorted;
 use crate::source::{ByteStream, Error, Listing, Outcome, Source, Split, Window};
 
 /// Messages of one run. SQS lets 120,000 of a queue be in work at once.
@@ -46,27 +48,9 @@ pub(super) struct Sqs {
 struct Taken {
     queue: Queue,
     hold: Hold,
-    /// Those that are ours, by their ids.
-    letters: Vec<Letter>,
-    listing: Listing,
-    /// Those that are not, by what they are.
-    others: BTreeMap<String, u64>,
+    sorted: Sorted,
     /// Whether there may be more.
     full: bool,
-}
-
-/// A message of ours.
-#[derive(Debug)]
-struct Letter {
-    message_id: String,
-    handle: String,
-    receives: u64,
-    /// Its objects: those in the window are read. None: it told that notifications were set up.
-    splits: Vec<String>,
-    /// Whether all that its objects hold lies in the window.
-    whole: bool,
-    /// Whether any of them is read.
-    read: bool,
 }
 
 impl Sqs {
@@ -115,88 +99,23 @@ impl Sqs {
                 received.insert(message.id.clone(), (message, content));
             }
         };
-        let mut taken = Taken {
-            queue,
-            hold,
-            letters: Vec::new(),
-            listing: Listing::default(),
-            others: BTreeMap::new(),
-            full,
-        };
-        let release = taken.sort(received, window);
+        let mut sorted = Sorted::new(received, window);
         // What is not for us now is given back, so that somebody else can have it.
+        let release = std::mem::take(&mut sorted.release);
         for message in &release {
-            taken.hold.remove(&message.id);
+            hold.remove(&message.id);
         }
-        let handles = release.into_iter().map(|message| message.handle).collect();
         // Where that fails it comes back when its time is over.
-        taken.queue.release(handles).await;
-        Ok(taken)
+        queue.release(release.into_iter().map(|message| message.handle).collect()).await;
+        Ok(Taken { queue, hold, sorted, full })
     }
-}
-
-impl Taken {
-    /// Makes splits of what the messages tell of. Returns the messages that are not for us.
-    fn sort(
-        &mut self,
-        received: BTreeMap<String, (Message, Content)>,
-        window: &Window,
-    ) -> Vec<Message> {
-        let mut splits: BTreeMap<String, Split> = BTreeMap::new();
-        let mut pruned = std::collections::BTreeSet::new();
-        let mut release = Vec::new();
-        for (message_id, (message, content)) in received {
-            let created = match content {
-                Content::Other(reason) => {
-                    *self.others.entry(reason).or_default() += 1;
-                    release.push(message);
-                    continue;
-                }
-                Content::Test => Vec::new(),
-                Content::Created(created) => created,
-            };
-            let found: Vec<Split> = created.into_iter().map(split).collect();
-            let letter = Letter {
-                message_id,
-                handle: message.handle.clone(),
-                receives: message.receives,
-                splits: found.iter().map(|split| split.id.clone()).collect(),
-                whole: found.iter().all(|split| split.name.lies_within(window)),
-                read: found.iter().any(|split| split.name.may_hold(window)),
-            };
-            if !letter.read && !letter.splits.is_empty() {
-                release.push(message);
-            }
-            self.letters.push(letter);
-            for split in found {
-                if !split.name.may_hold(window) {
-                    pruned.insert(split.id);
-                } else if let Some(known) = splits.get_mut(&split.id) {
-                    // Two versions of one object: what is there now is the newer.
-                    if known.etag != split.etag {
-                        (known.etag, known.size_bytes) = (None, None);
-                    }
-                } else {
-                    splits.insert(split.id.clone(), split);
-                }
-            }
-        }
-        self.listing.splits = splits.into_values().collect();
-        self.listing.pruned_files = pruned.len() as u64;
-        release
-    }
-}
-
-fn split(created: Created) -> Split {
-    let etag = created.etag.map(|etag| format!("\"{etag}\""));
-    Split { etag, ..Split::new(created.at.to_string(), created.size_bytes) }
 }
 
 #[async_trait]
 impl Source for Sqs {
     async fn splits(&self, window: &Window) -> Result<Listing, Error> {
         let taken = self.taken.get_or_try_init(|| self.take(window)).await?;
-        Ok(taken.listing.clone())
+        Ok(taken.sorted.listing.clone())
     }
 
     async fn head(&self, split: &Split, bytes_max: usize) -> Result<Bytes, Error> {

@@ -1,7 +1,8 @@
 //! What becomes of the messages once what was made of their objects is durable.
 
 use crate::aws::sqs::Redrive;
-use crate::source::sqs::{Letter, Taken};
+use crate::source::sqs::Taken;
+use crate::source::sqs::sort::Letter;
 use crate::source::{Error, Outcome};
 
 /// Messages that failed and are told of one by one; the rest are counted.
@@ -37,7 +38,7 @@ fn judge<'a>(letters: &'a [Letter], outcome: &Outcome) -> Verdicts<'a> {
 impl Taken {
     pub(super) async fn settle(&self, url: &str, outcome: &Outcome) -> Result<Vec<String>, Error> {
         self.hold.stop();
-        let verdicts = judge(&self.letters, outcome);
+        let verdicts = judge(&self.sorted.letters, outcome);
         let handles = |letters: &[&Letter]| letters.iter().map(|l| l.handle.clone()).collect();
         let undeleted = self.queue.delete(handles(&verdicts.delete)).await;
         // Where that fails they come back when their time is over.
@@ -60,16 +61,17 @@ impl Taken {
         if untold > 0 {
             lines.push(format!("{url}: {} more failed in the same way", messages(untold)));
         }
-        let others = self.others.iter().map(|(what, count)| format!("{count} {what}"));
+        let others = self.sorted.others.iter().map(|(what, count)| format!("{count} {what}"));
         let others: Vec<String> = others.collect();
         if !others.is_empty() {
-            let count = messages(self.others.values().sum());
+            let count = messages(self.sorted.others.values().sum());
             lines.push(format!(
                 "{url}: {count} left, not about new objects of S3: {}",
                 others.join(", ")
             ));
         }
-        let outside = self.letters.iter().filter(|l| !l.splits.is_empty() && !l.whole).count();
+        let outside =
+            self.sorted.letters.iter().filter(|l| !l.splits.is_empty() && !l.whole).count();
         if outside > 0 {
             let count = messages(outside as u64);
             lines.push(format!(
@@ -78,7 +80,9 @@ impl Taken {
         }
         if !outcome.complete && !verdicts.release.is_empty() {
             let count = messages(verdicts.release.len() as u64);
-            lines.push(format!("{url}: {count} given back: not everything was read"));
+            lines.push(format!(
+                "{url}: {count} given back: only a command that reads everything deletes"
+            ));
         }
         if self.hold.lost() > 0 {
             let count = messages(self.hold.lost());

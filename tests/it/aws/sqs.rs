@@ -1,17 +1,21 @@
 //! `sqs://…`: what a queue tells of is read as from files, and what was read is deleted, and nothing else.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::proxy::{Fault, Proxy, What};
-use super::server::{ACCOUNT, REGION, Server, block_on, server, unique};
+use super::server::{ACCOUNT, REGION, Server, block_on, command_at, server, unique};
 use super::world::{self, Way, messages, notification, notify, send};
 use crate::support::{LOGS, Run, SAMPLES, on_samples};
 
 const COUNT: [&str; 6] =
     ["sql", "--format", "csv", "-c", "SELECT count(*) AS n FROM flow_logs", "--quiet"];
+
+/// Sets the shortest time for which flowq takes messages.
+const SHORT: &str = "boto3.client('sqs').set_queue_attributes(QueueUrl=sys.argv[1],
+    Attributes={'VisibilityTimeout': '4'})";
 
 /// A plain object of so many records, in the default format.
 fn records(count: usize) -> Vec<u8> {
@@ -179,6 +183,19 @@ fn the_message_of_an_object_that_fails_stays_and_is_told() {
     assert!(run.err.contains(&told), "{}", run.err);
     // It waits for its time to be over, and was not deleted.
     assert_eq!(messages(server, &queue), (0, 1));
+
+    // A queue that holds nothing else, and without such a policy.
+    let alone = world::queue(server, &unique("alone"));
+    world::put(server, &bucket, "gone.log", records(4));
+    notify(server, &alone, &bucket, &["gone.log".to_owned()], Way::Sns);
+    world::put(server, &bucket, "gone.log", records(5));
+    let run = server.flowq(&["detect", "--quiet", &source(&alone)]).expect(4);
+    let told = format!(
+        "is left, received 1 time: s3://{bucket}/gone.log could not be read; the queue has no \
+         redrive policy"
+    );
+    assert!(run.err.contains(&told), "{}", run.err);
+    assert_eq!(messages(server, &alone), (0, 1));
 }
 
 #[test]
@@ -190,18 +207,16 @@ fn nothing_is_deleted_unless_all_is_done() {
     }
     let source = source(&queue);
     let deletes = || server.count("DeleteMessageBatch", &queue);
-    let give_back = || {
-        // What a run that failed took comes back when its time is over: here it is cut short.
-        let handles = "
-sqs, queue = boto3.client('sqs'), sys.argv[1]
-sqs.set_queue_attributes(QueueUrl=queue, Attributes={'VisibilityTimeout': '4'})";
-        server.python(handles, &[&queue]);
-    };
-    give_back();
+    // What a run that failed has taken comes back when its time is over.
+    server.python(SHORT, &[&queue]);
     // LIMIT: not everything was read.
     let limit = ["sql", "-c", "SELECT * FROM flow_logs LIMIT 1", "--threads", "1", &source];
     let run = server.flowq(&limit).expect(0);
-    assert!(run.err.contains("3 messages given back: not everything was read"), "{}", run.err);
+    assert!(
+        run.err.contains("3 messages given back: only a command that reads everything deletes"),
+        "{}",
+        run.err
+    );
     assert_eq!((messages(server, &queue), deletes()), ((3, 0), 0));
     // The output cannot be written.
     let nowhere = ["--output", "/dev/null/nowhere.csv", "--format", "csv"];
@@ -212,9 +227,58 @@ sqs.set_queue_attributes(QueueUrl=queue, Attributes={'VisibilityTimeout': '4'})"
     // The statement is wrong, or fails half-way.
     server.flowq(&["sql", "-c", "SELECT nothing FROM flow_logs", &source]).expect(3);
     std::thread::sleep(Duration::from_secs(5));
+    // Ctrl-C while an object is read.
+    let stall = What::Stall(1000, Duration::from_secs(5));
+    let proxy = Proxy::start(server.url(), vec![Fault::new(stall).path("/b.log")]);
+    let child = command_at(proxy.url()).args(all).stdin(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(4));
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    crate::support::run(&child.wait_with_output().unwrap()).expect(130);
+    std::thread::sleep(Duration::from_secs(5));
     assert_eq!((messages(server, &queue), deletes()), ((3, 0), 0));
     assert_eq!(count(server, &queue).expect(0).out, "n\n6000\n");
     assert_eq!(messages(server, &queue), (0, 0));
+}
+
+/// Types into `flowq sql` on a terminal, and prints what was to be seen there.
+const PROMPT: &str = r"
+import os, pty, tempfile
+home = tempfile.TemporaryDirectory()
+pid, terminal = pty.fork()
+if pid == 0:
+    os.environ.update(TERM='dumb', XDG_DATA_HOME=home.name)
+    os.execv(sys.argv[1], ['flowq', 'sql', sys.argv[2]])
+seen = b''
+def until(text):
+    global seen
+    while text not in seen:
+        seen += os.read(terminal, 4096)
+until(b'flowq> ')
+os.write(terminal, b'SELECT count(*) AS records FROM flow_logs;\n')
+until(b'1 row')
+os.write(terminal, b'\\q\n')
+try:
+    while part := os.read(terminal, 4096):
+        seen += part
+except OSError:
+    pass
+print(json.dumps([seen.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])]))";
+
+#[test]
+fn the_prompt_deletes_nothing() {
+    let (server, bucket, queue) = world("prompt");
+    world::put(server, &bucket, "a.log", records(17));
+    notify(server, &queue, &bucket, &["a.log".to_owned()], Way::Direct);
+    let told = server.python(PROMPT, &[env!("CARGO_BIN_EXE_flowq"), &source(&queue)]);
+    let seen = told[0].as_str().unwrap();
+    assert!(seen.contains("17"), "{seen}");
+    assert!(
+        seen.contains("1 message given back: only a command that reads everything deletes"),
+        "{seen}"
+    );
+    assert_eq!(told[1], 0);
+    assert_eq!((messages(server, &queue), server.count("DeleteMessageBatch", &queue)), ((1, 0), 0));
 }
 
 #[test]
@@ -241,13 +305,11 @@ fn messages_are_held_while_the_work_goes_on() {
     let (server, bucket, queue) = world("held");
     world::put(server, &bucket, "slow.log", records(100));
     notify(server, &queue, &bucket, &["slow.log".to_owned()], Way::Direct);
-    let script = "boto3.client('sqs').set_queue_attributes(QueueUrl=sys.argv[1],
-        Attributes={'VisibilityTimeout': '4'})";
-    server.python(script, &[&queue]);
+    server.python(SHORT, &[&queue]);
     let stall = What::Stall(1000, Duration::from_secs(9));
     let proxy = Proxy::start(server.url(), vec![Fault::new(stall).path("/slow.log")]);
     let source = source(&queue);
-    let mut command = super::server::command_at(proxy.url());
+    let mut command = command_at(proxy.url());
     let child = command.args(COUNT).arg(&source).stdin(Stdio::null()).spawn().unwrap();
     let begun = Instant::now();
     let mut seen_held = 0;
@@ -263,6 +325,24 @@ fn messages_are_held_while_the_work_goes_on() {
     assert!(seen_held > 8, "{seen_held}");
     assert!(server.count("ChangeMessageVisibilityBatch", &queue) >= 3);
     assert_eq!(messages(server, &queue), (0, 0));
+}
+
+#[test]
+fn messages_that_cannot_be_held_are_told_of() {
+    let (server, bucket, queue) = world("unheld");
+    world::put(server, &bucket, "slow.log", records(100));
+    notify(server, &queue, &bucket, &["slow.log".to_owned()], Way::Direct);
+    server.python(SHORT, &[&queue]);
+    let denied = What::Answer(400, "AccessDeniedException");
+    let faults = vec![
+        Fault::new(What::Stall(1000, Duration::from_secs(3))).path("/slow.log"),
+        Fault::new(denied).operation("ChangeMessageVisibilityBatch"),
+    ];
+    let proxy = Proxy::start(server.url(), faults);
+    let run = proxy.flowq(&[&COUNT[..], &[&source(&queue)]].concat()).expect(0);
+    assert_eq!(run.out, "n\n100\n");
+    let told = "1 message could not be held: others may have got them too";
+    assert!(run.err.contains(told), "{}", run.err);
 }
 
 #[test]
