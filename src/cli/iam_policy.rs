@@ -130,7 +130,7 @@ impl Statements {
     fn read_s3(&mut self, arns: &Arns, location: &Location) {
         let bucket = arns.s3(&location.bucket, "");
         let objects = arns.s3(&location.bucket, &below(&location.key));
-        self.add("ListBuckets", &["s3:ListBucket", "s3:GetBucketLocation"], &[bucket]);
+        self.add("ListBuckets", &["s3:ListBucket"], &[bucket]);
         self.add("ReadObjects", &["s3:GetObject"], &[objects]);
         self.add("DecryptIfKms", &["kms:Decrypt"], &[arns.of("kms", "key/*")]);
     }
@@ -153,24 +153,29 @@ impl Statements {
         let arn = if queue.starts_with("arn:") {
             queue.to_owned()
         } else {
-            // `https://sqs.eu-west-1.amazonaws.com/111122223333/name`, with or without its beginning.
+            // `https://sqs.eu-west-1.amazonaws.com/111122223333/name`, with or without its beginning; or a name.
             let url = queue.trim_start_matches("https://").trim_start_matches("http://");
-            let mut parts = url.split('/');
-            let host = parts.next().unwrap_or_default();
-            let (Some(account), Some(name)) = (parts.next(), parts.next()) else {
-                let error = anyhow!("sqs://{queue} names no queue");
-                let hint = "write sqs:// and the queue's URL or ARN";
-                return Err(Failure::new(Exit::Usage, error).with_hint(hint));
-            };
-            let region = host.strip_prefix("sqs.").and_then(|rest| rest.split('.').next());
-            let region = region.unwrap_or(&arns.region);
-            format!("arn:{}:sqs:{region}:{account}:{name}", arns.partition)
+            let parts: Vec<&str> = url.split('/').collect();
+            match parts[..] {
+                [name] if !name.is_empty() => arns.of("sqs", name),
+                [host, account, name] => {
+                    let region = host.strip_prefix("sqs.").and_then(|rest| rest.split('.').next());
+                    let region = region.unwrap_or(&arns.region);
+                    format!("arn:{}:sqs:{region}:{account}:{name}", arns.partition)
+                }
+                _ => {
+                    let error = anyhow!("sqs://{queue} names no queue");
+                    let hint = "write sqs:// and the queue's URL, ARN or name";
+                    return Err(Failure::new(Exit::Usage, error).with_hint(hint));
+                }
+            }
         };
         let actions = [
             "sqs:ReceiveMessage",
             "sqs:DeleteMessage",
             "sqs:ChangeMessageVisibility",
             "sqs:GetQueueAttributes",
+            "sqs:GetQueueUrl",
         ];
         self.add("ReadQueues", &actions, &[arn]);
         Ok(())
@@ -207,6 +212,7 @@ mod tests {
                 "s3://logs/other",
                 "cloudwatch://flow?streams=eni",
                 "sqs://https://sqs.cn-north-1.amazonaws.com.cn/111122223333/queue",
+                "sqs://other",
             ])
         })
         .unwrap();
@@ -218,10 +224,8 @@ mod tests {
         assert_eq!(resources("ListBuckets"), json!(["arn:aws-cn:s3:::logs"]));
         let group = "arn:aws-cn:logs:cn-north-1:111122223333:log-group:flow";
         assert_eq!(resources("ReadLogGroups"), json!([group, format!("{group}:*")]));
-        assert_eq!(
-            resources("ReadQueues"),
-            json!(["arn:aws-cn:sqs:cn-north-1:111122223333:queue"])
-        );
+        let queue = |name| format!("arn:aws-cn:sqs:cn-north-1:111122223333:{name}");
+        assert_eq!(resources("ReadQueues"), json!([queue("other"), queue("queue")]));
         assert_eq!(statement(&policy, "ReadInventory"), Value::Null);
         assert_eq!(statement(&policy, "WriteInventory"), Value::Null);
     }

@@ -10,6 +10,8 @@ const COMMANDS: &[&str] = &[
     "inventory",
     "inventory show",
     "inventory import",
+    "inventory collect",
+    "iam-policy",
     "check",
     "fields",
     "functions",
@@ -31,7 +33,7 @@ fn help_of_every_command() {
 
 #[test]
 fn the_commands_with_sources_have_examples() {
-    for command in ["detect", "sql", "report", "generate", "inventory"] {
+    for command in ["detect", "sql", "report", "generate", "inventory", "iam-policy"] {
         let run = flowq(&[command, "--help"]).expect(0);
         assert!(run.out.contains("Examples:"), "{command}");
     }

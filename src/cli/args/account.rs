@@ -47,7 +47,8 @@ Examples:
   flowq iam-policy cloudwatch://vpc-flow-logs sqs://arn:aws:sqs:eu-west-1:111122223333:flow-logs
   flowq iam-policy --inventory aws --trail s3://trail-bucket --to s3://inventory/prefix")]
 pub struct IamPolicy {
-    /// What is read: s3://…, cloudwatch://…, sqs://…; files need nothing
+    /// What is read: s3://…, cloudwatch://…, sqs://… and the buckets that its messages tell of; files need
+    /// nothing
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<String>,
     /// Where the inventory comes from: aws, s3://…; files need nothing. Repeatable

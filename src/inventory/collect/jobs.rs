@@ -77,5 +77,7 @@ pub(super) async fn collect(
 
 /// Tells whether nothing more will become known of a job.
 fn is_done(job: &Job) -> bool {
-    job.ended_at.is_some() && job.in_vpc.is_some()
+    let over = ["Completed", "Failed", "Stopped"];
+    let over = job.status.as_deref().is_some_and(|status| over.contains(&status));
+    (over || job.ended_at.is_some()) && job.in_vpc.is_some()
 }

@@ -1,6 +1,7 @@
 use super::order::everything;
 use super::*;
 use crate::inventory::fact::Facts;
+use crate::inventory::import;
 use crate::inventory::thin::thin;
 use proptest::prelude::*;
 
@@ -40,6 +41,8 @@ fn a_day_of_equal_minutes_is_kept_in_its_ends() {
     assert_eq!(pages(&kept), pages(&all));
     // Two interfaces, the VPC and its DNS: the first and the last of each.
     assert_eq!(kept.len() - pages(&kept), 8);
+    let bytes = import::encode(&kept, None).unwrap().len();
+    assert!(bytes < 40_000, "{bytes} bytes");
 }
 
 #[test]

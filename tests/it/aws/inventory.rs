@@ -15,6 +15,45 @@ use super::server::{ACCOUNT, Server, command_at, flowq_at, server, unique};
 use super::world;
 use crate::support::Run;
 
+/// Runs flowq against a server that works every signature out by itself, as botocore does. Prints whether each
+/// was right, by service.
+const CHECK_SIGNATURES: &str = "
+import http.server, os, subprocess, threading
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+os.environ['AWS_SESSION_TOKEN'] = 'a/token+of=some length'
+key = Credentials(*(os.environ[name] for name in ('AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN')))
+seen = {}
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers['content-length']))
+        parts = dict(part.strip().split('=', 1) for part in self.headers['authorization'].split(' ', 1)[1].split(','))
+        _, _, region, service, _ = parts['Credential'].split('/')
+        signed = {name: self.headers[name] for name in parts['SignedHeaders'].split(';')}
+        request = AWSRequest('POST', f\"http://{self.headers['host']}{self.path}\", signed, body)
+        request.context['timestamp'] = self.headers['x-amz-date']
+        auth = SigV4Auth(key, service, region)
+        text = auth.string_to_sign(request, auth.canonical_request(request))
+        needed = {'host', 'x-amz-date', 'x-amz-security-token'} | ({'x-amz-target'} if self.headers['x-amz-target'] else set())
+        right = auth.signature(text, request) == parts['Signature'] and needed <= set(signed)
+        seen[service] = seen.get(service, True) and right
+        status, answer = 400, b'{\"__type\": \"AccessDeniedException\"}'
+        if service == 'sts':
+            result = '<GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult>'
+            status, answer = 200, f'<R>{result}</R>'.encode()
+        self.send_response(status)
+        self.send_header('content-length', str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+    def log_message(self, *args):
+        pass
+server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+os.environ['AWS_ENDPOINT_URL'] = f'http://127.0.0.1:{server.server_port}'
+subprocess.run([sys.argv[1], 'inventory', 'show', '--inventory', 'aws'], capture_output=True)
+print(json.dumps(seen))";
+
 /// A VPC with two subnets, a job that runs in it, and all that traffic goes through.
 const WORLD: &str = "
 region = sys.argv[1]
@@ -147,6 +186,47 @@ fn an_account_is_collected_whole() {
         rows.iter().map(|row| row["interface_id"].clone()).collect()
     };
     assert_eq!(ids(&asked), ids(&enis));
+    let log = dir.path().join("eni.log");
+    let (eni, start) = (made["enis"][3].as_str().unwrap(), now() + 60);
+    let fields =
+        "version interface-id subnet-id vpc-id srcaddr dstaddr start end action log-status";
+    let record = format!(
+        "3 {eni} {} {} 10.7.1.9 192.0.2.1 {start} {start} ACCEPT OK",
+        text_of(&made["subnets"][0]),
+        text("vpc")
+    );
+    fs::write(&log, format!("{fields}\n{record}\n")).unwrap();
+    let query = "SELECT job_name FROM flows";
+    let args = ["sql", "-c", query, "--format", "ndjson", "--inventory", "aws", "--region", region];
+    let run = server.flowq(&[&args[..], &[log.to_str().unwrap()]].concat()).expect(0);
+    assert_eq!(run.json_lines(), [json!({ "job_name": "nightly" })]);
+    assert!(run.err.contains("the account is asked for the last day"), "{}", run.err);
+}
+
+fn text_of(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+#[test]
+fn an_account_that_tells_nothing_is_an_error() {
+    let server = server();
+    let denied = |operation| Fault::new(What::Answer(403, "AccessDenied")).operation(operation);
+    let operations = [
+        "ListProcessingJobs",
+        "LookupEvents",
+        "DescribePrefixLists",
+        "DescribeFlowLogs",
+        "DescribeConfigurationRecorders",
+    ];
+    let proxy = Proxy::start(server.url(), operations.map(denied).into());
+    let run = flowq_at(
+        proxy.url(),
+        &["inventory", "show", "--inventory", "aws", "--region", "ca-central-1"],
+    );
+    let run = run.expect(4);
+    let want =
+        format!("could not read inventory of account {ACCOUNT}: access denied: AccessDenied");
+    assert!(run.err.contains(&want) && run.err.contains("flowq iam-policy"), "{}", run.err);
 }
 
 #[test]
@@ -204,6 +284,11 @@ fn interfaces_between_passes_keep_their_intervals_over_restarts() {
     assert_eq!(gone["source"], "cloudtrail");
     // What matters to no job is not kept.
     assert!(enis.iter().all(|row| row["interface_id"] != "eni-0other"));
+    // What a run that was killed left behind is not read.
+    fs::write(dir.path().join(".flowq-left"), b"PAR1").unwrap();
+    let run = server.flowq(&["inventory", "show", "--inventory", to]).expect(0);
+    assert_eq!(run.err, "");
+    fs::remove_file(dir.path().join(".flowq-left")).unwrap();
     // One file for the day, or two at midnight.
     let files = fs::read_dir(dir.path()).unwrap().count();
     assert!((1..=2).contains(&files));
@@ -240,6 +325,16 @@ fn credentials_that_are_not_there_or_over_are_one_line() {
     let run = crate::support::run(&command.output().unwrap()).expect(4);
     assert!(run.err.starts_with("flowq: no usable AWS credentials: "), "{}", run.err);
     assert!(!Path::new(&to).exists());
+}
+
+#[test]
+fn signatures_are_those_that_botocore_makes() {
+    let seen = server().python(CHECK_SIGNATURES, &[env!("CARGO_BIN_EXE_flowq")]);
+    let services = ["cloudtrail", "config", "ec2", "sagemaker", "sts"];
+    assert_eq!(
+        seen,
+        services.iter().map(|name| ((*name).to_owned(), Value::Bool(true))).collect::<Value>()
+    );
 }
 
 #[test]
