@@ -91,7 +91,9 @@ impl Store {
             match status {
                 Some(403) => meant = Error::new(Kind::Denied, "HTTP status 403"),
                 Some(404) => meant = Error::new(Kind::Missing, "HTTP status 404"),
-                Some(429 | 503) => meant = Error::new(Kind::Throttled, "HTTP status 503"),
+                Some(status @ (429 | 503)) => {
+                    meant = Error::new(Kind::Throttled, format!("HTTP status {status}"));
+                }
                 Some(status @ 500..) => {
                     meant = Error::new(Kind::Network, format!("HTTP status {status}"));
                 }

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::aws::s3::{Location, Store, Stored};
 use crate::aws::{self, Account};
 use crate::source::s3::lock;
-use crate::source::s3::seek::Seek;
+use crate::source::s3::seek::{Seek, TAIL_BYTES};
 use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Split};
 
 /// How many objects are read ahead of the decoders.
@@ -132,7 +132,9 @@ impl Objects {
             let stat = self.store.stat(&known.location).await;
             known.size_bytes = stat.map_err(|error| Error::aws(&split.id, error))?.size_bytes;
         }
-        Ok(Box::new(Seek::new(self.store.clone(), known)))
+        let begun = self.take(split).await?.map(|begun| begun.head);
+        let whole = begun.filter(|head| Some(head.len() as u64) == known.size_bytes);
+        Ok(Box::new(Seek::new(self.store.clone(), known, whole)))
     }
 
     /// As [`crate::source::Source::upcoming`]. What there is no room for is left for later.
@@ -141,8 +143,7 @@ impl Objects {
         ahead.calls += 1;
         let calls = ahead.calls;
         ahead.begun.retain(|_, (named, _)| *named + STALE_CALLS > calls);
-        // Of Parquet only some columns are read.
-        for split in splits.filter(|split| !split.id.ends_with(".parquet")) {
+        for split in splits.filter(|split| is_read_whole(split)) {
             if let Some((named, _)) = ahead.begun.get_mut(&split.id) {
                 *named = calls;
                 continue;
@@ -189,6 +190,12 @@ impl Begun {
         self.head = head.freeze();
         Ok(())
     }
+}
+
+/// Tells whether all of an object is wanted: of Parquet only some columns are, unless it is so small that
+/// they come with its footer.
+fn is_read_whole(split: &Split) -> bool {
+    !split.id.ends_with(".parquet") || split.size_bytes.is_some_and(|size| size <= TAIL_BYTES)
 }
 
 /// Cuts bytes into chunks that a source may give out.

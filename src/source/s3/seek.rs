@@ -14,7 +14,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use crate::aws::s3::{Store, Stored};
 
 /// How much of the end of a file is fetched for its footer. A flow log's fits, and a small file whole.
-const TAIL_BYTES: u64 = 64 * 1024;
+pub(super) const TAIL_BYTES: u64 = 64 * 1024;
 
 /// Two parts that lie closer are fetched as one: a request costs more than the bytes between.
 const GAP_BYTES: u64 = 64 * 1024;
@@ -31,8 +31,9 @@ pub(super) struct Seek {
 }
 
 impl Seek {
-    pub(super) fn new(store: Store, object: Stored) -> Self {
-        Self { store, object, tail: None }
+    /// Makes the reader of an object, of which all bytes may be here already.
+    pub(super) fn new(store: Store, object: Stored, whole: Option<Bytes>) -> Self {
+        Self { store, object, tail: whole.map(|whole| (0, whole)) }
     }
 
     async fn tail(&mut self) -> Result<u64, ParquetError> {

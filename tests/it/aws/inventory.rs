@@ -90,7 +90,7 @@ fn make_world(server: &Server, region: &str) -> Value {
     made
 }
 
-fn tell(server: &Server, region: &str, kind: &str, entries: &Value) {
+pub(super) fn tell(server: &Server, region: &str, kind: &str, entries: &Value) {
     let script = "
 import os, urllib.request
 url = f\"{os.environ['AWS_ENDPOINT_URL']}/_test/tell?region={sys.argv[1]}&kind={sys.argv[2]}\"
@@ -115,12 +115,12 @@ fn of<'a>(rows: &'a [Value], key: &str, value: &str) -> &'a Value {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the account's clock is this machine's")]
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64
 }
 
 /// An event of an interface as `LookupEvents` gives it.
-fn event(name: &str, at: i64, region: &str, id: &str, made: &Value) -> Value {
+pub(super) fn event(name: &str, at: i64, region: &str, id: &str, made: &Value) -> Value {
     let record = json!({
         "eventSource": "ec2.amazonaws.com", "eventName": name,
         "eventTime": chrono::DateTime::from_timestamp(at, 0).unwrap().to_rfc3339(),

@@ -13,9 +13,9 @@ use crate::support::{LOGS, Run, SAMPLES, on_samples};
 const COUNT: [&str; 6] =
     ["sql", "--format", "csv", "-c", "SELECT count(*) AS n FROM flow_logs", "--quiet"];
 
-/// Sets the shortest time for which flowq takes messages.
-const SHORT: &str = "boto3.client('sqs').set_queue_attributes(QueueUrl=sys.argv[1],
-    Attributes={'VisibilityTimeout': '4'})";
+/// Sets for how long a message is taken; flowq takes none for less than four seconds.
+const VISIBILITY: &str = "boto3.client('sqs').set_queue_attributes(QueueUrl=sys.argv[1],
+    Attributes={'VisibilityTimeout': sys.argv[2]})";
 
 /// A plain object of so many records, in the default format.
 fn records(count: usize) -> Vec<u8> {
@@ -208,7 +208,7 @@ fn nothing_is_deleted_unless_all_is_done() {
     let source = source(&queue);
     let deletes = || server.count("DeleteMessageBatch", &queue);
     // What a run that failed has taken comes back when its time is over.
-    server.python(SHORT, &[&queue]);
+    server.python(VISIBILITY, &[&queue, "4"]);
     // LIMIT: not everything was read.
     let limit = ["sql", "-c", "SELECT * FROM flow_logs LIMIT 1", "--threads", "1", &source];
     let run = server.flowq(&limit).expect(0);
@@ -305,15 +305,15 @@ fn messages_are_held_while_the_work_goes_on() {
     let (server, bucket, queue) = world("held");
     world::put(server, &bucket, "slow.log", records(100));
     notify(server, &queue, &bucket, &["slow.log".to_owned()], Way::Direct);
-    server.python(SHORT, &[&queue]);
-    let stall = What::Stall(1000, Duration::from_secs(9));
+    server.python(VISIBILITY, &[&queue, "6"]);
+    let stall = What::Stall(1000, Duration::from_secs(11));
     let proxy = Proxy::start(server.url(), vec![Fault::new(stall).path("/slow.log")]);
     let source = source(&queue);
     let mut command = command_at(proxy.url());
     let child = command.args(COUNT).arg(&source).stdin(Stdio::null()).spawn().unwrap();
     let begun = Instant::now();
     let mut seen_held = 0;
-    while begun.elapsed() < Duration::from_secs(9) {
+    while begun.elapsed() < Duration::from_secs(11) {
         std::thread::sleep(Duration::from_millis(500));
         let (free, held) = messages(server, &queue);
         // Free only before it was received.
@@ -323,7 +323,11 @@ fn messages_are_held_while_the_work_goes_on() {
     let run = crate::support::run(&child.wait_with_output().unwrap()).expect(0);
     assert_eq!(run.out, "n\n100\n");
     assert!(seen_held > 8, "{seen_held}");
-    assert!(server.count("ChangeMessageVisibilityBatch", &queue) >= 3);
+    let extended = server.calls(&queue).into_iter().filter(|call| {
+        call.operation == "ChangeMessageVisibilityBatch"
+            && call.body.contains("\"VisibilityTimeout\":6")
+    });
+    assert!(extended.count() >= 2);
     assert_eq!(messages(server, &queue), (0, 0));
 }
 
@@ -332,7 +336,7 @@ fn messages_that_cannot_be_held_are_told_of() {
     let (server, bucket, queue) = world("unheld");
     world::put(server, &bucket, "slow.log", records(100));
     notify(server, &queue, &bucket, &["slow.log".to_owned()], Way::Direct);
-    server.python(SHORT, &[&queue]);
+    server.python(VISIBILITY, &[&queue, "4"]);
     let denied = What::Answer(400, "AccessDeniedException");
     let faults = vec![
         Fault::new(What::Stall(1000, Duration::from_secs(3))).path("/slow.log"),

@@ -146,11 +146,19 @@ async fn parquet_is_read_by_few_ranges() {
     assert_eq!(tail, Some(1_000_000 - 65_536));
     assert_eq!(reader.get_bytes(999_990..1_000_000).await.unwrap(), whole[999_990..]);
     assert_eq!(server.requests().len(), 4);
-    assert!(reader.get_bytes(999_990..1_000_001).await.is_err());
+    // A small one is fetched whole, ahead, and once.
+    let small = split("1000.parquet");
+    objects.upcoming(std::iter::once(&small));
+    assert_eq!(objects.head(&small, 4).await.unwrap(), data(4));
+    let mut reader = objects.seek(&small).await.unwrap();
+    assert_eq!(reader.get_bytes(7..9).await.unwrap(), data(9)[7..]);
+    assert!(reader.get_metadata(None).await.is_err());
+    assert_eq!(server.requests().len(), 5);
     // A size that nobody told is asked for.
     let unknown = Split { size_bytes: None, ..file };
     let mut reader = objects.seek(&unknown).await.unwrap();
     assert_eq!(reader.get_bytes(7..9).await.unwrap(), whole[7..9]);
+    assert!(reader.get_bytes(999_990..1_000_001).await.is_err());
 }
 
 /// A bucket whose listing is the keys given, whatever is asked.
