@@ -52,6 +52,15 @@ impl Session {
         self.end(Outcome::default(), say).await
     }
 
+    /// Tells the sources that nothing came of the reading, and what of them could not be read.
+    pub(super) async fn give_back(&self, say: Say) {
+        let outcome = Outcome { complete: false, failed: self.engine.summary().failed };
+        match self.source.settle(&outcome).await {
+            Ok(lines) => lines.iter().for_each(|line| say.warn(line)),
+            Err(error) => say.warn(&format!("{:#}", anyhow!(error))),
+        }
+    }
+
     async fn end(self, outcome: Outcome, say: Say) -> Result<(), Failure> {
         if let Some(file) = self.malformed {
             file.publish().or_exit(Exit::Output)?;

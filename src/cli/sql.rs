@@ -52,7 +52,11 @@ pub(super) async fn print_rows(
             say.problems(&summary);
         })
     };
-    print::stream(rows, write, ready).await.map(drop)
+    let printed = print::stream(rows, write, ready).await.map(drop);
+    if printed.is_err() {
+        session.give_back(say).await;
+    }
+    printed
 }
 
 /// Prints the summary and picks the exit code of a command that only reads.

@@ -189,6 +189,7 @@ fn the_message_of_an_object_that_fails_stays_and_is_told() {
     world::put(server, &bucket, "gone.log", records(4));
     notify(server, &alone, &bucket, &["gone.log".to_owned()], Way::Sns);
     world::put(server, &bucket, "gone.log", records(5));
+    server.python(VISIBILITY, &[&alone, "4"]);
     let run = server.flowq(&["detect", "--quiet", &source(&alone)]).expect(4);
     let told = format!(
         "is left, received 1 time: s3://{bucket}/gone.log could not be read; the queue has no \
@@ -196,6 +197,9 @@ fn the_message_of_an_object_that_fails_stays_and_is_told() {
     );
     assert!(run.err.contains(&told), "{}", run.err);
     assert_eq!(messages(server, &alone), (0, 1));
+    std::thread::sleep(Duration::from_secs(5));
+    let run = count(server, &alone).expect(4);
+    assert!(run.err.contains(&told.replace("1 time", "2 times")), "{}", run.err);
 }
 
 #[test]
@@ -218,12 +222,11 @@ fn nothing_is_deleted_unless_all_is_done() {
         run.err
     );
     assert_eq!((messages(server, &queue), deletes()), ((3, 0), 0));
-    // The output cannot be written.
+    // The output cannot be written: they are given back at once.
     let nowhere = ["--output", "/dev/null/nowhere.csv", "--format", "csv"];
     let all = ["sql", "-c", "SELECT * FROM flow_logs", &source];
     server.flowq(&[&all[..], &nowhere].concat()).expect(6);
-    assert_eq!(deletes(), 0);
-    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!((messages(server, &queue), deletes()), ((3, 0), 0));
     // The statement is wrong, or fails half-way.
     server.flowq(&["sql", "-c", "SELECT nothing FROM flow_logs", &source]).expect(3);
     std::thread::sleep(Duration::from_secs(5));
