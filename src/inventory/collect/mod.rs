@@ -349,6 +349,48 @@ pub async fn flow_logs(
 mod tests {
     use super::*;
 
+    fn facts(documents: &[Value]) -> Facts {
+        let mut reader = Reader::default();
+        documents.iter().for_each(|document| reader.take(document.clone()));
+        assert_eq!(reader.complaints, Vec::<String>::new());
+        reader.facts
+    }
+
+    #[tokio::test]
+    async fn another_day_begins_with_the_jobs_that_run_and_knows_what_matters() {
+        let options =
+            aws::Options { region: Some("eu-west-1".to_owned()), ..aws::Options::default() };
+        let account = Account::new(options);
+        let mut collector = Collector {
+            api: Api::new(&account, None).await.unwrap(),
+            account_id: String::new(),
+            trail: None,
+            facts: Facts::new(),
+            asked: Asked::default(),
+            interfaces: BTreeSet::new(),
+        };
+        let job = |name, ended: Value| json!({ "ProcessingJobName": name, "CreationTime": 1_000_000, "ProcessingEndTime": ended });
+        let runs = job("runs", Value::Null);
+        let known = facts(&[
+            runs.clone(),
+            job("over", 1_000_600.into()),
+            json!({ "CollectedAt": 1_000_100, "NetworkInterfaces": [
+                { "NetworkInterfaceId": "eni-1", "VpcId": "vpc-1" },
+            ] }),
+        ]);
+        collector.resume(known, Asked { jobs: Some(1_086_400), ..Asked::default() });
+        collector.begin_day();
+        assert_eq!(collector.facts, facts(&[runs]));
+        // The end of an interface of the day before is kept, that of another one is not.
+        let gone = |id| {
+            json!({
+                "eventSource": "ec2.amazonaws.com", "eventName": "DeleteNetworkInterface",
+                "eventTime": 1_086_500, "requestParameters": { "networkInterfaceId": id },
+            })
+        };
+        assert_eq!(collector.add(facts(&[gone("eni-1"), gone("eni-2")])), 1);
+    }
+
     #[test]
     fn a_source_is_asked_again_from_shortly_before_it_told_all() {
         let asked = Asked { since: 1_000_000, ..Asked::default() };
