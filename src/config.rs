@@ -20,6 +20,10 @@ use crate::detection::header::one_line;
 /// The whole configuration. The default allows nothing and changes nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
+    /// `sources`: what is read where the command line names nothing.
+    pub sources: Vec<String>,
+    /// `inventory`: where it comes from where the command line names nothing.
+    pub inventory: Vec<String>,
     /// `[[allow]]`, in the order of the file.
     pub allow: Vec<AllowRule>,
     /// `[detections.ID]`.
@@ -51,6 +55,8 @@ pub struct Error(String);
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Raw {
+    sources: Vec<String>,
+    inventory: Vec<String>,
     allow: Vec<AllowRule>,
     detections: BTreeMap<String, DetectionConfig>,
     suppress: Vec<BTreeMap<String, toml::Value>>,
@@ -66,7 +72,8 @@ impl Config {
     ///
     /// [`Error`] with the line, and for an unknown key the nearest known one.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        check_keys(text, &[], &["allow", "detections", "suppress"]).map_err(Error)?;
+        let top = ["sources", "inventory", "allow", "detections", "suppress"];
+        check_keys(text, &[], &top).map_err(Error)?;
         let rule = ["to", "job", "ports", "protocol", "reason", "until"];
         check_keys(text, &["allow"], &rule).map_err(Error)?;
         let fields: Vec<&str> = FIELDS.iter().copied().chain(["until"]).collect();
@@ -76,15 +83,19 @@ impl Config {
             check_keys(text, &["detections", id], &["enabled", "severity", "params"])
                 .map_err(Error)?;
         }
-        let raw: Raw = toml::from_str(text).map_err(|err| Error(one_line(text, &err)))?;
-        let mut detections = raw.detections;
+        let mut raw: Raw = toml::from_str(text).map_err(|err| Error(one_line(text, &err)))?;
+        let mut detections = std::mem::take(&mut raw.detections);
         for (id, detection) in &mut detections {
             detection.line = lines.get(id).copied().unwrap_or_default();
         }
-        let suppress = raw.suppress.into_iter().enumerate().map(|(at, fields)| {
-            suppression(fields).map_err(|problem| Error(format!("suppress {}: {problem}", at + 1)))
-        });
-        Ok(Self { allow: raw.allow, detections, suppress: suppress.collect::<Result<_, _>>()? })
+        let suppress =
+            std::mem::take(&mut raw.suppress).into_iter().enumerate().map(|(at, fields)| {
+                suppression(fields)
+                    .map_err(|problem| Error(format!("suppress {}: {problem}", at + 1)))
+            });
+        let suppress = suppress.collect::<Result<_, _>>()?;
+        let Raw { sources, inventory, allow, .. } = raw;
+        Ok(Self { sources, inventory, allow, detections, suppress })
     }
 
     /// Sets severities and parameters of the detections, and takes those away that are switched off.
@@ -150,7 +161,7 @@ mod tests {
     use super::*;
     use crate::detection::built_in;
 
-    const GOOD: &str = r#"
+    const GOOD: &str = r#"sources = ["s3://logs/AWSLogs/"]
 [[allow]]
 to = "10.20.0.0/16"
 ports = [443]
@@ -185,6 +196,8 @@ reason = "known"
         assert_eq!(egress.severity_set, Some(Severity::Low));
         assert_eq!(config.suppress[0].until, Some(1_769_904_000));
         assert_eq!(config.allow.len(), 1);
+        assert_eq!(config.sources, ["s3://logs/AWSLogs/"]);
+        assert!(config.inventory.is_empty());
     }
 
     #[test]

@@ -112,6 +112,11 @@ impl Error {
         }
         let text = parts.join(": ");
         let lower = text.to_lowercase();
+        // The SDK tells of each place where it looked; the hint says what to do.
+        if lower.contains("no credentials found") || lower.contains("no providers in chain") {
+            let looked = "none in the environment, the profile, web identity or instance metadata";
+            return Self::new(Kind::Credentials, looked);
+        }
         let kind = if lower.contains("credential") || lower.contains("identity") {
             Kind::Credentials
         } else if lower.contains("region") {

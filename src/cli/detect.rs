@@ -10,7 +10,7 @@ use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::output::Format;
 use crate::cli::print::{Output, sink};
 use crate::cli::progress::ProgressLine;
-use crate::cli::read::{Session, config, open};
+use crate::cli::read::{Session, configure, open};
 use crate::cli::say::{Say, number};
 use crate::cli::sql::incomplete;
 use crate::cli::{Started, findings};
@@ -25,14 +25,15 @@ use crate::detection::{Coverage, Detection, Finding, Outcome, ocsf};
 const MEMORY: &str = "128MB";
 
 /// Runs the command.
-pub(super) async fn run(args: Detect, started: Started) -> Result<Exit, Failure> {
+pub(super) async fn run(mut args: Detect, started: Started) -> Result<Exit, Failure> {
     let say = Say { quiet: args.read.quiet };
+    let config = configure(&mut args.read)?;
     if args.read.sources.is_empty() {
         let error = anyhow!("no flow logs named");
-        let hint = "flowq detect SOURCE… --inventory PATH; a folder, files, a quoted glob, or -";
+        let hint =
+            "flowq detect SOURCE… --inventory PATH; a folder, files, a quoted glob, s3://…, or -";
         return Err(Failure::new(Exit::Usage, error).with_hint(hint));
     }
-    let config = config(args.read.config.as_deref())?;
     let detections = detections(&config, &args.queries, &args.only)?;
     if args.read.inventory.is_empty() {
         say.warn("no --inventory: without interfaces and jobs no record can be tied to a job");

@@ -14,7 +14,15 @@ use crate::cli::read::{self, ACCOUNT};
 
 /// Runs the command.
 pub(super) fn run(args: &args::IamPolicy) -> Result<Exit, Failure> {
-    let mut out = serde_json::to_vec_pretty(&policy(args)?).or_exit(Exit::Output)?;
+    let config = read::config(args.config.as_deref())?;
+    let mut args = args.clone();
+    if args.sources.is_empty() {
+        args.sources = config.sources;
+    }
+    if args.inventory.is_empty() {
+        args.inventory = config.inventory;
+    }
+    let mut out = serde_json::to_vec_pretty(&policy(&args)?).or_exit(Exit::Output)?;
     out.push(b'\n');
     std::io::stdout().write_all(&out).or_exit(Exit::Output)?;
     Ok(Exit::Fine)
@@ -145,7 +153,7 @@ impl Statements {
         let actions = ["logs:FilterLogEvents", "logs:StartQuery"];
         self.add("ReadLogGroups", &actions, &[arn.clone(), format!("{arn}:*")]);
         // These take no log group.
-        let actions = ["logs:DescribeLogGroups", "logs:GetQueryResults", "logs:StopQuery"];
+        let actions = ["logs:DescribeLogGroups", "logs:GetQueryResults"];
         self.add("ReadQueries", &actions, &["*".to_owned()]);
     }
 
@@ -190,6 +198,7 @@ mod tests {
         args::IamPolicy {
             sources: sources.iter().map(|source| (*source).to_owned()).collect(),
             inventory: Vec::new(),
+            config: None,
             trail: None,
             to: None,
             region: None,

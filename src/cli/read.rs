@@ -72,6 +72,18 @@ impl Session {
     }
 }
 
+/// Reads the config, and takes from it the sources and the inventory that the command line does not name.
+pub(super) fn configure(read: &mut Read) -> Result<Config, Failure> {
+    let config = config(read.config.as_deref())?;
+    if read.sources.is_empty() {
+        read.sources.clone_from(&config.sources);
+    }
+    if read.inventory.is_empty() {
+        read.inventory.clone_from(&config.inventory);
+    }
+    Ok(config)
+}
+
 /// Reads the config that is named, or `flowq.toml` here if there is one.
 pub(super) fn config(path: Option<&Path>) -> Result<Config, Failure> {
     let path = match path {

@@ -9,7 +9,7 @@ use arrow::error::ArrowError;
 use crate::cli::args;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::progress::ProgressLine;
-use crate::cli::read::{config, open};
+use crate::cli::read::{configure, open};
 use crate::cli::say::Say;
 use crate::cli::sql::{MEMORY, finish, pairs, print_rows};
 use crate::cli::{Started, print};
@@ -17,7 +17,7 @@ use crate::engine::query_file::{Report, params_from};
 use crate::engine::reports;
 
 /// Runs the command.
-pub(super) async fn run(args: args::Report, started: Started) -> Result<Exit, Failure> {
+pub(super) async fn run(mut args: args::Report, started: Started) -> Result<Exit, Failure> {
     let say = Say { quiet: args.read.quiet };
     let reports = reports::reports().or_exit(Exit::Config)?;
     let Some(name) = &args.name else {
@@ -34,6 +34,7 @@ pub(super) async fn run(args: args::Report, started: Started) -> Result<Exit, Fa
     };
     let overrides = pairs(&args.param)?;
     let params = params_from(&report.params, &overrides).or_exit(Exit::Usage)?;
+    let config = configure(&mut args.read)?;
     if report.inventory && args.read.inventory.is_empty() {
         say.warn(
             "this report is about jobs and interfaces: without --inventory it has nothing to tell",
@@ -44,7 +45,6 @@ pub(super) async fn run(args: args::Report, started: Started) -> Result<Exit, Fa
         let hint = format!("flowq report {name} SOURCE…; a folder, files, a quoted glob, or -");
         return Err(Failure::new(Exit::Usage, error).with_hint(hint));
     }
-    let config = config(args.read.config.as_deref())?;
     let session = open(&args.read, &config, started.now, MEMORY, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
     let rows = session.engine.query(&report.sql, params).await?;

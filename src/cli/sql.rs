@@ -9,7 +9,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use crate::cli::args::{Sql, Write};
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::progress::ProgressLine;
-use crate::cli::read::{Session, config, open};
+use crate::cli::read::{Session, configure, open};
 use crate::cli::say::Say;
 use crate::cli::{Started, print, repl};
 use crate::engine::query_file::params_untyped;
@@ -19,10 +19,10 @@ use crate::engine::{Engine, Summary, none};
 pub(super) const MEMORY: &str = "512MB";
 
 /// Runs the command.
-pub(super) async fn run(args: Sql, started: Started) -> Result<Exit, Failure> {
+pub(super) async fn run(mut args: Sql, started: Started) -> Result<Exit, Failure> {
     let say = Say { quiet: args.read.quiet };
     let query = query(&args)?;
-    let config = config(args.read.config.as_deref())?;
+    let config = configure(&mut args.read)?;
     let session = open(&args.read, &config, started.now, MEMORY, &say).await?;
     let Some(query) = query else {
         repl::run(&session.engine, args.write.format, history()).await.or_exit(Exit::Input)?;

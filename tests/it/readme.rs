@@ -100,7 +100,7 @@ fn every_command_has_an_example_and_every_example_a_command() {
     let named: BTreeSet<&str> = text
         .split("flowq ")
         .skip(1)
-        .filter_map(|rest| rest.split(|c: char| !c.is_ascii_lowercase()).next())
+        .filter_map(|rest| rest.split(|c: char| !c.is_ascii_lowercase() && c != '-').next())
         .filter(|word| commands.contains(word))
         .collect();
     assert_eq!(named, commands, "commands that the README does not show");

@@ -1,5 +1,7 @@
 //! The commands that are about the account itself.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueHint};
 
 use super::Aws;
@@ -40,7 +42,7 @@ pub struct Times {
 }
 
 /// `flowq iam-policy`
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
   flowq iam-policy s3://flow-logs/AWSLogs --inventory aws
@@ -54,6 +56,9 @@ pub struct IamPolicy {
     /// Where the inventory comes from: aws, s3://…; files need nothing. Repeatable
     #[arg(long, value_name = "PATH")]
     pub inventory: Vec<String>,
+    /// Takes sources and inventory from here where none are named [default: flowq.toml here, if there is one]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
     /// Where a trail delivers to
     #[arg(long, value_name = "s3://…")]
     pub trail: Option<String>,
