@@ -112,10 +112,12 @@ impl Error {
         }
         let text = parts.join(": ");
         let lower = text.to_lowercase();
-        // The SDK tells of each place where it looked; the hint says what to do.
+        // The SDK tells of each place where it looked; only a profile that is not there is worth a word.
         if lower.contains("no credentials found") || lower.contains("no providers in chain") {
+            let profile = text.find("profile `").map(|at| &text[at..]);
+            let profile = profile.and_then(|text| text.split_inclusive("was not defined").next());
             let looked = "none in the environment, the profile, web identity or instance metadata";
-            return Self::new(Kind::Credentials, looked);
+            return Self::new(Kind::Credentials, profile.unwrap_or(looked));
         }
         let kind = if lower.contains("credential") || lower.contains("identity") {
             Kind::Credentials
@@ -238,6 +240,19 @@ mod tests {
         for (code, message, want) in cases {
             assert_eq!(Error::of_service(Some(code), Some(message)).kind, want, "{code}");
         }
+    }
+
+    #[test]
+    fn missing_credentials_are_told_in_a_clause() {
+        let told = |text: &str| Error::of_way(&std::io::Error::other(text.to_owned())).message;
+        let chain = |profile: &str| {
+            format!(
+                "no credentials found in chain. Attempted: Environment: not set Profile: {profile} WebIdentityToken: not set"
+            )
+        };
+        assert!(told(&chain("not enabled")).starts_with("none in the environment"));
+        let missing = "not enabled: profile `gone` was not defined: could not find it";
+        assert_eq!(told(&chain(missing)), "profile `gone` was not defined");
     }
 
     #[test]

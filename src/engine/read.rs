@@ -126,6 +126,9 @@ pub(super) async fn read_objects(
         match result {
             Ok(()) | Err(Stop::Enough | Stop::Scan(_)) => {}
             Err(Stop::Object(reason)) => {
+                // It is named beside the reason.
+                let named = format!("could not read {}: ", split.id);
+                let reason = reason.strip_prefix(&named).map_or(reason.clone(), str::to_owned);
                 if job.options.strict {
                     let message = format!("object {}: {reason}", split.id);
                     return Err(DataFusionError::Execution(message));

@@ -437,3 +437,28 @@ fn ctrl_c_ends_at_once_and_leaves_nothing() {
     assert_eq!(fs::read_to_string(&output).unwrap(), "what was there before\n");
     drop(input);
 }
+
+#[test]
+fn a_config_names_sources_and_inventory_for_those_who_name_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flowq.toml");
+    let config = path.to_str().unwrap();
+    let write = |sources: &str, inventory: &str| {
+        fs::write(&path, format!("sources = [\"{sources}\"]\ninventory = [\"{inventory}\"]\n"))
+            .unwrap();
+    };
+    write(LOGS, "sample-logs/inventory");
+    let named =
+        flowq(&["detect", LOGS, "--inventory", "sample-logs/inventory", "--format", "ndjson"]);
+    let taken = flowq(&["detect", "--config", config, "--format", "ndjson"]).expect(0);
+    assert!(!taken.out.is_empty());
+    assert_eq!(taken.out, named.out);
+    // What is named on the command line stands alone.
+    let other = flowq(&["report", "top-talkers", "nowhere", "--config", config]).expect(4);
+    assert!(other.err.contains("nowhere does not exist"), "{}", other.err);
+
+    write("s3://my-logs/AWSLogs/", "aws");
+    let policy = flowq(&["iam-policy", "--config", config]).expect(0).out;
+    assert!(policy.contains("arn:aws:s3:::my-logs/AWSLogs/*"), "{policy}");
+    assert!(policy.contains("sagemaker:ListProcessingJobs"), "{policy}");
+}
