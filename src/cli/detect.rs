@@ -45,7 +45,7 @@ pub(super) async fn run(mut args: Detect, started: Started) -> Result<Exit, Fail
     let coverage = coverage(&session, &args, &outcome).await?;
     drop(line);
     let summary = session.engine.summary();
-    let read = incomplete(&summary);
+    let read = incomplete(&summary).map(|exit| session.exit(exit));
     if read.is_ok() {
         print(&outcome.findings, &detections, &args, started.now)?;
     }

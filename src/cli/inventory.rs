@@ -28,11 +28,12 @@ pub(super) async fn run(args: args::Inventory, started: Started) -> Result<Exit,
             let now = started.now;
             let times = read::times(times.since.as_deref(), times.until.as_deref(), now)?;
             let read = read::inventory(&inventory, &account, times, now, &say);
-            let inventory = Box::pin(read).await?;
+            let (inventory, whole) = Box::pin(read).await?;
+            let exit = if whole { Exit::Fine } else { Exit::Incomplete };
             let all = inventory.tables().or_exit(Exit::Input)?;
             let Some(table) = table else {
                 print::batch(&counts(&all).or_exit(Exit::Output)?, &write)?;
-                return Ok(Exit::Fine);
+                return Ok(exit);
             };
             let Some((_, batch)) = all.iter().find(|(name, _)| *name == table) else {
                 let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
@@ -43,6 +44,7 @@ pub(super) async fn run(args: args::Inventory, started: Started) -> Result<Exit,
                 return Err(Failure::new(Exit::Usage, error).with_hint(hint));
             };
             print::batch(batch, &write)?;
+            return Ok(exit);
         }
         args::Inventory::Import { paths, to } => {
             read::inventory_exists(&paths)?;

@@ -34,11 +34,18 @@ pub(super) struct Session {
     pub(super) context: Arc<Context>,
     pub(super) progress: Arc<Progress>,
     pub(super) window: Window,
+    /// Whether the account told all of the inventory that it was asked for.
+    whole: bool,
     source: Arc<dyn Source>,
     malformed: Option<MalformedFile>,
 }
 
 impl Session {
+    /// Returns the exit code of a command whose sources alone would have given `exit`.
+    pub(super) fn exit(&self, exit: Exit) -> Exit {
+        if exit == Exit::Fine && !self.whole { Exit::Incomplete } else { exit }
+    }
+
     /// Publishes `--malformed FILE`, and then, since all that was made of the sources is durable, tells
     /// them what was read.
     pub(super) async fn close(self, say: Say) -> Result<(), Failure> {
@@ -99,20 +106,20 @@ pub(super) fn config(path: Option<&Path>) -> Result<Config, Failure> {
 /// What `--inventory` calls the account itself.
 pub(super) const ACCOUNT: &str = "aws";
 
-/// Reads the inventory from all places named and says what of it was not understood. `since` and `until`:
-/// the time that the account is asked for; `now` is in Unix seconds.
+/// Reads the inventory from all places named and says what of it was not understood; `false` when the
+/// account did not tell all. `since` and `until`: the time that it is asked for; `now` is in Unix seconds.
 pub(super) async fn inventory(
     places: &[String],
     account: &Arc<Account>,
     (since, until): (Option<i64>, Option<i64>),
     now: i64,
     say: &Say,
-) -> Result<Inventory, Failure> {
+) -> Result<(Inventory, bool), Failure> {
     let is_remote = |place: &&String| *place == ACCOUNT || place.starts_with("s3://");
     let (remote, local): (Vec<&String>, Vec<&String>) = places.iter().partition(is_remote);
     let paths: Vec<PathBuf> = local.into_iter().map(PathBuf::from).collect();
     inventory_exists(&paths)?;
-    let mut gathered = Gathered::default();
+    let (mut gathered, mut whole) = (Gathered::default(), true);
     gathered.add_paths(&paths).or_exit(Exit::Input)?;
     for place in remote {
         if place == ACCOUNT {
@@ -124,7 +131,9 @@ pub(super) async fn inventory(
             let mut collector = collector.map_err(aws_failure)?;
             let report =
                 gathered.add_account(&mut collector, since, until.unwrap_or(now), now).await;
-            tell(&report.map_err(inventory_failure)?, say);
+            let report = report.map_err(inventory_failure)?;
+            whole &= report.warnings.is_empty();
+            tell(&report, say);
         } else {
             let location = Location::parse(place).map_err(usage)?;
             gathered.add_s3(&account.store(), &location).await.map_err(inventory_failure)?;
@@ -134,7 +143,7 @@ pub(super) async fn inventory(
     for warning in warnings {
         say.warn(&warning.to_string());
     }
-    Ok(inventory)
+    Ok((inventory, whole))
 }
 
 /// Says what a pass over the account could not tell.
@@ -190,7 +199,7 @@ pub(super) async fn open(
     let window = window(read, now)?;
     let account = Arc::new(Account::new(read.aws.options()));
     let times = (window.since, window.until);
-    let inventory = inventory(&read.inventory, &account, times, now, say).await?;
+    let (inventory, whole) = inventory(&read.inventory, &account, times, now, say).await?;
     let context = Arc::new(Context::new(Arc::new(inventory), config.allow.clone(), now));
     let access =
         Access { account, flow_logs: context.inventory().flow_logs.as_slice().into(), now };
@@ -216,7 +225,7 @@ pub(super) async fn open(
         &resources(read, memory_default)?,
     )
     .await?;
-    Ok(Session { engine, context, progress, window, source, malformed })
+    Ok(Session { engine, context, progress, window, whole, source, malformed })
 }
 
 fn source_failure(error: source::Error) -> Failure {

@@ -66,8 +66,9 @@ pub(super) async fn finish(session: Session, say: Say, started: Started) -> Resu
         say.summary(&summary, started.at.elapsed());
         say.problems(&summary);
     }
+    let exit = incomplete(&summary).map(|exit| session.exit(exit));
     session.close(say).await?;
-    incomplete(&summary)
+    exit
 }
 
 /// Nothing readable at all is an error; something unreadable makes the answer incomplete.
