@@ -16,6 +16,7 @@ pub mod window;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -23,11 +24,13 @@ use futures::stream::BoxStream;
 use parquet::arrow::async_reader::AsyncFileReader;
 
 use crate::aws;
+use crate::aws::Account;
 use crate::flow::{LogFormat, Object};
+use crate::inventory::model::FlowLog;
 
 pub use memory::Memory;
 pub use path::Name;
-pub use sources::{Access, open_sources};
+pub use sources::open_sources;
 pub use window::{Window, parse_time};
 
 /// The bytes of one split, in order, in chunks of at most [`CHUNK_BYTES_MAX`].
@@ -83,6 +86,17 @@ pub trait Source: Send + Sync + Debug {
     async fn settle(&self, _outcome: &Outcome) -> Result<Vec<String>, Error> {
         Ok(Vec::new())
     }
+}
+
+/// What sources outside of the machine need to know.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// The account that calls are made in.
+    pub account: Arc<Account>,
+    /// The flow logs of the inventory: they tell the formats of log groups.
+    pub flow_logs: Arc<[FlowLog]>,
+    /// Unix seconds.
+    pub now: i64,
 }
 
 /// What came of a reading.

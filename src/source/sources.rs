@@ -7,24 +7,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parquet::arrow::async_reader::AsyncFileReader;
 
-use crate::aws::Account;
-use crate::inventory::model::FlowLog;
 use crate::source::cloudwatch::CloudWatch;
 use crate::source::file::Files;
 use crate::source::s3::S3;
 use crate::source::sqs::Sqs;
-use crate::source::{ByteStream, Error, Listing, Outcome, Source, Split, Window};
-
-/// What sources outside of the machine need to know.
-#[derive(Debug, Clone, Default)]
-pub struct Access {
-    /// The account that calls are made in.
-    pub account: Arc<Account>,
-    /// The flow logs of the inventory: they tell the formats of log groups.
-    pub flow_logs: Arc<[FlowLog]>,
-    /// Unix seconds.
-    pub now: i64,
-}
+use crate::source::{Access, ByteStream, Error, Listing, Outcome, Source, Split, Window};
 
 /// Returns the source of all that the arguments name: files, folders, globs, `-` and URLs.
 ///

@@ -25,12 +25,12 @@ use crate::aws;
 use crate::flow::LogFormat;
 use crate::inventory::collect::flow_logs;
 use crate::inventory::model::FlowLog;
+use crate::source::Access;
 use crate::source::cloudwatch::events::Filter;
 use crate::source::cloudwatch::insights::{Insights, Queries};
 use crate::source::cloudwatch::limit::{Limiter, Operation};
 use crate::source::cloudwatch::slices::Slice;
 use crate::source::cloudwatch::url::Group;
-use crate::source::sources::Access;
 use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split, Window};
 
 /// How alike a name has to be to be told as what may be meant.
