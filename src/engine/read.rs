@@ -21,7 +21,7 @@ use crate::source::decompress::Decompressor;
 use crate::source::{Listing, Split};
 
 /// How many splits ahead a source is told of: enough to hide the way to S3 behind small objects.
-const UPCOMING: usize = 32;
+const UPCOMING: usize = 128;
 
 /// The objects of one scan, listed once and handed out one by one.
 #[derive(Debug)]

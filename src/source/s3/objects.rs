@@ -16,10 +16,14 @@ use crate::source::s3::lock;
 use crate::source::s3::seek::{Seek, TAIL_BYTES};
 use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Split};
 
-/// How many objects are read ahead of the decoders.
-pub(super) const AHEAD_MAX: usize = 32;
+/// How many objects at most are read ahead of the decoders: objects are small, and S3 answers after some
+/// 30 ms.
+pub(super) const AHEAD_MAX: usize = 128;
 
-/// How many bytes of each are. Together with [`AHEAD_MAX`] this bounds what is in flight: 32 MiB.
+/// What an object in flight counts for. Together with [`AHEAD_MAX`] this bounds what is in flight: 32 MiB.
+const UNIT_BYTES: u64 = 256 * 1024;
+
+/// How many bytes of an object are read ahead.
 const AHEAD_BYTES: usize = 1024 * 1024;
 
 /// An object that was not named again in so many calls of [`Objects::upcoming`] is not waited for any more.
@@ -149,7 +153,9 @@ impl Objects {
                 continue;
             }
             let Ok(stored) = stored(split) else { continue };
-            let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else { return };
+            let size = split.size_bytes.unwrap_or(u64::MAX).clamp(1, AHEAD_BYTES as u64);
+            let units = size.div_ceil(UNIT_BYTES) as u32;
+            let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(units) else { return };
             let rest = self.store.read(&stored, 0);
             let begin = async move {
                 let mut begun = Begun { head: Bytes::new(), rest, room };

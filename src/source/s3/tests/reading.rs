@@ -67,13 +67,14 @@ async fn what_was_begun_is_gone_on_with_and_asked_for_once() {
 async fn no_more_is_begun_than_there_is_room_for_and_all_is_read() {
     let server = server();
     let objects = objects(&server);
-    let splits: Vec<Split> = (1000..1100).map(|size| split(&format!("{size}.log"))).collect();
+    let splits: Vec<Split> = (1000..1200).map(|size| split(&format!("{size}.log"))).collect();
     objects.upcoming(splits.iter());
+    assert_eq!(objects.room.available_permits(), 0);
     for split in splits.iter().rev() {
         let size = split.size_bytes.unwrap() as usize;
         assert!(all(&objects, split).await.unwrap() == data(size));
     }
-    assert_eq!(server.requests().len(), 100);
+    assert_eq!(server.requests().len(), 200);
     // Those that nobody opens make room for others at last.
     objects.upcoming(splits.iter());
     let late = split("7.log");
