@@ -21,9 +21,10 @@ pub use account::{Collect, IamPolicy, Times};
 #[command(name = "flowq", version, styles = Styles::styled(), after_help = "\
 Examples:
   flowq detect logs/ --inventory inventory/
+  flowq detect s3://bucket/AWSLogs/ --inventory aws --since 6h
   flowq sql -c 'SELECT job_name, sum(bytes) FROM flows GROUP BY job_name' logs/ --inventory inventory/
   flowq report top-talkers 'logs/**/*.log.gz' --since 2h
-  aws s3 cp s3://bucket/key.log.gz - | flowq sql -c 'SELECT count(*) FROM flow_logs' -
+  zcat key.log.gz | flowq sql -c 'SELECT count(*) FROM flow_logs' -
 
 Exit codes: 0 done, 1 findings at or above --fail-on, 2 wrong command line, 3 wrong config or query,
 4 input could not be read, 5 done but some input could not be read, 6 output could not be written")]
