@@ -98,6 +98,15 @@ impl Config {
         Ok(Self { sources, inventory, allow, detections, suppress })
     }
 
+    /// Gives what is read, and where the inventory comes from, to a command line that names none.
+    pub fn complete(&self, sources: &mut Vec<String>, inventory: &mut Vec<String>) {
+        for (named, own) in [(sources, &self.sources), (inventory, &self.inventory)] {
+            if named.is_empty() {
+                named.clone_from(own);
+            }
+        }
+    }
+
     /// Sets severities and parameters of the detections, and takes those away that are switched off.
     ///
     /// # Errors

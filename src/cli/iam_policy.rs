@@ -16,12 +16,7 @@ use crate::cli::read::{self, ACCOUNT};
 pub(super) fn run(args: &args::IamPolicy) -> Result<Exit, Failure> {
     let config = read::config(args.config.as_deref())?;
     let mut args = args.clone();
-    if args.sources.is_empty() {
-        args.sources = config.sources;
-    }
-    if args.inventory.is_empty() {
-        args.inventory = config.inventory;
-    }
+    config.complete(&mut args.sources, &mut args.inventory);
     let mut out = serde_json::to_vec_pretty(&policy(&args)?).or_exit(Exit::Output)?;
     out.push(b'\n');
     std::io::stdout().write_all(&out).or_exit(Exit::Output)?;

@@ -82,12 +82,7 @@ impl Session {
 /// Reads the config, and takes from it the sources and the inventory that the command line does not name.
 pub(super) fn configure(read: &mut Read) -> Result<Config, Failure> {
     let config = config(read.config.as_deref())?;
-    if read.sources.is_empty() {
-        read.sources.clone_from(&config.sources);
-    }
-    if read.inventory.is_empty() {
-        read.inventory.clone_from(&config.inventory);
-    }
+    config.complete(&mut read.sources, &mut read.inventory);
     Ok(config)
 }
 
