@@ -46,6 +46,8 @@ pub mod flow;
 
 pub mod aws;
 
+pub mod store;
+
 pub mod inventory;
 
 pub mod source;

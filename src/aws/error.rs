@@ -21,6 +21,8 @@ pub enum Kind {
     Missing,
     /// The object lies in an archive and has to be restored first.
     Archived,
+    /// The object is not, or no longer, what the request was made for.
+    Changed,
     /// Another region than the one asked.
     Elsewhere,
     /// Too many calls; a later try may work.
@@ -46,7 +48,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lead = match self.kind {
             Kind::Credentials => "no usable AWS credentials: ",
-            Kind::Region | Kind::Other => "",
+            Kind::Region | Kind::Changed | Kind::Other => "",
             Kind::Denied => "access denied: ",
             Kind::Kms => "the KMS key cannot be used: ",
             Kind::Missing => "does not exist: ",
@@ -149,7 +151,7 @@ impl Error {
             Kind::Elsewhere => "name its region with --region",
             Kind::Throttled => "try again later, or with fewer --threads",
             Kind::Network => "check the network, the proxy settings and --endpoint-url",
-            Kind::Other => return None,
+            Kind::Changed | Kind::Other => return None,
         })
     }
 }
@@ -185,6 +187,7 @@ fn kind(code: &str, message: &str) -> Kind {
         | "QueueDoesNotExist"
         | "AWS.SimpleQueueService.NonExistentQueue" => Kind::Missing,
         "InvalidObjectState" => Kind::Archived,
+        "PreconditionFailed" | "ConditionalRequestConflict" => Kind::Changed,
         "PermanentRedirect"
         | "AuthorizationHeaderMalformed"
         | "IllegalLocationConstraintException" => Kind::Elsewhere,

@@ -91,7 +91,9 @@ impl Target {
     async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), Failed> {
         match self {
             Self::Folder(path) => replace(path, name, &bytes)?,
-            Self::S3(store, location) => store.put(&object(location, name), bytes.into()).await?,
+            Self::S3(store, location) => {
+                drop(store.put(&object(location, name), bytes.into()).await?)
+            }
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[&str] = &[
     "flow",
     "aws",
+    "store",
     "inventory",
     "source",
     "context",

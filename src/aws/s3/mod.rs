@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 pub(crate) mod fake;
+mod objects;
 mod read;
 mod region;
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{EncodingType, ObjectStorageClass, OptionalObjectAttributes};
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt as _;
@@ -21,6 +22,8 @@ use percent_encoding::percent_decode_str;
 use tokio::sync::Mutex;
 
 use crate::aws::{Account, Error, Kind};
+
+pub use objects::Bucket;
 
 /// How long a body may bring nothing before it is given up and taken up again.
 const STALL: Duration = Duration::from_secs(30);
@@ -93,6 +96,8 @@ pub struct Object {
     pub size_bytes: u64,
     /// Its version, with its quotes.
     pub etag: Option<String>,
+    /// When it was written, Unix seconds.
+    pub modified: Option<i64>,
     /// Whether it has to be restored before it can be read. Intelligent tiering does not tell.
     pub archived: bool,
 }
@@ -171,6 +176,7 @@ impl Store {
             key: object.key().map(plain).unwrap_or_default(),
             size_bytes: object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
             etag: object.e_tag().map(str::to_owned),
+            modified: object.last_modified().map(DateTime::secs),
             archived: is_archived(object),
         };
         let next = page.next_continuation_token().map(str::to_owned);
@@ -185,7 +191,7 @@ impl Store {
     /// ends without an error only when every byte was given.
     ///
     /// An error ends the stream: [`Kind::Missing`] when it was deleted, [`Kind::Archived`],
-    /// [`Kind::Denied`], [`Kind::Kms`]; [`Kind::Other`] when it changed meanwhile or its checksum is wrong;
+    /// [`Kind::Denied`], [`Kind::Kms`]; [`Kind::Changed`] when it changed meanwhile, [`Kind::Other`] when its checksum is wrong;
     /// [`Kind::Network`] when it broke off again and again.
     pub fn read(&self, object: &Stored, from: u64) -> BoxStream<'static, Result<Bytes, Error>> {
         read::stream(self.clone(), object.clone(), from, None)
@@ -243,24 +249,86 @@ impl Store {
         })
     }
 
-    /// Writes an object; one of that name is replaced.
+    /// Writes an object and returns its version; one of that name is replaced.
     ///
     /// # Errors
     ///
     /// What S3 says. The object may have been written all the same when no answer came.
-    pub async fn put(&self, location: &Location, bytes: Bytes) -> Result<(), Error> {
+    pub async fn put(&self, location: &Location, bytes: Bytes) -> Result<Option<String>, Error> {
+        self.put_if(location, bytes, &Condition::None).await
+    }
+
+    /// Writes an object if the condition holds, and returns its version. The bytes must be such as nobody
+    /// else would write: that is how a write is known whose answer was lost.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Changed`] when the condition does not hold, and what else S3 says.
+    pub async fn put_if(
+        &self,
+        location: &Location,
+        bytes: Bytes,
+        condition: &Condition,
+    ) -> Result<Option<String>, Error> {
+        let (none_match, matches) = match condition {
+            Condition::None => (None, None),
+            Condition::Absent => (Some("*".to_owned()), None),
+            Condition::Version(etag) => (None, Some(etag.clone())),
+        };
         let put = |client: Client| {
             client
                 .put_object()
                 .bucket(&location.bucket)
                 .key(&location.key)
                 .body(ByteStream::from(bytes.clone()))
+                .set_if_none_match(none_match.clone())
+                .set_if_match(matches.clone())
                 .set_request_payer(self.account.request_payer())
                 .set_expected_bucket_owner(self.account.expected_bucket_owner())
                 .send()
         };
-        self.call(&location.bucket, put).await.map(drop)
+        match self.call(&location.bucket, put).await {
+            Ok(answer) => Ok(answer.e_tag().map(str::to_owned)),
+            Err(error) if error.kind == Kind::Changed => {
+                // The first of two tries may have written it, and its answer been lost.
+                let known = self.stat(location).await?;
+                match self.get(location, bytes.len()).await {
+                    Ok(found) if found == bytes => Ok(known.etag),
+                    _ => Err(Error { message: "somebody else wrote it meanwhile".into(), ..error }),
+                }
+            }
+            Err(error) => Err(error),
+        }
     }
+
+    /// Deletes an object; none of that name is fine too.
+    ///
+    /// # Errors
+    ///
+    /// What S3 says.
+    pub async fn delete(&self, location: &Location) -> Result<(), Error> {
+        let delete = |client: Client| {
+            client
+                .delete_object()
+                .bucket(&location.bucket)
+                .key(&location.key)
+                .set_request_payer(self.account.request_payer())
+                .set_expected_bucket_owner(self.account.expected_bucket_owner())
+                .send()
+        };
+        self.call(&location.bucket, delete).await.map(drop)
+    }
+}
+
+/// What must hold for an object to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    None,
+    /// There is none of that name.
+    Absent,
+    /// It is of this version, with its quotes.
+    Version(String),
 }
 
 /// Returns a key as it is from the form that listings and notifications give it in.

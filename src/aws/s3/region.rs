@@ -101,7 +101,7 @@ impl Store {
             }
         }
         if status == Some(412) {
-            meant = Error::new(Kind::Other, "it changed after it was listed");
+            meant = Error::new(Kind::Changed, "it changed after it was listed");
         }
         if meant.kind == Kind::Denied {
             if let Some(owner) = self.account.expected_bucket_owner() {
