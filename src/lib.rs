@@ -48,6 +48,8 @@ pub mod aws;
 
 pub mod store;
 
+pub mod lake;
+
 pub mod inventory;
 
 pub mod source;

@@ -25,6 +25,8 @@ pub struct Place {
     url: Url,
     /// What is in it, by names relative to it.
     objects: Arc<dyn ObjectStore>,
+    /// The file system or the bucket, by names that are paths of URLs.
+    root: Arc<dyn ObjectStore>,
     folder: Option<PathBuf>,
 }
 
@@ -101,13 +103,14 @@ impl Place {
     fn bucket(name: &str, location: &Location, account: &Arc<Account>) -> Result<Self, Error> {
         let bucket = Bucket::new(account.store(), &location.bucket);
         let key = location.key.trim_matches('/');
+        let root: Arc<dyn ObjectStore> = Arc::new(bucket);
         let objects: Arc<dyn ObjectStore> = match key {
-            "" => Arc::new(bucket),
-            key => Arc::new(PrefixStore::new(bucket, key)),
+            "" => Arc::clone(&root),
+            key => Arc::new(PrefixStore::new(Arc::clone(&root), key)),
         };
         let url = Url::parse(&format!("s3://{}/{}", location.bucket, slashed(key)));
         let url = url.map_err(|_| Error::Scheme { name: name.to_owned() })?;
-        Ok(Self { name: name.trim_end_matches('/').to_owned(), url, objects, folder: None })
+        Ok(Self { name: name.trim_end_matches('/').to_owned(), url, objects, root, folder: None })
     }
 
     fn folder(name: &str, folder: &Path) -> Result<Self, Error> {
@@ -121,6 +124,7 @@ impl Place {
             name: name.trim_end_matches('/').to_owned(),
             url,
             objects: Arc::new(objects),
+            root: Arc::new(LocalFileSystem::new()),
             folder: Some(folder.to_owned()),
         })
     }
@@ -128,6 +132,11 @@ impl Place {
     /// The objects in it, by names relative to it.
     pub fn objects(&self) -> &Arc<dyn ObjectStore> {
         &self.objects
+    }
+
+    /// The whole file system or bucket that it is in, by names that are the paths of URLs.
+    pub fn root(&self) -> &Arc<dyn ObjectStore> {
+        &self.root
     }
 
     /// Its URL, with a slash at the end.
@@ -146,6 +155,7 @@ impl Place {
             name: format!("{}/{name}", self.name),
             url: self.url.join(&slashed(name)).unwrap_or_else(|_| self.url.clone()),
             objects: Arc::new(PrefixStore::new(Arc::clone(&self.objects), name)),
+            root: Arc::clone(&self.root),
             folder: self.folder.as_ref().map(|folder| folder.join(name)),
         }
     }

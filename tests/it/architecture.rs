@@ -8,6 +8,7 @@ const ROOMS: &[&str] = &[
     "flow",
     "aws",
     "store",
+    "lake",
     "inventory",
     "source",
     "context",

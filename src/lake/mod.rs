@@ -1,0 +1,64 @@
+//! The lake: flow logs as Parquet, in one Delta Lake table for each layout.
+//!
+//! `flow_logs/` and `transit_gateway_flow_logs/` below the lake's root are tables of their own, partitioned by
+//! the account and region of the flow log and by date and hour (UTC) of `start`. Delta's log
+//! (`_delta_log/`) says which files count: a commit adds and removes files at once, so a reader of the table
+//! never sees half of one. <https://github.com/delta-io/delta/blob/master/PROTOCOL.md>
+
+mod file;
+mod table;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use file::{File, Partition};
+pub use table::{Change, Table};
+pub use write::{Origin, Writer, WriterOptions};
+
+use crate::flow::field::Layout;
+use crate::store;
+
+/// The partition columns, in the order of the folders.
+pub const PARTITION_COLUMNS: [&str; 4] = ["log_account", "log_region", "date", "hour"];
+
+/// Key of Parquet metadata: which columns the records in the file really had, separated by commas.
+pub const COLUMNS_KEY: &str = "flowq.columns";
+
+/// The folder of a layout's table in a lake: the name of its SQL table.
+pub const fn folder(layout: Layout) -> &'static str {
+    match layout {
+        Layout::Vpc => "flow_logs",
+        Layout::TransitGateway => "transit_gateway_flow_logs",
+    }
+}
+
+/// Why the lake cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Delta's log cannot be read, or a commit failed.
+    #[error("the table {table} cannot be used")]
+    Delta {
+        /// The table's folder or URL.
+        table: String,
+        /// What is wrong.
+        source: Box<deltalake_core::DeltaTableError>,
+    },
+    /// A file cannot be written or deleted.
+    #[error("could not write {path}")]
+    Write {
+        /// The file, relative to the table.
+        path: String,
+        /// What is wrong.
+        source: object_store::Error,
+    },
+    /// Rows cannot be written as Parquet.
+    #[error("could not encode rows as Parquet")]
+    Parquet(#[from] parquet::errors::ParquetError),
+    /// Rows cannot be sorted or cut.
+    #[error("could not order rows")]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// The place cannot be used.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}

@@ -1,0 +1,186 @@
+//! One Delta Lake table: which files it has, and commits that change them.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType as Arrow, Schema};
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
+use deltalake_core::kernel::{Action, DataType, StructField, Transaction};
+use deltalake_core::logstore::{LogStore, StorageConfig, default_logstore};
+use deltalake_core::operations::create::CreateBuilder;
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use deltalake_core::{DeltaTable, DeltaTableError};
+use futures::TryStreamExt as _;
+use serde_json::Value;
+
+use super::{Error, File, PARTITION_COLUMNS, folder};
+use crate::flow::field::Layout;
+use crate::store::Place;
+
+/// What a commit changes.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// Who changes it, and which of its changes this is: one that was applied before is not applied again.
+    pub txn: (String, i64),
+    /// Files to add. They are there, whole.
+    pub add: Vec<File>,
+    /// Files to take away. They stay where they are, for readers of earlier versions.
+    pub remove: Vec<File>,
+    /// Whether the table has other rows afterwards; `false` where files were only written anew.
+    pub data_change: bool,
+    /// What the commit's entry in the log tells beside it.
+    pub info: serde_json::Map<String, Value>,
+}
+
+/// A table as it was when it was opened or last refreshed.
+#[derive(Debug)]
+pub struct Table {
+    delta: DeltaTable,
+    place: Place,
+}
+
+impl Table {
+    /// Opens the table of a layout in a lake; NULL when there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Delta`] when its log cannot be read.
+    pub async fn open(lake: &Place, layout: Layout) -> Result<Option<Self>, Error> {
+        let place = lake.below(folder(layout));
+        let log = log_store(&place);
+        let there = log.is_delta_table_location().await.map_err(|error| failed(&place, error))?;
+        if !there {
+            return Ok(None);
+        }
+        let mut delta = DeltaTable::new(log);
+        delta.load().await.map_err(|error| failed(&place, error))?;
+        Ok(Some(Self { delta, place }))
+    }
+
+    /// Opens the table of a layout in a lake and makes it if there is none; `extra` are fields that flowq
+    /// does not know.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Delta`] when its log cannot be read or written.
+    pub async fn create(lake: &Place, layout: Layout, extra: &[String]) -> Result<Self, Error> {
+        if let Some(table) = Self::open(lake, layout).await? {
+            return Ok(table);
+        }
+        let place = lake.below(folder(layout));
+        let create = CreateBuilder::new()
+            .with_log_store(log_store(&place))
+            .with_table_name(folder(layout))
+            .with_columns(columns(&layout.schema(extra)))
+            .with_partition_columns(PARTITION_COLUMNS)
+            .with_save_mode(SaveMode::Ignore);
+        let delta = create.await.map_err(|error| failed(&place, error))?;
+        Ok(Self { delta, place })
+    }
+
+    /// The table's folder or prefix.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Takes in what was committed since.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Delta`] when the log cannot be read.
+    pub async fn refresh(&mut self) -> Result<(), Error> {
+        self.delta.update_state().await.map_err(|error| failed(&self.place, error))
+    }
+
+    /// The files of the table, sorted by path.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Delta`] when the log cannot be read.
+    pub async fn files(&self) -> Result<Vec<File>, Error> {
+        let log = self.delta.log_store();
+        let files = async {
+            let snapshot = self.delta.snapshot()?.snapshot();
+            snapshot.file_views(&log, None).map_ok(|view| File::of_log(&view)).try_collect().await
+        };
+        let files: Result<Vec<File>, DeltaTableError> = files.await;
+        let mut files = files.map_err(|error| failed(&self.place, error))?;
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+
+    /// Returns the number of the last change of `app` that was applied; NULL: none was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Delta`] when the log cannot be read.
+    pub async fn applied(&self, app: &str) -> Result<Option<i64>, Error> {
+        let log = self.delta.log_store();
+        let applied = async { self.delta.snapshot()?.transaction_version(&log, app).await };
+        applied.await.map_err(|error| failed(&self.place, error))
+    }
+
+    /// Applies a change at once, unless it was applied before; returns whether it was applied now. `now` is
+    /// in Unix seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Delta`] when somebody else changed the same files meanwhile, or the log cannot be written.
+    pub async fn commit(&mut self, change: &Change, now: i64) -> Result<bool, Error> {
+        self.refresh().await?;
+        let (app, version) = &change.txn;
+        if self.applied(app).await?.is_some_and(|applied| applied >= *version) {
+            return Ok(false);
+        }
+        let add = change.add.iter().map(|file| Action::Add(file.add(now, change.data_change)));
+        let remove =
+            change.remove.iter().map(|file| Action::Remove(file.remove(now, change.data_change)));
+        let properties = CommitProperties::default()
+            .with_metadata(change.info.clone())
+            .with_application_transaction(Transaction::new_with_last_update(
+                app,
+                *version,
+                Some(now.saturating_mul(1000)),
+            ));
+        let operation = DeltaOperation::Write {
+            mode: SaveMode::Append,
+            partition_by: Some(PARTITION_COLUMNS.map(str::to_owned).into()),
+            predicate: None,
+        };
+        let committed = async {
+            let state = self.delta.snapshot()?;
+            CommitBuilder::from(properties)
+                .with_actions(add.chain(remove).collect())
+                .build(Some(state as &dyn TableReference), self.delta.log_store(), operation)
+                .await
+        };
+        committed.await.map_err(|error| failed(&self.place, error))?;
+        self.refresh().await?;
+        Ok(true)
+    }
+}
+
+fn failed(place: &Place, error: DeltaTableError) -> Error {
+    Error::Delta { table: place.to_string(), source: Box::new(error) }
+}
+
+fn log_store(place: &Place) -> Arc<dyn LogStore> {
+    let (objects, root) = (Arc::clone(place.objects()), Arc::clone(place.root()));
+    default_logstore(objects, root, place.url(), &StorageConfig::default())
+}
+
+/// The columns of a table in Delta's types: those of the log, `object` and `line`, then the partition's.
+fn columns(schema: &Schema) -> Vec<StructField> {
+    let own = schema.fields().iter().map(|field| {
+        let data_type = match field.data_type() {
+            Arrow::Int32 => DataType::INTEGER,
+            Arrow::Int64 => DataType::LONG,
+            Arrow::Timestamp(..) => DataType::TIMESTAMP,
+            _ => DataType::STRING,
+        };
+        StructField::nullable(field.name(), data_type)
+    });
+    let types = [DataType::STRING, DataType::STRING, DataType::DATE, DataType::INTEGER];
+    let partition = PARTITION_COLUMNS.into_iter().zip(types);
+    let partition = partition.map(|(name, data_type)| StructField::nullable(name, data_type));
+    own.chain(partition).collect()
+}

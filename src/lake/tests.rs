@@ -1,0 +1,49 @@
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use super::{Change, Origin, Table, Writer, WriterOptions};
+use crate::aws::{Account, Options};
+use crate::flow::field::Layout;
+use crate::store::Place;
+
+#[tokio::test]
+async fn a_change_is_applied_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let account = Arc::new(Account::new(Options::default()));
+    let lake = Place::create(folder.path().to_str().unwrap(), &account).unwrap();
+    assert!(Table::open(&lake, Layout::Vpc).await.unwrap().is_none());
+    let mut table = Table::create(&lake, Layout::Vpc, &[]).await.unwrap();
+    let schema = Layout::Vpc.schema(&[]);
+    let columns = schema.fields().iter().map(|field| match field.name().as_str() {
+        "interface_id" => {
+            Arc::new(arrow::array::StringViewArray::from(vec!["eni-b", "eni-a"])) as _
+        }
+        "start" => Arc::new(
+            arrow::array::TimestampSecondArray::from(vec![7200, 7201]).with_timezone("UTC"),
+        ) as _,
+        _ => arrow::array::new_null_array(field.data_type(), 2),
+    });
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns.collect()).unwrap();
+    let origin: Arc<Origin> = Arc::new(|_: &str| (Some("123456789012".into()), None));
+    let mut writer = Writer::new(&lake, Layout::Vpc, "1", origin, WriterOptions::default());
+    writer.write(&batch).await.unwrap();
+    let files = writer.finish().await.unwrap();
+    assert_eq!(files.len(), 1);
+    assert_eq!(
+        files[0].path,
+        "log_account=123456789012/log_region=__HIVE_DEFAULT_PARTITION__/date=1970-01-01/hour=2/1-0.parquet"
+    );
+    let change = Change {
+        txn: ("test".into(), 1),
+        add: files.clone(),
+        data_change: true,
+        ..Change::default()
+    };
+    assert!(table.commit(&change, 100).await.unwrap());
+    assert!(!table.commit(&change, 100).await.unwrap());
+    let table = Table::open(&lake, Layout::Vpc).await.unwrap().unwrap();
+    assert_eq!(table.files().await.unwrap(), files);
+    assert_eq!(table.applied("test").await.unwrap(), Some(1));
+    assert_eq!(table.applied("other").await.unwrap(), None);
+}
