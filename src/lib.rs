@@ -62,6 +62,8 @@ pub mod detection;
 
 pub mod config;
 
+pub mod feed;
+
 pub mod sample;
 
 pub mod cli;

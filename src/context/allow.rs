@@ -108,6 +108,13 @@ impl std::fmt::Display for Scalar {
     }
 }
 
+impl AllowRule {
+    /// Tells whether it has run out at `now` (Unix seconds, UTC). An expired one allows nothing.
+    pub fn expired(&self, now: i64) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+}
+
 impl TryFrom<RawRule> for AllowRule {
     type Error = RuleError;
 
@@ -202,7 +209,7 @@ impl AllowRules {
         let mut expired = Vec::new();
         for (number, rule) in (1..).zip(rules) {
             let reason = rule.reason.clone().unwrap_or_else(|| format!("rule {number}"));
-            if rule.until.is_some_and(|until| until <= now) {
+            if rule.expired(now) {
                 expired.push(reason);
                 continue;
             }

@@ -107,10 +107,10 @@ text_enum!(
 );
 
 /// One flow log record behind a finding.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Evidence {
     /// `start` of the record, Unix seconds; RFC 3339 when serialized.
-    #[serde(serialize_with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339", deserialize_with = "of_rfc3339")]
     pub start: Option<i64>,
     /// The object it came from.
     pub object: String,
@@ -119,7 +119,7 @@ pub struct Evidence {
 }
 
 /// One row of a detection. Times are Unix seconds, UTC, and RFC 3339 when serialized. NULL is `None`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the table in `queries/README.md`")]
 pub struct Finding {
     /// The same for the same detection and key, however the finding grows.
@@ -129,9 +129,9 @@ pub struct Finding {
     pub severity: Severity,
     pub confidence: Confidence,
     pub reason: Option<String>,
-    #[serde(serialize_with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339", deserialize_with = "of_rfc3339")]
     pub first_seen: Option<i64>,
-    #[serde(serialize_with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339", deserialize_with = "of_rfc3339")]
     pub last_seen: Option<i64>,
     pub account_id: Option<String>,
     pub region: Option<String>,
@@ -347,4 +347,10 @@ pub fn time_text(seconds: i64) -> Option<String> {
 
 fn rfc3339<S: Serializer>(seconds: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
     seconds.and_then(time_text).serialize(serializer)
+}
+
+fn of_rfc3339<'de, D: de::Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let time = chrono::DateTime::parse_from_rfc3339(&text).map_err(de::Error::custom)?;
+    Ok(Some(time.timestamp()))
 }

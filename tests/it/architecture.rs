@@ -15,6 +15,7 @@ const ROOMS: &[&str] = &[
     "engine",
     "detection",
     "config",
+    "feed",
     "sample",
     "cli",
 ];

@@ -1,0 +1,184 @@
+//! Runs the detections over what new records may have changed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::common::DataFusionError;
+use sha2::{Digest as _, Sha256};
+
+use super::{Findings, Range, Scope, differences};
+use crate::config::Config;
+use crate::context::Context;
+use crate::detection;
+use crate::detection::Detection;
+use crate::detection::Finding;
+use crate::engine::{Engine, ReadOptions, Resources};
+use crate::inventory::Inventory;
+use crate::source::Source;
+
+/// Why findings could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The lake cannot be read, or what is summed up of it not be kept.
+    #[error("could not read the lake")]
+    Read(#[from] DataFusionError),
+    /// An object of the lake cannot be read: findings made without it would be wrong.
+    #[error("could not read {object}: {reason}")]
+    Object {
+        /// The object.
+        object: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A detection failed.
+    #[error(transparent)]
+    Detection(#[from] detection::Error),
+}
+
+/// What a look at the lake gave.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// How many time ranges were read.
+    pub ranges: usize,
+    /// Whether everything was looked at.
+    pub all: bool,
+}
+
+/// Detections with all that they need beside the records.
+#[derive(Debug)]
+pub struct Evaluator {
+    config: Config,
+    detections: Vec<Detection>,
+    resources: Resources,
+    inventory: Arc<Inventory>,
+    /// Of the findings that were made last: what is told of it apart from jobs and interfaces.
+    known: Option<Arc<Inventory>>,
+}
+
+impl Evaluator {
+    /// Makes an evaluator. `detections` are those that run, as the config has them.
+    pub fn new(
+        config: Config,
+        detections: Vec<Detection>,
+        resources: Resources,
+        inventory: Arc<Inventory>,
+    ) -> Self {
+        Self { config, detections, resources, inventory, known: None }
+    }
+
+    /// Takes another inventory: what it tells of other than before is looked at again the next time.
+    pub fn set_inventory(&mut self, inventory: Arc<Inventory>) {
+        self.inventory = inventory;
+    }
+
+    /// Takes another config: everything is looked at again the next time if it matters to findings.
+    pub fn set_config(&mut self, config: Config, detections: Vec<Detection>) {
+        (self.config, self.detections) = (config, detections);
+    }
+
+    /// Brings findings up to date with a lake into which records of `touched` times came. `now` is in Unix
+    /// seconds.
+    ///
+    /// # Errors
+    ///
+    /// When the lake cannot be read whole or a detection fails; the findings are as before.
+    pub async fn update(
+        &mut self,
+        findings: &mut Findings,
+        lake: &Arc<dyn Source>,
+        touched: Vec<Range>,
+        now: i64,
+    ) -> Result<Judgement, Error> {
+        let rules = self.rules(now);
+        let whole = fingerprint(&[&rules, &to_text(&self.inventory)]);
+        let scopes = if findings.fingerprint == whole {
+            Scope::of(&self.inventory, &Range::merge(touched))
+        } else {
+            self.changed(findings, &rules, touched)
+        };
+        let judgement = Judgement { ranges: scopes.len(), all: scopes.iter().any(Scope::is_all) };
+        let mut updated = findings.clone();
+        for scope in &scopes {
+            let (found, columns) = self.find(lake, scope, &updated.columns, now).await?;
+            if columns.is_subset(&updated.columns) || scope.is_all() {
+                updated.columns.extend(columns);
+                updated.replace(scope, found);
+                continue;
+            }
+            // A detection that could not run before may run now, on what was read long ago too.
+            updated.columns.extend(columns);
+            let all = Scope::all();
+            let (found, _) = self.find(lake, &all, &updated.columns, now).await?;
+            updated.replace(&all, found);
+            break;
+        }
+        updated.fingerprint = whole;
+        *findings = updated;
+        self.known = Some(Arc::clone(&self.inventory));
+        Ok(judgement)
+    }
+
+    /// What has to be looked at when inventory or rules are other than those that the findings were made of.
+    fn changed(&self, findings: &Findings, rules: &str, mut touched: Vec<Range>) -> Vec<Scope> {
+        let Some(known) = &self.known else { return vec![Scope::all()] };
+        if findings.fingerprint != fingerprint(&[rules, &to_text(known)]) {
+            return vec![Scope::all()];
+        }
+        touched.extend(differences(known, &self.inventory));
+        if touched.contains(&Range::ALL) {
+            return vec![Scope::all()];
+        }
+        // A job that is no longer known is in the old inventory only.
+        let mut both = Inventory::clone(&self.inventory);
+        both.jobs.extend(known.jobs.iter().cloned());
+        both.enis.extend(known.enis.iter().cloned());
+        Scope::of(&both, &Range::merge(touched))
+    }
+
+    /// Runs all detections over one scope; returns all that they found in its window, and which columns the
+    /// records there have.
+    async fn find(
+        &self,
+        lake: &Arc<dyn Source>,
+        scope: &Scope,
+        known: &BTreeSet<String>,
+        now: i64,
+    ) -> Result<(Vec<Finding>, BTreeSet<String>), Error> {
+        let allow = self.config.allow.clone();
+        let context = Arc::new(Context::new(Arc::clone(&self.inventory), allow, now));
+        let options = ReadOptions::new(scope.window());
+        let mut engine = Engine::new(Arc::clone(lake), context, options, &self.resources).await?;
+        engine.keep_conversations().await?;
+        let summary = engine.summary();
+        if let Some((object, reason)) = summary.problems.first().cloned() {
+            return Err(Error::Object { object, reason });
+        }
+        let columns: BTreeSet<String> = known.union(&summary.columns).cloned().collect();
+        let query = async |sql: &str, params: &[_]| engine.rows(sql, params.to_vec()).await;
+        let suppress = &self.config.suppress;
+        let outcome = detection::run::run(&self.detections, &columns, suppress, now, query).await?;
+        Ok((outcome.findings, columns))
+    }
+
+    /// What the findings depend on beside records and inventory, as text: the rules that hold now, and the
+    /// detections with their parameters.
+    fn rules(&self, now: i64) -> String {
+        let allow: Vec<_> = self.config.allow.iter().filter(|rule| !rule.expired(now)).collect();
+        let suppress = self.config.suppress.iter().filter(|rule| !rule.expired(now));
+        format!("{allow:?} {:?} {:?}", suppress.collect::<Vec<_>>(), self.detections)
+    }
+}
+
+fn to_text(inventory: &Inventory) -> String {
+    // An inventory is rows of text and numbers: it can always be written.
+    serde_json::to_string(inventory).unwrap_or_default()
+}
+
+fn fingerprint(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
