@@ -13,6 +13,7 @@ const ROOMS: &[&str] = &[
     "context",
     "engine",
     "detection",
+    "metrics",
     "config",
     "sample",
     "cli",
