@@ -92,7 +92,7 @@ impl Target {
         match self {
             Self::Folder(path) => replace(path, name, &bytes)?,
             Self::S3(store, location) => {
-                drop(store.put(&object(location, name), bytes.into()).await?)
+                drop(store.put(&object(location, name), bytes.into()).await?);
             }
         }
         Ok(())

@@ -72,6 +72,7 @@ impl Lister for Bucket {
                     key: key.clone(),
                     size_bytes: 1,
                     etag: None,
+                    modified: None,
                     archived: false,
                 }),
             }
