@@ -1,6 +1,7 @@
 //! `flowq.toml`: what the owner of the jobs allows, sets and does not want to see.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use serde::Deserialize;
@@ -16,6 +17,7 @@ use crate::detection::finding::FIELDS;
 use crate::detection::header::check_keys;
 use crate::detection::header::line_of;
 use crate::detection::header::one_line;
+use crate::metrics;
 
 /// The whole configuration. The default allows nothing and changes nothing.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +32,25 @@ pub struct Config {
     pub detections: BTreeMap<String, DetectionConfig>,
     /// `[[suppress]]`, in the order of the file.
     pub suppress: Vec<Suppression>,
+    /// `[metrics]`.
+    pub metrics: metrics::Config,
+    /// `[feed]`.
+    pub feed: Feed,
+}
+
+/// What `[feed]` sets.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Feed {
+    /// `interval`: from the begin of one pass to the begin of the next, where nothing waits. 0: at once.
+    #[serde(deserialize_with = "metrics::duration")]
+    pub interval: Duration,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(60) }
+    }
 }
 
 /// What `[detections.ID]` sets.
@@ -60,6 +81,8 @@ struct Raw {
     allow: Vec<AllowRule>,
     detections: BTreeMap<String, DetectionConfig>,
     suppress: Vec<BTreeMap<String, toml::Value>>,
+    metrics: metrics::Config,
+    feed: Feed,
 }
 
 impl Config {
@@ -72,12 +95,14 @@ impl Config {
     ///
     /// [`Error`] with the line, and for an unknown key the nearest known one.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let top = ["sources", "inventory", "allow", "detections", "suppress"];
+        let top = ["sources", "inventory", "allow", "detections", "suppress", "metrics", "feed"];
         check_keys(text, &[], &top).map_err(Error)?;
         let rule = ["to", "job", "ports", "protocol", "reason", "until"];
         check_keys(text, &["allow"], &rule).map_err(Error)?;
         let fields: Vec<&str> = FIELDS.iter().copied().chain(["until"]).collect();
         check_keys(text, &["suppress"], &fields).map_err(Error)?;
+        check_keys(text, &["metrics"], metrics::Config::KEYS).map_err(Error)?;
+        check_keys(text, &["feed"], &["interval"]).map_err(Error)?;
         let lines = detection_lines(text);
         for id in lines.keys() {
             check_keys(text, &["detections", id], &["enabled", "severity", "params"])
@@ -94,8 +119,9 @@ impl Config {
                     .map_err(|problem| Error(format!("suppress {}: {problem}", at + 1)))
             });
         let suppress = suppress.collect::<Result<_, _>>()?;
-        let Raw { sources, inventory, allow, .. } = raw;
-        Ok(Self { sources, inventory, allow, detections, suppress })
+        let Raw { sources, inventory, allow, metrics, feed, .. } = raw;
+        metrics.check().map_err(|problem| Error(format!("metrics: {problem}")))?;
+        Ok(Self { sources, inventory, allow, detections, suppress, metrics, feed })
     }
 
     /// Gives what is read, and where the inventory comes from, to a command line that names none.
@@ -187,6 +213,12 @@ detection = "s3-*"
 remote_port = 443
 until = 2026-01-31
 reason = "known"
+
+[metrics]
+listen = "127.0.0.1:9464"
+
+[feed]
+interval = "30s"
 "#;
 
     fn broken(from: &str, to: &str) -> String {
@@ -207,6 +239,9 @@ reason = "known"
         assert_eq!(config.allow.len(), 1);
         assert_eq!(config.sources, ["s3://logs/AWSLogs/"]);
         assert!(config.inventory.is_empty());
+        assert_eq!(config.metrics.listen.unwrap().port(), 9464);
+        assert_eq!(config.feed.interval, Duration::from_secs(30));
+        assert_eq!(Config::parse("").unwrap().feed, Feed::default());
     }
 
     #[test]
@@ -237,6 +272,11 @@ reason = "known"
                 "line 15: unknown key remote_prot in suppress; did you mean",
             ),
             ("= 2026-01-31", "= \"soon\"", "suppress 1: until = \"soon\" is no date"),
+            ("listen", "lisen", "line 20: unknown key lisen in metrics; did you mean listen?"),
+            ("127.0.0.1:9464", "9464", "line 20: "),
+            ("interval", "intervall", "unknown key intervall in feed; did you mean interval?"),
+            ("30s", "often", "\"often\" is no duration; write 90s"),
+            ("listen = \"127.0.0.1:9464\"", "cloudwatch-namespace = \"\"", "metrics: cloudwatch"),
         ];
         for (from, to, message) in cases {
             let err = broken(from, to);

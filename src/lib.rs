@@ -60,6 +60,8 @@ pub mod engine;
 
 pub mod detection;
 
+pub mod metrics;
+
 pub mod config;
 
 pub mod feed;

@@ -87,6 +87,20 @@ const STS: Service = Service {
     gap: Duration::ZERO,
 };
 
+const CLOUDWATCH: Service = Service {
+    id: "CloudWatch",
+    name: "monitoring",
+    host: "monitoring",
+    host_fips: "monitoring-fips",
+    variable: "AWS_ENDPOINT_URL_CLOUDWATCH",
+    protocol: Protocol::Query("2010-08-01"),
+    token: "NextToken",
+    gap: Duration::ZERO,
+};
+
+/// `PutMetricData`. IAM calls the service `cloudwatch`. It is no call of the inventory.
+pub const PUT_METRIC_DATA: Call = Call::new(CLOUDWATCH, "PutMetricData", "", 0);
+
 /// A call.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Call {
@@ -124,7 +138,7 @@ macro_rules! calls {
             pub const $name: Call = Call::new($service, $action, $list, $page);
         )*
 
-        /// Every call there is, so that the policy which `flowq iam-policy` prints lacks none.
+        /// Every call of the inventory, so that the policy which `flowq iam-policy` prints lacks none.
         pub const CALLS: &[Call] = &[$($name),*];
     };
 }

@@ -1,6 +1,7 @@
 //! The command line: what was typed. No input or output happens here.
 
 mod account;
+mod feed;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ use crate::detection::Severity;
 use crate::sample;
 
 pub use account::{Collect, IamPolicy, Times};
+pub use feed::Feed;
 
 /// Ties VPC flow logs to SageMaker Processing jobs and says what the jobs did on the network.
 #[derive(Debug, Parser)]
@@ -39,6 +41,8 @@ pub struct Cli {
 pub enum Command {
     /// Report what processing jobs did on the network that they should not, or could not
     Detect(Detect),
+    /// Do so again and again, as a service with metrics
+    Feed(Feed),
     /// Run SQL over flow logs and inventory; without a query, an interactive prompt
     Sql(Sql),
     /// Run one of the reports that come with flowq; without a name, list them

@@ -22,7 +22,7 @@ use crate::source::{Memory, Window};
 
 /// Runs the command.
 pub(super) async fn run(args: Check, _: Started) -> Result<Exit, Failure> {
-    let say = Say { quiet: false };
+    let say = Say::new(false);
     let config = read::config(args.config.as_deref())?;
     // The config may switch a detection off; its cases hold all the same.
     detections(&config, &args.queries, &[])?;

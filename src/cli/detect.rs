@@ -22,11 +22,11 @@ use crate::detection::{Coverage, Detection, Finding, Outcome, ocsf};
 
 /// Memory of a run that says nothing else: what is summed up goes to disk in good time, and the rest of the
 /// program needs about three times as much again.
-const MEMORY: &str = "128MB";
+pub(super) const MEMORY: &str = "128MB";
 
 /// Runs the command.
 pub(super) async fn run(mut args: Detect, started: Started) -> Result<Exit, Failure> {
-    let say = Say { quiet: args.read.quiet };
+    let say = Say::new(args.read.quiet);
     let config = configure(&mut args.read)?;
     if args.read.sources.is_empty() {
         let error = anyhow!("no flow logs named");
@@ -87,7 +87,7 @@ pub(super) fn detections(
     Ok(detections)
 }
 
-async fn judge(
+pub(super) async fn judge(
     session: &Session,
     detections: &[Detection],
     config: &Config,
@@ -166,7 +166,7 @@ fn ocsf_lines(findings: &[Finding], detections: &[Detection], now: i64) -> Strin
 }
 
 /// Says which rules of flowq.toml have run out, and which findings they hid.
-fn tell_rules(session: &Session, config: &Config, outcome: &Outcome, say: Say, now: i64) {
+fn tell_rules(session: &Session, config: &Config, outcome: &Outcome, say: Say<'_>, now: i64) {
     for rule in session.context.allow().expired() {
         say.note(&format!("note: allow rule \"{rule}\" has expired: it allows nothing"));
     }
@@ -182,7 +182,7 @@ fn tell_rules(session: &Session, config: &Config, outcome: &Outcome, say: Say, n
 }
 
 /// Says beside the findings how many there are, what could not be seen, and what was read.
-fn tell(session: &Session, outcome: &Outcome, coverage: &Coverage, say: Say, started: Started) {
+fn tell(session: &Session, outcome: &Outcome, coverage: &Coverage, say: Say<'_>, started: Started) {
     let summary = session.engine.summary();
     say.note(&findings::count_line(outcome));
     say.note("coverage:");

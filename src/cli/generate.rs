@@ -7,7 +7,7 @@ use crate::sample;
 
 /// Runs the command.
 pub(super) fn run(args: &Generate) -> Result<Exit, Failure> {
-    let say = Say { quiet: false };
+    let say = Say::new(false);
     let to = args.to.display();
     if args.samples {
         let summary = sample::write_samples(&args.to).or_exit(Exit::Output)?;

@@ -21,7 +21,7 @@ use crate::inventory::{Kept, TABLES, Target, import};
 
 /// Runs the command.
 pub(super) async fn run(args: args::Inventory, started: Started) -> Result<Exit, Failure> {
-    let say = Say { quiet: false };
+    let say = Say::new(false);
     match args {
         args::Inventory::Show { table, inventory, times, aws, write } => {
             let account = Arc::new(Account::new(aws.options()));
@@ -65,7 +65,7 @@ pub(super) async fn run(args: args::Inventory, started: Started) -> Result<Exit,
 
 /// Makes one pass, or with `--every` pass after pass until Ctrl-C.
 async fn collect(args: args::Collect, now: i64) -> Result<Exit, Failure> {
-    let say = Say { quiet: args.quiet };
+    let say = Say::new(args.quiet);
     let every = args.every.as_deref().map(|text| {
         let every = humantime::parse_duration(text).ok().filter(|every| !every.is_zero());
         every.ok_or_else(|| {

@@ -15,6 +15,7 @@ pub mod args;
 mod check;
 mod detect;
 pub mod exit;
+mod feed;
 mod fields;
 mod findings;
 mod functions;
@@ -29,6 +30,7 @@ mod read;
 mod repl;
 mod report;
 mod say;
+pub mod service;
 mod sql;
 
 /// Runs the command that was typed.
@@ -43,6 +45,7 @@ pub fn run() -> Result<Exit, Failure> {
             let threads = args.read.threads;
             wait(threads, detect::run(args, started))
         }
+        Command::Feed(args) => serve(args.threads, feed::run(args, started)),
         Command::Sql(args) => {
             let threads = args.read.threads;
             wait(threads, sql::run(args, started))
@@ -94,17 +97,25 @@ fn wait(
     threads: Option<usize>,
     work: impl Future<Output = Result<Exit, Failure>>,
 ) -> Result<Exit, Failure> {
+    serve(threads, async {
+        tokio::select! {
+            result = work => result,
+            _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, anyhow!("interrupted"))),
+        }
+    })
+}
+
+/// Waits for a command that takes signals itself.
+fn serve(
+    threads: Option<usize>,
+    work: impl Future<Output = Result<Exit, Failure>>,
+) -> Result<Exit, Failure> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = threads {
         builder.worker_threads(threads.max(1));
     }
     let runtime = builder.enable_all().build().context("starting threads").or_exit(Exit::Input)?;
-    let result = runtime.block_on(async {
-        tokio::select! {
-            result = work => result,
-            _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, anyhow!("interrupted"))),
-        }
-    });
+    let result = runtime.block_on(work);
     // A read of standard input that never ends must not hold up the end.
     runtime.shutdown_background();
     result

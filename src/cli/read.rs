@@ -48,19 +48,19 @@ impl Session {
 
     /// Publishes `--malformed FILE`, and then, since all that was made of the sources is durable, tells
     /// them what was read.
-    pub(super) async fn close(self, say: Say) -> Result<(), Failure> {
+    pub(super) async fn close(self, say: Say<'_>) -> Result<(), Failure> {
         let summary = self.engine.summary();
         let complete = summary.objects_listed > 0 && !summary.stopped_early();
         self.end(Outcome { complete, failed: summary.failed }, say).await
     }
 
     /// As [`Session::close`] after somebody only looked: a queue keeps all its messages.
-    pub(super) async fn close_unchanged(self, say: Say) -> Result<(), Failure> {
+    pub(super) async fn close_unchanged(self, say: Say<'_>) -> Result<(), Failure> {
         self.end(Outcome::default(), say).await
     }
 
     /// Tells the sources that nothing came of the reading, and what of them could not be read.
-    pub(super) async fn give_back(&self, say: Say) {
+    pub(super) async fn give_back(&self, say: Say<'_>) {
         let outcome = Outcome { complete: false, failed: self.engine.summary().failed };
         match self.source.settle(&outcome).await {
             Ok(lines) => lines.iter().for_each(|line| say.warn(line)),
@@ -68,7 +68,7 @@ impl Session {
         }
     }
 
-    async fn end(self, outcome: Outcome, say: Say) -> Result<(), Failure> {
+    async fn end(self, outcome: Outcome, say: Say<'_>) -> Result<(), Failure> {
         if let Some(file) = self.malformed {
             file.publish().or_exit(Exit::Output)?;
         }
@@ -108,7 +108,7 @@ pub(super) async fn inventory(
     account: &Arc<Account>,
     (since, until): (Option<i64>, Option<i64>),
     now: i64,
-    say: &Say,
+    say: &Say<'_>,
 ) -> Result<(Inventory, bool), Failure> {
     let is_remote = |place: &&String| *place == ACCOUNT || place.starts_with("s3://");
     let (remote, local): (Vec<&String>, Vec<&String>) = places.iter().partition(is_remote);
@@ -142,7 +142,7 @@ pub(super) async fn inventory(
 }
 
 /// Says what a pass over the account could not tell.
-pub(super) fn tell(report: &Report, say: &Say) {
+pub(super) fn tell(report: &Report, say: &Say<'_>) {
     for warning in &report.warnings {
         say.warn(&format!("inventory: {warning}"));
     }
@@ -189,7 +189,7 @@ pub(super) async fn open(
     config: &Config,
     now: i64,
     memory_default: &str,
-    say: &Say,
+    say: &Say<'_>,
 ) -> Result<Session, Failure> {
     let window = window(read, now)?;
     let account = Arc::new(Account::new(read.aws.options()));

@@ -18,7 +18,7 @@ use crate::engine::reports;
 
 /// Runs the command.
 pub(super) async fn run(mut args: args::Report, started: Started) -> Result<Exit, Failure> {
-    let say = Say { quiet: args.read.quiet };
+    let say = Say::new(args.read.quiet);
     let reports = reports::reports().or_exit(Exit::Config)?;
     let Some(name) = &args.name else {
         print::batch(&list(&reports).or_exit(Exit::Output)?, &args.write)?;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stderr, reason = "this is the one place that talks to people")]
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::engine::Summary;
@@ -11,15 +12,45 @@ const SHOWN_MAX: usize = 5;
 
 /// Warnings and the summary, unless `--quiet`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Say {
+pub(super) struct Say<'a> {
     /// Whether to keep silent but for warnings.
     pub(super) quiet: bool,
+    /// Takes the warnings instead of standard error.
+    kept: Option<&'a Kept>,
 }
 
-impl Say {
+/// Warnings for somebody to tell later.
+#[derive(Debug, Default)]
+pub(super) struct Kept(Mutex<Vec<String>>);
+
+impl Kept {
+    /// Returns the warnings, in the order that they were given in.
+    pub(super) fn take(self) -> Vec<String> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Say<'_> {
+    /// Speaks to people.
+    pub(super) fn new(quiet: bool) -> Self {
+        Self { quiet, kept: None }
+    }
+}
+
+impl<'a> Say<'a> {
+    /// Says nothing, and keeps the warnings.
+    pub(super) fn keeping(kept: &'a Kept) -> Self {
+        Self { quiet: true, kept: Some(kept) }
+    }
+
     /// Something odd that the user should know of, even with `--quiet`.
     pub(super) fn warn(self, text: &str) {
-        eprintln!("flowq: warning: {text}");
+        match self.kept {
+            Some(kept) => {
+                kept.0.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
+            }
+            None => eprintln!("flowq: warning: {text}"),
+        }
     }
 
     /// One line of what was done.

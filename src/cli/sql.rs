@@ -20,7 +20,7 @@ pub(super) const MEMORY: &str = "512MB";
 
 /// Runs the command.
 pub(super) async fn run(mut args: Sql, started: Started) -> Result<Exit, Failure> {
-    let say = Say { quiet: args.read.quiet };
+    let say = Say::new(args.read.quiet);
     let query = query(&args)?;
     let config = configure(&mut args.read)?;
     let session = open(&args.read, &config, started.now, MEMORY, &say).await?;
@@ -42,7 +42,7 @@ pub(super) async fn print_rows(
     rows: SendableRecordBatchStream,
     write: &Write,
     session: &Session,
-    say: Say,
+    say: Say<'_>,
     started: Started,
 ) -> Result<(), Failure> {
     let ready = || {
@@ -60,7 +60,11 @@ pub(super) async fn print_rows(
 }
 
 /// Prints the summary and picks the exit code of a command that only reads.
-pub(super) async fn finish(session: Session, say: Say, started: Started) -> Result<Exit, Failure> {
+pub(super) async fn finish(
+    session: Session,
+    say: Say<'_>,
+    started: Started,
+) -> Result<Exit, Failure> {
     let summary = session.engine.summary();
     if summary.objects_listed > 0 {
         say.summary(&summary, started.at.elapsed());

@@ -1,0 +1,394 @@
+//! Passes in a loop, as a service: until a signal ends it, whatever fails in between.
+//!
+//! - Passes begin `[feed] interval` apart, and at once while something waits to be read.
+//! - SIGTERM or SIGINT: the pass in flight gets [`GRACE`] to end and is dropped then; exit code 0. A second
+//!   signal ends it at once; exit code 130.
+//! - SIGHUP: the configuration is read and checked between two passes. A wrong one is refused and told, and
+//!   the old one stays.
+//! - A pass that fails is told, and tried again after 1 s to 5 min. Only before the first success does a
+//!   wrong configuration end the service.
+//! - `--once`: passes until nothing waits; the exit code is that of the pass that failed.
+
+pub mod log;
+mod notify;
+mod outlets;
+mod pace;
+mod signals;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval_at};
+
+use crate::aws::Account;
+use crate::cli::exit::{Exit, Failure, OrExit as _};
+use crate::cli::read;
+use crate::config::Config;
+use crate::metrics::{Outcome, Pass};
+
+use log::Log;
+use notify::Notify;
+use outlets::Outlets;
+use pace::Pace;
+use signals::Event;
+
+/// How long a pass may go on after the service was asked to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long what is held may take to be given back at the end.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A tick that never comes, for a service that nobody watches.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// What is done again and again.
+pub(super) trait Work {
+    /// Tells whether a configuration can be worked with, before it is taken.
+    fn check(&self, config: &Config) -> Result<(), Failure>;
+
+    /// Makes one pass. `now` is in Unix seconds.
+    ///
+    /// It may be dropped at any await: what it had not published by then must not show. One that fails is
+    /// made again later, whatever the failure, so that it may wait for another runner to give way; only
+    /// [`Exit::Usage`] and [`Exit::Config`] before any success end the service.
+    async fn pass(&mut self, config: &Config, now: i64) -> Result<Report, Failure>;
+
+    /// Gives back what is held beyond a pass, such as a lease. No pass follows.
+    async fn end(&mut self);
+}
+
+/// What a pass that was published tells.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    /// Its number in the ledger. NULL: there is none.
+    pub(super) number: Option<u64>,
+    /// What it did.
+    pub(super) pass: Pass,
+    /// What makes the answer poorer. What the pass before said already is not told again.
+    pub(super) warnings: Vec<String>,
+    /// Whether some input could not be read.
+    pub(super) incomplete: bool,
+}
+
+/// How the service is run.
+#[derive(Debug)]
+pub(super) struct Options {
+    /// `--config`.
+    pub(super) config: Option<PathBuf>,
+    /// `--once`.
+    pub(super) once: bool,
+    /// `--log`.
+    pub(super) log: log::Format,
+    /// When the process started, Unix seconds.
+    pub(super) started: i64,
+}
+
+/// Runs a service until it is asked to end.
+pub(super) async fn run(
+    options: Options,
+    account: Arc<Account>,
+    work: &mut impl Work,
+) -> Result<Exit, Failure> {
+    let events = signals::events().context("taking signals").or_exit(Exit::Input)?;
+    let notify = Notify::from_env().context("NOTIFY_SOCKET").or_exit(Exit::Input)?;
+    let outlets = Outlets::new(account, options.started);
+    let config = read::config(options.config.as_deref())?;
+    let clock = super::now;
+    let mut service = Service {
+        log: Log::new(options.log),
+        options,
+        config,
+        notify,
+        outlets,
+        events,
+        grace: GRACE,
+        pace: Pace::default(),
+        told: BTreeSet::new(),
+        succeeded: false,
+        clock,
+    };
+    let result = service.serve(work).await;
+    service.close(work).await;
+    result
+}
+
+/// A service that runs.
+struct Service {
+    options: Options,
+    config: Config,
+    log: Log,
+    notify: Notify,
+    outlets: Outlets,
+    events: mpsc::Receiver<Event>,
+    grace: Duration,
+    pace: Pace,
+    /// Warnings of the last pass.
+    told: BTreeSet<String>,
+    /// Whether any pass has succeeded.
+    succeeded: bool,
+    /// Unix seconds.
+    clock: fn() -> i64,
+}
+
+/// What became of a pass in flight.
+enum Flight {
+    Ended(Box<Result<Report, Failure>>),
+    /// It was asked to end and did not in time.
+    Dropped,
+    /// A second signal came.
+    Killed,
+}
+
+/// What the service was asked for meanwhile.
+#[derive(Debug, Clone, Copy, Default)]
+struct Asked {
+    stop: bool,
+    reload: bool,
+}
+
+/// What to do next.
+enum Next {
+    Pass,
+    End(Exit),
+}
+
+impl Service {
+    async fn serve(&mut self, work: &mut impl Work) -> Result<Exit, Failure> {
+        work.check(&self.config)?;
+        let change = self.outlets.prepare(&self.config.metrics).await?;
+        self.take_outlets(change).await;
+        self.notify.ready();
+        let interval = humantime::format_duration(self.config.feed.interval).to_string();
+        let version = env!("CARGO_PKG_VERSION");
+        self.log.info("started", vec![("version", json!(version)), ("interval", json!(interval))]);
+        loop {
+            let started = Instant::now();
+            let now = (self.clock)();
+            let (flight, asked) = self.fly(work, now).await;
+            let took = started.elapsed();
+            let wait = match flight {
+                Flight::Killed => return Err(killed()),
+                Flight::Dropped => {
+                    self.outlets.metrics.ended(Outcome::Stopped, took);
+                    self.send().await;
+                    self.log
+                        .warn("the pass was dropped, the next start makes it again", Vec::new());
+                    let once = self.options.once;
+                    return Ok(if once { Exit::Interrupted } else { Exit::Fine });
+                }
+                Flight::Ended(ended) => match *ended {
+                    Ok(report) => {
+                        let waits = report.pass.waiting > 0 && report.pass.objects > 0;
+                        let incomplete = report.incomplete;
+                        self.succeeded(report, took).await;
+                        if self.options.once && !waits {
+                            return Ok(if incomplete { Exit::Incomplete } else { Exit::Fine });
+                        }
+                        self.pace.succeeded(self.config.feed.interval, took, waits)
+                    }
+                    Err(failure) => self.failed(failure, took).await?,
+                },
+            };
+            if asked.stop {
+                self.log.info("stopped", Vec::new());
+                return Ok(Exit::Fine);
+            }
+            if asked.reload {
+                self.reload(work).await;
+            }
+            match self.rest(work, wait).await {
+                Next::Pass => {}
+                Next::End(exit) => return Ok(exit),
+            }
+        }
+    }
+
+    /// Gives back what is held, whatever the service ends for.
+    async fn close(self, work: &mut impl Work) {
+        self.notify.stopping();
+        if tokio::time::timeout(END_TIMEOUT, work.end()).await.is_err() {
+            self.log.warn("what is held was not given back in time", Vec::new());
+        }
+        self.outlets.close().await;
+    }
+
+    /// Makes a pass, and hears what is asked meanwhile.
+    async fn fly(&mut self, work: &mut impl Work, now: i64) -> (Flight, Asked) {
+        let mut asked = Asked::default();
+        let mut pass = pin!(work.pass(&self.config, now));
+        let mut grace = pin!(tokio::time::sleep(NEVER));
+        let mut ticks = ticks(&self.notify);
+        loop {
+            tokio::select! {
+                biased;
+                Some(event) = self.events.recv() => match event {
+                    Event::Reload => asked.reload = true,
+                    Event::Stop if asked.stop => return (Flight::Killed, asked),
+                    Event::Stop => {
+                        asked.stop = true;
+                        self.notify.stopping();
+                        self.outlets.health.stopping();
+                        let grace_secs = json!(self.grace.as_secs_f64());
+                        self.log.info("stopping after this pass", vec![("grace_s", grace_secs)]);
+                        grace.as_mut().reset(tokio::time::Instant::now() + self.grace);
+                    }
+                },
+                result = &mut pass => return (Flight::Ended(Box::new(result)), asked),
+                () = &mut grace => return (Flight::Dropped, asked),
+                _ = ticks.tick() => self.notify.alive(),
+            }
+        }
+    }
+
+    /// Waits for the next pass, and does what is asked meanwhile.
+    async fn rest(&mut self, work: &impl Work, wait: Duration) -> Next {
+        let mut next = pin!(tokio::time::sleep(wait));
+        let mut ticks = ticks(&self.notify);
+        loop {
+            let event = tokio::select! {
+                biased;
+                Some(event) = self.events.recv() => event,
+                () = &mut next => return Next::Pass,
+                _ = ticks.tick() => {
+                    self.notify.alive();
+                    continue;
+                }
+            };
+            match event {
+                Event::Stop => {
+                    self.outlets.health.stopping();
+                    self.log.info("stopped", Vec::new());
+                    return Next::End(Exit::Fine);
+                }
+                // The new one may want another pace: it begins with a pass.
+                Event::Reload => {
+                    if self.reload(work).await {
+                        return Next::Pass;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells of a pass that was published.
+    async fn succeeded(&mut self, report: Report, took: Duration) {
+        let now = (self.clock)();
+        self.succeeded = true;
+        self.outlets.health.succeeded();
+        self.outlets.metrics.pass(&report.pass, took, now);
+        let Report { number, pass, warnings, .. } = report;
+        let warnings: BTreeSet<String> = warnings.into_iter().collect();
+        for warning in warnings.difference(&self.told) {
+            self.log.warn(warning, Vec::new());
+        }
+        self.told = warnings;
+        let findings: u64 = pass.findings.iter().flat_map(|all| all.values()).sum();
+        let mut fields = vec![
+            ("objects", json!(pass.objects)),
+            ("records", json!(pass.records())),
+            ("malformed", json!(pass.malformed_lines())),
+            ("rows", json!(pass.written)),
+            ("findings", json!(findings)),
+            ("waiting", json!(pass.waiting)),
+            ("took_s", json!(rounded(took))),
+        ];
+        fields.splice(0..0, number.map(|number| ("pass", json!(number))));
+        if pass.objects_failed > 0 {
+            fields.push(("objects_failed", json!(pass.objects_failed)));
+        }
+        self.log.info("pass done", fields);
+        self.notify.status(&format!(
+            "last pass: {} objects, {} records, {findings} findings stand",
+            pass.objects,
+            pass.records()
+        ));
+        self.send().await;
+    }
+
+    /// Tells of a pass that failed, and returns how long to wait for the next.
+    async fn failed(&mut self, failure: Failure, took: Duration) -> Result<Duration, Failure> {
+        self.outlets.metrics.ended(Outcome::Failed, took);
+        self.send().await;
+        // What was wrong from the start is a mistake of whoever starts it.
+        let is_mistake = matches!(failure.exit, Exit::Usage | Exit::Config);
+        if self.options.once || (is_mistake && !self.succeeded) {
+            return Err(failure);
+        }
+        let wait = self.pace.failed(fastrand::f64());
+        let fields = vec![("took_s", json!(rounded(took))), ("again_in_s", json!(rounded(wait)))];
+        self.log.failure("pass failed", &failure, fields);
+        self.notify.status(&format!("the last pass failed: {:#}", failure.error));
+        Ok(wait)
+    }
+
+    /// Reads the configuration again; `false`: it was refused, and the old one stays.
+    async fn reload(&mut self, work: &impl Work) -> bool {
+        self.notify.reloading();
+        let loaded = self.load(work).await;
+        let taken = loaded.is_ok();
+        match loaded {
+            Ok((config, change)) => {
+                self.config = config;
+                self.log.info("configuration read again", Vec::new());
+                self.take_outlets(change).await;
+            }
+            Err(failure) => self.log.failure(
+                "the configuration was refused, the old one stays",
+                &failure,
+                Vec::new(),
+            ),
+        }
+        self.outlets.metrics.reloaded(taken);
+        self.notify.ready();
+        taken
+    }
+
+    async fn load(&self, work: &impl Work) -> Result<(Config, outlets::Change), Failure> {
+        let config = read::config(self.options.config.as_deref())?;
+        work.check(&config)?;
+        let change = self.outlets.prepare(&config.metrics).await?;
+        Ok((config, change))
+    }
+
+    async fn take_outlets(&mut self, change: outlets::Change) {
+        if let Some(address) = self.outlets.take(change).await {
+            self.log.info("metrics are served", vec![("address", json!(address.to_string()))]);
+        }
+    }
+
+    /// Sends the metrics. That they cannot be sent is told, once as long as the reason stays.
+    async fn send(&mut self) {
+        if let Err(failure) = self.outlets.send((self.clock)()).await {
+            let warning = format!("{failure}");
+            if self.told.insert(warning) {
+                self.log.failure("metrics were not sent", &failure, Vec::new());
+            }
+        }
+    }
+}
+
+fn ticks(notify: &Notify) -> tokio::time::Interval {
+    let every = notify.watchdog_interval().unwrap_or(NEVER);
+    // The first tick is at once where somebody watches: the time until the next one is known then.
+    let first = notify.watchdog_interval().map_or(NEVER, |_| Duration::ZERO);
+    let mut ticks = interval_at(tokio::time::Instant::now() + first, every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+fn killed() -> Failure {
+    Failure::new(Exit::Interrupted, anyhow!("ended at once by a second signal"))
+}
+
+/// Seconds with three digits after the point.
+fn rounded(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}
