@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use toml::de::DeTable;
 
 use crate::context::AllowRule;
@@ -42,15 +42,49 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Feed {
+    /// `lake`: the folder or `s3://…` that the records are kept in. NULL: the feed cannot run.
+    pub lake: Option<String>,
+    /// `state`: where the feed keeps what it knows. NULL: in the lake.
+    pub state: Option<String>,
     /// `interval`: from the begin of one pass to the begin of the next, where nothing waits. 0: at once.
     #[serde(deserialize_with = "metrics::duration")]
     pub interval: Duration,
+    /// `inventory-every`: how long an inventory is good before it is read, or collected, again.
+    #[serde(deserialize_with = "metrics::duration")]
+    pub inventory_every: Duration,
+    /// `lateness`: how late an object may be delivered and still be found by listing.
+    #[serde(deserialize_with = "metrics::duration")]
+    pub lateness: Duration,
+    /// `compact-every`: how often small files of the lake are merged, and old ones let go of.
+    #[serde(deserialize_with = "metrics::duration")]
+    pub compact_every: Duration,
+    /// `keep`: how long records and findings are kept. NULL: for good.
+    #[serde(deserialize_with = "some_duration")]
+    pub keep: Option<Duration>,
+}
+
+impl Feed {
+    /// The keys of `[feed]`.
+    const KEYS: &[&str] =
+        &["lake", "state", "interval", "inventory-every", "lateness", "compact-every", "keep"];
 }
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(60) }
+        Self {
+            lake: None,
+            state: None,
+            interval: Duration::from_secs(60),
+            inventory_every: Duration::from_secs(5 * 60),
+            lateness: Duration::from_secs(7 * 86_400),
+            compact_every: Duration::from_secs(3600),
+            keep: None,
+        }
     }
+}
+
+fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    metrics::duration(deserializer).map(Some)
 }
 
 /// What `[detections.ID]` sets.
@@ -102,7 +136,7 @@ impl Config {
         let fields: Vec<&str> = FIELDS.iter().copied().chain(["until"]).collect();
         check_keys(text, &["suppress"], &fields).map_err(Error)?;
         check_keys(text, &["metrics"], metrics::Config::KEYS).map_err(Error)?;
-        check_keys(text, &["feed"], &["interval"]).map_err(Error)?;
+        check_keys(text, &["feed"], Feed::KEYS).map_err(Error)?;
         let lines = detection_lines(text);
         for id in lines.keys() {
             check_keys(text, &["detections", id], &["enabled", "severity", "params"])
