@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use toml::de::DeTable;
 
+use crate::alert;
 use crate::context::AllowRule;
 use crate::detection::Detection;
 use crate::detection::Error as DetectionError;
@@ -16,6 +17,7 @@ use crate::detection::finding::FIELDS;
 use crate::detection::header::check_keys;
 use crate::detection::header::line_of;
 use crate::detection::header::one_line;
+use crate::detection::nearest;
 
 /// The whole configuration. The default allows nothing and changes nothing.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +32,8 @@ pub struct Config {
     pub detections: BTreeMap<String, DetectionConfig>,
     /// `[[suppress]]`, in the order of the file.
     pub suppress: Vec<Suppression>,
+    /// `[[alert]]`, in the order of the file.
+    pub alerts: Vec<alert::Config>,
 }
 
 /// What `[detections.ID]` sets.
@@ -72,7 +76,7 @@ impl Config {
     ///
     /// [`Error`] with the line, and for an unknown key the nearest known one.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let top = ["sources", "inventory", "allow", "detections", "suppress"];
+        let top = ["sources", "inventory", "allow", "detections", "suppress", "alert"];
         check_keys(text, &[], &top).map_err(Error)?;
         let rule = ["to", "job", "ports", "protocol", "reason", "until"];
         check_keys(text, &["allow"], &rule).map_err(Error)?;
@@ -95,7 +99,8 @@ impl Config {
             });
         let suppress = suppress.collect::<Result<_, _>>()?;
         let Raw { sources, inventory, allow, .. } = raw;
-        Ok(Self { sources, inventory, allow, detections, suppress })
+        let alerts = alert::Config::parse_all(text).map_err(Error)?;
+        Ok(Self { sources, inventory, allow, detections, suppress, alerts })
     }
 
     /// Gives what is read, and where the inventory comes from, to a command line that names none.
@@ -119,6 +124,17 @@ impl Config {
             detection.severity_set = set.severity.or(detection.severity_set);
             for (name, value) in &set.params {
                 detection.set_param(name, value).map_err(failed)?;
+            }
+        }
+        for alert in &self.alerts {
+            for glob in &alert.filter.detections {
+                let ids = || detections.iter().map(|known| known.id.as_str());
+                if !ids().any(|id| glob.matches(id)) {
+                    let near = nearest(glob.as_str(), ids());
+                    let hint = near.map(|near| format!("; did you mean {near}?"));
+                    let (name, hint) = (&alert.name, hint.unwrap_or_default());
+                    return Err(Error(format!("alert {name}: no detection fits {glob}{hint}")));
+                }
             }
         }
         let is_on = |id: &str| self.detections.get(id).and_then(|set| set.enabled).unwrap_or(true);
