@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer};
 use toml::de::DeTable;
 
+use crate::alert;
 use crate::context::AllowRule;
 use crate::detection::Detection;
 use crate::detection::Error as DetectionError;
@@ -17,6 +18,7 @@ use crate::detection::finding::FIELDS;
 use crate::detection::header::check_keys;
 use crate::detection::header::line_of;
 use crate::detection::header::one_line;
+use crate::detection::nearest;
 use crate::metrics;
 
 /// The whole configuration. The default allows nothing and changes nothing.
@@ -32,6 +34,8 @@ pub struct Config {
     pub detections: BTreeMap<String, DetectionConfig>,
     /// `[[suppress]]`, in the order of the file.
     pub suppress: Vec<Suppression>,
+    /// `[[alert]]`, in the order of the file.
+    pub alerts: Vec<alert::Config>,
     /// `[metrics]`.
     pub metrics: metrics::Config,
     /// `[feed]`.
@@ -129,7 +133,8 @@ impl Config {
     ///
     /// [`Error`] with the line, and for an unknown key the nearest known one.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let top = ["sources", "inventory", "allow", "detections", "suppress", "metrics", "feed"];
+        let top =
+            ["sources", "inventory", "allow", "detections", "suppress", "alert", "metrics", "feed"];
         check_keys(text, &[], &top).map_err(Error)?;
         let rule = ["to", "job", "ports", "protocol", "reason", "until"];
         check_keys(text, &["allow"], &rule).map_err(Error)?;
@@ -155,7 +160,8 @@ impl Config {
         let suppress = suppress.collect::<Result<_, _>>()?;
         let Raw { sources, inventory, allow, metrics, feed, .. } = raw;
         metrics.check().map_err(|problem| Error(format!("metrics: {problem}")))?;
-        Ok(Self { sources, inventory, allow, detections, suppress, metrics, feed })
+        let alerts = alert::Config::parse_all(text).map_err(Error)?;
+        Ok(Self { sources, inventory, allow, detections, suppress, alerts, metrics, feed })
     }
 
     /// Gives what is read, and where the inventory comes from, to a command line that names none.
@@ -179,6 +185,17 @@ impl Config {
             detection.severity_set = set.severity.or(detection.severity_set);
             for (name, value) in &set.params {
                 detection.set_param(name, value).map_err(failed)?;
+            }
+        }
+        for alert in &self.alerts {
+            for glob in &alert.filter.detections {
+                let ids = || detections.iter().map(|known| known.id.as_str());
+                if !ids().any(|id| glob.matches(id)) {
+                    let near = nearest(glob.as_str(), ids());
+                    let hint = near.map(|near| format!("; did you mean {near}?"));
+                    let (name, hint) = (&alert.name, hint.unwrap_or_default());
+                    return Err(Error(format!("alert {name}: no detection fits {glob}{hint}")));
+                }
             }
         }
         let is_on = |id: &str| self.detections.get(id).and_then(|set| set.enabled).unwrap_or(true);

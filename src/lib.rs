@@ -16,6 +16,7 @@
 //!    interface up by 5-tuple; it is made once for all detections.
 //! 6. [`detection`] runs the SQL files of `queries/detections` over the conversations and turns their
 //!    rows into findings; [`cli`] prints them, with what was read and what could not be.
+//! 7. [`alert`] tells sinks of findings: each once, and again only when it grew past what was told.
 //!
 //! ```text
 //!  files  S3  SQS  CloudWatch Logs      API answers in files   the account
@@ -36,7 +37,7 @@
 //!   see alike at each look: the listing of a bucket, the messages of a queue.
 //! - Only `engine` makes a DataFusion session. SQL lives in `queries/`.
 //! - Only `aws` reads AWS's own configuration and makes clients. Everything it calls only reads, apart from
-//!   what a queue's messages need, and from the snapshots of an inventory that the user sends to S3.
+//!   what a queue's messages need, and from what the user sends somewhere: an inventory, alerts.
 //! - Only `cli` reads the rest of the environment, prints, exits or asks the time: `now` is an argument.
 //! - Every line is counted: lines = records + malformed + headers and blanks. An object that cannot be read
 //!   to its end is named and its neighbours are read.
@@ -59,6 +60,8 @@ pub mod context;
 pub mod engine;
 
 pub mod detection;
+
+pub mod alert;
 
 pub mod metrics;
 

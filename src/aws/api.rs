@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::ops::Deref;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -12,19 +13,16 @@ use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorSettings};
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::byte_stream::ByteStream;
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::calls::{Call, Protocol, Service};
-use super::{ATTEMPT_TIMEOUT, ATTEMPTS_MAX, Account, BACKOFF_MAX, CONNECT_TIMEOUT};
-use super::{Error, Kind, endpoint, xml};
+use super::{ATTEMPT_TIMEOUT, ATTEMPTS_MAX, Account, BACKOFF_MAX};
+use super::{Error, Kind, endpoint, http, xml};
 
 /// The most bytes of one answer. A page of a thousand interfaces has some 3 MB.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -47,10 +45,10 @@ pub struct Answer {
     pub document: Map<String, Value>,
 }
 
-/// Makes calls in one region of an account.
+/// Makes calls in one region of an account, which is borrowed or shared.
 #[derive(Debug)]
-pub struct Api<'a> {
-    account: &'a Account,
+pub struct Api<A> {
+    account: A,
     region: String,
     connector: Connector,
     credentials: Mutex<Option<Credentials>>,
@@ -59,30 +57,22 @@ pub struct Api<'a> {
     tally: std::sync::Mutex<BTreeMap<&'static str, u64>>,
 }
 
-impl<'a> Api<'a> {
+impl<A: Deref<Target = Account>> Api<A> {
     /// Makes it, for the region given or the account's own. No call is made yet.
     ///
     /// # Errors
     ///
     /// [`Kind::Region`] when nothing says which.
-    pub async fn new(account: &'a Account, region: Option<&str>) -> Result<Self, Error> {
+    pub async fn new(account: A, region: Option<&str>) -> Result<Self, Error> {
         let region = match region {
             Some(region) => region.to_owned(),
             None => account.region().await?,
         };
-        let settings = HttpConnectorSettings::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(ATTEMPT_TIMEOUT)
-            .build();
-        let mut builder = Connector::builder()
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .connector_settings(settings)
-            .proxy_config(ProxyConfig::from_env());
-        builder.set_sleep_impl(account.config().await.sleep_impl());
+        let connector = http::connector(Some(account.config().await));
         Ok(Self {
             account,
             region,
-            connector: builder.build(),
+            connector,
             credentials: Mutex::default(),
             free: Mutex::default(),
             tally: std::sync::Mutex::default(),
@@ -109,21 +99,9 @@ impl<'a> Api<'a> {
         let mut backoff = BACKOFF;
         let mut attempt = 1;
         loop {
-            self.wait_for_turn(&call.service).await;
-            *self
-                .tally
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .entry(call.action)
-                .or_default() += 1;
-            let result = tokio::time::timeout(ATTEMPT_TIMEOUT, self.attempt(call, params)).await;
-            let error = match result {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error)) => error,
-                Err(_) => {
-                    let seconds = ATTEMPT_TIMEOUT.as_secs();
-                    Error::new(Kind::Network, format!("no answer within {seconds} seconds"))
-                }
+            let error = match self.call_once(call, params, ATTEMPT_TIMEOUT).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
             };
             if attempt == ATTEMPTS_MAX || !error.is_retryable() {
                 return Err(error);
@@ -132,6 +110,31 @@ impl<'a> Api<'a> {
             backoff = (backoff * 2).min(BACKOFF_MAX);
             attempt += 1;
         }
+    }
+
+    /// Makes one call, once: who calls has a way of its own to try again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Api::call`], and [`Kind::Network`] when the time is over.
+    pub async fn call_once(
+        &self,
+        call: &Call,
+        params: &Value,
+        timeout: Duration,
+    ) -> Result<Answer, Error> {
+        self.wait_for_turn(&call.service).await;
+        *self
+            .tally
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .entry(call.action)
+            .or_default() += 1;
+        let result = tokio::time::timeout(timeout, self.attempt(call, params)).await;
+        result.unwrap_or_else(|_| {
+            let seconds = timeout.as_secs_f32();
+            Err(Error::new(Kind::Network, format!("no answer within {seconds} seconds")))
+        })
     }
 
     /// Makes a call page by page and hands each answer on.
@@ -204,20 +207,14 @@ impl<'a> Api<'a> {
         let status = response.status();
         let at = response.headers().get("date").and_then(http_date);
         let header = response.headers().get("x-amzn-errortype").map(str::to_owned);
-        let mut body = ByteStream::new(response.into_body());
-        let mut bytes = Vec::new();
-        while let Some(chunk) = body.try_next().await.map_err(|err| Error::of_way(&err))? {
-            if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
-                let message = format!("the answer has more than {ANSWER_BYTES_MAX} bytes");
-                return Err(Error::new(Kind::Other, message));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
+        let bytes = http::body(response, ANSWER_BYTES_MAX).await?;
         let document = match call.service.protocol {
             Protocol::Query(_) => {
                 std::str::from_utf8(&bytes).map_err(|err| err.to_string()).and_then(xml::to_json)
             }
-            Protocol::Json(_) => serde_json::from_slice(&bytes).map_err(|err| err.to_string()),
+            Protocol::Json(_) | Protocol::Rest => {
+                serde_json::from_slice(&bytes).map_err(|err| err.to_string())
+            }
         };
         if status.is_success() {
             return document.map(|document| Answer { at, document }).map_err(|err| {
@@ -239,7 +236,7 @@ impl<'a> Api<'a> {
                 endpoint::of(service, &self.region, fips, dual_stack)
             }
         };
-        let url = format!("{}/", url.trim_end_matches('/'));
+        let url = format!("{}/{}", url.trim_end_matches('/'), call.path);
         let mut headers: Vec<(&str, String)> = Vec::new();
         let body = match service.protocol {
             Protocol::Query(version) => {
@@ -251,6 +248,10 @@ impl<'a> Api<'a> {
             Protocol::Json(prefix) => {
                 headers.push(("content-type", "application/x-amz-json-1.1".to_owned()));
                 headers.push(("x-amz-target", format!("{prefix}.{}", call.action)));
+                params.to_string()
+            }
+            Protocol::Rest => {
+                headers.push(("content-type", "application/json".to_owned()));
                 params.to_string()
             }
         };
@@ -367,7 +368,7 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-fn http_date(text: &str) -> Option<i64> {
+pub(super) fn http_date(text: &str) -> Option<i64> {
     chrono::DateTime::parse_from_rfc2822(text).ok().map(|time| time.timestamp())
 }
 

@@ -9,6 +9,8 @@ pub(super) enum Protocol {
     Query(&'static str),
     /// JSON 1.1; the text before the action in `X-Amz-Target`.
     Json(&'static str),
+    /// JSON, posted to the path of the call.
+    Rest,
 }
 
 /// A service of AWS.
@@ -98,6 +100,40 @@ const CLOUDWATCH: Service = Service {
     gap: Duration::ZERO,
 };
 
+const SNS: Service = Service {
+    id: "SNS",
+    name: "sns",
+    host: "sns",
+    host_fips: "sns-fips",
+    variable: "AWS_ENDPOINT_URL_SNS",
+    protocol: Protocol::Query("2010-03-31"),
+    token: "NextToken",
+    gap: Duration::ZERO,
+};
+
+const EVENT_BRIDGE: Service = Service {
+    id: "EventBridge",
+    name: "events",
+    host: "events",
+    host_fips: "events-fips",
+    variable: "AWS_ENDPOINT_URL_EVENTBRIDGE",
+    protocol: Protocol::Json("AWSEvents"),
+    token: "NextToken",
+    gap: Duration::ZERO,
+};
+
+const SECURITY_HUB: Service = Service {
+    id: "SecurityHub",
+    name: "securityhub",
+    host: "securityhub",
+    host_fips: "securityhub-fips",
+    variable: "AWS_ENDPOINT_URL_SECURITYHUB",
+    protocol: Protocol::Rest,
+    token: "NextToken",
+    // `BatchImportFindings` may be called ten times a second, in all the region.
+    gap: Duration::from_millis(110),
+};
+
 /// `PutMetricData`. IAM calls the service `cloudwatch`. It is no call of the inventory.
 pub const PUT_METRIC_DATA: Call = Call::new(CLOUDWATCH, "PutMetricData", "", 0);
 
@@ -112,12 +148,15 @@ pub struct Call {
     /// The most results that one page may be asked for, with the key that asks. NULL: it has no pages,
     /// or pages whose size cannot be chosen.
     pub(super) page: Option<(&'static str, u32)>,
+    /// What follows the host and a slash; only [`Protocol::Rest`] has any.
+    pub(super) path: &'static str,
 }
 
 impl Call {
     const fn new(service: Service, action: &'static str, list: &'static str, page: u32) -> Self {
         let key = if service.token.as_bytes()[0] == b'n' { "limit" } else { "MaxResults" };
-        Self { service, action, list, page: if page > 0 { Some((key, page)) } else { None } }
+        let page = if page > 0 { Some((key, page)) } else { None };
+        Self { service, action, list, page, path: "" }
     }
 
     /// Returns the IAM action that allows it: `ec2:DescribeVpcs`.
@@ -138,7 +177,7 @@ macro_rules! calls {
             pub const $name: Call = Call::new($service, $action, $list, $page);
         )*
 
-        /// Every call of the inventory, so that the policy which `flowq iam-policy` prints lacks none.
+        /// Every call that the inventory makes, so that the policy which `flowq iam-policy` prints lacks none.
         pub const CALLS: &[Call] = &[$($name),*];
     };
 }
@@ -167,3 +206,13 @@ calls! {
     LIST_DISCOVERED_RESOURCES = CONFIG "ListDiscoveredResources" "resourceIdentifiers" 100;
     GET_RESOURCE_CONFIG_HISTORY = CONFIG "GetResourceConfigHistory" "configurationItems" 100;
 }
+
+/// `Publish` of up to ten messages to a topic of SNS.
+pub const PUBLISH_BATCH: Call = Call::new(SNS, "PublishBatch", "", 0);
+
+/// `PutEvents`, ten at most, on a bus of EventBridge.
+pub const PUT_EVENTS: Call = Call::new(EVENT_BRIDGE, "PutEvents", "", 0);
+
+/// `BatchImportFindings`, a hundred at most, into Security Hub.
+pub const BATCH_IMPORT_FINDINGS: Call =
+    Call { path: "findings/import", ..Call::new(SECURITY_HUB, "BatchImportFindings", "", 0) };

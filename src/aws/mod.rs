@@ -7,6 +7,7 @@ pub mod api;
 pub mod calls;
 mod endpoint;
 mod error;
+pub mod http;
 pub mod s3;
 pub mod sqs;
 mod xml;

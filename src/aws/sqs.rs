@@ -1,6 +1,8 @@
 //! Messages of an SQS queue: received, held while they are worked on, let go of. It knows nothing of what is
 //! in them.
 
+mod send;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +17,8 @@ use futures::StreamExt as _;
 use tokio::task::JoinHandle;
 
 use crate::aws::{Account, Error, Kind};
+
+pub use send::{Outgoing, Refused, Sender};
 
 /// Messages of one call, as many as SQS takes.
 const BATCH: usize = 10;

@@ -124,7 +124,8 @@ fn push(stack: &mut [Open], text: &str) {
 }
 
 fn add(parent: &mut Open, child: Open) {
-    if child.name == "item" {
+    // EC2 has items, SNS has members.
+    if matches!(child.name.as_str(), "item" | "member") {
         // The key of a list of texts is that of none of its entries.
         parent.items.push(child.close(""));
         return;

@@ -1,6 +1,7 @@
 //! The command line: what was typed. No input or output happens here.
 
 mod account;
+mod alert;
 mod feed;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::detection::Severity;
 use crate::sample;
 
 pub use account::{Collect, IamPolicy, Times};
+pub use alert::{Alert, AlertTest};
 pub use feed::Feed;
 
 /// Ties VPC flow logs to SageMaker Processing jobs and says what the jobs did on the network.
@@ -50,6 +52,9 @@ pub enum Command {
     /// Show or convert what is known about interfaces, jobs and the VPC
     #[command(subcommand)]
     Inventory(Inventory),
+    /// Tell sinks that flowq.toml names; `flowq detect --alert` tells them of findings
+    #[command(subcommand)]
+    Alert(Alert),
     /// Print the least IAM policy for what is named: sources, inventory, where to write
     IamPolicy(IamPolicy),
     /// Validate flowq.toml and detections, and run the cases of every detection
@@ -200,6 +205,13 @@ pub struct Detect {
     /// Exit with 1 when a finding is at or above this severity
     #[arg(long, value_name = "SEVERITY", value_parser = severity())]
     pub fail_on: Option<Severity>,
+    /// Send the findings to the sinks of the config ([[alert]])
+    #[arg(long)]
+    pub alert: bool,
+    /// Folder or s3://bucket/prefix that remembers what was told, so that each finding is told once, and keeps
+    /// what could not be sent for the next run [default: every run tells all]
+    #[arg(long, value_name = "DIR|s3://…", value_hint = ValueHint::AnyPath, requires = "alert")]
+    pub state: Option<String>,
 }
 
 fn severity() -> impl TypedValueParser<Value = Severity> {

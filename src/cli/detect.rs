@@ -2,9 +2,11 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::anyhow;
 
+use crate::aws::Account;
 use crate::cli::args::{Detect, FindingFormat};
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::output::Format;
@@ -13,7 +15,7 @@ use crate::cli::progress::ProgressLine;
 use crate::cli::read::{Session, configure, open};
 use crate::cli::say::{Say, number};
 use crate::cli::sql::incomplete;
-use crate::cli::{Started, findings};
+use crate::cli::{Started, alert, findings};
 use crate::config::Config;
 use crate::detection;
 use crate::detection::coverage::ScanGaps;
@@ -39,7 +41,7 @@ pub(super) async fn run(mut args: Detect, started: Started) -> Result<Exit, Fail
         say.warn("no --inventory: without interfaces and jobs no record can be tied to a job");
     }
     let mut session = open(&args.read, &config, started.now, MEMORY, &say).await?;
-    let line = ProgressLine::start(std::sync::Arc::clone(&session.progress), say.quiet);
+    let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
     session.engine.keep_conversations().await?;
     let outcome = judge(&session, &detections, &config, started.now).await?;
     let coverage = coverage(&session, &args, &outcome).await?;
@@ -51,10 +53,18 @@ pub(super) async fn run(mut args: Detect, started: Started) -> Result<Exit, Fail
     }
     tell_rules(&session, &config, &outcome, say, started.now);
     tell(&session, &outcome, &coverage, say, started);
+    let told = if args.alert {
+        let account = Arc::new(Account::new(args.read.aws.options()));
+        let place = (args.state.as_deref(), &account);
+        alert::tell(&outcome.findings, &config.alerts, place, started.now, say).await?
+    } else {
+        true
+    };
     let worst = outcome.findings.iter().map(|finding| finding.severity).max();
     session.close(say).await?;
     match args.fail_on {
         Some(least) if worst.is_some_and(|worst| worst >= least) => Ok(Exit::Findings),
+        _ if !told => read.and(Ok(Exit::Output)),
         _ => read,
     }
 }

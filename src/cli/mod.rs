@@ -11,6 +11,7 @@ use crate::cli::args::{Cli, Command};
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::flow::field::Layout;
 
+mod alert;
 pub mod args;
 mod check;
 mod detect;
@@ -55,6 +56,7 @@ pub fn run() -> Result<Exit, Failure> {
             wait(threads, report::run(args, started))
         }
         Command::Inventory(args) => wait(None, inventory::run(args, started)),
+        Command::Alert(args::Alert::Test(args)) => wait(None, alert::test(args, started)),
         Command::IamPolicy(args) => iam_policy::run(&args),
         Command::Check(args) => wait(None, check::run(args, started)),
         Command::Fields(args) => {

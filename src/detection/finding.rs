@@ -9,7 +9,6 @@ use arrow::array::Array as _;
 use arrow::record_batch::RecordBatch;
 use serde::Deserialize;
 use serde::Serialize;
-use serde::Serializer;
 use serde::de;
 use sha2::Digest as _;
 use sha2::Sha256;
@@ -110,7 +109,7 @@ text_enum!(
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Evidence {
     /// `start` of the record, Unix seconds; RFC 3339 when serialized.
-    #[serde(serialize_with = "rfc3339", deserialize_with = "of_rfc3339")]
+    #[serde(with = "rfc3339")]
     pub start: Option<i64>,
     /// The object it came from.
     pub object: String,
@@ -129,9 +128,9 @@ pub struct Finding {
     pub severity: Severity,
     pub confidence: Confidence,
     pub reason: Option<String>,
-    #[serde(serialize_with = "rfc3339", deserialize_with = "of_rfc3339")]
+    #[serde(with = "rfc3339")]
     pub first_seen: Option<i64>,
-    #[serde(serialize_with = "rfc3339", deserialize_with = "of_rfc3339")]
+    #[serde(with = "rfc3339")]
     pub last_seen: Option<i64>,
     pub account_id: Option<String>,
     pub region: Option<String>,
@@ -345,12 +344,22 @@ pub fn time_text(seconds: i64) -> Option<String> {
     Some(time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
 }
 
-fn rfc3339<S: Serializer>(seconds: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
-    seconds.and_then(time_text).serialize(serializer)
-}
+/// A time in Unix seconds, written as RFC 3339.
+pub(crate) mod rfc3339 {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
 
-fn of_rfc3339<'de, D: de::Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    let time = chrono::DateTime::parse_from_rfc3339(&text).map_err(de::Error::custom)?;
-    Ok(Some(time.timestamp()))
+    pub(crate) fn serialize<S: Serializer>(
+        seconds: &Option<i64>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        seconds.and_then(super::time_text).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<i64>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        let time = text.map(|text| chrono::DateTime::parse_from_rfc3339(&text)).transpose();
+        Ok(time.map_err(D::Error::custom)?.map(|time| time.timestamp()))
+    }
 }

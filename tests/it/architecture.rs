@@ -14,6 +14,7 @@ const ROOMS: &[&str] = &[
     "context",
     "engine",
     "detection",
+    "alert",
     "metrics",
     "config",
     "feed",

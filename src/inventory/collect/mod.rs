@@ -80,7 +80,7 @@ pub struct Report {
 /// Collects from one region of an account.
 #[derive(Debug)]
 pub struct Collector<'a> {
-    api: Api<'a>,
+    api: Api<&'a Account>,
     account_id: String,
     trail: Option<(Store, Location)>,
     /// Everything that was found and matters.
@@ -252,7 +252,7 @@ fn relevant(facts: &Facts, known: &BTreeSet<String>, jobs: &[Job]) -> BTreeSet<S
 
 /// One pass while it runs.
 struct Pass<'a> {
-    api: &'a Api<'a>,
+    api: &'a Api<&'a Account>,
     now: i64,
     reader: Reader,
     warnings: Vec<String>,
@@ -264,7 +264,7 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn new(api: &'a Api<'a>) -> Self {
+    fn new(api: &'a Api<&'a Account>) -> Self {
         Self {
             api,
             now: 0,

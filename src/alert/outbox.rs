@@ -1,0 +1,356 @@
+//! The outbox: what is news is written down first, and sent from there.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::sink::{PAUSE_MAX, Sink};
+use super::spool::Spool;
+use super::told::Memory;
+use super::{Alert, Error, Why};
+use crate::detection::Finding;
+use crate::store::Place;
+
+/// The most alerts of one object: what a crash in the middle of it may send twice.
+const OBJECT_ALERTS_MAX: usize = 50;
+
+/// So many alerts may wait for a sink before those are left out that a later one about the same finding
+/// follows. How many can wait at all is bounded by how often one finding can grow.
+const WAITING_MAX: usize = 1000;
+
+/// How long sinks are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// The first pause between two tries of a delivery; it doubles.
+    pub backoff: Duration,
+    /// The first rest after a delivery that failed, in which the sink is left alone; it doubles.
+    pub rest: Duration,
+    /// The longest rest.
+    pub rest_max: Duration,
+    /// After so many seconds without being seen or told, a finding is forgotten. This must be longer than
+    /// old records can turn up: what is forgotten would be told once more.
+    pub memory_secs: i64,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            backoff: Duration::from_millis(250),
+            rest: Duration::from_secs(2),
+            rest_max: Duration::from_secs(300),
+            memory_secs: 400 * 24 * 60 * 60,
+        }
+    }
+}
+
+/// What was put into the outbox for one sink.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Posted {
+    /// The sink's name.
+    pub sink: String,
+    /// Findings that it is told for the first time.
+    pub new: u64,
+    /// Findings that grew past what it was told.
+    pub grown: u64,
+}
+
+/// What came of a delivery to one sink.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// The sink's name.
+    pub sink: String,
+    /// Alerts that it took.
+    pub sent: u64,
+    /// Alerts that it will never take; they are kept below `refused/`.
+    pub refused: u64,
+    /// Alerts that were left out, since a later one about the same finding waited behind them.
+    pub superseded: u64,
+    /// Alerts that wait for the next delivery.
+    pub waiting: u64,
+    /// Why it took no more, or refused some. NULL: all went well, or the sink is left alone for now.
+    pub failed: Option<String>,
+}
+
+/// Alerts on their way to all sinks.
+#[derive(Debug)]
+pub struct Outbox {
+    spool: Spool,
+    lanes: Vec<Lane>,
+    patience: Patience,
+}
+
+/// The way to one sink.
+#[derive(Debug)]
+struct Lane {
+    sink: Sink,
+    state: Mutex<State>,
+    sending: Mutex<Sending>,
+}
+
+/// What both who posts and who delivers change.
+#[derive(Debug, Default)]
+struct State {
+    told: Memory,
+    /// Whether `told` says more than what is written down of it.
+    unwritten: bool,
+    /// Objects with alerts, in order: number, and how many alerts.
+    waiting: VecDeque<(u64, usize)>,
+    next: u64,
+}
+
+/// What one delivery leaves for the next.
+#[derive(Debug, Default)]
+struct Sending {
+    failures: u32,
+    /// Until when the sink is left alone.
+    rest: Option<Instant>,
+    /// Alerts of the first object that need no more sending, and are not written down as such yet.
+    done: BTreeSet<String>,
+}
+
+impl State {
+    fn waiting(&self) -> usize {
+        self.waiting.iter().map(|(_, count)| count).sum()
+    }
+}
+
+impl Outbox {
+    /// Opens the outbox that is kept in a place, and finds what waits there. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Place`] when what is there cannot be read.
+    pub async fn open(place: Place, sinks: Vec<Sink>) -> Result<Self, Error> {
+        Self::with(place, sinks, Patience::default()).await
+    }
+
+    /// As [`Outbox::open`], with a patience of one's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Outbox::open`].
+    pub async fn with(place: Place, sinks: Vec<Sink>, patience: Patience) -> Result<Self, Error> {
+        let spool = Spool::new(place);
+        let mut lanes = Vec::with_capacity(sinks.len());
+        for sink in sinks {
+            let mut state =
+                State { told: spool.told(&sink.name).await?, next: 1, ..State::default() };
+            for number in spool.waiting(&sink.name).await? {
+                let alerts = spool.alerts(&sink.name, number).await?;
+                // A crash came between writing these down and counting them.
+                for alert in &alerts {
+                    state.unwritten |= state.told.tell(alert);
+                }
+                state.waiting.push_back((number, alerts.len()));
+                state.next = number + 1;
+            }
+            lanes.push(Lane { sink, state: Mutex::new(state), sending: Mutex::default() });
+        }
+        Ok(Self { spool, lanes, patience })
+    }
+
+    /// Returns the names of the sinks.
+    pub fn sinks(&self) -> impl Iterator<Item = &str> {
+        self.lanes.iter().map(|lane| lane.sink.name.as_str())
+    }
+
+    /// Writes down for each sink what of the findings is news to it. When this returns, nothing of it can get
+    /// lost; when it fails or is dropped, doing it again puts right what is missing. `now`: Unix seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Place`] when it cannot be written down.
+    pub async fn post(&self, findings: &[Finding], now: i64) -> Result<Vec<Posted>, Error> {
+        let posts = self.lanes.iter().map(|lane| self.post_to(lane, findings, now));
+        futures::future::try_join_all(posts).await
+    }
+
+    async fn post_to(&self, lane: &Lane, findings: &[Finding], now: i64) -> Result<Posted, Error> {
+        let name = &lane.sink.name;
+        let mut state = lane.state.lock().await;
+        let mut posted = Posted { sink: name.clone(), ..Posted::default() };
+        let mut alerts: Vec<Alert> = Vec::new();
+        let mut seen = BTreeSet::new();
+        for finding in findings.iter().filter(|finding| lane.sink.filter.fits(finding)) {
+            if let Some(alert) = state.told.due(finding, now).filter(|_| {
+                // One finding twice in one list would have one id twice.
+                seen.insert(finding.finding_id.as_str())
+            }) {
+                match alert.why {
+                    Why::New => posted.new += 1,
+                    _ => posted.grown += 1,
+                }
+                alerts.push(alert);
+            }
+        }
+        for part in alerts.chunks(OBJECT_ALERTS_MAX) {
+            // A number that is taken is from a crash, or from a call whose answer got lost.
+            while !self.spool.put(name, state.next, part).await? {
+                state.next += 1;
+            }
+            let number = state.next;
+            state.next += 1;
+            state.waiting.push_back((number, part.len()));
+            for alert in part {
+                state.told.tell(alert);
+            }
+            state.unwritten = true;
+        }
+        state.unwritten |= state.told.forget(now.saturating_sub(self.patience.memory_secs));
+        self.write_told(lane, &mut state).await?;
+        Ok(posted)
+    }
+
+    async fn write_told(&self, lane: &Lane, state: &mut State) -> Result<(), Error> {
+        if state.unwritten {
+            self.spool.tell(&lane.sink.name, &state.told).await?;
+            state.unwritten = false;
+        }
+        Ok(())
+    }
+
+    /// Sends what waits, to all sinks at once, for so long at most. A sink that fails keeps what is left for
+    /// the next time and rests a while; the others go on. It may be dropped at any time. `now`: Unix seconds.
+    pub async fn deliver(&self, now: i64, within: Duration) -> Vec<Delivery> {
+        let deadline = Instant::now() + within;
+        join_all(self.lanes.iter().map(|lane| self.deliver_to(lane, now, deadline))).await
+    }
+
+    async fn deliver_to(&self, lane: &Lane, now: i64, deadline: Instant) -> Delivery {
+        let mut delivery = Delivery { sink: lane.sink.name.clone(), ..Delivery::default() };
+        // Who delivers already, goes on.
+        if let Ok(mut sending) = lane.sending.try_lock()
+            && sending.rest.is_none_or(|rest| rest <= Instant::now())
+        {
+            let result = self.empty(lane, &mut sending, &mut delivery, now, deadline).await;
+            match result {
+                Ok(()) => {
+                    *sending =
+                        Sending { done: std::mem::take(&mut sending.done), ..Sending::default() }
+                }
+                Err(stop) => {
+                    let doubled = self.patience.rest.saturating_mul(1 << sending.failures.min(16));
+                    let rest = doubled.min(self.patience.rest_max);
+                    let rest = rest.max(stop.pause.unwrap_or_default().min(PAUSE_MAX));
+                    sending.failures += 1;
+                    sending.rest = Some(Instant::now() + rest);
+                    delivery.failed = Some(stop.reason);
+                }
+            }
+        }
+        delivery.waiting = lane.state.lock().await.waiting() as u64;
+        delivery
+    }
+
+    /// Sends object by object until none is left, or something stands in the way.
+    async fn empty(
+        &self,
+        lane: &Lane,
+        sending: &mut Sending,
+        delivery: &mut Delivery,
+        now: i64,
+        deadline: Instant,
+    ) -> Result<(), Stop> {
+        loop {
+            let (number, crowded) = {
+                let mut state = lane.state.lock().await;
+                // What is not counted as told yet must not leave the outbox: it would be told again.
+                self.write_told(lane, &mut state).await?;
+                let Some((number, _)) = state.waiting.front() else { return Ok(()) };
+                (*number, state.waiting() > WAITING_MAX)
+            };
+            let alerts = self.spool.alerts(&lane.sink.name, number).await?;
+            if crowded {
+                let state = lane.state.lock().await;
+                for alert in &alerts {
+                    let later = state.told.step(&alert.finding.finding_id) > alert.step;
+                    if later && sending.done.insert(alert.alert_id.clone()) {
+                        delivery.superseded += 1;
+                    }
+                }
+            }
+            let sent = self.send(lane, sending, delivery, &alerts, now, deadline).await;
+            let left: Vec<&Alert> =
+                alerts.iter().filter(|alert| !sending.done.contains(&alert.alert_id)).collect();
+            if left.len() < alerts.len() {
+                self.spool.keep(&lane.sink.name, number, &left).await?;
+                sending.done.clear();
+            }
+            let mut state = lane.state.lock().await;
+            match left.len() {
+                0 => drop(state.waiting.pop_front()),
+                count => {
+                    if let Some(front) = state.waiting.front_mut() {
+                        front.1 = count;
+                    }
+                }
+            }
+            sent?;
+        }
+    }
+
+    /// Sends the alerts of one object, as many together as the sink takes.
+    async fn send(
+        &self,
+        lane: &Lane,
+        sending: &mut Sending,
+        delivery: &mut Delivery,
+        alerts: &[Alert],
+        now: i64,
+        deadline: Instant,
+    ) -> Result<(), Stop> {
+        let left: Vec<Alert> = alerts
+            .iter()
+            .filter(|alert| !sending.done.contains(&alert.alert_id))
+            .cloned()
+            .collect();
+        for part in left.chunks(lane.sink.way.together().max(1)) {
+            if Instant::now() >= deadline {
+                return Err(Stop::new("the time for this delivery was over"));
+            }
+            let fates = lane.sink.send(part, now, self.patience.backoff, deadline).await;
+            let mut stop = None;
+            for (alert, fate) in part.iter().zip(fates) {
+                match fate {
+                    Ok(()) => delivery.sent += 1,
+                    Err(failure) if failure.waits() => {
+                        let stopped = Stop { reason: failure.reason, pause: failure.pause };
+                        stop = stop.or(Some(stopped));
+                        continue;
+                    }
+                    Err(failure) => {
+                        self.spool.refuse(&lane.sink.name, alert, &failure.reason).await?;
+                        delivery.refused += 1;
+                        delivery.failed = Some(failure.reason);
+                    }
+                }
+                sending.done.insert(alert.alert_id.clone());
+            }
+            if let Some(stop) = stop {
+                return Err(stop);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a delivery went no further.
+struct Stop {
+    reason: String,
+    pause: Option<Duration>,
+}
+
+impl Stop {
+    fn new(reason: &str) -> Self {
+        Self { reason: reason.to_owned(), pause: None }
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::new(&format!("{:#}", anyhow::Error::new(error)))
+    }
+}

@@ -1,0 +1,212 @@
+//! Sinks: where alerts go, with the patience that is configured.
+
+use std::fmt;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::config::{Config, Filter, Target};
+use super::{Alert, Error, Patience, ways};
+use crate::aws;
+use crate::aws::Account;
+
+/// The longest that a server's `Retry-After` is heeded.
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(3600);
+
+/// Where an `ndjson` sink without a file writes to.
+pub type Stdout = Arc<Mutex<dyn Write + Send>>;
+
+/// What sinks are made with.
+pub struct Means<'a> {
+    /// The account that calls of AWS are made in.
+    pub account: &'a Arc<Account>,
+    /// Reads a variable of the environment.
+    pub lookup: &'a dyn Fn(&str) -> Option<String>,
+    /// Standard output.
+    pub stdout: Stdout,
+}
+
+impl fmt::Debug for Means<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Means").field("account", &self.account).finish_non_exhaustive()
+    }
+}
+
+/// What can be done about an alert that did not get through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// A later try may work.
+    Passing,
+    /// The sink takes nothing until somebody mends it: wrong address, no permission. The alert waits.
+    Closed,
+    /// The sink takes others, but never this one.
+    Refused,
+}
+
+/// Why an alert did not get through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) trouble: Trouble,
+    /// One clause. It names no secret.
+    pub(super) reason: String,
+    /// How long the sink asks to be left alone.
+    pub(super) pause: Option<Duration>,
+}
+
+impl Failure {
+    pub(super) fn new(trouble: Trouble, reason: impl Into<String>) -> Self {
+        Self { trouble, reason: reason.into(), pause: None }
+    }
+
+    /// Tells whether the alert is to be kept for a later try.
+    pub(super) fn waits(&self) -> bool {
+        self.trouble != Trouble::Refused
+    }
+
+    /// What an error of a call as a whole means: nothing of it is about one alert.
+    pub(super) fn of_call(error: &aws::Error) -> Self {
+        let trouble = if error.is_retryable() { Trouble::Passing } else { Trouble::Closed };
+        Self::new(trouble, error.to_string())
+    }
+}
+
+/// What became of an alert.
+pub(super) type Fate = Result<(), Failure>;
+
+/// The way to one kind of sink.
+#[async_trait]
+pub(super) trait Way: fmt::Debug + Send + Sync {
+    /// The most alerts that are sent together.
+    fn together(&self) -> usize {
+        1
+    }
+
+    /// Sends alerts, in their order, once. Returns what became of each. `now`: Unix seconds.
+    async fn send(&self, alerts: &[Alert], now: i64) -> Vec<Fate>;
+}
+
+/// A place that alerts go to.
+#[derive(Debug)]
+pub struct Sink {
+    /// Its name, unlike that of any other.
+    pub name: String,
+    /// Which findings it is told.
+    pub filter: Filter,
+    pub(super) retries: u32,
+    pub(super) way: Box<dyn Way>,
+}
+
+impl Sink {
+    /// Makes a sink. Nothing is sent, no call is made; secrets are read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for a secret that is not there or no URL.
+    pub fn new(config: &Config, means: &Means<'_>) -> Result<Self, Error> {
+        let way = Self::way(config, means)
+            .map_err(|problem| Error::Config { sink: config.name.clone(), problem })?;
+        let Config { name, filter, retries, .. } = config.clone();
+        Ok(Self { name, filter, retries, way })
+    }
+
+    /// Makes all sinks of a configuration.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sink::new`], of the first that cannot be made.
+    pub fn all(configs: &[Config], means: &Means<'_>) -> Result<Vec<Self>, Error> {
+        configs.iter().map(|config| Self::new(config, means)).collect()
+    }
+
+    fn way(config: &Config, means: &Means<'_>) -> Result<Box<dyn Way>, String> {
+        let (account, timeout) = (means.account, config.timeout);
+        Ok(match &config.target {
+            Target::Ndjson { path: None } => {
+                Box::new(ways::ndjson::Output(Arc::clone(&means.stdout)))
+            }
+            Target::Ndjson { path: Some(path) } => Box::new(ways::ndjson::File(path.clone())),
+            Target::Webhook { url, headers, secret, plain_http } => {
+                let url = url.read(means.lookup).map_err(|err| format!("url: {err}"))?;
+                let mut read = Vec::new();
+                for (name, value) in headers {
+                    let value = value.read(means.lookup);
+                    let value = value.map_err(|err| format!("header {name}: {err}"))?;
+                    read.push((name.clone(), value));
+                }
+                let secret = secret.as_ref().map(|secret| secret.read(means.lookup)).transpose();
+                let secret = secret.map_err(|err| format!("secret: {err}"))?;
+                let post = ways::web::Post::new(&url, *plain_http, timeout)?;
+                Box::new(ways::web::Webhook::new(post, read, secret)?)
+            }
+            Target::Slack { url, plain_http } => {
+                let url = url.read(means.lookup).map_err(|err| format!("url: {err}"))?;
+                Box::new(ways::web::Slack(ways::web::Post::new(&url, *plain_http, timeout)?))
+            }
+            Target::Sns { topic } => Box::new(ways::sns::Topic::new(account, topic, timeout)),
+            Target::EventBridge { bus, region } => {
+                Box::new(ways::event_bridge::Bus::new(account, bus, region.as_deref(), timeout))
+            }
+            Target::Sqs { queue } => Box::new(ways::sqs::Queue::new(account, queue, timeout)?),
+            Target::SecurityHub { region } => {
+                Box::new(ways::security_hub::Hub::new(account, region.as_deref(), timeout))
+            }
+        })
+    }
+
+    /// Sends a marked sample, whatever the filter says. `now`: Unix seconds; `within`: how long it may take.
+    ///
+    /// # Errors
+    ///
+    /// Why the sink did not take it, in one clause.
+    pub async fn test(&self, now: i64, within: Duration) -> Result<(), String> {
+        let alerts = [Alert::sample(now)];
+        let deadline = Instant::now() + within;
+        let fates = self.send(&alerts, now, Patience::default().backoff, deadline).await;
+        let failed = fates.into_iter().find_map(Result::err);
+        failed.map_or(Ok(()), |failure| Err(failure.reason))
+    }
+
+    /// Sends alerts that go together, and tries those again that may get through, with growing pauses from
+    /// `backoff` on, until `deadline`. Returns what became of each.
+    pub(super) async fn send(
+        &self,
+        alerts: &[Alert],
+        now: i64,
+        backoff: Duration,
+        deadline: Instant,
+    ) -> Vec<Fate> {
+        let late = || Err(Failure::new(Trouble::Passing, "the time for this delivery was over"));
+        let mut fates: Vec<Fate> = alerts.iter().map(|_| late()).collect();
+        let mut backoff = backoff;
+        for attempt in 0..=self.retries {
+            let waits = |at: &usize| matches!(&fates[*at], Err(failure) if failure.waits());
+            let left: Vec<usize> = (0..alerts.len()).filter(waits).collect();
+            let batch: Vec<Alert> = left.iter().map(|at| alerts[*at].clone()).collect();
+            let sent = tokio::time::timeout_at(deadline, self.way.send(&batch, now)).await;
+            let sent = sent.unwrap_or_else(|_| batch.iter().map(|_| late()).collect());
+            let mut worst: Option<Failure> = None;
+            for (at, fate) in left.into_iter().zip(sent) {
+                if let Err(failure) = &fate
+                    && failure.waits()
+                    && worst.as_ref().is_none_or(|worst| worst.pause < failure.pause)
+                {
+                    worst = Some(failure.clone());
+                }
+                fates[at] = fate;
+            }
+            let Some(failure) = worst else { break };
+            let pause = backoff.mul_f64(0.5 + fastrand::f64() / 2.0);
+            let pause = pause.max(failure.pause.unwrap_or_default().min(PAUSE_MAX));
+            let over = Instant::now() + pause >= deadline;
+            if failure.trouble == Trouble::Closed || attempt == self.retries || over {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            backoff = backoff.saturating_mul(2);
+        }
+        fates
+    }
+}

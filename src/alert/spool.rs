@@ -1,0 +1,139 @@
+//! What waits to be told and what was told, as objects in a folder or in S3.
+//!
+//! `told/SINK.json` is what a sink was told, `waiting/SINK/N.json` are alerts on their way to it in the order
+//! of the numbers, `refused/SINK/ALERT.json` are those that it will never take.
+
+use futures::TryStreamExt as _;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt as _, PutMode, PutPayload};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::told::Memory;
+use super::{Alert, Error};
+use crate::store::Place;
+
+/// The place where all this is kept.
+#[derive(Debug, Clone)]
+pub(super) struct Spool {
+    place: Place,
+}
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+impl Spool {
+    pub(super) fn new(place: Place) -> Self {
+        Self { place }
+    }
+
+    /// Returns what a sink was told; nothing when it never was told anything.
+    pub(super) async fn told(&self, sink: &str) -> Result<Memory, Error> {
+        let told = self.read(&format!("told/{sink}.json")).await?;
+        Ok(told.unwrap_or_default())
+    }
+
+    /// Writes what a sink was told, durably.
+    pub(super) async fn tell(&self, sink: &str, told: &Memory) -> Result<(), Error> {
+        self.write(&format!("told/{sink}.json"), told, PutMode::Overwrite).await.map(drop)
+    }
+
+    /// Returns the numbers of what waits for a sink, in order.
+    pub(super) async fn waiting(&self, sink: &str) -> Result<Vec<u64>, Error> {
+        let folder = format!("waiting/{sink}");
+        let prefix = Path::from(folder.as_str());
+        let objects = self.place.objects().list(Some(&prefix)).try_collect::<Vec<_>>().await;
+        let objects = objects.map_err(|err| self.failed("read", &folder, err.into()))?;
+        let number = |path: &Path| path.filename()?.strip_suffix(".json")?.parse().ok();
+        let mut numbers: Vec<u64> =
+            objects.iter().filter_map(|object| number(&object.location)).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Returns the alerts under a number; none when there is no such object.
+    pub(super) async fn alerts(&self, sink: &str, number: u64) -> Result<Vec<Alert>, Error> {
+        Ok(self.read(&waiting(sink, number)).await?.unwrap_or_default())
+    }
+
+    /// Puts alerts under a number, durably. Returns `false` when it is taken.
+    pub(super) async fn put(
+        &self,
+        sink: &str,
+        number: u64,
+        alerts: &[Alert],
+    ) -> Result<bool, Error> {
+        self.write(&waiting(sink, number), &alerts, PutMode::Create).await
+    }
+
+    /// Puts those alerts under a number that still wait; without any, it is free.
+    pub(super) async fn keep(
+        &self,
+        sink: &str,
+        number: u64,
+        alerts: &[&Alert],
+    ) -> Result<(), Error> {
+        let name = waiting(sink, number);
+        if !alerts.is_empty() {
+            return self.write(&name, &alerts, PutMode::Overwrite).await.map(drop);
+        }
+        match self.place.objects().delete(&Path::from(name.as_str())).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.failed("write", &name, error.into())),
+        }
+    }
+
+    /// Keeps an alert that its sink refuses, with the reason, durably.
+    pub(super) async fn refuse(
+        &self,
+        sink: &str,
+        alert: &Alert,
+        reason: &str,
+    ) -> Result<(), Error> {
+        #[derive(Serialize)]
+        struct Refused<'a> {
+            reason: &'a str,
+            alert: &'a Alert,
+        }
+        let name = format!("refused/{sink}/{}.json", alert.alert_id);
+        self.write(&name, &Refused { reason, alert }, PutMode::Overwrite).await.map(drop)
+    }
+
+    async fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
+        let bytes = match self.place.objects().get(&Path::from(name)).await {
+            Ok(found) => found.bytes().await,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => Err(error),
+        };
+        let bytes = bytes.map_err(|err| self.failed("read", name, err.into()))?;
+        let read = serde_json::from_slice(&bytes);
+        read.map(Some).map_err(|err| self.failed("read", name, err.into()))
+    }
+
+    async fn write<T: Serialize>(
+        &self,
+        name: &str,
+        what: &T,
+        mode: PutMode,
+    ) -> Result<bool, Error> {
+        let bytes =
+            serde_json::to_vec(what).map_err(|err| self.failed("write", name, err.into()))?;
+        let path = Path::from(name);
+        let put = self.place.objects().put_opts(&path, PutPayload::from(bytes), mode.into());
+        match put.await {
+            Ok(_) => {}
+            Err(object_store::Error::AlreadyExists { .. }) => return Ok(false),
+            Err(error) => return Err(self.failed("write", name, error.into())),
+        }
+        self.place.sync([name]).map_err(|err| self.failed("write", name, err.into()))?;
+        Ok(true)
+    }
+
+    fn failed(&self, what: &'static str, name: &str, source: Source) -> Error {
+        Error::Place { what, name: format!("{}/{name}", self.place), source }
+    }
+}
+
+/// The zeros keep the order of the numbers where somebody lists the names.
+fn waiting(sink: &str, number: u64) -> String {
+    format!("waiting/{sink}/{number:012}.json")
+}

@@ -1,0 +1,183 @@
+//! JSON lines: to standard output, or at the end of a file.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+
+use async_trait::async_trait;
+
+use crate::alert::Alert;
+use crate::alert::sink::{Failure, Fate, Stdout, Trouble, Way};
+
+/// The most alerts that are written at once.
+const TOGETHER: usize = 100;
+
+/// How every line begins.
+const BEGINNING: &[u8] = b"{\"alert_id\":";
+
+/// The most bytes of a line that a crash may have left half written.
+const HALF_LINE_MAX: u64 = 1 << 20;
+
+/// Standard output.
+pub(in crate::alert) struct Output(pub(in crate::alert) Stdout);
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Output")
+    }
+}
+
+/// A file, opened by its name each time, so that it can be moved away.
+#[derive(Debug)]
+pub(in crate::alert) struct File(pub(in crate::alert) PathBuf);
+
+#[async_trait]
+impl Way for Output {
+    fn together(&self) -> usize {
+        TOGETHER
+    }
+
+    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<Fate> {
+        let written = lines(alerts).and_then(|lines| {
+            let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            out.write_all(&lines)?;
+            out.flush()
+        });
+        fates(alerts, written, "standard output")
+    }
+}
+
+#[async_trait]
+impl Way for File {
+    fn together(&self) -> usize {
+        TOGETHER
+    }
+
+    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<Fate> {
+        let written = match lines(alerts) {
+            Ok(lines) => {
+                let path = self.0.clone();
+                let append = tokio::task::spawn_blocking(move || append(&path, &lines));
+                append.await.unwrap_or_else(|err| Err(io::Error::other(err)))
+            }
+            Err(error) => Err(error),
+        };
+        fates(alerts, written, &self.0.display().to_string())
+    }
+}
+
+fn lines(alerts: &[Alert]) -> io::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for alert in alerts {
+        serde_json::to_writer(&mut lines, alert)?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
+}
+
+fn fates(alerts: &[Alert], written: io::Result<()>, name: &str) -> Vec<Fate> {
+    let fate = written.map_err(|error| {
+        let passing = [io::ErrorKind::StorageFull, io::ErrorKind::Interrupted];
+        let passing = passing.contains(&error.kind());
+        let trouble = if passing { Trouble::Passing } else { Trouble::Closed };
+        Failure::new(trouble, format!("could not write to {name}: {error}"))
+    });
+    vec![fate; alerts.len()]
+}
+
+/// Appends whole lines: all of them are there afterwards, or none.
+fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    if !file.metadata()?.is_file() {
+        // A pipe or a terminal has no end to look at.
+        file.write_all(lines)?;
+        return file.flush();
+    }
+    // Another flowq may write to it, too.
+    file.lock()?;
+    let end = mend(&mut file)?;
+    let written = file.write_all(lines).and_then(|()| file.sync_data());
+    if written.is_err() {
+        // A disk that is full has taken some of it.
+        file.set_len(end)?;
+    }
+    written
+}
+
+/// Ends the last line of a file if nobody did. A half alert, which a crash left behind and which is sent again,
+/// is cut off; whatever else it is gets its line end. Returns the size of the file.
+fn mend(file: &mut std::fs::File) -> io::Result<u64> {
+    let size = file.metadata()?.len();
+    let from = size.saturating_sub(HALF_LINE_MAX);
+    let mut tail = Vec::new();
+    file.seek(SeekFrom::Start(from))?;
+    (&*file).take(HALF_LINE_MAX).read_to_end(&mut tail)?;
+    if tail.last().is_none_or(|last| *last == b'\n') {
+        return Ok(size);
+    }
+    let start = memchr::memrchr(b'\n', &tail).map_or(0, |at| at + 1);
+    let half = &tail[start..];
+    let is_ours = half.starts_with(BEGINNING) || BEGINNING.starts_with(half);
+    if is_ours && (start > 0 || from == 0) {
+        let size = from + start as u64;
+        file.set_len(size)?;
+        return Ok(size);
+    }
+    file.write_all(b"\n")?;
+    Ok(size + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn appended(before: &[u8]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alerts.ndjson");
+        std::fs::write(&path, before).unwrap();
+        append(&path, b"{\"alert_id\":\"new\"}\n").unwrap();
+        std::fs::read_to_string(&path).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_never_glued_to_a_half_one() {
+        let new = "{\"alert_id\":\"new\"}\n";
+        for (before, kept) in [
+            ("", ""),
+            ("{\"alert_id\":\"1\"}\n", "{\"alert_id\":\"1\"}\n"),
+            ("{\"alert_id\":\"1\"}\n{\"alert_id\":\"2", "{\"alert_id\":\"1\"}\n"),
+            ("{\"alert_id\":\"1\"}\n{\"al", "{\"alert_id\":\"1\"}\n"),
+            ("{\"alert_id\":\"2", ""),
+            ("notes of somebody", "notes of somebody\n"),
+        ] {
+            assert_eq!(appended(before.as_bytes()), format!("{kept}{new}"), "{before:?}");
+        }
+        let long = [b"{\"alert_id\":\"".to_vec(), vec![b'x'; 3 << 20]].concat();
+        assert!(appended(&long).ends_with(&format!("x\n{new}")), "what is no alert of ours stays");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_moved_away_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("a.ndjson"), folder.path().join("a.1"));
+        let sink = File(path.clone());
+        let alerts = [Alert::sample(0)];
+        assert_eq!(sink.send(&alerts, 0).await, [Ok(())]);
+        std::fs::rename(&path, &old).unwrap();
+        assert_eq!(sink.send(&alerts, 0).await, [Ok(())]);
+        let line = std::fs::read(&path).unwrap();
+        assert!(line.starts_with(BEGINNING) && line.ends_with(b"\n"));
+        assert_eq!(line, std::fs::read(&old).unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_not_there_keeps_the_alerts_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let sink = File(folder.path().join("gone/a.ndjson"));
+        let fate = sink.send(&[Alert::sample(0)], 0).await.remove(0).unwrap_err();
+        assert_eq!(fate.trouble, Trouble::Closed);
+        assert!(fate.reason.contains("gone/a.ndjson"), "{}", fate.reason);
+    }
+}
