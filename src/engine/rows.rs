@@ -6,6 +6,7 @@ use futures::StreamExt as _;
 use crate::engine::Scan;
 use crate::engine::read::{Output, Stop, object, unopened};
 use crate::engine::scan::Job;
+use crate::flow::field::{LINE, OBJECT};
 use crate::flow::parquet;
 use crate::flow::parquet::{Request, Tally};
 use crate::flow::{Malformed, MalformedLine};
@@ -33,8 +34,10 @@ pub(super) async fn read_parquet(
     };
     let mut reading = parquet::read(reader, request).await.map_err(object)?;
     let tally = reading.tally();
+    // Two columns are flowq's own: no log has them.
+    let columns = reading.format.columns.iter().map(|(name, _)| name);
     let columns: Vec<String> =
-        reading.format.columns.iter().map(|(name, _)| name.clone()).collect();
+        columns.filter(|name| *name != OBJECT && *name != LINE).cloned().collect();
     let mut result = Ok(());
     while let Some(batch) = reading.batches.next().await {
         result = match batch {

@@ -35,6 +35,11 @@ pub(super) async fn unknown_fields(
         for format in &split.formats {
             unknown.entry(format.layout()).or_default().extend(format.unknown());
         }
+        // A table's log tells all its columns.
+        if let Some((layout, fields)) = &split.fields {
+            unknown.entry(*layout).or_default().extend(fields.iter().cloned());
+            continue;
+        }
         // No header is in a log group: the flow logs that write to it tell their formats, or nothing does.
         if split.log_group.is_some() {
             continue;

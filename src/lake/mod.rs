@@ -17,13 +17,11 @@ pub use table::{Change, Table};
 pub use write::{Origin, Writer, WriterOptions};
 
 use crate::flow::field::Layout;
+pub use crate::flow::parquet::COLUMNS_KEY;
 use crate::store;
 
 /// The partition columns, in the order of the folders.
 pub const PARTITION_COLUMNS: [&str; 4] = ["log_account", "log_region", "date", "hour"];
-
-/// Key of Parquet metadata: which columns the records in the file really had, separated by commas.
-pub const COLUMNS_KEY: &str = "flowq.columns";
 
 /// The folder of a layout's table in a lake: the name of its SQL table.
 pub const fn folder(layout: Layout) -> &'static str {

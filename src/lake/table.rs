@@ -45,7 +45,15 @@ impl Table {
     ///
     /// [`Error::Delta`] when its log cannot be read.
     pub async fn open(lake: &Place, layout: Layout) -> Result<Option<Self>, Error> {
-        let place = lake.below(folder(layout));
+        Self::at(lake.below(folder(layout))).await
+    }
+
+    /// Opens the Delta table that a folder or prefix is; NULL when it is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Delta`] when its log cannot be read.
+    pub async fn at(place: Place) -> Result<Option<Self>, Error> {
         let log = log_store(&place);
         let there = log.is_delta_table_location().await.map_err(|error| failed(&place, error))?;
         if !there {
@@ -80,6 +88,34 @@ impl Table {
     /// The table's folder or prefix.
     pub fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// The layout of the rows, and the columns that flowq does not know; NULL when flowq did not write the
+    /// table.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Delta`] when the log cannot be read.
+    pub fn fields(&self) -> Result<Option<(Layout, Vec<String>)>, Error> {
+        let state = self.delta.snapshot().map_err(|error| failed(&self.place, error))?;
+        if *state.metadata().partition_columns() != PARTITION_COLUMNS {
+            return Ok(None);
+        }
+        let schema = state.schema();
+        let names: Vec<String> = schema.fields().map(|field| field.name().clone()).collect();
+        let has = |name: &str| names.iter().any(|other| other == name);
+        let layout = match has("tgw_id") {
+            true => Layout::TransitGateway,
+            false => Layout::Vpc,
+        };
+        let known = layout.schema(&[]);
+        if !known.fields().iter().all(|field| has(field.name())) {
+            return Ok(None);
+        }
+        let is_known = |name: &String| {
+            known.index_of(name).is_ok() || PARTITION_COLUMNS.contains(&name.as_str())
+        };
+        Ok(Some((layout, names.into_iter().filter(|name| !is_known(name)).collect())))
     }
 
     /// Takes in what was committed since.

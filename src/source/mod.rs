@@ -5,6 +5,7 @@
 mod cloudwatch;
 pub mod decompress;
 pub mod file;
+mod lake;
 pub mod memory;
 pub mod path;
 pub mod progress;
@@ -25,6 +26,7 @@ use parquet::arrow::async_reader::AsyncFileReader;
 
 use crate::aws;
 use crate::aws::Account;
+use crate::flow::field::Layout;
 use crate::flow::{LogFormat, Object};
 use crate::inventory::model::FlowLog;
 
@@ -128,6 +130,9 @@ pub struct Split {
     pub formats: Vec<LogFormat>,
     /// The log group that it is a time range of, as `cloudwatch://…`: evidence names stream and event.
     pub log_group: Option<String>,
+    /// The layout of its table in a lake, and the table's columns that flowq does not know. NULL: it is of
+    /// no lake.
+    pub fields: Option<(Layout, Arc<[String]>)>,
     /// Which of several sources gave it.
     pub source: usize,
 }
@@ -146,6 +151,7 @@ impl Split {
             one_shot: false,
             formats: Vec::new(),
             log_group: None,
+            fields: None,
             source: 0,
         }
     }
@@ -261,6 +267,32 @@ pub enum Error {
         /// What AWS said of one of them.
         source: aws::Error,
     },
+    /// A lake's log cannot be read.
+    #[error("could not read the lake {id}")]
+    Lake {
+        /// The argument.
+        id: String,
+        /// What is wrong with it.
+        source: Box<crate::lake::Error>,
+    },
+    /// It is a Delta table that flowq did not write.
+    #[error("{id} is a Delta table, but not one of a lake that flowq wrote")]
+    NotALake {
+        /// The table.
+        id: String,
+    },
+    /// The lake's tables have no files.
+    #[error("the lake {id} is empty")]
+    EmptyLake {
+        /// The argument.
+        id: String,
+    },
+    /// A table's log names a file that is not there.
+    #[error("{id} does not exist, though the table's log names it")]
+    LakeFile {
+        /// The file.
+        id: String,
+    },
     /// The URL is not one that can be read from.
     #[error("{id} is not a source: {reason}")]
     Url {
@@ -335,7 +367,13 @@ impl Error {
                  the path of a file or folder"
             }
             Self::Aws { source, .. } | Self::Undeleted { source, .. } => source.hint()?,
-            Self::Io { .. } => return None,
+            Self::NotALake { .. } => "name Parquet files of it one by one if they hold flow logs",
+            Self::EmptyLake { .. } => "flowq ingest SOURCE --to LAKE fills it",
+            Self::LakeFile { .. } => {
+                "somebody deleted it by hand, or it was replaced longer ago than the grace period of \
+                 flowq compact: start again"
+            }
+            Self::Lake { .. } | Self::Io { .. } => return None,
         };
         Some(hint.to_owned())
     }

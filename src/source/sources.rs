@@ -9,9 +9,13 @@ use parquet::arrow::async_reader::AsyncFileReader;
 
 use crate::source::cloudwatch::CloudWatch;
 use crate::source::file::Files;
+use crate::source::lake;
+use crate::source::lake::Lake;
 use crate::source::s3::S3;
 use crate::source::sqs::Sqs;
 use crate::source::{Access, ByteStream, Error, Listing, Outcome, Source, Split, Window};
+use crate::store;
+use crate::store::Place;
 
 /// Returns the source of all that the arguments name: files, folders, globs, `-` and URLs.
 ///
@@ -28,6 +32,11 @@ pub fn open_sources(args: &[String], access: &Access) -> Result<Arc<dyn Source>,
     for arg in args {
         match arg.split_once("://") {
             Some((scheme, _)) if is_scheme(scheme) => sources.push(remote(scheme, arg, access)?),
+            _ if lake::is_folder(arg) => {
+                let place =
+                    Place::open(arg, &access.account).map_err(|error| unusable(arg, error))?;
+                sources.push(Arc::new(Lake::new(arg, place)));
+            }
             _ => files.push(arg.clone()),
         }
     }
@@ -46,13 +55,29 @@ fn is_scheme(text: &str) -> bool {
 fn remote(scheme: &str, arg: &str, access: &Access) -> Result<Arc<dyn Source>, Error> {
     match scheme {
         "cloudwatch" => Ok(Arc::new(CloudWatch::new(arg, access)?)),
-        "s3" => Ok(Arc::new(S3::new(arg, &access.account)?)),
+        "s3" => s3(arg, access),
         "sqs" => Ok(Arc::new(Sqs::new(arg, &access.account)?)),
         _ => {
             let reason = format!("{scheme}:// is not known");
             Err(Error::Url { id: arg.to_owned(), reason })
         }
     }
+}
+
+/// Returns the source of objects, or of the lake that is there.
+fn s3(arg: &str, access: &Access) -> Result<Arc<dyn Source>, Error> {
+    let objects = Arc::new(S3::new(arg, &access.account)?);
+    // One object is no lake.
+    let name = arg.rsplit('/').next().unwrap_or_default();
+    if name.contains('.') {
+        return Ok(objects);
+    }
+    let place = Place::open(arg, &access.account).map_err(|error| unusable(arg, error))?;
+    Ok(Arc::new(Lake::or(arg, place, objects)))
+}
+
+fn unusable(arg: &str, error: store::Error) -> Error {
+    Error::Lake { id: arg.to_owned(), source: Box::new(error.into()) }
 }
 
 /// Several sources as one. Of two splits with one id the first is kept.

@@ -15,6 +15,10 @@ const KEYS: &[&str] =
 /// Columns of OCSF, as Security Lake stores flow logs; it does not keep the records as they were.
 const OCSF: &[&str] = &["class_uid", "category_uid", "type_uid", "src_endpoint", "dst_endpoint"];
 
+/// Key of the metadata of a Parquet file of the lake: which columns its records really had, separated by
+/// commas.
+pub const COLUMNS_KEY: &str = "flowq.columns";
+
 /// How many columns [`NotFlowLog`] names.
 const COLUMNS_NAMED: usize = 5;
 
@@ -34,6 +38,15 @@ impl ParquetFormat {
     /// Returns the name in the file of a SQL column.
     pub fn stored(&self, column: &str) -> Option<&str> {
         self.columns.iter().find(|(name, _)| name == column).map(|(_, stored)| stored.as_str())
+    }
+
+    /// Leaves out the columns that none of the records in the file had: a file of the lake has them all,
+    /// and says in [`COLUMNS_KEY`] which are more than padding.
+    pub(super) fn narrow(&mut self, had: &str) {
+        let had: Vec<&str> = had.split(',').collect();
+        let is_ours = |name: &str| name == OBJECT || name == LINE;
+        self.columns.retain(|(name, _)| is_ours(name) || had.contains(&name.as_str()));
+        self.extra.retain(|name| had.contains(&name.as_str()));
     }
 }
 

@@ -10,7 +10,7 @@ mod filter;
 mod prune;
 mod read;
 
-pub use check::{NotFlowLog, ParquetFormat, check};
+pub use check::{COLUMNS_KEY, NotFlowLog, ParquetFormat, check};
 pub use read::{Reading, Request, format_of, read};
 
 use std::collections::BTreeMap;

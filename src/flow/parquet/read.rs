@@ -23,7 +23,7 @@ use parquet::schema::types::SchemaDescriptor;
 use super::cast::is_text;
 use super::filter::{Columns, ROW};
 use super::prune::row_groups;
-use super::{Error, ParquetFormat, Tally, check};
+use super::{COLUMNS_KEY, Error, ParquetFormat, Tally, check};
 use crate::flow::Filter;
 use crate::flow::field::Layout;
 
@@ -86,9 +86,7 @@ pub async fn read(
     // The Parquet reader asserts what a damaged file may break; that must not end the whole query.
     let loaded = AssertUnwindSafe(load(&mut reader)).catch_unwind().await;
     let metadata = loaded.unwrap_or_else(|panic| Err(panicked(panic))).map_err(failed)?;
-    let format = check(&stored_schema(&metadata))
-        .map_err(|source| Error::NotFlowLog { object: request.object.clone(), source })?;
-    let format = Arc::new(format);
+    let format = Arc::new(format(&metadata, &request.object)?);
     let rows = metadata.metadata().row_groups().iter().map(|group| rows_of(group.num_rows())).sum();
     if format.layout != request.layout {
         let tally = Tally { rows, other_layout: rows, ..Tally::default() };
@@ -148,8 +146,19 @@ pub async fn format_of(
     object: &str,
 ) -> Result<ParquetFormat, Error> {
     let metadata = load(&mut reader).await.map_err(|err| Error::new(object, err))?;
-    check(&stored_schema(&metadata))
-        .map_err(|source| Error::NotFlowLog { object: object.to_owned(), source })
+    format(&metadata, object)
+}
+
+fn format(metadata: &ArrowReaderMetadata, object: &str) -> Result<ParquetFormat, Error> {
+    let mut format = check(&stored_schema(metadata))
+        .map_err(|source| Error::NotFlowLog { object: object.to_owned(), source })?;
+    let told = metadata.metadata().file_metadata().key_value_metadata();
+    let had = told.and_then(|told| told.iter().find(|pair| pair.key == COLUMNS_KEY));
+    let had = had.and_then(|pair| pair.value.as_deref()).filter(|had| !had.is_empty());
+    if let Some(had) = had {
+        format.narrow(had);
+    }
+    Ok(format)
 }
 
 /// Reads the footer; asks for text as views, which share the file's bytes, and for row numbers.
