@@ -79,7 +79,7 @@ pub struct File {
     pub rows: u64,
     /// The first and the last `start` in it, Unix seconds. NULL: no row has one.
     pub start: Option<(i64, i64)>,
-    /// The last `end` in it, Unix seconds. NULL: no row has one.
+    /// The last `end` in it, Unix seconds. NULL: some row has none.
     pub end: Option<i64>,
     /// The least and the greatest `interface_id` in it. NULL: no row has one, or it is not known.
     pub interfaces: Option<(String, String)>,

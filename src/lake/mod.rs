@@ -5,16 +5,27 @@
 //! (`_delta_log/`) says which files count: a commit adds and removes files at once, so a reader of the table
 //! never sees half of one. <https://github.com/delta-io/delta/blob/master/PROTOCOL.md>
 
+mod compact;
 mod file;
+mod known;
+mod order;
+mod read;
+mod rewrite;
 mod table;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
+pub use compact::{CompactOptions, Compacted, compact};
 pub use file::{File, Partition};
+pub use known::{Known, RowKey, known, orphans};
+pub use read::Stored;
 pub use table::{Change, Table};
 pub use write::{Origin, Writer, WriterOptions};
+
+use deltalake_core::DeltaTableError;
+use deltalake_core::kernel::transaction::TransactionError;
 
 use crate::flow::field::Layout;
 pub use crate::flow::parquet::COLUMNS_KEY;
@@ -50,8 +61,44 @@ pub enum Error {
         /// What is wrong.
         source: object_store::Error,
     },
-    /// Rows cannot be written as Parquet.
-    #[error("could not encode rows as Parquet")]
+    /// A file cannot be read.
+    #[error("could not read {path}")]
+    Read {
+        /// The file, relative to the table.
+        path: String,
+        /// What is wrong.
+        source: object_store::Error,
+    },
+    /// A commit takes a file away that the table does not have any more.
+    #[error("the table {table} does not have {path} any more: somebody else changed it")]
+    Gone {
+        /// The table's folder or URL.
+        table: String,
+        /// The file, relative to the table.
+        path: String,
+    },
+    /// The table is not one of a lake.
+    #[error("{table} is a Delta table, but not one of a lake that flowq wrote")]
+    NotALake {
+        /// The table's folder or URL.
+        table: String,
+    },
+    /// There are more rows than can be held.
+    #[error("more than {rows_max} rows of {table} to compare with")]
+    TooMany {
+        /// The table's folder or URL.
+        table: String,
+        /// How many would do.
+        rows_max: usize,
+    },
+    /// The task that makes a file was stopped.
+    #[error("making a file was stopped")]
+    Stopped {
+        /// Why.
+        source: tokio::task::JoinError,
+    },
+    /// Rows cannot be written as Parquet, or read.
+    #[error("could not encode or decode rows as Parquet")]
     Parquet(#[from] parquet::errors::ParquetError),
     /// Rows cannot be sorted or cut.
     #[error("could not order rows")]
@@ -59,4 +106,18 @@ pub enum Error {
     /// The place cannot be used.
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+impl Error {
+    /// Tells whether somebody else changed the same files meanwhile: what to do has to be worked out again.
+    pub fn is_conflict(&self) -> bool {
+        match self {
+            Self::Gone { .. } => true,
+            Self::Delta { source, .. } => matches!(
+                source.as_ref(),
+                DeltaTableError::Transaction { source: TransactionError::CommitConflict(_) }
+            ),
+            _ => false,
+        }
+    }
 }

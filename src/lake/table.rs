@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType as Arrow, Schema};
+use chrono::Duration;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
 use deltalake_core::kernel::{Action, DataType, StructField, Transaction};
 use deltalake_core::logstore::{LogStore, StorageConfig, default_logstore};
 use deltalake_core::operations::create::CreateBuilder;
+use deltalake_core::operations::vacuum::{Clock, VacuumMode};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt as _;
@@ -65,13 +67,14 @@ impl Table {
     }
 
     /// Opens the table of a layout in a lake and makes it if there is none; `extra` are fields that flowq
-    /// does not know.
+    /// does not know: the table gets a column for each of them that it lacks.
     ///
     /// # Errors
     ///
     /// [`Error::Delta`] when its log cannot be read or written.
     pub async fn create(lake: &Place, layout: Layout, extra: &[String]) -> Result<Self, Error> {
-        if let Some(table) = Self::open(lake, layout).await? {
+        if let Some(mut table) = Self::open(lake, layout).await? {
+            table.add_columns(extra).await?;
             return Ok(table);
         }
         let place = lake.below(folder(layout));
@@ -83,6 +86,18 @@ impl Table {
             .with_save_mode(SaveMode::Ignore);
         let delta = create.await.map_err(|error| failed(&place, error))?;
         Ok(Self { delta, place })
+    }
+
+    async fn add_columns(&mut self, extra: &[String]) -> Result<(), Error> {
+        let failed = |error| failed(&self.place, error);
+        let schema = self.delta.snapshot().map_err(failed)?.schema();
+        let new = extra.iter().filter(|name| schema.field(name.as_str()).is_none());
+        let new = new.map(|name| StructField::nullable(name, DataType::STRING));
+        let new: Vec<StructField> = new.collect();
+        if !new.is_empty() {
+            self.delta = self.delta.clone().add_columns().with_fields(new).await.map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// The table's folder or prefix.
@@ -160,16 +175,14 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`Error::Delta`] when somebody else changed the same files meanwhile, or the log cannot be written.
+    /// [`Error::Gone`] when somebody else took the same files away, [`Error::Delta`] when that happens at the
+    /// same time or the log cannot be written. See [`Error::is_conflict`].
     pub async fn commit(&mut self, change: &Change, now: i64) -> Result<bool, Error> {
         self.refresh().await?;
         let (app, version) = &change.txn;
         if self.applied(app).await?.is_some_and(|applied| applied >= *version) {
             return Ok(false);
         }
-        let add = change.add.iter().map(|file| Action::Add(file.add(now, change.data_change)));
-        let remove =
-            change.remove.iter().map(|file| Action::Remove(file.remove(now, change.data_change)));
         let properties = CommitProperties::default()
             .with_metadata(change.info.clone())
             .with_application_transaction(Transaction::new_with_last_update(
@@ -182,6 +195,44 @@ impl Table {
             partition_by: Some(PARTITION_COLUMNS.map(str::to_owned).into()),
             predicate: None,
         };
+        self.apply(change, properties, operation, now).await?;
+        Ok(true)
+    }
+
+    /// Puts other files with the same rows in the place of files. Fails when one of these is gone meanwhile.
+    pub(super) async fn exchange(&mut self, change: &Change, now: i64) -> Result<(), Error> {
+        let properties = CommitProperties::default().with_metadata(change.info.clone());
+        let operation = DeltaOperation::Optimize { predicate: None, target_size: 0 };
+        self.apply(change, properties, operation, now).await
+    }
+
+    /// Takes files with all their rows away. Fails when one of these is gone meanwhile.
+    pub(super) async fn drop_files(&mut self, change: &Change, now: i64) -> Result<(), Error> {
+        let properties = CommitProperties::default().with_metadata(change.info.clone());
+        let operation = DeltaOperation::Delete { predicate: None };
+        self.apply(change, properties, operation, now).await
+    }
+
+    async fn apply(
+        &mut self,
+        change: &Change,
+        properties: CommitProperties,
+        operation: DeltaOperation,
+        now: i64,
+    ) -> Result<(), Error> {
+        // A commit is checked against others that came since the last refresh, not against older ones: rows
+        // of a file that somebody else replaced would be there twice.
+        if !change.remove.is_empty() {
+            let active = self.files().await?;
+            let is_active =
+                |file: &&File| active.binary_search_by(|a| a.path.cmp(&file.path)).is_ok();
+            if let Some(gone) = change.remove.iter().find(|file| !is_active(file)) {
+                return Err(Error::Gone { table: self.place.to_string(), path: gone.path.clone() });
+            }
+        }
+        let add = change.add.iter().map(|file| Action::Add(file.add(now, change.data_change)));
+        let remove =
+            change.remove.iter().map(|file| Action::Remove(file.remove(now, change.data_change)));
         let committed = async {
             let state = self.delta.snapshot()?;
             CommitBuilder::from(properties)
@@ -190,8 +241,34 @@ impl Table {
                 .await
         };
         committed.await.map_err(|error| failed(&self.place, error))?;
+        self.refresh().await
+    }
+
+    /// Deletes files that were taken away more than `grace_secs` before `now`, and returns their paths.
+    pub(super) async fn delete_removed(
+        &mut self,
+        grace_secs: i64,
+        now: i64,
+    ) -> Result<Vec<String>, Error> {
         self.refresh().await?;
-        Ok(true)
+        let vacuum = self.delta.clone().vacuum().with_mode(VacuumMode::Lite);
+        let vacuum = vacuum
+            .with_retention_period(Duration::seconds(grace_secs))
+            .with_enforce_retention_duration(false)
+            .with_clock(Arc::new(At(now.saturating_mul(1000))));
+        let (delta, told) = vacuum.await.map_err(|error| failed(&self.place, error))?;
+        self.delta = delta;
+        Ok(told.files_deleted)
+    }
+}
+
+/// A clock that stands still.
+#[derive(Debug)]
+struct At(i64);
+
+impl Clock for At {
+    fn current_timestamp_millis(&self) -> i64 {
+        self.0
     }
 }
 

@@ -3,19 +3,34 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch, UInt32Array};
-use arrow::compute::{SortColumn, cast, concat_batches, lexsort_to_indices, take_record_batch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, TimestampSecondType};
+use arrow::array::{
+    Array as _, AsArray as _, RecordBatch, StringViewArray, TimestampSecondArray, UInt32Array,
+};
+use arrow::compute::{cast, concat_batches, take_record_batch};
+use arrow::datatypes::{DataType, Int32Type, TimeUnit, TimestampSecondType};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, PutPayload};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
+use tokio::task::{JoinSet, spawn_blocking};
 
+use super::order::{sorted, stored};
 use super::{COLUMNS_KEY, Error, File, Partition};
-use crate::flow::field::{Layout, OBJECT};
+use crate::flow::field::{LINE, Layout, OBJECT};
 use crate::store::Place;
+
+/// Level of zstd: above it, files shrink by little and cost much.
+const ZSTD_LEVEL: i32 = 3;
+
+/// Rows of a page: what a reader of one interface has to decode at least.
+const PAGE_ROWS: usize = 8 * 1024;
+
+/// How many files are made at a time, beside the reading.
+const FILES_AT_A_TIME: usize = 2;
 
 /// The account and the region of the flow log that an object holds, from its name. NULL: not told.
 pub type Origin = dyn Fn(&str) -> (Option<String>, Option<String>) + Send + Sync;
@@ -33,7 +48,7 @@ pub struct WriterOptions {
 
 impl Default for WriterOptions {
     fn default() -> Self {
-        Self { memory_bytes: 256 << 20, file_rows: 1 << 20, group_rows: 128 << 10 }
+        Self { memory_bytes: 256 << 20, file_rows: 1 << 19, group_rows: 128 << 10 }
     }
 }
 
@@ -47,6 +62,9 @@ pub struct Writer {
     columns: Vec<String>,
     pending: HashMap<Partition, Pending>,
     bytes: usize,
+    /// Files begun so far, which gives the next its number.
+    begun: usize,
+    making: JoinSet<Result<File, Error>>,
     files: Vec<File>,
 }
 
@@ -75,6 +93,8 @@ impl Writer {
             columns: Vec::new(),
             pending: HashMap::new(),
             bytes: 0,
+            begun: 0,
+            making: JoinSet::new(),
             files: Vec::new(),
         }
     }
@@ -94,8 +114,8 @@ impl Writer {
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         for (partition, rows) in self.partitions(batch) {
             let part = match rows.len() == batch.num_rows() {
-                true => batch.clone(),
-                false => take_record_batch(batch, &UInt32Array::from(rows))?,
+                true => stored(batch)?,
+                false => stored(&take_record_batch(batch, &UInt32Array::from(rows))?)?,
             };
             let bytes = part.get_array_memory_size();
             let pending = self.pending.entry(partition.clone()).or_default();
@@ -127,107 +147,170 @@ impl Writer {
         for partition in partitions {
             self.flush(&partition).await?;
         }
+        while let Some(made) = self.making.join_next().await {
+            self.files.push(made.map_err(stopped)??);
+        }
         self.files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(self.files)
     }
 
     /// Cuts rows by partition.
     fn partitions(&self, batch: &RecordBatch) -> Vec<(Partition, Vec<u32>)> {
-        let starts = batch
-            .column_by_name("start")
-            .and_then(|column| column.as_primitive_opt::<TimestampSecondType>().cloned());
-        let objects = batch.column_by_name(OBJECT).map(|column| column.as_string_view());
         let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_view_opt());
-        let (accounts, regions) = (text("account_id"), text("region"));
+        let starts = batch.column_by_name("start").and_then(|c| c.as_primitive_opt());
+        let cut = Cut {
+            starts,
+            objects: text(OBJECT),
+            accounts: text("account_id"),
+            regions: text("region"),
+        };
         let mut parts: Vec<(Partition, Vec<u32>)> = Vec::new();
-        let mut origin = (None::<String>, (None, None));
+        let mut by_partition: HashMap<Partition, usize> = HashMap::new();
+        let mut origin = (None, None);
+        let mut last: Option<(Key, usize)> = None;
         for row in 0..batch.num_rows() {
-            let object = objects.filter(|column| column.is_valid(row)).map_or("", |c| c.value(row));
-            if origin.0.as_deref() != Some(object) {
-                origin = (Some(object.to_owned()), (self.origin)(object));
-            }
-            let own = |column: Option<&arrow::array::StringViewArray>| {
-                column
-                    .filter(|column| column.is_valid(row))
-                    .map(|column| column.value(row).to_owned())
-            };
-            let hour = starts.as_ref().filter(|column| column.is_valid(row));
-            let partition = Partition {
-                log_account: origin.1.0.clone().or_else(|| own(accounts)),
-                log_region: origin.1.1.clone().or_else(|| own(regions)),
-                hour: hour.map(|column| column.value(row).div_euclid(3600)),
-            };
-            match parts.iter_mut().rev().find(|(known, _)| *known == partition) {
-                Some((_, rows)) => rows.push(row as u32),
-                None => parts.push((partition, vec![row as u32])),
-            }
+            let key = cut.key(row, &origin);
+            let same = last.as_ref().filter(|(other, _)| *other == key).map(|(_, at)| *at);
+            let at = same.unwrap_or_else(|| {
+                if last.as_ref().is_none_or(|(other, _)| other.object != key.object) {
+                    origin = (self.origin)(key.object.unwrap_or_default());
+                }
+                let key = cut.key(row, &origin);
+                let (account, region) = origin.clone();
+                let partition = Partition {
+                    log_account: account.or_else(|| key.account.map(str::to_owned)),
+                    log_region: region.or_else(|| key.region.map(str::to_owned)),
+                    hour: key.hour,
+                };
+                let at = *by_partition.entry(partition.clone()).or_insert_with(|| {
+                    parts.push((partition, Vec::new()));
+                    parts.len() - 1
+                });
+                last = Some((key, at));
+                at
+            });
+            parts[at].1.push(row as u32);
         }
         parts
     }
 
-    /// Writes the rows of a partition as one file.
+    /// Has the rows of a partition written as one file.
     async fn flush(&mut self, partition: &Partition) -> Result<(), Error> {
         let Some(pending) = self.pending.remove(partition) else { return Ok(()) };
         self.bytes -= pending.bytes;
-        let Some(first) = pending.batches.first() else { return Ok(()) };
-        let rows = concat_batches(&first.schema(), &pending.batches)?;
-        drop(pending);
-        let rows = sorted(&rows)?;
-        let path = format!("{}/{}-{}.parquet", partition.folder(), self.name, self.files.len());
-        let bytes = self.encode(&rows)?;
-        let file = describe(path, partition, &rows, bytes.len() as u64);
-        let path = Path::from(file.path.as_str());
-        let put = self.place.objects().put(&path, PutPayload::from(bytes));
-        put.await.map_err(|source| Error::Write { path: file.path.clone(), source })?;
-        self.files.push(file);
+        while self.making.len() >= FILES_AT_A_TIME {
+            let Some(made) = self.making.join_next().await else { break };
+            self.files.push(made.map_err(stopped)??);
+        }
+        let path = format!("{}/{}-{}.parquet", partition.folder(), self.name, self.begun);
+        self.begun += 1;
+        let new = New {
+            path,
+            partition: partition.clone(),
+            columns: self.columns.join(","),
+            options: self.options.clone(),
+        };
+        let place = self.place.clone();
+        self.making.spawn(async move { new.write(&place, pending.batches).await });
         Ok(())
     }
+}
 
-    fn encode(&self, rows: &RecordBatch) -> Result<Vec<u8>, Error> {
-        let columns = KeyValue::new(COLUMNS_KEY.to_owned(), self.columns.join(","));
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_max_row_group_row_count(Some(self.options.group_rows))
-            .set_key_value_metadata(Some(vec![columns]))
-            .build();
-        let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties))?;
-        writer.write(rows)?;
-        Ok(writer.into_inner()?)
+fn stopped(error: tokio::task::JoinError) -> Error {
+    Error::Stopped { source: error }
+}
+
+/// What tells the partition of a row.
+#[derive(Clone, Copy, PartialEq)]
+struct Key<'a> {
+    object: Option<&'a str>,
+    hour: Option<i64>,
+    account: Option<&'a str>,
+    region: Option<&'a str>,
+}
+
+/// The columns that tell the partition of a row.
+struct Cut<'a> {
+    starts: Option<&'a TimestampSecondArray>,
+    objects: Option<&'a StringViewArray>,
+    accounts: Option<&'a StringViewArray>,
+    regions: Option<&'a StringViewArray>,
+}
+
+impl<'a> Cut<'a> {
+    /// What the object's name tells, the record need not.
+    fn key(&self, row: usize, origin: &(Option<String>, Option<String>)) -> Key<'a> {
+        let text = |column: Option<&'a StringViewArray>| {
+            column.filter(|column| column.is_valid(row)).map(|column| column.value(row))
+        };
+        let start = self.starts.filter(|starts| starts.is_valid(row));
+        Key {
+            object: text(self.objects),
+            hour: start.map(|starts| starts.value(row).div_euclid(3600)),
+            account: if origin.0.is_none() { text(self.accounts) } else { None },
+            region: if origin.1.is_none() { text(self.regions) } else { None },
+        }
     }
 }
 
-/// Sorts rows by interface and time, and gives times the unit of Delta: microseconds.
-fn sorted(rows: &RecordBatch) -> Result<RecordBatch, Error> {
-    let by = ["interface_id", "start"].into_iter().filter_map(|name| rows.column_by_name(name));
-    let by: Vec<SortColumn> =
-        by.map(|column| SortColumn { values: Arc::clone(column), options: None }).collect();
-    let rows = match by.is_empty() {
-        true => rows.clone(),
-        false => take_record_batch(rows, &lexsort_to_indices(&by, None)?)?,
-    };
-    let schema = stored_schema(&rows.schema());
-    let columns = rows.columns().iter().zip(schema.fields());
-    let columns: Result<Vec<ArrayRef>, _> =
-        columns.map(|(column, field)| cast(column, field.data_type())).collect();
-    Ok(RecordBatch::try_new(schema, columns?)?)
+/// A file that is to be written.
+pub(super) struct New {
+    pub(super) path: String,
+    pub(super) partition: Partition,
+    /// The columns that the records really have, separated by commas.
+    pub(super) columns: String,
+    pub(super) options: WriterOptions,
 }
 
-/// The schema of a file for rows of [`Layout::schema`].
-fn stored_schema(schema: &Schema) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| match field.data_type() {
-        DataType::Timestamp(_, zone) => {
-            let data_type = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
-            Field::new(field.name(), data_type, true)
-        }
-        DataType::Utf8View => Field::new(field.name(), DataType::Utf8, true),
-        data_type => Field::new(field.name(), data_type.clone(), true),
-    });
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+impl New {
+    /// Sorts stored rows and writes them.
+    pub(super) async fn write(
+        self,
+        place: &Place,
+        batches: Vec<RecordBatch>,
+    ) -> Result<File, Error> {
+        let made = spawn_blocking(move || self.encode(&batches)).await;
+        let (file, bytes) = made.map_err(stopped)??;
+        let path = Path::from(file.path.as_str());
+        let put = place.objects().put(&path, PutPayload::from(bytes)).await;
+        put.map_err(|source| Error::Write { path: file.path.clone(), source })?;
+        Ok(file)
+    }
+
+    fn encode(self, batches: &[RecordBatch]) -> Result<(File, Vec<u8>), Error> {
+        let schema = batches.first().map(RecordBatch::schema);
+        let schema = schema.unwrap_or_else(|| Arc::new(arrow::datatypes::Schema::empty()));
+        let rows = sorted(&concat_batches(&schema, batches)?)?;
+        let columns = KeyValue::new(COLUMNS_KEY.to_owned(), self.columns);
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+            .set_max_row_group_row_count(Some(self.options.group_rows))
+            .set_data_page_row_count_limit(PAGE_ROWS)
+            .set_key_value_metadata(Some(vec![columns]));
+        // No two lines of an object are the same: a dictionary of them helps nobody.
+        let line = ColumnPath::from(LINE);
+        properties = properties
+            .set_column_dictionary_enabled(line.clone(), false)
+            .set_column_encoding(line, Encoding::DELTA_BINARY_PACKED);
+        // Other readers should not see how rows were held here.
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties.build())
+            .with_skip_arrow_metadata(true);
+        let mut writer = ArrowWriter::try_new_with_options(Vec::new(), rows.schema(), options)?;
+        writer.write(&rows)?;
+        let bytes = writer.into_inner()?;
+        Ok((describe(self.path, &self.partition, &rows, bytes.len() as u64), bytes))
+    }
 }
 
 fn describe(path: String, partition: &Partition, rows: &RecordBatch, size_bytes: u64) -> File {
     let text = |name: &str| {
-        let column = rows.column_by_name(name)?.as_string_opt::<i32>()?;
+        let column = rows.column_by_name(name)?;
+        let column = match column.as_dictionary_opt::<Int32Type>() {
+            Some(dictionary) => dictionary.values(),
+            None => column,
+        };
+        let column = column.as_string_opt::<i32>()?;
         let least = arrow::compute::min_string(column)?;
         Some((least.to_owned(), arrow::compute::max_string(column)?.to_owned()))
     };
@@ -235,15 +318,17 @@ fn describe(path: String, partition: &Partition, rows: &RecordBatch, size_bytes:
         let seconds = DataType::Timestamp(TimeUnit::Second, Some("UTC".into()));
         let column = cast(rows.column_by_name(name)?, &seconds).ok()?;
         let column = column.as_primitive_opt::<TimestampSecondType>()?;
-        Some((arrow::compute::min(column)?, arrow::compute::max(column)?))
+        let (first, last) = (arrow::compute::min(column)?, arrow::compute::max(column)?);
+        Some((first, last, column.null_count()))
     };
     File {
         path,
         partition: partition.clone(),
         size_bytes,
         rows: rows.num_rows() as u64,
-        start: time("start"),
-        end: time("end").map(|(_, last)| last),
+        start: time("start").map(|(first, last, _)| (first, last)),
+        // A row without an end may lie in any time.
+        end: time("end").filter(|(.., nulls)| *nulls == 0).map(|(_, last, _)| last),
         interfaces: text("interface_id"),
         objects: text(OBJECT),
     }

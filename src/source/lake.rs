@@ -3,30 +3,22 @@
 //! What was listed first is read by all of one command, whatever is committed meanwhile: files that a later
 //! commit replaces stay for a while.
 
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use futures::{FutureExt as _, StreamExt as _};
+use futures::StreamExt as _;
+use object_store::ObjectStoreExt as _;
 use object_store::path::Path as Key;
-use object_store::{ObjectStore, ObjectStoreExt as _};
-use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
-use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use tokio::sync::OnceCell;
 
 use crate::flow::field::Layout;
 use crate::lake;
-use crate::lake::{File, Table};
+use crate::lake::{File, Stored, Table};
 use crate::source::{ByteStream, Error, Listing, Name, Source, Split, Window};
 use crate::store::Place;
-
-/// How much of the end of a file is fetched for its footer and its page indexes.
-const TAIL_BYTES: u64 = 128 * 1024;
 
 /// What a Parquet file begins with.
 const MAGIC: &[u8] = b"PAR1";
@@ -118,18 +110,15 @@ impl Lake {
         });
         found.ok_or_else(|| Error::Missing { id: split.id.clone() })
     }
+}
 
-    async fn stored(&self, split: &Split) -> Result<Stored, Error> {
-        let missing = || Error::Missing { id: split.id.clone() };
-        let table = self.table(split).await?;
-        let key = split.path.to_str().and_then(|path| Key::parse(path).ok());
-        Ok(Stored {
-            objects: Arc::clone(table.place.objects()),
-            key: key.ok_or_else(missing)?,
-            size: split.size_bytes.unwrap_or(0),
-            tail: None,
-        })
-    }
+/// The file's path in its table.
+fn path(split: &Split) -> Result<&str, Error> {
+    split.path.to_str().ok_or_else(|| Error::Missing { id: split.id.clone() })
+}
+
+fn key(split: &Split) -> Result<Key, Error> {
+    Key::parse(path(split)?).map_err(|_| Error::Missing { id: split.id.clone() })
 }
 
 /// Tells whether a file may hold rows of the window.
@@ -174,9 +163,9 @@ impl Source for Lake {
             // The log names nothing else.
             None if bytes_max <= MAGIC.len() => Ok(Bytes::from_static(&MAGIC[..bytes_max])),
             None => {
-                let stored = self.stored(split).await?;
-                let range = 0..stored.size.min(bytes_max as u64);
-                let bytes = stored.objects.get_range(&stored.key, range).await;
+                let range = 0..split.size_bytes.unwrap_or(0).min(bytes_max as u64);
+                let objects = self.table(split).await?.place.objects();
+                let bytes = objects.get_range(&key(split)?, range).await;
                 bytes.map_err(|error| failed(split, error))
             }
         }
@@ -186,8 +175,8 @@ impl Source for Lake {
         if let Some(other) = self.other().await? {
             return other.open(split).await;
         }
-        let stored = self.stored(split).await?;
-        let found = stored.objects.get(&stored.key).await.map_err(|error| failed(split, error))?;
+        let objects = self.table(split).await?.place.objects();
+        let found = objects.get(&key(split)?).await.map_err(|error| failed(split, error))?;
         let split = split.clone();
         Ok(found
             .into_stream()
@@ -199,10 +188,10 @@ impl Source for Lake {
         if let Some(other) = self.other().await? {
             return other.seek(split).await;
         }
-        let mut stored = self.stored(split).await?;
+        let table = self.table(split).await?;
         // A file that is named and missing is told here, in the words that other sources have for it.
-        stored.fetch_tail().await.map_err(|error| failed(split, error))?;
-        Ok(Box::new(stored))
+        let stored = Stored::open(&table.place, path(split)?, split.size_bytes.unwrap_or(0)).await;
+        Ok(Box::new(stored.map_err(|error| failed(split, error))?))
     }
 
     fn upcoming(&self, splits: &[Split]) {
@@ -216,76 +205,5 @@ fn failed(split: &Split, error: object_store::Error) -> Error {
     match error {
         object_store::Error::NotFound { .. } => Error::LakeFile { id: split.id.clone() },
         error => Error::Io { id: split.id.clone(), source: std::io::Error::other(error) },
-    }
-}
-
-/// A file of a table, read at any offset.
-struct Stored {
-    objects: Arc<dyn ObjectStore>,
-    key: Key,
-    size: u64,
-    /// The end of the file, and where it begins.
-    tail: Option<(u64, Bytes)>,
-}
-
-impl Stored {
-    async fn fetch_tail(&mut self) -> Result<(), object_store::Error> {
-        if self.tail.is_none() {
-            let start = self.size.saturating_sub(TAIL_BYTES);
-            let bytes = self.objects.get_range(&self.key, start..self.size).await?;
-            self.tail = Some((start, bytes));
-        }
-        Ok(())
-    }
-
-    /// Returns a part that the tail has.
-    fn kept(&self, range: &Range<u64>) -> Option<Bytes> {
-        let (start, tail) = self.tail.as_ref()?;
-        let first = usize::try_from(range.start.checked_sub(*start)?).ok()?;
-        let last = usize::try_from(range.end.checked_sub(*start)?).ok()?;
-        (first <= last && last <= tail.len()).then(|| tail.slice(first..last))
-    }
-}
-
-fn external(error: object_store::Error) -> ParquetError {
-    ParquetError::External(Box::new(error))
-}
-
-impl AsyncFileReader for Stored {
-    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
-        async move {
-            match self.kept(&range) {
-                Some(bytes) => Ok(bytes),
-                None => self.objects.get_range(&self.key, range).await.map_err(external),
-            }
-        }
-        .boxed()
-    }
-
-    fn get_byte_ranges(
-        &mut self,
-        ranges: Vec<Range<u64>>,
-    ) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
-        async move {
-            let kept: Option<Vec<Bytes>> = ranges.iter().map(|range| self.kept(range)).collect();
-            match kept {
-                Some(kept) => Ok(kept),
-                None => self.objects.get_ranges(&self.key, &ranges).await.map_err(external),
-            }
-        }
-        .boxed()
-    }
-
-    fn get_metadata<'a>(
-        &'a mut self,
-        options: Option<&'a ArrowReaderOptions>,
-    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
-        async move {
-            self.fetch_tail().await.map_err(external)?;
-            let size = self.size;
-            let reader = ParquetMetaDataReader::new().with_arrow_reader_options(options);
-            Ok(Arc::new(reader.load_and_finish(self, size).await?))
-        }
-        .boxed()
     }
 }
