@@ -212,6 +212,7 @@ pub(super) async fn open(
         malformed: malformed.as_ref().map(MalformedFile::sink),
         limits: Limits::default(),
         progress: Arc::clone(&progress),
+        objects: None,
     };
     let engine = Engine::new(
         Arc::clone(&source),
