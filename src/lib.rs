@@ -62,6 +62,10 @@ pub mod detection;
 
 pub mod config;
 
+pub mod state;
+
+pub mod pass;
+
 pub mod sample;
 
 pub mod cli;

@@ -1,6 +1,7 @@
 //! The command line: what was typed. No input or output happens here.
 
 mod account;
+mod lake;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ use crate::detection::Severity;
 use crate::sample;
 
 pub use account::{Collect, IamPolicy, Times};
+pub use lake::{Ingest, Replay, Status, StatusFormat, Verify, Wherein};
 
 /// Ties VPC flow logs to SageMaker Processing jobs and says what the jobs did on the network.
 #[derive(Debug, Parser)]
@@ -27,7 +29,8 @@ Examples:
   zcat key.log.gz | flowq sql -c 'SELECT count(*) FROM flow_logs' -
 
 Exit codes: 0 done, 1 findings at or above --fail-on, 2 wrong command line, 3 wrong config or query,
-4 input could not be read, 5 done but some input could not be read, 6 output could not be written")]
+4 input could not be read, 5 done but some input could not be read, 6 output could not be written,
+7 another flowq writes to the same lake")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -46,6 +49,14 @@ pub enum Command {
     /// Show or convert what is known about interfaces, jobs and the VPC
     #[command(subcommand)]
     Inventory(Inventory),
+    /// Write flow logs to a lake: what is new, once each, however often it is run
+    Ingest(Ingest),
+    /// Show what was taken into a lake: passes, totals, objects that wait or failed
+    Status(Status),
+    /// Compare a lake with its sources and its ledger, object by object
+    Verify(Verify),
+    /// Read chosen objects again and replace their rows in the lake
+    Replay(Replay),
     /// Print the least IAM policy for what is named: sources, inventory, where to write
     IamPolicy(IamPolicy),
     /// Validate flowq.toml and detections, and run the cases of every detection

@@ -20,16 +20,21 @@ mod findings;
 mod functions;
 mod generate;
 mod iam_policy;
+mod ingest;
 mod inventory;
 pub mod output;
 mod plain;
 mod print;
+mod process;
 mod progress;
 mod read;
 mod repl;
+mod replay;
 mod report;
 mod say;
 mod sql;
+mod status;
+mod verify;
 
 /// Runs the command that was typed.
 ///
@@ -52,6 +57,13 @@ pub fn run() -> Result<Exit, Failure> {
             wait(threads, report::run(args, started))
         }
         Command::Inventory(args) => wait(None, inventory::run(args, started)),
+        Command::Ingest(args) => {
+            let threads = args.read.threads;
+            wait(threads, ingest::run(args, started))
+        }
+        Command::Status(args) => wait(None, status::run(args, started)),
+        Command::Verify(args) => wait(None, verify::run(args, started)),
+        Command::Replay(args) => wait(None, replay::run(args, started)),
         Command::IamPolicy(args) => iam_policy::run(&args),
         Command::Check(args) => wait(None, check::run(args, started)),
         Command::Fields(args) => {

@@ -12,9 +12,9 @@ use tokio::sync::OnceCell;
 use tokio::sync::mpsc::Sender;
 
 use crate::aws;
-use crate::engine::{ObjectRead, Scan};
 use crate::engine::rows::read_parquet;
 use crate::engine::scan::Job;
+use crate::engine::{ObjectRead, Scan};
 use crate::flow::field::column_name;
 use crate::flow::{DecodeError, Decoder, Refusal, Tally};
 use crate::source;

@@ -15,6 +15,8 @@ const ROOMS: &[&str] = &[
     "engine",
     "detection",
     "config",
+    "state",
+    "pass",
     "sample",
     "cli",
 ];
