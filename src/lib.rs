@@ -67,6 +67,10 @@ pub mod metrics;
 
 pub mod config;
 
+pub mod state;
+
+pub mod pass;
+
 pub mod feed;
 
 pub mod sample;

@@ -3,6 +3,7 @@
 mod account;
 mod alert;
 mod feed;
+mod lake;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ use crate::sample;
 pub use account::{Collect, IamPolicy, Times};
 pub use alert::{Alert, AlertTest};
 pub use feed::Feed;
+pub use lake::{Ingest, Replay, Status, StatusFormat, Verify, Wherein};
 
 /// Ties VPC flow logs to SageMaker Processing jobs and says what the jobs did on the network.
 #[derive(Debug, Parser)]
@@ -31,7 +33,8 @@ Examples:
   zcat key.log.gz | flowq sql -c 'SELECT count(*) FROM flow_logs' -
 
 Exit codes: 0 done, 1 findings at or above --fail-on, 2 wrong command line, 3 wrong config or query,
-4 input could not be read, 5 done but some input could not be read, 6 output could not be written")]
+4 input could not be read, 5 done but some input could not be read, 6 output could not be written,
+7 another flowq writes to the same lake")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -55,6 +58,14 @@ pub enum Command {
     /// Tell sinks that flowq.toml names; `flowq detect --alert` tells them of findings
     #[command(subcommand)]
     Alert(Alert),
+    /// Write flow logs to a lake: what is new, once each, however often it is run
+    Ingest(Ingest),
+    /// Show what was taken into a lake: passes, totals, objects that wait or failed
+    Status(Status),
+    /// Compare a lake with its sources and its ledger, object by object
+    Verify(Verify),
+    /// Read chosen objects again and replace their rows in the lake
+    Replay(Replay),
     /// Print the least IAM policy for what is named: sources, inventory, where to write
     IamPolicy(IamPolicy),
     /// Validate flowq.toml and detections, and run the cases of every detection

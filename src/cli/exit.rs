@@ -23,6 +23,8 @@ pub enum Exit {
     Incomplete = 5,
     /// The output could not be written.
     Output = 6,
+    /// Another flowq writes to the same lake.
+    Busy = 7,
     /// Ctrl-C.
     Interrupted = 130,
 }

@@ -22,17 +22,22 @@ mod findings;
 mod functions;
 mod generate;
 mod iam_policy;
+mod ingest;
 mod inventory;
 pub mod output;
 mod plain;
 mod print;
+mod process;
 mod progress;
 mod read;
 mod repl;
+mod replay;
 mod report;
 mod say;
 pub mod service;
 mod sql;
+mod status;
+mod verify;
 
 /// Runs the command that was typed.
 ///
@@ -57,6 +62,13 @@ pub fn run() -> Result<Exit, Failure> {
         }
         Command::Inventory(args) => wait(None, inventory::run(args, started)),
         Command::Alert(args::Alert::Test(args)) => wait(None, alert::test(args, started)),
+        Command::Ingest(args) => {
+            let threads = args.read.threads;
+            wait(threads, ingest::run(args, started))
+        }
+        Command::Status(args) => wait(None, status::run(args, started)),
+        Command::Verify(args) => wait(None, verify::run(args, started)),
+        Command::Replay(args) => wait(None, replay::run(args, started)),
         Command::IamPolicy(args) => iam_policy::run(&args),
         Command::Check(args) => wait(None, check::run(args, started)),
         Command::Fields(args) => {

@@ -202,8 +202,7 @@ pub(super) async fn open(
         [] => Arc::new(Memory::default()),
         sources => source::open_sources(sources, &access).map_err(source_failure)?,
     };
-    let malformed = read.malformed.as_deref().map(MalformedFile::create).transpose();
-    let malformed = malformed.or_exit(Exit::Output)?;
+    let malformed = MalformedFile::open(read)?;
     let progress = Arc::new(Progress::default());
     let options = ReadOptions {
         window,
@@ -212,6 +211,7 @@ pub(super) async fn open(
         malformed: malformed.as_ref().map(MalformedFile::sink),
         limits: Limits::default(),
         progress: Arc::clone(&progress),
+        objects: None,
     };
     let engine = Engine::new(
         Arc::clone(&source),
@@ -246,7 +246,7 @@ pub(super) fn times(
     Ok((since, until))
 }
 
-fn window(read: &Read, now: i64) -> Result<Window, Failure> {
+pub(super) fn window(read: &Read, now: i64) -> Result<Window, Failure> {
     let (since, until) = times(read.since.as_deref(), read.until.as_deref(), now)?;
     let slack = humantime::parse_duration(&read.slack).map_err(|_| {
         let error = anyhow!("--slack {:?} is not a duration", read.slack);
@@ -255,7 +255,7 @@ fn window(read: &Read, now: i64) -> Result<Window, Failure> {
     Ok(Window { since, until, slack_secs: i64::try_from(slack.as_secs()).unwrap_or(i64::MAX) })
 }
 
-fn stated(read: &Read) -> Result<Option<LogFormat>, Failure> {
+pub(super) fn stated(read: &Read) -> Result<Option<LogFormat>, Failure> {
     let format = read.log_format.as_deref().map(str::parse::<LogFormat>).transpose();
     let format = format.context("--log-format").or_exit(Exit::Usage)?;
     if let Some(format) = &format
@@ -269,18 +269,28 @@ fn stated(read: &Read) -> Result<Option<LogFormat>, Failure> {
     Ok(format)
 }
 
-fn resources(read: &Read, memory_default: &str) -> Result<Resources, Failure> {
+pub(super) fn resources(read: &Read, memory_default: &str) -> Result<Resources, Failure> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = read.threads.unwrap_or(processors);
     if threads == 0 {
         return Err(Failure::new(Exit::Usage, anyhow!("--threads 0: at least one is needed")));
     }
     let memory = read.memory.as_deref().unwrap_or(memory_default);
-    let memory_bytes = size(memory).ok_or_else(|| {
-        let error = anyhow!("--memory {memory:?} is not a size");
+    Ok(Resources { threads, memory_bytes: bytes("--memory", memory)? })
+}
+
+/// All of the machine, with the usual memory.
+pub(super) fn machine() -> Result<Resources, Failure> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Ok(Resources { threads, memory_bytes: bytes("--memory", "512MB")? })
+}
+
+/// Reads a size that an option gives, in bytes.
+pub(super) fn bytes(option: &str, text: &str) -> Result<usize, Failure> {
+    size(text).ok_or_else(|| {
+        let error = anyhow!("{option} {text:?} is not a size");
         Failure::new(Exit::Usage, error).with_hint("write 256MB or 2GB")
-    })?;
-    Ok(Resources { threads, memory_bytes })
+    })
 }
 
 /// Bytes of `512`, `64KB`, `256MB`, `2GB`, `1GiB`.
@@ -298,19 +308,24 @@ fn size(text: &str) -> Option<usize> {
 }
 
 /// `--malformed FILE`: every malformed line as a JSON object.
-struct MalformedFile {
+pub(super) struct MalformedFile {
     file: OutputFile,
     writer: Arc<Mutex<Box<dyn std::io::Write + Send>>>,
 }
 
 impl MalformedFile {
+    /// The file that is asked for, if one is.
+    pub(super) fn open(read: &Read) -> Result<Option<Self>, Failure> {
+        read.malformed.as_deref().map(Self::create).transpose().or_exit(Exit::Output)
+    }
+
     fn create(path: &Path) -> anyhow::Result<Self> {
         let file = OutputFile::create(path)?;
         let writer = Arc::new(Mutex::new(file.writer()?));
         Ok(Self { file, writer })
     }
 
-    fn sink(&self) -> Arc<MalformedSink> {
+    pub(super) fn sink(&self) -> Arc<MalformedSink> {
         let writer = Arc::clone(&self.writer);
         Arc::new(move |line: &MalformedLine| {
             let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -319,7 +334,7 @@ impl MalformedFile {
         })
     }
 
-    fn publish(self) -> anyhow::Result<()> {
+    pub(super) fn publish(self) -> anyhow::Result<()> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).flush()?;
         self.file.publish()
     }

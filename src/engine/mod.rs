@@ -22,7 +22,7 @@ use crate::flow::field::Layout;
 use crate::flow::{Limits, LogFormat, MalformedLine};
 use crate::inventory::Inventory;
 use crate::source::progress::Progress;
-use crate::source::{Source, Window};
+use crate::source::{Source, Split, Window};
 
 mod allowed;
 mod evidence;
@@ -51,6 +51,18 @@ pub use views::VIEWS;
 /// Takes every malformed line, for `--malformed FILE`.
 pub type MalformedSink = dyn Fn(&MalformedLine) -> std::io::Result<()> + Send + Sync;
 
+/// What one object gave to one scan.
+#[derive(Debug, Clone)]
+pub struct ObjectRead {
+    /// Its lines and records, and the columns that they have.
+    pub summary: Summary,
+    /// Why it could not be read to its end, and whether a later try may; NULL: it was.
+    pub failure: Option<(String, bool)>,
+}
+
+/// Told of every object once it was read.
+pub type ObjectSink = dyn Fn(&Split, ObjectRead) + Send + Sync;
+
 /// How the sources are read.
 pub struct ReadOptions {
     /// Event time asked for; records outside are dropped.
@@ -65,6 +77,8 @@ pub struct ReadOptions {
     pub limits: Limits,
     /// Told what was read so far.
     pub progress: Arc<Progress>,
+    /// Told what each object gave.
+    pub objects: Option<Arc<ObjectSink>>,
 }
 
 impl ReadOptions {
@@ -77,6 +91,7 @@ impl ReadOptions {
             malformed: None,
             limits: Limits::default(),
             progress: Arc::new(Progress::default()),
+            objects: None,
         }
     }
 }
@@ -104,6 +119,14 @@ struct Scan {
 }
 
 impl Scan {
+    fn new(layout: Layout) -> Self {
+        Self { layout, summary: Mutex::default() }
+    }
+
+    fn take(self) -> Summary {
+        self.summary.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn update(&self, change: impl FnOnce(&mut Summary)) {
         change(&mut self.summary.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -117,7 +140,7 @@ struct Scans {
 
 impl Scans {
     fn begin(&self, layout: Layout) -> Arc<Scan> {
-        let scan = Arc::new(Scan { layout, summary: Mutex::default() });
+        let scan = Arc::new(Scan::new(layout));
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         begun.push(Arc::clone(&scan));
         scan
@@ -252,6 +275,20 @@ impl Engine {
         SQLOptions::new().with_allow_dml(false).verify_plan(&plan)?;
         let frame = self.session.execute_logical_plan(plan).await?.with_param_values(params)?;
         frame.execute_stream().await
+    }
+
+    /// All rows of the table of a layout, as many streams as there are threads. An object's rows are all in one
+    /// of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::query`].
+    pub async fn records(&self, layout: Layout) -> Result<Vec<SendableRecordBatchStream>> {
+        let name = match layout {
+            Layout::Vpc => "flow_logs",
+            Layout::TransitGateway => "transit_gateway_flow_logs",
+        };
+        self.session.table(name).await?.execute_stream_partitioned().await
     }
 
     /// Parses one statement. In the dialect of PostgreSQL AWS's column `end` needs no quotes; the generic

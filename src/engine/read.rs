@@ -11,9 +11,10 @@ use futures::StreamExt as _;
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::Sender;
 
-use crate::engine::Scan;
+use crate::aws;
 use crate::engine::rows::read_parquet;
 use crate::engine::scan::Job;
+use crate::engine::{ObjectRead, Scan};
 use crate::flow::field::column_name;
 use crate::flow::{DecodeError, Decoder, Refusal, Tally};
 use crate::source;
@@ -69,9 +70,24 @@ pub(super) enum Stop {
     /// Nobody wants more rows.
     Enough,
     /// The object is at fault: it is named, and the rest goes on.
-    Object(String),
+    Object(Fault),
     /// The whole scan is at fault.
     Scan(DataFusionError),
+}
+
+/// What is wrong with an object.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) reason: String,
+    /// Whether a later try may read it.
+    pub(super) is_retryable: bool,
+}
+
+impl Fault {
+    /// What is wrong with the bytes themselves.
+    pub(super) fn lasting(reason: String) -> Stop {
+        Stop::Object(Self { reason, is_retryable: false })
+    }
 }
 
 impl From<DataFusionError> for Stop {
@@ -116,25 +132,35 @@ pub(super) async fn read_objects(
     let mut output = Output { job: Arc::clone(&job), batches, rows: 0 };
     while let Some(split) = queue.take(&job).await? {
         queue.scan.update(|summary| summary.objects_begun += 1);
-        let result = read_object(&job, split, &queue.scan, &mut output).await;
-        match result {
+        let own = Scan::new(queue.scan.layout);
+        let result = read_object(&job, split, &own, &mut output).await;
+        let read = own.take();
+        let told = job.options.objects.is_some().then(|| read.clone());
+        queue.scan.update(|summary| summary.absorb(read));
+        let fault = match result {
             Err(Stop::Enough) => return Ok(()),
             Err(Stop::Scan(error)) => return Err(error),
-            _ => queue.scan.update(|summary| summary.objects_read += 1),
-        }
+            Err(Stop::Object(fault)) => Some(fault),
+            Ok(()) => None,
+        };
+        queue.scan.update(|summary| summary.objects_read += 1);
         job.options.progress.add_object();
-        match result {
-            Ok(()) | Err(Stop::Enough | Stop::Scan(_)) => {}
-            Err(Stop::Object(reason)) => {
-                // It is named beside the reason.
-                let named = format!("could not read {}: ", split.id);
-                let reason = reason.strip_prefix(&named).map_or(reason.clone(), str::to_owned);
-                if job.options.strict {
-                    let message = format!("object {}: {reason}", split.id);
-                    return Err(DataFusionError::Execution(message));
-                }
-                queue.scan.update(|summary| summary.add_problem(&split.id, reason));
+        let fault = fault.map(|fault| {
+            // It is named beside the reason.
+            let named = format!("could not read {}: ", split.id);
+            let reason = fault.reason.strip_prefix(&named).map(str::to_owned);
+            Fault { reason: reason.unwrap_or(fault.reason), ..fault }
+        });
+        if let Some(fault) = &fault {
+            if job.options.strict {
+                let message = format!("object {}: {}", split.id, fault.reason);
+                return Err(DataFusionError::Execution(message));
             }
+            queue.scan.update(|summary| summary.add_problem(&split.id, fault.reason.clone()));
+        }
+        if let (Some(tell), Some(summary)) = (&job.options.objects, told) {
+            let failure = fault.map(|fault| (fault.reason, fault.is_retryable));
+            tell(split, ObjectRead { summary, failure });
         }
     }
     Ok(())
@@ -161,8 +187,23 @@ pub(super) fn unopened(error: source::Error) -> Stop {
     }
 }
 
-pub(super) fn object(error: impl std::error::Error) -> Stop {
-    Stop::Object(chain(&error))
+pub(super) fn object(error: impl std::error::Error + 'static) -> Stop {
+    Stop::Object(Fault { reason: chain(&error), is_retryable: is_retryable(&error) })
+}
+
+/// Tells whether a source was at fault that may do better later, or a permission that may be given.
+fn is_retryable(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<source::Error>() {
+            return error.is_retryable() || matches!(error, source::Error::Denied { .. });
+        }
+        if let Some(error) = error.downcast_ref::<aws::Error>() {
+            return error.is_retryable();
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// An error with its causes, in one line.
@@ -213,7 +254,7 @@ async fn read_text(
     read.and(sent).and(ended)?;
     match fault.filter(|_| job.options.strict) {
         Some(line) => {
-            Err(Stop::Object(format!("line {}: {}: {}", line.line, line.reason, line.text)))
+            Err(Fault::lasting(format!("line {}: {}: {}", line.line, line.reason, line.text)))
         }
         None => Ok(()),
     }
@@ -298,7 +339,7 @@ impl Text<'_> {
 
 fn refusal(refusal: &Refusal) -> Stop {
     let text = chain(refusal);
-    Stop::Object(match refusal.hint() {
+    Fault::lasting(match refusal.hint() {
         Some(hint) => format!("{text} (hint: {hint})"),
         None => text,
     })

@@ -4,7 +4,7 @@ use datafusion::common::{DataFusionError, Result};
 use futures::StreamExt as _;
 
 use crate::engine::Scan;
-use crate::engine::read::{Output, Stop, object, unopened};
+use crate::engine::read::{Fault, Output, Stop, object, unopened};
 use crate::engine::scan::Job;
 use crate::flow::field::{LINE, OBJECT};
 use crate::flow::parquet;
@@ -77,7 +77,7 @@ pub(super) async fn read_parquet(
     result?;
     match fault.filter(|_| job.options.strict) {
         Some(line) => {
-            Err(Stop::Object(format!("row {}: {}: {}", line.line, line.reason, line.text)))
+            Err(Fault::lasting(format!("row {}: {}: {}", line.line, line.reason, line.text)))
         }
         None => Ok(()),
     }

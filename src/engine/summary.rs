@@ -80,6 +80,23 @@ impl Summary {
         self.records() + self.malformed.total() + self.blank + self.rows_pruned
     }
 
+    /// Adds what one object gave to the same scan.
+    pub(super) fn absorb(&mut self, object: Self) {
+        self.lines += object.lines;
+        self.ok += object.ok;
+        self.nodata += object.nodata;
+        self.skipdata += object.skipdata;
+        self.other += object.other;
+        self.other_layout += object.other_layout;
+        self.blank += object.blank;
+        self.rows_pruned += object.rows_pruned;
+        self.malformed.merge(object.malformed);
+        self.notes.extend(object.notes);
+        self.columns.extend(object.columns);
+        self.late_columns.extend(object.late_columns);
+        self.untimed.extend(object.untimed);
+    }
+
     /// Adds what one object of text gave.
     pub(super) fn add_tally(&mut self, tally: Tally) {
         self.lines += tally.lines;
@@ -130,7 +147,7 @@ impl Summary {
     }
 
     /// Adds what a scan of another layout read of the same sources: the same lines, other records.
-    fn beside(mut self, mut other: Self) -> Self {
+    pub fn beside(mut self, mut other: Self) -> Self {
         if (other.objects_begun, other.lines) > (self.objects_begun, self.lines) {
             std::mem::swap(&mut self, &mut other);
         }

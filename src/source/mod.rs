@@ -119,7 +119,8 @@ pub struct Split {
     pub path: PathBuf,
     /// Size as stored (compressed); NULL where it is not known before the end.
     pub size_bytes: Option<u64>,
-    /// The version of an object, with its quotes; bytes of another are not given out. NULL: any.
+    /// The version of an object, with its quotes; bytes of another are not given out. Of a file its size and
+    /// when it was written. NULL: any.
     pub etag: Option<String>,
     /// What the name tells about the records inside.
     pub name: Name,

@@ -17,6 +17,8 @@ const ROOMS: &[&str] = &[
     "alert",
     "metrics",
     "config",
+    "state",
+    "pass",
     "feed",
     "sample",
     "cli",

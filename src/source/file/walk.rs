@@ -78,7 +78,8 @@ impl Found {
         let size = meta.is_file().then_some(meta.len());
         let one_shot = !meta.is_file();
         let split = Split::new(path.to_string_lossy(), size);
-        let split = Split { path: path.to_owned(), one_shot, ..split };
+        let etag = if one_shot { None } else { version(meta) };
+        let split = Split { path: path.to_owned(), one_shot, etag, ..split };
         let identity = match one_shot && path == Path::new("/dev/stdin") {
             true => PathBuf::from(STDIN),
             false => identity(path),
@@ -152,6 +153,12 @@ impl Found {
         self.pruned_folders.extend(pruned.into_iter().map(|path| (path, ())));
         Ok(files)
     }
+}
+
+/// What changes when a file is written anew: its size and when that was.
+fn version(meta: &Metadata) -> Option<String> {
+    let modified = meta.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(format!("\"{}-{}\"", meta.len(), modified.as_nanos()))
 }
 
 /// Returns the link that leads nowhere; any other failure is an error.

@@ -1,0 +1,138 @@
+//! The commands that are about a lake.
+
+use clap::{Args, ValueHint};
+
+use super::{Read, Write};
+
+/// `flowq ingest`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowq ingest logs/ --to lake/
+  flowq ingest s3://bucket/AWSLogs/ --to s3://lake-bucket/flow-logs
+  flowq ingest sqs://arn:aws:sqs:eu-west-1:111122223333:flow-logs --to lake/ --state s3://state-bucket/flowq
+
+An object that --since or --until choose is taken in whole: they go by its name.")]
+pub struct Ingest {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub read: Read,
+    /// Folder or s3://bucket/prefix of the lake
+    #[arg(long, value_name = "DIR|s3://…", value_hint = ValueHint::AnyPath)]
+    pub to: String,
+    /// Folder or s3://bucket/prefix of the ledger, the lease and the checkpoint [default: _flowq in the lake]
+    #[arg(long, value_name = "DIR|s3://…", value_hint = ValueHint::AnyPath)]
+    pub state: Option<String>,
+    /// How long ago an object may have ended and still be looked for, once all older ones were taken in
+    #[arg(long, value_name = "DURATION", default_value = "7d")]
+    pub lateness: String,
+    /// Bytes of one pass, as they are stored: what a crash makes flowq do again, at most
+    #[arg(long, value_name = "SIZE", default_value = "256MB")]
+    pub pass_size: String,
+}
+
+/// A lake and its state.
+#[derive(Debug, Args)]
+pub struct Wherein {
+    /// Folder or s3://bucket/prefix of the lake
+    #[arg(value_name = "LAKE", value_hint = ValueHint::AnyPath)]
+    pub lake: String,
+    /// Folder or s3://bucket/prefix of its state [default: _flowq in the lake]
+    #[arg(long, value_name = "DIR|s3://…", value_hint = ValueHint::AnyPath)]
+    pub state: Option<String>,
+}
+
+/// `flowq status`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowq status lake/
+  flowq status lake/ --format json | jq .totals
+  flowq status s3://lake-bucket/flow-logs --passes 50")]
+pub struct Status {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub wherein: Wherein,
+    /// How many of the last passes to show
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub passes: usize,
+    /// How to print: table or json
+    #[arg(long, value_enum, default_value_t = StatusFormat::Table)]
+    pub format: StatusFormat,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub aws: super::Aws,
+}
+
+/// How to print a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum StatusFormat {
+    /// For people
+    Table,
+    /// One JSON object
+    Json,
+}
+
+/// `flowq verify`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowq verify lake/ --source logs/
+  flowq verify lake/
+  flowq verify s3://lake-bucket/flow-logs --source s3://bucket/AWSLogs/ --format csv")]
+pub struct Verify {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub wherein: Wherein,
+    /// What was taken in; without it only ledger and lake are compared. Repeatable
+    #[arg(long, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
+    pub source: Vec<String>,
+    /// Only objects of the source that end at or after this time
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only objects of the source that begin before this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub write: Write,
+    /// No summary: only what is wrong is told
+    #[arg(long, short)]
+    pub quiet: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub aws: super::Aws,
+}
+
+/// `flowq replay`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowq replay lake/ --source logs/ --object logs/a.log.gz
+  flowq replay lake/ --source s3://bucket/AWSLogs/ --since 2026-03-10 --until 2026-03-11")]
+pub struct Replay {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub wherein: Wherein,
+    /// What was taken in. Repeatable
+    #[arg(long, value_name = "SOURCE", required = true, value_hint = ValueHint::AnyPath)]
+    pub source: Vec<String>,
+    /// An object to read again, as the ledger names it. Repeatable; without it all of the source
+    #[arg(long, value_name = "ID")]
+    pub object: Vec<String>,
+    /// Only objects of the source that end at or after this time
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only objects of the source that begin before this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Format of records without a header, in AWS's own words: '${version} ${account-id} …'
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<String>,
+    /// No summary: only what is wrong is told
+    #[arg(long, short)]
+    pub quiet: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub aws: super::Aws,
+}

@@ -1,0 +1,213 @@
+//! `flowq ingest`: what is new, into the lake.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::anyhow;
+
+use crate::aws::Account;
+use crate::cli::args;
+use crate::cli::exit::{Exit, Failure, OrExit as _};
+use crate::cli::progress::ProgressLine;
+use crate::cli::read;
+use crate::cli::say::{Say, number};
+use crate::cli::{Started, process};
+use crate::inventory::Inventory;
+use crate::pass;
+use crate::pass::{Opener, Options, PassReport, Runner};
+use crate::source;
+use crate::source::Access;
+use crate::state;
+use crate::state::{Clock, Pass, State, Totals};
+use crate::store;
+use crate::store::Place;
+
+/// Memory of sorting, unless `--memory` says otherwise.
+const MEMORY: &str = "512MB";
+
+/// Objects that could not be read and are named one by one.
+const NAMED_MAX: usize = 20;
+
+/// Runs the command.
+pub(super) async fn run(mut args: args::Ingest, started: Started) -> Result<Exit, Failure> {
+    let say = Say::new(args.read.quiet);
+    drop(read::configure(&mut args.read)?);
+    if args.read.sources.is_empty() {
+        let hint = "flowq ingest SOURCE… --to LAKE; a folder, a quoted glob, s3://…, cloudwatch://… or sqs://…";
+        return Err(Failure::new(Exit::Usage, anyhow!("no flow logs named")).with_hint(hint));
+    }
+    let account = Arc::new(Account::new(args.read.aws.options()));
+    let clock = Clock::new(started.now);
+    let (places, now) = (&args.read.inventory, started.now);
+    let (inventory, whole) =
+        Box::pin(read::inventory(places, &account, (None, None), now, &say)).await?;
+    let malformed = read::MalformedFile::open(&args.read)?;
+    let options = Options {
+        window: read::window(&args.read, now)?,
+        lateness_secs: duration("--lateness", &args.lateness)?,
+        pass_bytes: read::bytes("--pass-size", &args.pass_size)? as u64,
+        stated: read::stated(&args.read)?,
+        malformed: malformed.as_ref().map(read::MalformedFile::sink),
+        steps: process::steps(),
+        ..Options::new(args.read.sources.clone(), read::resources(&args.read, MEMORY)?)
+    };
+    let lake = Place::create(&args.to, &account).map_err(|error| output(error.into()))?;
+    let state = state(&lake, args.state.as_deref(), &account, clock).await?;
+    let open = opener(args.read.sources.clone(), &account, &inventory);
+    let line = ProgressLine::start(Arc::clone(&options.progress), say.quiet);
+    let runner = Box::pin(Runner::open(lake, state, clock, open, options)).await;
+    let mut runner = runner.map_err(failure)?;
+    let done = Box::pin(passes(&mut runner, say)).await;
+    let closed = Box::pin(runner.close()).await;
+    drop(line);
+    let totals = done?;
+    closed.map_err(failure)?;
+    if let Some(file) = malformed {
+        file.publish().or_exit(Exit::Output)?;
+    }
+    say.note(&summary(&totals, &args.to, started.at.elapsed()));
+    let incomplete = totals.failed > 0 || !whole;
+    Ok(if incomplete { Exit::Incomplete } else { Exit::Fine })
+}
+
+/// Makes passes until there is nothing new.
+async fn passes(runner: &mut Runner, say: Say<'_>) -> Result<Totals, Failure> {
+    let mut totals = Totals::default();
+    while let Some(report) = Box::pin(runner.pass()).await.map_err(failure)? {
+        say.note(&pass_line(&report));
+        tell(&report, say);
+        totals.merge(&report.pass.totals);
+    }
+    Ok(totals)
+}
+
+/// Names the objects that could not be read, and what the sources had to say.
+pub(super) fn tell(report: &PassReport, say: Say<'_>) {
+    let failed = report.pass.objects.iter().filter_map(|object| {
+        let failure = object.failure.as_ref()?;
+        let next = if failure.retry { "; it is tried again" } else { "" };
+        Some(format!("object {}: {}{next}", object.id, failure.reason))
+    });
+    let failed: Vec<String> = failed.collect();
+    for text in failed.iter().take(NAMED_MAX) {
+        say.warn(text);
+    }
+    if let Some(more @ 1..) = failed.len().checked_sub(NAMED_MAX) {
+        say.warn(&format!("{} more objects could not be read to their end", number(more as u64)));
+    }
+    for note in &report.notes {
+        say.warn(note);
+    }
+}
+
+/// One line of a pass.
+pub(super) fn pass_line(report: &PassReport) -> String {
+    let Pass { number: pass, totals, tables, .. } = &report.pass;
+    let replaced: u64 = tables.values().map(|table| table.replaced).sum();
+    let mut text = format!(
+        "pass {pass}: {} objects, {} lines, {} rows written",
+        number(totals.objects),
+        number(totals.counts.lines),
+        number(totals.rows)
+    );
+    for (count, what) in [(replaced, "replaced"), (totals.known, "known before")] {
+        if count > 0 {
+            text += &format!(", {} {what}", number(count));
+        }
+    }
+    if report.left > 0 {
+        text += &format!("; {} objects to go", number(report.left as u64));
+    }
+    text
+}
+
+/// The identity of all that was taken in.
+pub(super) fn identity(totals: &Totals) -> String {
+    let counts = &totals.counts;
+    let mut parts = vec![format!("{} OK", number(counts.ok))];
+    for (count, name) in [
+        (counts.nodata, "NODATA"),
+        (counts.skipdata, "SKIPDATA"),
+        (counts.other + counts.other_layout, "of another kind"),
+        (counts.blank, "headers and blanks"),
+        (counts.malformed(), "malformed"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{} {name}", number(count)));
+        }
+    }
+    format!("{} lines = {}", number(counts.lines), parts.join(" + "))
+}
+
+fn summary(totals: &Totals, lake: &str, took: Duration) -> String {
+    let took = took.as_secs_f64();
+    if totals.objects == 0 {
+        return format!("{lake} has all that is there: nothing new, in {took:.2} s");
+    }
+    format!(
+        "{lake}: {} objects, {}; {} rows in {took:.2} s",
+        number(totals.objects),
+        identity(totals),
+        number(totals.rows)
+    )
+}
+
+/// Makes the sources of a pass.
+pub(super) fn opener(
+    sources: Vec<String>,
+    account: &Arc<Account>,
+    inventory: &Inventory,
+) -> Arc<Opener> {
+    let account = Arc::clone(account);
+    let flow_logs: Arc<[_]> = inventory.flow_logs.as_slice().into();
+    Arc::new(move |now| {
+        let access =
+            Access { account: Arc::clone(&account), flow_logs: Arc::clone(&flow_logs), now };
+        source::open_sources(&sources, &access)
+    })
+}
+
+/// Takes the lease of a lake's state.
+pub(super) async fn state(
+    lake: &Place,
+    name: Option<&str>,
+    account: &Arc<Account>,
+    clock: Clock,
+) -> Result<State, Failure> {
+    let place = match name {
+        Some(name) => Place::create(name, account).map_err(|error| output(error.into()))?,
+        None => lake.below(state::FOLDER),
+    };
+    let state = State::open(place, &process::name(), clock).await;
+    state.map_err(|error| failure(error.into()))
+}
+
+pub(super) fn duration(option: &str, text: &str) -> Result<i64, Failure> {
+    let duration = humantime::parse_duration(text).map_err(|_| {
+        let error = anyhow!("{option} {text:?} is not a duration");
+        Failure::new(Exit::Usage, error).with_hint("write 90s, 15min, 1h or 7d")
+    })?;
+    Ok(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX))
+}
+
+fn output(error: pass::Error) -> Failure {
+    Failure { exit: Exit::Output, ..failure(error) }
+}
+
+/// The exit code of a pass that failed.
+pub(super) fn failure(error: pass::Error) -> Failure {
+    let hint = error.hint();
+    let exit = match &error {
+        pass::Error::State(state::Error::Busy { .. } | state::Error::Lost { .. }) => Exit::Busy,
+        pass::Error::State(state::Error::Missing { .. })
+        | pass::Error::Source(_)
+        | pass::Error::Engine(_)
+        | pass::Error::OneShot { .. }
+        | pass::Error::Store(store::Error::Scheme { .. }) => Exit::Input,
+        pass::Error::State(_)
+        | pass::Error::Lake(_)
+        | pass::Error::Store(_)
+        | pass::Error::Uneven { .. } => Exit::Output,
+    };
+    Failure { exit, error: error.into(), hint }
+}

@@ -1,0 +1,35 @@
+//! How this process is named to others, and where tests end it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::pass::Steps;
+
+/// Where the process ends, in a build for tests: `publish` or, at the third time, `publish:3`.
+const DIE_AT: &str = "FLOWQ_TEST_DIE_AT";
+
+/// Names this process so that a person finds it.
+pub(super) fn name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let host = host.or_else(|| std::env::var("HOSTNAME").ok());
+    let host = host.as_deref().map_or("this host", str::trim);
+    format!("process {} on {host}", std::process::id())
+}
+
+/// Ends the process before a step that [`DIE_AT`] names, as if it was killed there. NULL in a release.
+pub(super) fn steps() -> Option<Arc<Steps>> {
+    if !cfg!(debug_assertions) {
+        return None;
+    }
+    let wanted = std::env::var(DIE_AT).ok()?;
+    let (step, at) = match wanted.split_once(':') {
+        Some((step, at)) => (step.to_owned(), at.parse().ok()?),
+        None => (wanted, 1),
+    };
+    let count = AtomicU64::new(0);
+    Some(Arc::new(move |name| {
+        if name == step && count.fetch_add(1, Ordering::Relaxed) + 1 == at {
+            std::process::abort();
+        }
+    }))
+}

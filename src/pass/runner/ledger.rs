@@ -1,0 +1,81 @@
+//! From what was read to the ledger, and whether it adds up.
+
+use std::collections::BTreeMap;
+
+use crate::engine::{ObjectRead, Summary};
+use crate::flow::field::Layout;
+use crate::lake::folder;
+use crate::pass::Error;
+use crate::pass::choose;
+use crate::pass::read::Reading;
+use crate::source::Split;
+use crate::state::{Counts, Failure, Object, Pass};
+
+/// What the readings of both tables tell of one split.
+pub(super) fn object(split: &Split, readings: Vec<(Layout, &Reading)>) -> Object {
+    let reads: Vec<(Layout, &ObjectRead)> = readings
+        .iter()
+        .filter_map(|(layout, reading)| Some((*layout, reading.objects.get(&split.id)?)))
+        .collect();
+    let mut rows = BTreeMap::new();
+    // How many of a log group's events were known is told by table, not by time range.
+    for (layout, read) in reads.iter().filter(|_| split.log_group.is_none()) {
+        let Summary { ok, nodata, skipdata, other, .. } = &read.summary;
+        let count = ok + nodata + skipdata + other;
+        if count > 0 {
+            rows.insert(folder(*layout).to_owned(), count);
+        }
+    }
+    let failures = reads.iter().filter_map(|(_, read)| read.failure.clone());
+    let failures = failures.map(|(reason, retry)| Failure { reason, retry });
+    let failure = failures.reduce(|a, b| Failure { reason: a.reason, retry: a.retry || b.retry });
+    let summaries = reads.iter().map(|(_, read)| read.summary.clone());
+    let summary = summaries.reduce(Summary::beside).unwrap_or_default();
+    Object {
+        id: split.id.clone(),
+        etag: split.etag.clone(),
+        size_bytes: split.size_bytes,
+        ends: choose::ends(split),
+        counts: counts(&summary),
+        rows,
+        failure,
+        earlier: None,
+    }
+}
+
+fn counts(summary: &Summary) -> Counts {
+    let malformed = summary.malformed.by_reason.iter();
+    Counts {
+        lines: summary.lines,
+        ok: summary.ok,
+        nodata: summary.nodata,
+        skipdata: summary.skipdata,
+        other: summary.other,
+        other_layout: summary.other_layout,
+        blank: summary.blank,
+        malformed: malformed.map(|(reason, count)| (reason.to_string(), *count)).collect(),
+    }
+}
+
+/// Proves that every record that was read is a row, or was one before.
+///
+/// # Errors
+///
+/// [`Error::Uneven`] when it is not.
+pub(super) fn check(pass: &Pass) -> Result<(), Error> {
+    let read = pass.totals.counts.records();
+    let sum = |of: fn(&crate::state::TableChange) -> u64| pass.tables.values().map(of).sum::<u64>();
+    let (rows, known) = (sum(|table| table.rows), sum(|table| table.known));
+    let uneven = |table: String, read, rows, known| Error::Uneven { table, read, rows, known };
+    if read != rows + known || !pass.objects.iter().all(|object| object.counts.adds_up()) {
+        return Err(uneven("the lake".to_owned(), read, rows, known));
+    }
+    for (table, change) in &pass.tables {
+        let files = |files: &[crate::lake::File]| files.iter().map(|file| file.rows).sum::<u64>();
+        let (added, removed) = (files(&change.added), files(&change.removed));
+        if added + change.replaced != change.rows + removed {
+            return Err(uneven(table.clone(), change.rows + removed, added, change.replaced));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! Which objects need not be read again.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Counts, Failure, Kind, Object, Pass, Totals};
+
+/// What is known of an object that was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// The version that was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// Its size as stored; 0 when it is not known.
+    pub size_bytes: u64,
+    /// The last second, exclusive, that its records end in, by its name. NULL: it tells no time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<i64>,
+    /// Its rows in the lake.
+    pub rows: u64,
+    /// What was in it.
+    pub counts: Counts,
+    /// Why it could not be read to its end. NULL: it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Failure>,
+    /// When it was read, Unix seconds.
+    pub read: i64,
+}
+
+impl Known {
+    /// What a pass tells of an object.
+    pub fn of(object: &Object, pass: &Pass) -> Self {
+        Self {
+            etag: object.etag.clone(),
+            size_bytes: object.size_bytes.unwrap_or(0),
+            ends: object.ends.map(|(_, last)| last),
+            rows: object.rows.values().sum(),
+            counts: object.counts.clone(),
+            failed: object.failure.clone(),
+            read: pass.ended,
+        }
+    }
+
+    /// Tells whether a later try may read more of the same version.
+    pub fn is_waiting(&self) -> bool {
+        self.failed.as_ref().is_some_and(|failure| failure.retry)
+    }
+}
+
+/// What the passes up to one of them say. Derived from them, and small: objects that cannot be listed any
+/// more are not in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The state that it belongs to.
+    pub state: String,
+    /// The last pass that it knows.
+    pub pass: u64,
+    /// By source, as it was named: nothing whose name says that it ended before this is listed any more. Unix
+    /// seconds; a source that is not here is listed whole.
+    pub floors: BTreeMap<String, i64>,
+    /// What ended before this may have been forgotten, and is looked up in the passes. Unix seconds; NULL:
+    /// everything is in `known`.
+    pub forgotten: Option<i64>,
+    /// By table, the last pass that changed it.
+    pub tables: BTreeMap<String, u64>,
+    /// Objects that may be listed again, by name.
+    pub known: BTreeMap<String, Known>,
+    /// The sum of all passes, an object that was read again counted once.
+    pub totals: Totals,
+    /// When the last pass ended, Unix seconds.
+    pub ended: Option<i64>,
+    /// The greatest `end` of a record, Unix seconds. NULL: no record told one.
+    pub newest: Option<i64>,
+}
+
+impl Checkpoint {
+    /// A checkpoint before the pass that follows `pass`.
+    pub fn new(state: &str, pass: u64) -> Self {
+        Self {
+            state: state.to_owned(),
+            pass,
+            floors: BTreeMap::new(),
+            forgotten: None,
+            tables: BTreeMap::new(),
+            known: BTreeMap::new(),
+            totals: Totals::default(),
+            ended: None,
+            newest: None,
+        }
+    }
+
+    /// Takes in the next pass.
+    pub fn add(&mut self, pass: &Pass) {
+        self.pass = pass.number;
+        if pass.kind == Kind::Takeover {
+            return;
+        }
+        self.ended = Some(pass.ended);
+        let files = pass.tables.values().flat_map(|table| &table.added);
+        self.newest = self.newest.max(files.filter_map(|file| file.end).max());
+        for (table, change) in &pass.tables {
+            if change.changes() {
+                self.tables.insert(table.clone(), pass.number);
+            }
+        }
+        self.totals.merge(&pass.totals);
+        for object in &pass.objects {
+            if let Some(earlier) = &object.earlier {
+                self.totals.replace(earlier);
+            }
+            self.known.insert(object.id.clone(), Known::of(object, pass));
+        }
+    }
+
+    /// Since when sources have to be listed, in Unix seconds. NULL: from their beginning.
+    pub fn floor(&self, sources: &[String]) -> Option<i64> {
+        let floors: Option<Vec<i64>> =
+            sources.iter().map(|source| self.floors.get(source).copied()).collect();
+        floors?.into_iter().min()
+    }
+
+    /// Says that all that sources list from `floor` on is known: what ended before is forgotten.
+    pub fn raise(&mut self, sources: &[String], floor: i64) {
+        for source in sources {
+            let known = self.floors.entry(source.clone()).or_insert(floor);
+            *known = floor.max(*known);
+        }
+        let floor = self.forgotten.map_or(floor, |known| known.max(floor));
+        self.forgotten = Some(floor);
+        self.known
+            .retain(|_, known| known.is_waiting() || known.ends.is_none_or(|ends| ends >= floor));
+    }
+
+    /// The objects that wait for another try.
+    pub fn waiting(&self) -> impl Iterator<Item = (&String, &Known)> {
+        self.known.iter().filter(|(_, known)| known.is_waiting())
+    }
+}
