@@ -23,7 +23,7 @@ use crate::store;
 use crate::store::Place;
 
 /// Memory of sorting, unless `--memory` says otherwise.
-const MEMORY: &str = "512MB";
+pub(super) const MEMORY: &str = "512MB";
 
 /// Objects that could not be read and are named one by one.
 const NAMED_MAX: usize = 20;
@@ -49,7 +49,10 @@ pub(super) async fn run(mut args: args::Ingest, started: Started) -> Result<Exit
         stated: read::stated(&args.read)?,
         malformed: malformed.as_ref().map(read::MalformedFile::sink),
         steps: process::steps(),
-        ..Options::new(args.read.sources.clone(), read::resources(&args.read, MEMORY)?)
+        ..Options::new(
+            args.read.sources.clone(),
+            read::resources(args.read.threads, args.read.memory.as_deref().unwrap_or(MEMORY))?,
+        )
     };
     let lake = Place::create(&args.to, &account).map_err(|error| output(error.into()))?;
     let state = state(&lake, args.state.as_deref(), &account, clock).await?;

@@ -217,13 +217,13 @@ pub(super) async fn open(
         Arc::clone(&source),
         Arc::clone(&context),
         options,
-        &resources(read, memory_default)?,
+        &resources(read.threads, read.memory.as_deref().unwrap_or(memory_default))?,
     )
     .await?;
     Ok(Session { engine, context, progress, window, whole, source, malformed })
 }
 
-fn source_failure(error: source::Error) -> Failure {
+pub(super) fn source_failure(error: source::Error) -> Failure {
     let hint = error.hint();
     Failure { exit: Exit::Input, error: error.into(), hint }
 }
@@ -269,20 +269,14 @@ pub(super) fn stated(read: &Read) -> Result<Option<LogFormat>, Failure> {
     Ok(format)
 }
 
-pub(super) fn resources(read: &Read, memory_default: &str) -> Result<Resources, Failure> {
+/// What may be used of the machine. `threads` NULL: one for each processor.
+pub(super) fn resources(threads: Option<usize>, memory: &str) -> Result<Resources, Failure> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = read.threads.unwrap_or(processors);
+    let threads = threads.unwrap_or(processors);
     if threads == 0 {
         return Err(Failure::new(Exit::Usage, anyhow!("--threads 0: at least one is needed")));
     }
-    let memory = read.memory.as_deref().unwrap_or(memory_default);
     Ok(Resources { threads, memory_bytes: bytes("--memory", memory)? })
-}
-
-/// All of the machine, with the usual memory.
-pub(super) fn machine() -> Result<Resources, Failure> {
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    Ok(Resources { threads, memory_bytes: bytes("--memory", "512MB")? })
 }
 
 /// Reads a size that an option gives, in bytes.

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use crate::aws::Account;
 use crate::cli::args;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
-use crate::cli::ingest::{failure, opener, pass_line, state, tell};
+use crate::cli::ingest::{MEMORY, failure, opener, pass_line, state, tell};
 use crate::cli::read;
 use crate::cli::say::Say;
 use crate::cli::{Started, process};
@@ -29,7 +29,7 @@ pub(super) async fn run(args: args::Replay, started: Started) -> Result<Exit, Fa
     let options = Options {
         stated: stated.or_exit(Exit::Usage)?,
         steps: process::steps(),
-        ..Options::new(args.source.clone(), read::machine()?)
+        ..Options::new(args.source.clone(), read::resources(None, MEMORY)?)
     };
     let lake = Place::open(&args.wherein.lake, &account).or_exit(Exit::Input)?;
     let state = state(&lake, args.wherein.state.as_deref(), &account, clock).await?;

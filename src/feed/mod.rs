@@ -9,6 +9,21 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
+use crate::flow::field::Layout;
+use crate::lake;
+use crate::state::Pass;
+
 pub use evaluate::{Evaluator, Judgement};
 pub use findings::Findings;
 pub use scope::{Range, Scope, differences};
+
+/// Returns the times of the records that a pass put into `flow_logs` or took out of it.
+pub fn touched(pass: &Pass) -> Vec<Range> {
+    let table = pass.tables.get(lake::folder(Layout::Vpc));
+    let files = table.into_iter().flat_map(|table| table.added.iter().chain(&table.removed));
+    let range = |file: &lake::File| match file.start {
+        Some((from, last)) => Range { from, to: file.end.unwrap_or(last).max(last) },
+        None => Range::ALL,
+    };
+    Range::merge(files.map(range).collect())
+}

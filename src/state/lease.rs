@@ -21,7 +21,7 @@ use crate::store;
 use crate::store::Place;
 
 /// How long a lease in S3 lasts without a sign of life, in seconds.
-pub const LEASE_SECS: i64 = 60;
+pub(super) const LEASE_SECS: i64 = 60;
 
 /// How often a runner gives a sign of life.
 const BEAT: Duration = Duration::from_secs(15);

@@ -9,6 +9,7 @@ mod cli;
 mod corpus;
 mod equivalence;
 mod errors;
+mod feed;
 mod formats;
 mod help;
 mod inventory;

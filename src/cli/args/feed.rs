@@ -27,9 +27,6 @@ pub struct Feed {
     /// How to write the log, on standard error
     #[arg(long, value_enum, default_value_t = log::Format::Text)]
     pub log: log::Format,
-    /// How far back a pass looks
-    #[arg(long, value_name = "DURATION", default_value = "1d")]
-    pub window: String,
     /// A folder with detections of your own, repeatable
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub queries: Vec<PathBuf>,

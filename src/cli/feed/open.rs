@@ -1,0 +1,246 @@
+//! What a feed holds from pass to pass, and a pass.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::ObjectStoreExt as _;
+use object_store::path::Path;
+
+use crate::alert::Outbox;
+use crate::alert::Sink;
+use crate::aws::Account;
+use crate::cli::alert::with_means;
+use crate::cli::args::Feed;
+use crate::cli::detect::{MEMORY, detections};
+use crate::cli::exit::{Exit, Failure, OrExit as _};
+use crate::cli::feed::inventory::Known;
+use crate::cli::feed::{DELIVERY, counted};
+use crate::cli::ingest;
+use crate::cli::read;
+use crate::cli::read::source_failure;
+use crate::cli::say::{Kept, Say};
+use crate::cli::service::Report;
+use crate::config::Config;
+use crate::feed::{Evaluator, Findings, Range, touched};
+use crate::inventory::Inventory;
+use crate::inventory::model::FlowLog;
+use crate::lake::{CompactOptions, compact};
+use crate::metrics::{AlertCounts, Pass};
+use crate::pass::{Options, PassReport, Runner};
+use crate::source;
+use crate::source::Access;
+use crate::state::Clock;
+use crate::store::Place;
+
+/// The object of the state that says when the lake was compacted last, in Unix seconds.
+const COMPACTED: &str = "compacted";
+
+/// What is held from pass to pass.
+pub(super) struct Open {
+    config: Config,
+    account: Arc<Account>,
+    state: Place,
+    runner: Runner,
+    /// The flow logs that the inventory knows, for the listing of log groups.
+    flow_logs: Arc<Mutex<Arc<[FlowLog]>>>,
+    inventory: Known,
+    evaluator: Evaluator,
+    findings: Findings,
+    outbox: Outbox,
+}
+
+impl Open {
+    /// Takes over a lake with its state.
+    pub(super) async fn new(
+        config: &Config,
+        args: &Feed,
+        account: &Arc<Account>,
+        now: i64,
+    ) -> Result<Self, Failure> {
+        let lake = config.feed.lake.as_deref().unwrap_or_default();
+        let lake = Place::create(lake, account).or_exit(Exit::Output)?;
+        let clock = Clock::new(now);
+        let named = config.feed.state.as_deref();
+        let held = ingest::state(&lake, named, account, clock).await?;
+        let state = held.reader().place().clone();
+        let resources = read::resources(args.threads, MEMORY)?;
+        let flow_logs: Arc<Mutex<Arc<[FlowLog]>>> = Arc::default();
+        let opener = {
+            let (sources, account) = (config.sources.clone(), Arc::clone(account));
+            let flow_logs = Arc::clone(&flow_logs);
+            move |now| {
+                let known = flow_logs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let access = Access { account: Arc::clone(&account), flow_logs: known, now };
+                source::open_sources(&sources, &access)
+            }
+        };
+        let options = Options {
+            lateness_secs: secs(config.feed.lateness),
+            ..Options::new(config.sources.clone(), resources.clone())
+        };
+        let runner = Runner::open(lake, held, clock, Arc::new(opener), options).await;
+        let runner = runner.map_err(ingest::failure)?;
+        let findings = Findings::load(&state).await.or_exit(Exit::Input)?;
+        let sinks = with_means(account, |means| Sink::all(&config.alerts, means));
+        let sinks = sinks.or_exit(Exit::Config)?;
+        let outbox = Outbox::open(state.below("alerts"), sinks).await.or_exit(Exit::Output)?;
+        let detections = detections(config, &args.queries, &[])?;
+        let evaluator =
+            Evaluator::new(config.clone(), detections, resources, Arc::new(Inventory::default()));
+        Ok(Self {
+            config: config.clone(),
+            account: Arc::clone(account),
+            state,
+            runner,
+            flow_logs,
+            inventory: Known::default(),
+            evaluator,
+            findings,
+            outbox,
+        })
+    }
+
+    /// Tells whether it was made of this configuration.
+    pub(super) fn is_of(&self, config: &Config) -> bool {
+        format!("{:?}", self.config) == format!("{config:?}")
+    }
+
+    /// Makes one pass: what is new into the lake, findings, alerts, and the lake's own upkeep.
+    pub(super) async fn pass(&mut self, now: i64) -> Result<Report, Failure> {
+        let kept = Kept::default();
+        let say = Say::keeping(&kept);
+        let places = (&self.account, &self.state);
+        let inventory = self.inventory.refresh(&self.config, places, now, &say).await?;
+        *self.flow_logs.lock().unwrap_or_else(PoisonError::into_inner) =
+            inventory.flow_logs.as_slice().into();
+        self.evaluator.set_inventory(inventory);
+        let published = self.runner.pass().await.map_err(ingest::failure)?;
+        let mut report = Report { incomplete: !self.inventory.whole, ..Report::default() };
+        if let Some(published) = published {
+            report.number = Some(published.pass.number);
+            report.incomplete |= published.pass.totals.failed > 0;
+            report.pass = counted_pass(&published);
+            published.notes.iter().for_each(|note| say.warn(note));
+        }
+        report.pass.inventory = Some(self.inventory.read_at);
+        self.judge(now).await?;
+        report.pass.findings = Some(counted(&self.findings.findings));
+        report.pass.alerts = self.tell(now, &say).await?;
+        self.findings.save(&self.state).await.or_exit(Exit::Output)?;
+        self.compact(now, &say).await?;
+        report.warnings = kept.take();
+        Ok(report)
+    }
+
+    /// Puts small files of the lake together, and lets go of what is too old, when it is time.
+    async fn compact(&self, now: i64, say: &Say<'_>) -> Result<(), Failure> {
+        let (objects, name) = (self.state.objects(), Path::from(COMPACTED));
+        let last = match objects.get(&name).await {
+            Ok(found) => found.bytes().await.or_exit(Exit::Input)?,
+            Err(object_store::Error::NotFound { .. }) => Bytes::new(),
+            Err(error) => return Err(error).or_exit(Exit::Input),
+        };
+        let last = std::str::from_utf8(&last).ok().and_then(|text| text.trim().parse().ok());
+        let every = secs(self.config.feed.compact_every);
+        match last {
+            Some(last) if now.saturating_sub(last) < every => return Ok(()),
+            // A lake that was just made has nothing to put together yet.
+            None => {}
+            Some(_) => {
+                let keep_secs = self.config.feed.keep.map(secs);
+                let options = CompactOptions { keep_secs, ..CompactOptions::default() };
+                let done =
+                    compact(self.runner.lake(), &options, now).await.or_exit(Exit::Output)?;
+                if done.left > 0 {
+                    say.note(&format!("{} files of the lake are compacted later", done.left));
+                }
+            }
+        }
+        let text = format!("{now}\n");
+        objects.put(&name, text.into()).await.or_exit(Exit::Output).map(drop)
+    }
+
+    /// Brings the findings up to date with all passes that were published.
+    async fn judge(&mut self, now: i64) -> Result<(), Failure> {
+        let last = self.runner.checkpoint().pass;
+        if last == 0 {
+            return Ok(());
+        }
+        let mut ranges = Vec::new();
+        for number in self.findings.through + 1..=last {
+            let pass = self.runner.state().reader().pass(number).await;
+            match pass.map_err(|error| ingest::failure(error.into()))? {
+                Some(pass) => ranges.extend(touched(&pass)),
+                // Its record is gone: whatever it changed.
+                None => ranges.push(Range::ALL),
+            }
+        }
+        let access = Access { account: Arc::clone(&self.account), now, ..Access::default() };
+        let lake = [self.runner.lake().to_string()];
+        let lake = source::open_sources(&lake, &access).map_err(source_failure)?;
+        let mut findings = self.findings.clone();
+        findings.through = last;
+        self.evaluator.update(&mut findings, &lake, ranges, now).await.or_exit(Exit::Input)?;
+        if let Some(keep) = self.config.feed.keep {
+            findings.forget(now.saturating_sub(secs(keep)));
+        }
+        self.findings = findings;
+        Ok(())
+    }
+
+    /// Posts what the sinks do not know yet, and sends what waits.
+    async fn tell(
+        &self,
+        now: i64,
+        say: &Say<'_>,
+    ) -> Result<BTreeMap<String, AlertCounts>, Failure> {
+        self.outbox.post(&self.findings.findings, now).await.or_exit(Exit::Output)?;
+        let mut counts = BTreeMap::new();
+        for delivery in self.outbox.deliver(now, DELIVERY).await {
+            if let Some(reason) = &delivery.failed {
+                say.warn(&format!("alert {}: {reason}", delivery.sink));
+            }
+            let failed = delivery.refused + u64::from(delivery.failed.is_some());
+            let (sent, waiting) = (delivery.sent, delivery.waiting);
+            counts.insert(delivery.sink, AlertCounts { sent, failed, waiting });
+        }
+        Ok(counts)
+    }
+
+    /// Gives back what is held.
+    ///
+    /// # Errors
+    ///
+    /// When the lease cannot be given back: it ends by itself.
+    pub(super) async fn close(self) -> Result<(), Failure> {
+        self.runner.close().await.map_err(ingest::failure)
+    }
+}
+
+/// What a pass read, for the metrics.
+fn counted_pass(report: &PassReport) -> Pass {
+    let totals = &report.pass.totals;
+    let counts = &totals.counts;
+    let added = report.pass.tables.values().flat_map(|table| &table.added);
+    Pass {
+        objects: totals.objects.saturating_sub(totals.failed),
+        objects_failed: totals.failed,
+        bytes: totals.bytes,
+        ok: counts.ok,
+        nodata: counts.nodata,
+        skipdata: counts.skipdata,
+        other: counts.other + counts.other_layout,
+        malformed: counts.malformed.clone(),
+        written: totals.rows,
+        waiting: report.left as u64,
+        newest_record: added.filter_map(|file| file.end).max(),
+        newest_object: report.pass.objects.iter().filter_map(|o| Some(o.ends?.1)).max(),
+        ..Pass::default()
+    }
+}
+
+fn secs(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
