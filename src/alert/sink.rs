@@ -130,6 +130,7 @@ impl Sink {
             Target::Ndjson { path: Some(path) } => Box::new(ways::ndjson::File(path.clone())),
             Target::Webhook { url, headers, secret, plain_http } => {
                 let url = url.read(means.lookup).map_err(|err| format!("url: {err}"))?;
+                let post = ways::web::Post::new(&url, *plain_http, timeout)?;
                 let mut read = Vec::new();
                 for (name, value) in headers {
                     let value = value.read(means.lookup);
@@ -138,7 +139,6 @@ impl Sink {
                 }
                 let secret = secret.as_ref().map(|secret| secret.read(means.lookup)).transpose();
                 let secret = secret.map_err(|err| format!("secret: {err}"))?;
-                let post = ways::web::Post::new(&url, *plain_http, timeout)?;
                 Box::new(ways::web::Webhook::new(post, read, secret)?)
             }
             Target::Slack { url, plain_http } => {

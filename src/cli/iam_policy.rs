@@ -5,6 +5,8 @@ use std::io::Write as _;
 use anyhow::anyhow;
 use serde_json::{Value, json};
 
+use crate::alert;
+use crate::alert::config::Target;
 use crate::aws::calls::{CALLS, Call};
 use crate::aws::partition;
 use crate::aws::s3::Location;
@@ -17,7 +19,8 @@ pub(super) fn run(args: &args::IamPolicy) -> Result<Exit, Failure> {
     let config = read::config(args.config.as_deref())?;
     let mut args = args.clone();
     config.complete(&mut args.sources, &mut args.inventory);
-    let mut out = serde_json::to_vec_pretty(&policy(&args)?).or_exit(Exit::Output)?;
+    let mut out =
+        serde_json::to_vec_pretty(&policy(&args, &config.alerts)?).or_exit(Exit::Output)?;
     out.push(b'\n');
     std::io::stdout().write_all(&out).or_exit(Exit::Output)?;
     Ok(Exit::Fine)
@@ -42,7 +45,7 @@ impl Arns {
     }
 }
 
-fn policy(args: &args::IamPolicy) -> Result<Value, Failure> {
+fn policy(args: &args::IamPolicy, alerts: &[alert::Config]) -> Result<Value, Failure> {
     let own = |given: &Option<String>| given.clone().unwrap_or_else(|| "*".to_owned());
     let in_arn =
         args.sources.iter().find_map(|source| source.split("arn:").nth(1)?.split(':').next());
@@ -80,10 +83,12 @@ fn policy(args: &args::IamPolicy) -> Result<Value, Failure> {
         // To tell the format of the records.
         all.add("ReadLogFormats", &["ec2:DescribeFlowLogs"], &["*".to_owned()]);
     }
+    for alert in alerts {
+        all.send_alerts(&arns, alert)?;
+    }
     if all.0.is_empty() {
         let error = anyhow!("nothing that is named needs a permission");
-        let hint =
-            "name a source (s3://…, cloudwatch://…, sqs://…), --inventory aws, --trail or --to";
+        let hint = "name a source (s3://…, cloudwatch://…, sqs://…), --inventory aws, --trail, --to, or a --config with alerts";
         return Err(Failure::new(Exit::Usage, error).with_hint(hint));
     }
     let statements: Vec<Value> = all.0.into_iter().map(Statement::json).collect();
@@ -152,27 +157,40 @@ impl Statements {
         self.add("ReadQueries", &actions, &["*".to_owned()]);
     }
 
-    fn read_queue(&mut self, arns: &Arns, queue: &str) -> Result<(), Failure> {
-        let arn = if queue.starts_with("arn:") {
-            queue.to_owned()
-        } else {
-            // `https://sqs.eu-west-1.amazonaws.com/111122223333/name`, with or without its beginning; or a name.
-            let url = queue.trim_start_matches("https://").trim_start_matches("http://");
-            let parts: Vec<&str> = url.split('/').collect();
-            match parts[..] {
-                [name] if !name.is_empty() => arns.of("sqs", name),
-                [host, account, name] => {
-                    let region = host.strip_prefix("sqs.").and_then(|rest| rest.split('.').next());
-                    let region = region.unwrap_or(&arns.region);
-                    format!("arn:{}:sqs:{region}:{account}:{name}", arns.partition)
-                }
-                _ => {
-                    let error = anyhow!("sqs://{queue} names no queue");
-                    let hint = "write sqs:// and the queue's URL, ARN or name";
-                    return Err(Failure::new(Exit::Usage, error).with_hint(hint));
-                }
+    fn send_alerts(&mut self, arns: &Arns, alert: &alert::Config) -> Result<(), Failure> {
+        match &alert.target {
+            Target::Ndjson { .. } | Target::Webhook { .. } | Target::Slack { .. } => return Ok(()),
+            Target::Sns { topic } => {
+                self.add("PublishAlerts", &["sns:Publish"], &[topic.clone()]);
             }
-        };
+            Target::EventBridge { bus, .. } => {
+                let arn = match bus.starts_with("arn:") {
+                    true => bus.clone(),
+                    false => arns.of("events", &format!("event-bus/{bus}")),
+                };
+                self.add("PutAlertEvents", &["events:PutEvents"], &[arn]);
+            }
+            Target::Sqs { queue } => {
+                let actions = ["sqs:SendMessage", "sqs:GetQueueUrl"];
+                self.add("SendAlertMessages", &actions, &[queue_arn(arns, queue)?]);
+            }
+            Target::SecurityHub { region } => {
+                let region = region.as_deref().unwrap_or(&arns.region);
+                let (partition, account) = (&arns.partition, &arns.account);
+                let start = format!("arn:{partition}:securityhub:{region}:{account}");
+                let arn = format!("{start}:product/{account}/default");
+                self.add("ImportAlerts", &["securityhub:BatchImportFindings"], &[arn]);
+                return Ok(());
+            }
+        }
+        // Of topics and queues that are encrypted with a key of one's own.
+        let actions = ["kms:GenerateDataKey", "kms:Decrypt"];
+        self.add("EncryptAlertsIfKms", &actions, &[arns.of("kms", "key/*")]);
+        Ok(())
+    }
+
+    fn read_queue(&mut self, arns: &Arns, queue: &str) -> Result<(), Failure> {
+        let arn = queue_arn(arns, queue)?;
         let actions = [
             "sqs:ReceiveMessage",
             "sqs:DeleteMessage",
@@ -183,6 +201,29 @@ impl Statements {
         self.add("ReadQueues", &actions, &[arn]);
         Ok(())
     }
+}
+
+fn queue_arn(arns: &Arns, queue: &str) -> Result<String, Failure> {
+    Ok(if queue.starts_with("arn:") {
+        queue.to_owned()
+    } else {
+        // `https://sqs.eu-west-1.amazonaws.com/111122223333/name`, with or without its beginning; or a name.
+        let url = queue.trim_start_matches("https://").trim_start_matches("http://");
+        let parts: Vec<&str> = url.split('/').collect();
+        match parts[..] {
+            [name] if !name.is_empty() => arns.of("sqs", name),
+            [host, account, name] => {
+                let region = host.strip_prefix("sqs.").and_then(|rest| rest.split('.').next());
+                let region = region.unwrap_or(&arns.region);
+                format!("arn:{}:sqs:{region}:{account}:{name}", arns.partition)
+            }
+            _ => {
+                let error = anyhow!("{queue} names no queue");
+                let hint = "name a queue by its URL, ARN or name";
+                return Err(Failure::new(Exit::Usage, error).with_hint(hint));
+            }
+        }
+    })
 }
 
 #[cfg(test)]
@@ -208,17 +249,20 @@ mod tests {
 
     #[test]
     fn each_source_is_allowed_and_no_more() {
-        let policy = policy(&args::IamPolicy {
-            region: Some("cn-north-1".into()),
-            account: Some("111122223333".into()),
-            ..args(&[
-                "s3://logs/AWSLogs",
-                "s3://logs/other",
-                "cloudwatch://flow?streams=eni",
-                "sqs://https://sqs.cn-north-1.amazonaws.com.cn/111122223333/queue",
-                "sqs://other",
-            ])
-        })
+        let policy = policy(
+            &args::IamPolicy {
+                region: Some("cn-north-1".into()),
+                account: Some("111122223333".into()),
+                ..args(&[
+                    "s3://logs/AWSLogs",
+                    "s3://logs/other",
+                    "cloudwatch://flow?streams=eni",
+                    "sqs://https://sqs.cn-north-1.amazonaws.com.cn/111122223333/queue",
+                    "sqs://other",
+                ])
+            },
+            &[],
+        )
         .unwrap();
         let resources = |sid| statement(&policy, sid)["Resource"].clone();
         assert_eq!(
@@ -237,7 +281,7 @@ mod tests {
     #[test]
     fn the_inventory_is_allowed_every_call_that_it_makes() {
         let to = Some("s3://inventory/a".to_owned());
-        let policy = policy(&args::IamPolicy { to, ..args(&[]) }).unwrap();
+        let policy = policy(&args::IamPolicy { to, ..args(&[]) }, &[]).unwrap();
         let actions = &statement(&policy, "ReadInventory")["Action"];
         assert_eq!(actions.as_array().unwrap().len(), CALLS.len() - 1);
         assert!(actions.as_array().unwrap().contains(&json!("cloudtrail:LookupEvents")));
@@ -247,6 +291,35 @@ mod tests {
 
     #[test]
     fn files_alone_need_nothing() {
-        assert_eq!(policy(&args(&["logs/"])).unwrap_err().exit, Exit::Usage);
+        assert_eq!(policy(&args(&["logs/"]), &[]).unwrap_err().exit, Exit::Usage);
+    }
+
+    #[test]
+    fn each_sink_is_allowed_what_it_sends() {
+        let config = "[[alert]]\ntype = \"sns\"\ntopic = \"arn:aws:sns:eu-west-1:111122223333:t\"\n\
+            [[alert]]\ntype = \"eventbridge\"\n[[alert]]\ntype = \"sqs\"\nqueue = \"q\"\n\
+            [[alert]]\ntype = \"security-hub\"\nregion = \"us-east-1\"\n\
+            [[alert]]\ntype = \"ndjson\"\npath = \"-\"\n";
+        let alerts = alert::Config::parse_all(config).unwrap();
+        let args = args::IamPolicy {
+            region: Some("eu-west-1".into()),
+            account: Some("111122223333".into()),
+            ..args(&[])
+        };
+        let policy = policy(&args, &alerts).unwrap();
+        let own =
+            |service: &str, name: &str| format!("arn:aws:{service}:eu-west-1:111122223333:{name}");
+        let hub = "arn:aws:securityhub:us-east-1:111122223333:product/111122223333/default";
+        for (sid, action, resource) in [
+            ("PublishAlerts", "sns:Publish", own("sns", "t")),
+            ("PutAlertEvents", "events:PutEvents", own("events", "event-bus/default")),
+            ("SendAlertMessages", "sqs:SendMessage", own("sqs", "q")),
+            ("ImportAlerts", "securityhub:BatchImportFindings", hub.to_owned()),
+        ] {
+            let statement = statement(&policy, sid);
+            assert_eq!(statement["Action"][0], action);
+            assert_eq!(statement["Resource"], json!([resource]));
+        }
+        assert!(policy["Statement"].as_array().unwrap().len() == 5);
     }
 }

@@ -11,6 +11,8 @@ const COMMANDS: &[&str] = &[
     "inventory show",
     "inventory import",
     "inventory collect",
+    "alert",
+    "alert test",
     "iam-policy",
     "check",
     "fields",
@@ -33,7 +35,7 @@ fn help_of_every_command() {
 
 #[test]
 fn the_commands_with_sources_have_examples() {
-    for command in ["detect", "sql", "report", "generate", "inventory", "iam-policy"] {
+    for command in ["detect", "sql", "report", "generate", "inventory", "alert", "iam-policy"] {
         let run = flowq(&[command, "--help"]).expect(0);
         assert!(run.out.contains("Examples:"), "{command}");
     }

@@ -1,5 +1,6 @@
 //! Against an AWS on this machine: an emulator that the tests start by themselves, and faults on the way to it.
 
+mod alerts;
 mod cloudwatch;
 mod inventory;
 mod proxy;

@@ -1,0 +1,232 @@
+//! Nothing is lost, nothing is told twice but with the same id: sinks that fail, crashes at every step.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::path::Path;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::super::config::Filter;
+use super::super::sink::{Failure, Fate, Trouble, Way};
+use super::super::{Alert, Delivery, Outbox, Patience, Sink};
+use super::finding;
+use crate::aws::Account;
+use crate::detection::{Finding, Severity};
+use crate::store::Place;
+
+const NOW: i64 = 1_773_130_000;
+
+/// What a sink got, and what it says to the next.
+#[derive(Debug, Default)]
+struct Ear {
+    heard: Vec<String>,
+    /// What it says instead of taking an alert.
+    trouble: Option<Trouble>,
+    /// Findings that it never takes.
+    hates: Option<&'static str>,
+}
+
+type Shared = Arc<Mutex<Ear>>;
+
+#[derive(Debug)]
+struct Listener(Shared);
+
+#[async_trait]
+impl Way for Listener {
+    fn together(&self) -> usize {
+        3
+    }
+
+    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<Fate> {
+        let mut fates = Vec::new();
+        for alert in alerts {
+            // So that a crash can come between two of them.
+            tokio::task::yield_now().await;
+            let mut ear = self.0.lock().unwrap();
+            if let Some(trouble) = ear.trouble {
+                fates.push(Err(Failure::new(trouble, "deaf")));
+            } else if ear.hates == Some(alert.finding.finding_id.as_str()) {
+                fates.push(Err(Failure::new(Trouble::Refused, "not this one")));
+            } else {
+                ear.heard.push(format!("{}/{}", alert.finding.finding_id, alert.step));
+                fates.push(Ok(()));
+            }
+        }
+        fates
+    }
+}
+
+fn sink(name: &str, ear: &Shared) -> Sink {
+    let way = Box::new(Listener(Arc::clone(ear)));
+    Sink { name: name.to_owned(), filter: Filter::default(), retries: 1, way }
+}
+
+/// Sinks are tried again at once.
+const EAGER: Patience = Patience {
+    backoff: Duration::ZERO,
+    rest: Duration::ZERO,
+    rest_max: Duration::ZERO,
+    memory_secs: 1_000_000,
+};
+
+async fn outbox(folder: &Path, sinks: Vec<Sink>) -> Outbox {
+    let account = Arc::new(Account::default());
+    let place = Place::create(folder.to_str().unwrap(), &account).unwrap();
+    Outbox::with(place, sinks, EAGER).await.unwrap()
+}
+
+async fn deliver(outbox: &Outbox) -> Vec<Delivery> {
+    outbox.deliver(NOW, Duration::from_secs(30)).await
+}
+
+fn findings(ids: &[&str], bytes: i64) -> Vec<Finding> {
+    ids.iter().map(|id| finding(id, Severity::Low, bytes)).collect()
+}
+
+fn heard(ear: &Shared) -> Vec<String> {
+    std::mem::take(&mut ear.lock().unwrap().heard)
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let below = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().map(Result::unwrap);
+    let files = below.filter(|entry| entry.file_type().is_file());
+    files.map(|f| f.path().strip_prefix(folder).unwrap().display().to_string()).collect()
+}
+
+#[tokio::test]
+async fn a_sink_that_is_down_gets_all_of_it_later_and_holds_up_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (up, down) = (Shared::default(), Shared::default());
+    down.lock().unwrap().trouble = Some(Trouble::Passing);
+    let sinks = || vec![sink("up", &up), sink("down", &down)];
+    let mut box_ = outbox(folder.path(), sinks()).await;
+    for (round, ids) in [["a", "b"], ["b", "c"], ["d", "a"]].iter().enumerate() {
+        let posted = box_.post(&findings(ids, 10), NOW).await.unwrap();
+        assert_eq!(posted[0].new, posted[1].new);
+        let told = deliver(&box_).await;
+        assert_eq!((told[0].waiting, told[0].failed.clone()), (0, None));
+        assert_eq!((told[1].sent, told[1].failed.as_deref()), (0, Some("deaf")));
+        if round == 1 {
+            // What waits outlives the process.
+            box_ = outbox(folder.path(), sinks()).await;
+        }
+    }
+    assert_eq!(heard(&up), ["a/1", "b/1", "c/1", "d/1"]);
+    let posted = box_.post(&findings(&["b"], 100), NOW).await.unwrap();
+    assert_eq!((posted[1].new, posted[1].grown), (0, 1));
+    down.lock().unwrap().trouble = None;
+    let told = deliver(&box_).await;
+    assert_eq!((told[1].sent, told[1].waiting), (5, 0));
+    assert_eq!(heard(&down), ["a/1", "b/1", "c/1", "d/1", "b/2"]);
+    assert_eq!(files(folder.path()), ["told/down.json", "told/up.json"]);
+    // And never again.
+    assert_eq!(box_.post(&findings(&["a", "b", "c", "d"], 100), NOW).await.unwrap()[1].new, 0);
+}
+
+#[tokio::test]
+async fn what_a_sink_refuses_is_kept_and_the_rest_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let ear = Shared::default();
+    ear.lock().unwrap().hates = Some("b");
+    let outbox = outbox(folder.path(), vec![sink("s", &ear)]).await;
+    outbox.post(&findings(&["a", "b", "c"], 10), NOW).await.unwrap();
+    let told = deliver(&outbox).await.remove(0);
+    assert_eq!((told.sent, told.refused, told.waiting), (2, 1, 0));
+    assert_eq!(told.failed.as_deref(), Some("not this one"));
+    assert_eq!(heard(&ear), ["a/1", "c/1"]);
+    let files = files(folder.path());
+    let refused = files.iter().find(|file| file.starts_with("refused/s/")).unwrap();
+    let kept = std::fs::read_to_string(folder.path().join(refused)).unwrap();
+    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!(kept["reason"], "not this one");
+    assert_eq!(kept["alert"]["finding"]["finding_id"], "b");
+}
+
+#[tokio::test]
+async fn a_sink_that_failed_rests_and_is_then_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let ear = Shared::default();
+    ear.lock().unwrap().trouble = Some(Trouble::Closed);
+    let place = Place::create(folder.path().to_str().unwrap(), &Arc::default()).unwrap();
+    let patience = Patience { rest: Duration::from_secs(3600), rest_max: Duration::MAX, ..EAGER };
+    let outbox = Outbox::with(place, vec![sink("s", &ear)], patience).await.unwrap();
+    outbox.post(&findings(&["a"], 10), NOW).await.unwrap();
+    assert_eq!(deliver(&outbox).await[0].failed.as_deref(), Some("deaf"));
+    ear.lock().unwrap().trouble = None;
+    let resting = deliver(&outbox).await.remove(0);
+    assert_eq!((resting.sent, resting.waiting, resting.failed), (0, 1, None));
+    assert_eq!(heard(&ear), [""; 0]);
+}
+
+#[tokio::test]
+async fn of_too_many_that_wait_only_the_last_of_each_finding_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let ear = Shared::default();
+    let outbox = outbox(folder.path(), vec![sink("s", &ear)]).await;
+    let ids: Vec<String> = (0..400).map(|at| format!("f{at:03}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    for bytes in [1, 10, 100] {
+        outbox.post(&findings(&ids, bytes), NOW).await.unwrap();
+    }
+    let told = deliver(&outbox).await.remove(0);
+    assert_eq!((told.sent + told.superseded, told.waiting), (1200, 0));
+    assert!(told.superseded >= 200, "{told:?}");
+    let heard = heard(&ear);
+    let last: BTreeSet<&String> = heard[heard.len() - 400..].iter().collect();
+    assert_eq!(last.len(), 400);
+    assert!(last.iter().all(|alert| alert.ends_with("/3")));
+}
+
+/// Runs a future, but drops it before it is polled once more than `polls` times. Returns whether it ended.
+async fn crash_after<F: Future>(polls: usize, future: F) -> bool {
+    let mut future = pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(false);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(|_| true)
+    })
+    .await
+}
+
+/// Posts and delivers as the feed does, in a process of its own that may end at any step.
+fn run(folder: &Path, ear: &Shared, polls: usize) -> bool {
+    // The end of the runtime waits for what was begun on disk, as an operating system finishes a call.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(crash_after(polls, async {
+        let outbox = outbox(folder, vec![sink("s", ear)]).await;
+        outbox.post(&findings(&["a", "b", "c", "d"], 10), NOW).await.unwrap();
+        deliver(&outbox).await;
+        outbox.post(&findings(&["b", "e"], 100), NOW).await.unwrap();
+        deliver(&outbox).await;
+    }))
+}
+
+#[test]
+fn a_crash_at_any_step_loses_nothing_and_repeats_only_ids() {
+    let all = ["a/1", "b/1", "b/2", "c/1", "d/1", "e/1"];
+    let mut repeated = 0;
+    for polls in 0.. {
+        let folder = tempfile::tempdir().unwrap();
+        let ear = Shared::default();
+        let ended = run(folder.path(), &ear, polls);
+        assert!(run(folder.path(), &ear, usize::MAX));
+        let mut count = BTreeMap::<String, usize>::new();
+        heard(&ear).into_iter().for_each(|alert| *count.entry(alert).or_default() += 1);
+        assert_eq!(count.keys().map(String::as_str).collect::<Vec<_>>(), all, "after {polls}");
+        assert!(count.values().all(|times| *times <= 2), "after {polls}: {count:?}");
+        repeated += count.values().filter(|times| **times == 2).count();
+        if ended {
+            assert!(count.values().all(|times| *times == 1), "{count:?}");
+            assert!(polls > 6, "only {polls} steps were tried");
+            break;
+        }
+    }
+    assert!(repeated > 0, "no crash came between a delivery and its note");
+}
