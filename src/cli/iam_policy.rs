@@ -11,13 +11,15 @@ use crate::aws::s3::Location;
 use crate::cli::args;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::read::{self, ACCOUNT};
+use crate::metrics;
 
 /// Runs the command.
 pub(super) fn run(args: &args::IamPolicy) -> Result<Exit, Failure> {
     let config = read::config(args.config.as_deref())?;
     let mut args = args.clone();
     config.complete(&mut args.sources, &mut args.inventory);
-    let mut out = serde_json::to_vec_pretty(&policy(&args)?).or_exit(Exit::Output)?;
+    let mut out =
+        serde_json::to_vec_pretty(&policy(&args, &config.metrics)?).or_exit(Exit::Output)?;
     out.push(b'\n');
     std::io::stdout().write_all(&out).or_exit(Exit::Output)?;
     Ok(Exit::Fine)
@@ -42,7 +44,7 @@ impl Arns {
     }
 }
 
-fn policy(args: &args::IamPolicy) -> Result<Value, Failure> {
+fn policy(args: &args::IamPolicy, metrics: &metrics::Config) -> Result<Value, Failure> {
     let own = |given: &Option<String>| given.clone().unwrap_or_else(|| "*".to_owned());
     let in_arn =
         args.sources.iter().find_map(|source| source.split("arn:").nth(1)?.split(':').next());
@@ -80,6 +82,9 @@ fn policy(args: &args::IamPolicy) -> Result<Value, Failure> {
         // To tell the format of the records.
         all.add("ReadLogFormats", &["ec2:DescribeFlowLogs"], &["*".to_owned()]);
     }
+    if metrics.put_metric_data {
+        all.put_metrics(&metrics.cloudwatch_namespace);
+    }
     if all.0.is_empty() {
         let error = anyhow!("nothing that is named needs a permission");
         let hint =
@@ -103,13 +108,19 @@ struct Statement {
     sid: &'static str,
     actions: Vec<String>,
     resources: Vec<String>,
+    /// NULL: always.
+    condition: Option<Value>,
 }
 
 impl Statement {
     fn json(self) -> Value {
-        json!({
+        let mut json = json!({
             "Sid": self.sid, "Effect": "Allow", "Action": self.actions, "Resource": self.resources,
-        })
+        });
+        if let Some(condition) = self.condition {
+            json["Condition"] = condition;
+        }
+        json
     }
 }
 
@@ -121,13 +132,21 @@ impl Statements {
     fn add(&mut self, sid: &'static str, actions: &[&str], resources: &[String]) {
         let at = self.0.iter().position(|statement| statement.sid == sid).unwrap_or_else(|| {
             let actions = actions.iter().map(|action| (*action).to_owned()).collect();
-            self.0.push(Statement { sid, actions, resources: Vec::new() });
+            self.0.push(Statement { sid, actions, resources: Vec::new(), condition: None });
             self.0.len() - 1
         });
         let held = &mut self.0[at].resources;
         held.extend(resources.iter().cloned());
         held.sort();
         held.dedup();
+    }
+
+    /// `PutMetricData` takes no resource; its namespace is a condition.
+    fn put_metrics(&mut self, namespace: &str) {
+        self.add("PutMetrics", &["cloudwatch:PutMetricData"], &["*".to_owned()]);
+        if let Some(last) = self.0.last_mut() {
+            last.condition = Some(json!({ "StringEquals": { "cloudwatch:namespace": namespace } }));
+        }
     }
 
     fn read_s3(&mut self, arns: &Arns, location: &Location) {
@@ -208,17 +227,20 @@ mod tests {
 
     #[test]
     fn each_source_is_allowed_and_no_more() {
-        let policy = policy(&args::IamPolicy {
-            region: Some("cn-north-1".into()),
-            account: Some("111122223333".into()),
-            ..args(&[
-                "s3://logs/AWSLogs",
-                "s3://logs/other",
-                "cloudwatch://flow?streams=eni",
-                "sqs://https://sqs.cn-north-1.amazonaws.com.cn/111122223333/queue",
-                "sqs://other",
-            ])
-        })
+        let policy = policy(
+            &args::IamPolicy {
+                region: Some("cn-north-1".into()),
+                account: Some("111122223333".into()),
+                ..args(&[
+                    "s3://logs/AWSLogs",
+                    "s3://logs/other",
+                    "cloudwatch://flow?streams=eni",
+                    "sqs://https://sqs.cn-north-1.amazonaws.com.cn/111122223333/queue",
+                    "sqs://other",
+                ])
+            },
+            &metrics::Config::default(),
+        )
         .unwrap();
         let resources = |sid| statement(&policy, sid)["Resource"].clone();
         assert_eq!(
@@ -237,7 +259,8 @@ mod tests {
     #[test]
     fn the_inventory_is_allowed_every_call_that_it_makes() {
         let to = Some("s3://inventory/a".to_owned());
-        let policy = policy(&args::IamPolicy { to, ..args(&[]) }).unwrap();
+        let args = args::IamPolicy { to, ..args(&[]) };
+        let policy = policy(&args, &metrics::Config::default()).unwrap();
         let actions = &statement(&policy, "ReadInventory")["Action"];
         assert_eq!(actions.as_array().unwrap().len(), CALLS.len() - 1);
         assert!(actions.as_array().unwrap().contains(&json!("cloudtrail:LookupEvents")));
@@ -247,6 +270,20 @@ mod tests {
 
     #[test]
     fn files_alone_need_nothing() {
-        assert_eq!(policy(&args(&["logs/"])).unwrap_err().exit, Exit::Usage);
+        let policy = policy(&args(&["logs/"]), &metrics::Config::default());
+        assert_eq!(policy.unwrap_err().exit, Exit::Usage);
+    }
+
+    #[test]
+    fn metrics_may_be_put_into_their_namespace_alone() {
+        let put_metric_data = true;
+        let metrics = metrics::Config { put_metric_data, ..metrics::Config::default() };
+        let policy = policy(&args(&["logs/"]), &metrics).unwrap();
+        let expected = json!({
+            "Sid": "PutMetrics", "Effect": "Allow", "Action": ["cloudwatch:PutMetricData"],
+            "Resource": ["*"],
+            "Condition": { "StringEquals": { "cloudwatch:namespace": "flowq" } },
+        });
+        assert_eq!(policy["Statement"], json!([expected]));
     }
 }
