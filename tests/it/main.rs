@@ -9,6 +9,8 @@ mod cli;
 mod corpus;
 mod equivalence;
 mod errors;
+mod examples;
+mod feed;
 mod formats;
 mod help;
 mod inventory;

@@ -2,6 +2,7 @@
 
 mod cloudwatch;
 mod inventory;
+mod metrics;
 mod proxy;
 mod s3;
 mod server;
