@@ -7,7 +7,8 @@
 //!   the old one stays.
 //! - A pass that fails is told, and tried again after 1 s to 5 min. Only before the first success does a
 //!   wrong configuration end the service.
-//! - `--once`: passes until nothing waits; the exit code is that of the pass that failed.
+//! - `--once`: passes until nothing waits, with nobody to scrape them; the exit code is that of the pass that
+//!   failed.
 
 pub mod log;
 mod notify;
@@ -32,7 +33,7 @@ use crate::aws::Account;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::read;
 use crate::config::Config;
-use crate::metrics::{Outcome, Pass};
+use crate::metrics::{Config as MetricsConfig, Outcome, Pass};
 
 use log::Log;
 use notify::Notify;
@@ -163,7 +164,7 @@ enum Next {
 impl Service {
     async fn serve(&mut self, work: &mut impl Work) -> Result<Exit, Failure> {
         work.check(&self.config)?;
-        let change = self.outlets.prepare(&self.config.metrics).await?;
+        let change = self.outlets.prepare(&self.outlets_of(&self.config)).await?;
         self.take_outlets(change).await;
         self.notify.ready();
         let interval = humantime::format_duration(self.config.feed.interval).to_string();
@@ -354,8 +355,16 @@ impl Service {
     async fn load(&self, work: &impl Work) -> Result<(Config, outlets::Change), Failure> {
         let config = read::config(self.options.config.as_deref())?;
         work.check(&config)?;
-        let change = self.outlets.prepare(&config.metrics).await?;
+        let change = self.outlets.prepare(&self.outlets_of(&config)).await?;
         Ok((config, change))
+    }
+
+    /// Whom the metrics are told. One catch-up is over before it is scraped, and must not fail because
+    /// a service listens already.
+    fn outlets_of(&self, config: &Config) -> MetricsConfig {
+        let mut metrics = config.metrics.clone();
+        metrics.listen = metrics.listen.filter(|_| !self.options.once);
+        metrics
     }
 
     async fn take_outlets(&mut self, change: outlets::Change) {

@@ -9,7 +9,6 @@ use std::rc::Rc;
 use tempfile::TempDir;
 
 use super::*;
-use crate::metrics::Config as MetricsConfig;
 
 /// What a pass does.
 enum Act {
@@ -178,6 +177,17 @@ async fn once_ends_when_nothing_waits_or_a_pass_fails() {
     trial.service.options.once = true;
     assert_eq!(trial.run().await.unwrap_err().exit, Exit::Input);
     assert_eq!(trial.passes(), 1);
+}
+
+#[tokio::test]
+async fn once_does_not_listen() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = format!("[metrics]\nlisten = \"{}\"", taken.local_addr().unwrap());
+    let mut trial = Trial::new(vec![Act::Succeed(0)], &config);
+    trial.service.options.once = true;
+    assert_eq!(trial.run().await.unwrap(), Exit::Fine);
+    let mut trial = Trial::new(vec![Act::Succeed(0)], &config);
+    assert_eq!(trial.run().await.unwrap_err().exit, Exit::Config);
 }
 
 #[tokio::test]
