@@ -113,6 +113,7 @@ pub(super) async fn run(
         grace: GRACE,
         pace: Pace::default(),
         told: BTreeSet::new(),
+        unsent: None,
         succeeded: false,
         clock,
     };
@@ -133,6 +134,8 @@ struct Service {
     pace: Pace,
     /// Warnings of the last pass.
     told: BTreeSet<String>,
+    /// Why the metrics of the last pass were not sent. NULL: they were.
+    unsent: Option<String>,
     /// Whether any pass has succeeded.
     succeeded: bool,
     /// Unix seconds.
@@ -373,14 +376,17 @@ impl Service {
         }
     }
 
-    /// Sends the metrics. That they cannot be sent is told, once as long as the reason stays.
-    async fn send(&mut self) {
-        if let Err(failure) = self.outlets.send((self.clock)()).await {
-            let warning = format!("{failure}");
-            if self.told.insert(warning) {
-                self.log.failure("metrics were not sent", &failure, Vec::new());
-            }
+    /// Sends the metrics. That they cannot be sent is told once as long as the reason stays; `true`: it was
+    /// told now.
+    async fn send(&mut self) -> bool {
+        let unsent = self.outlets.send((self.clock)()).await.err();
+        let reason = unsent.as_ref().map(ToString::to_string);
+        let news = unsent.filter(|_| reason != self.unsent);
+        self.unsent = reason;
+        if let Some(failure) = &news {
+            self.log.failure("metrics were not sent", failure, Vec::new());
         }
+        news.is_some()
     }
 }
 
