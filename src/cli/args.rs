@@ -46,7 +46,7 @@ pub struct Cli {
 pub enum Command {
     /// Report what processing jobs did on the network that they should not, or could not
     Detect(Detect),
-    /// Do so again and again, as a service with metrics
+    /// Run the detections again and again, as a service with metrics
     Feed(Feed),
     /// Run SQL over flow logs and inventory; without a query, an interactive prompt
     Sql(Sql),

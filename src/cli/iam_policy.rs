@@ -13,6 +13,7 @@ use crate::aws::s3::Location;
 use crate::cli::args;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::read::{self, ACCOUNT};
+use crate::config::Config;
 
 /// Runs the command.
 pub(super) fn run(args: &args::IamPolicy) -> Result<Exit, Failure> {
@@ -20,7 +21,7 @@ pub(super) fn run(args: &args::IamPolicy) -> Result<Exit, Failure> {
     let mut args = args.clone();
     config.complete(&mut args.sources, &mut args.inventory);
     let mut out =
-        serde_json::to_vec_pretty(&policy(&args, &config.alerts)?).or_exit(Exit::Output)?;
+        serde_json::to_vec_pretty(&policy(&args, &config)?).or_exit(Exit::Output)?;
     out.push(b'\n');
     std::io::stdout().write_all(&out).or_exit(Exit::Output)?;
     Ok(Exit::Fine)
@@ -45,7 +46,7 @@ impl Arns {
     }
 }
 
-fn policy(args: &args::IamPolicy, alerts: &[alert::Config]) -> Result<Value, Failure> {
+fn policy(args: &args::IamPolicy, config: &Config) -> Result<Value, Failure> {
     let own = |given: &Option<String>| given.clone().unwrap_or_else(|| "*".to_owned());
     let in_arn =
         args.sources.iter().find_map(|source| source.split("arn:").nth(1)?.split(':').next());
@@ -83,8 +84,16 @@ fn policy(args: &args::IamPolicy, alerts: &[alert::Config]) -> Result<Value, Fai
         // To tell the format of the records.
         all.add("ReadLogFormats", &["ec2:DescribeFlowLogs"], &["*".to_owned()]);
     }
-    for alert in alerts {
+    for place in [&config.feed.lake, &config.feed.state].into_iter().flatten() {
+        if place.starts_with("s3://") {
+            all.keep_lake(&arns, &location(place)?);
+        }
+    }
+    for alert in &config.alerts {
         all.send_alerts(&arns, alert)?;
+    }
+    if config.metrics.put_metric_data {
+        all.put_metrics(&config.metrics.cloudwatch_namespace);
     }
     if all.0.is_empty() {
         let error = anyhow!("nothing that is named needs a permission");
@@ -108,13 +117,19 @@ struct Statement {
     sid: &'static str,
     actions: Vec<String>,
     resources: Vec<String>,
+    /// NULL: always.
+    condition: Option<Value>,
 }
 
 impl Statement {
     fn json(self) -> Value {
-        json!({
+        let mut json = json!({
             "Sid": self.sid, "Effect": "Allow", "Action": self.actions, "Resource": self.resources,
-        })
+        });
+        if let Some(condition) = self.condition {
+            json["Condition"] = condition;
+        }
+        json
     }
 }
 
@@ -126,13 +141,31 @@ impl Statements {
     fn add(&mut self, sid: &'static str, actions: &[&str], resources: &[String]) {
         let at = self.0.iter().position(|statement| statement.sid == sid).unwrap_or_else(|| {
             let actions = actions.iter().map(|action| (*action).to_owned()).collect();
-            self.0.push(Statement { sid, actions, resources: Vec::new() });
+            self.0.push(Statement { sid, actions, resources: Vec::new(), condition: None });
             self.0.len() - 1
         });
         let held = &mut self.0[at].resources;
         held.extend(resources.iter().cloned());
         held.sort();
         held.dedup();
+    }
+
+    /// `PutMetricData` takes no resource; its namespace is a condition.
+    fn put_metrics(&mut self, namespace: &str) {
+        self.add("PutMetrics", &["cloudwatch:PutMetricData"], &["*".to_owned()]);
+        if let Some(last) = self.0.last_mut() {
+            last.condition = Some(json!({ "StringEquals": { "cloudwatch:namespace": namespace } }));
+        }
+    }
+
+    /// A lake, and its state: what is in it is read, written, and deleted when it was replaced.
+    fn keep_lake(&mut self, arns: &Arns, location: &Location) {
+        let objects = arns.s3(&location.bucket, &format!("{}/*", location.key.trim_matches('/')));
+        let actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"];
+        self.add("ListLake", &["s3:ListBucket"], &[arns.s3(&location.bucket, "")]);
+        self.add("KeepLake", &actions, &[objects]);
+        let keys = [arns.of("kms", "key/*")];
+        self.add("KeepLakeIfKms", &["kms:Decrypt", "kms:GenerateDataKey"], &keys);
     }
 
     fn read_s3(&mut self, arns: &Arns, location: &Location) {
@@ -261,7 +294,7 @@ mod tests {
                     "sqs://other",
                 ])
             },
-            &[],
+            &Config::default(),
         )
         .unwrap();
         let resources = |sid| statement(&policy, sid)["Resource"].clone();
@@ -281,7 +314,8 @@ mod tests {
     #[test]
     fn the_inventory_is_allowed_every_call_that_it_makes() {
         let to = Some("s3://inventory/a".to_owned());
-        let policy = policy(&args::IamPolicy { to, ..args(&[]) }, &[]).unwrap();
+        let args = args::IamPolicy { to, ..args(&[]) };
+        let policy = policy(&args, &Config::default()).unwrap();
         let actions = &statement(&policy, "ReadInventory")["Action"];
         assert_eq!(actions.as_array().unwrap().len(), CALLS.len() - 1);
         assert!(actions.as_array().unwrap().contains(&json!("cloudtrail:LookupEvents")));
@@ -291,7 +325,19 @@ mod tests {
 
     #[test]
     fn files_alone_need_nothing() {
-        assert_eq!(policy(&args(&["logs/"]), &[]).unwrap_err().exit, Exit::Usage);
+        let policy = policy(&args(&["logs/"]), &Config::default());
+        assert_eq!(policy.unwrap_err().exit, Exit::Usage);
+    }
+
+    #[test]
+    fn the_lake_of_a_feed_is_written_and_only_the_lake() {
+        let config = Config::parse("[feed]\nlake = \"s3://lake/flow/\"").unwrap();
+        let policy = policy(&args(&["logs/"]), &config).unwrap();
+        let lake = json!(["arn:aws:s3:::lake/flow/*"]);
+        let actions = json!(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]);
+        assert_eq!(statement(&policy, "KeepLake")["Action"], actions);
+        assert_eq!(statement(&policy, "KeepLake")["Resource"], lake);
+        assert_eq!(statement(&policy, "ListLake")["Resource"], json!(["arn:aws:s3:::lake"]));
     }
 
     #[test]
@@ -300,13 +346,13 @@ mod tests {
             [[alert]]\ntype = \"eventbridge\"\n[[alert]]\ntype = \"sqs\"\nqueue = \"q\"\n\
             [[alert]]\ntype = \"security-hub\"\nregion = \"us-east-1\"\n\
             [[alert]]\ntype = \"ndjson\"\npath = \"-\"\n";
-        let alerts = alert::Config::parse_all(config).unwrap();
+        let config = Config::parse(config).unwrap();
         let args = args::IamPolicy {
             region: Some("eu-west-1".into()),
             account: Some("111122223333".into()),
             ..args(&[])
         };
-        let policy = policy(&args, &alerts).unwrap();
+        let policy = policy(&args, &config).unwrap();
         let own =
             |service: &str, name: &str| format!("arn:aws:{service}:eu-west-1:111122223333:{name}");
         let hub = "arn:aws:securityhub:us-east-1:111122223333:product/111122223333/default";
@@ -321,5 +367,17 @@ mod tests {
             assert_eq!(statement["Resource"], json!([resource]));
         }
         assert!(policy["Statement"].as_array().unwrap().len() == 5);
+    }
+
+    #[test]
+    fn metrics_may_be_put_into_their_namespace_alone() {
+        let config = Config::parse("[metrics]\nput-metric-data = true").unwrap();
+        let policy = policy(&args(&["logs/"]), &config).unwrap();
+        let expected = json!({
+            "Sid": "PutMetrics", "Effect": "Allow", "Action": ["cloudwatch:PutMetricData"],
+            "Resource": ["*"],
+            "Condition": { "StringEquals": { "cloudwatch:namespace": "flowq" } },
+        });
+        assert_eq!(policy["Statement"], json!([expected]));
     }
 }

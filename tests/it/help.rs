@@ -5,6 +5,7 @@ use crate::support::flowq;
 const COMMANDS: &[&str] = &[
     "",
     "detect",
+    "feed",
     "sql",
     "report",
     "inventory",
@@ -35,7 +36,9 @@ fn help_of_every_command() {
 
 #[test]
 fn the_commands_with_sources_have_examples() {
-    for command in ["detect", "sql", "report", "generate", "inventory", "alert", "iam-policy"] {
+    let commands =
+        ["detect", "feed", "sql", "report", "generate", "inventory", "alert", "iam-policy"];
+    for command in commands {
         let run = flowq(&[command, "--help"]).expect(0);
         assert!(run.out.contains("Examples:"), "{command}");
     }
@@ -45,7 +48,9 @@ fn the_commands_with_sources_have_examples() {
 fn completions_name_every_command() {
     for shell in ["bash", "zsh", "fish"] {
         let run = flowq(&["completions", shell]).expect(0);
-        for command in ["detect", "sql", "report", "inventory", "check", "fields", "--fail-on"] {
+        for command in
+            ["detect", "feed", "sql", "report", "inventory", "check", "fields", "--fail-on"]
+        {
             let name = command.trim_start_matches('-');
             assert!(run.out.contains(name), "{shell}: {command}");
         }

@@ -7,6 +7,9 @@ use std::path::Path;
 use std::process::Stdio;
 
 use flowq::cli::exit::Exit;
+use flowq::config::Config;
+use flowq::metrics::cloudwatch::name_and_unit;
+use flowq::metrics::{Kind, METRICS, Metric};
 
 use crate::support::{Run, command, flowq, root, run};
 
@@ -118,6 +121,35 @@ fn the_field_table_is_what_flowq_fields_prints() {
     let missing = table.lines().find(|line| !text.contains(line));
     assert_eq!(missing, None, "the README lacks this row of `flowq fields --format markdown`");
     assert!(text.contains(table.trim_end()), "the README has the rows, but not the table as it is");
+}
+
+#[test]
+fn the_table_of_metrics_is_that_of_the_registry() {
+    let text = readme();
+    let mut table = String::from("| metric | type | labels | CloudWatch | what it tells |\n");
+    table.push_str("|---|---|---|---|---|\n");
+    for metric in METRICS {
+        let Metric { name, kind, labels, help } = metric;
+        let there = match kind {
+            Kind::Info => String::new(),
+            _ => format!("`{}`", name_and_unit(metric).0),
+        };
+        let (kind, labels) = (kind.prometheus(), labels.join(", "));
+        table.push_str(&format!("| `{name}` | {kind} | {labels} | {there} | {help} |\n"));
+    }
+    let missing = table.lines().find(|line| !text.contains(line));
+    assert_eq!(missing, None, "the README lacks this row");
+    assert!(text.contains(&table), "the README has the rows, but not the table as it is");
+}
+
+#[test]
+fn the_config_of_the_readme_is_right() {
+    let text = readme();
+    let section = text.split("## Configuration").nth(1).unwrap();
+    let toml = section.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let config = Config::parse(toml).unwrap();
+    assert!(config.metrics.listen.is_some() && config.metrics.put_metric_data);
+    config.apply(&mut flowq::detection::built_in().unwrap()).unwrap();
 }
 
 #[test]

@@ -7,7 +7,8 @@
 //!   the old one stays.
 //! - A pass that fails is told, and tried again after 1 s to 5 min. Only before the first success does a
 //!   wrong configuration end the service.
-//! - `--once`: passes until nothing waits; the exit code is that of the pass that failed.
+//! - `--once`: passes until nothing waits, with nobody to scrape them; the exit code is that of the pass that
+//!   failed.
 
 pub mod log;
 mod notify;
@@ -32,7 +33,7 @@ use crate::aws::Account;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::read;
 use crate::config::Config;
-use crate::metrics::{Outcome, Pass};
+use crate::metrics::{Config as MetricsConfig, Outcome, Pass};
 
 use log::Log;
 use notify::Notify;
@@ -112,6 +113,7 @@ pub(super) async fn run(
         grace: GRACE,
         pace: Pace::default(),
         told: BTreeSet::new(),
+        unsent: None,
         succeeded: false,
         clock,
     };
@@ -132,6 +134,8 @@ struct Service {
     pace: Pace,
     /// Warnings of the last pass.
     told: BTreeSet<String>,
+    /// Why the metrics of the last pass were not sent. NULL: they were.
+    unsent: Option<String>,
     /// Whether any pass has succeeded.
     succeeded: bool,
     /// Unix seconds.
@@ -163,7 +167,7 @@ enum Next {
 impl Service {
     async fn serve(&mut self, work: &mut impl Work) -> Result<Exit, Failure> {
         work.check(&self.config)?;
-        let change = self.outlets.prepare(&self.config.metrics).await?;
+        let change = self.outlets.prepare(&self.outlets_of(&self.config)).await?;
         self.take_outlets(change).await;
         self.notify.ready();
         let interval = humantime::format_duration(self.config.feed.interval).to_string();
@@ -354,8 +358,16 @@ impl Service {
     async fn load(&self, work: &impl Work) -> Result<(Config, outlets::Change), Failure> {
         let config = read::config(self.options.config.as_deref())?;
         work.check(&config)?;
-        let change = self.outlets.prepare(&config.metrics).await?;
+        let change = self.outlets.prepare(&self.outlets_of(&config)).await?;
         Ok((config, change))
+    }
+
+    /// Whom the metrics are told. One catch-up is over before it is scraped, and must not fail because
+    /// a service listens already.
+    fn outlets_of(&self, config: &Config) -> MetricsConfig {
+        let mut metrics = config.metrics.clone();
+        metrics.listen = metrics.listen.filter(|_| !self.options.once);
+        metrics
     }
 
     async fn take_outlets(&mut self, change: outlets::Change) {
@@ -364,14 +376,17 @@ impl Service {
         }
     }
 
-    /// Sends the metrics. That they cannot be sent is told, once as long as the reason stays.
-    async fn send(&mut self) {
-        if let Err(failure) = self.outlets.send((self.clock)()).await {
-            let warning = format!("{failure}");
-            if self.told.insert(warning) {
-                self.log.failure("metrics were not sent", &failure, Vec::new());
-            }
+    /// Sends the metrics. That they cannot be sent is told once as long as the reason stays; `true`: it was
+    /// told now.
+    async fn send(&mut self) -> bool {
+        let unsent = self.outlets.send((self.clock)()).await.err();
+        let reason = unsent.as_ref().map(ToString::to_string);
+        let news = unsent.filter(|_| reason != self.unsent);
+        self.unsent = reason;
+        if let Some(failure) = &news {
+            self.log.failure("metrics were not sent", failure, Vec::new());
         }
+        news.is_some()
     }
 }
 

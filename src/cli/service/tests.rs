@@ -9,7 +9,6 @@ use std::rc::Rc;
 use tempfile::TempDir;
 
 use super::*;
-use crate::metrics::Config as MetricsConfig;
 
 /// What a pass does.
 enum Act {
@@ -117,6 +116,7 @@ impl Trial {
             grace: Duration::from_millis(20),
             pace: Pace::default(),
             told: BTreeSet::new(),
+            unsent: None,
             succeeded: false,
             clock: || 1_773_133_200,
         };
@@ -178,6 +178,17 @@ async fn once_ends_when_nothing_waits_or_a_pass_fails() {
     trial.service.options.once = true;
     assert_eq!(trial.run().await.unwrap_err().exit, Exit::Input);
     assert_eq!(trial.passes(), 1);
+}
+
+#[tokio::test]
+async fn once_does_not_listen() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = format!("[metrics]\nlisten = \"{}\"", taken.local_addr().unwrap());
+    let mut trial = Trial::new(vec![Act::Succeed(0)], &config);
+    trial.service.options.once = true;
+    assert_eq!(trial.run().await.unwrap(), Exit::Fine);
+    let mut trial = Trial::new(vec![Act::Succeed(0)], &config);
+    assert_eq!(trial.run().await.unwrap_err().exit, Exit::Config);
 }
 
 #[tokio::test]
@@ -300,10 +311,19 @@ async fn embedded_metrics_are_added_pass_by_pass() {
 #[tokio::test]
 async fn metrics_that_cannot_be_sent_are_told_once_and_stop_nothing() {
     let mut trial = Trial::new(vec![Act::Succeed(1), Act::Succeed(0)], "");
-    trial.service.config.metrics.emf = Some(trial.folder.path().join("no/such/folder"));
+    let folder = trial.folder.path().join("later");
+    trial.service.config.metrics.emf = Some(folder.join("emf.log"));
     assert_eq!(trial.run().await.unwrap(), Exit::Fine);
     assert_eq!(trial.passes(), 2);
-    assert_eq!(trial.service.told.len(), 1);
+    assert!(trial.service.unsent.is_some());
+    assert!(!trial.service.send().await, "it was told already");
+    fs::create_dir(&folder).unwrap();
+    assert!(!trial.service.send().await);
+    assert_eq!(trial.service.unsent, None);
+    // Nothing of the passes before was lost.
+    assert!(fs::read_to_string(folder.join("emf.log")).unwrap().contains("\"objects\":2.0"));
+    fs::remove_dir_all(&folder).unwrap();
+    assert!(trial.service.send().await, "a new failure is news");
 }
 
 #[tokio::test]

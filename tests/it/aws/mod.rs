@@ -3,6 +3,7 @@
 mod alerts;
 mod cloudwatch;
 mod inventory;
+mod metrics;
 mod proxy;
 mod s3;
 mod server;
