@@ -12,6 +12,7 @@ mod errors;
 mod formats;
 mod help;
 mod inventory;
+mod passes;
 mod readme;
 mod samples;
 mod support;
