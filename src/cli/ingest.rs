@@ -181,7 +181,7 @@ pub(super) async fn state(
         Some(name) => Place::create(name, account).map_err(|error| output(error.into()))?,
         None => lake.below(state::FOLDER),
     };
-    let state = State::open(place, &process::name(), clock).await;
+    let state = State::open(place, &process::name(), clock, process::lease_secs()).await;
     state.map_err(|error| failure(error.into()))
 }
 

@@ -4,9 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::pass::Steps;
+use crate::state::LEASE_SECS;
 
 /// Where the process ends, in a build for tests: `publish` or, at the third time, `publish:3`.
 const DIE_AT: &str = "FLOWQ_TEST_DIE_AT";
+
+/// How long a lease in S3 lasts, in seconds, in a build for tests.
+const LEASE: &str = "FLOWQ_TEST_LEASE_SECS";
+
+/// How long a lease in S3 lasts without a sign of life, in seconds.
+pub(super) fn lease_secs() -> i64 {
+    let stated = std::env::var(LEASE).ok().filter(|_| cfg!(debug_assertions));
+    stated.and_then(|text| text.parse().ok()).unwrap_or(LEASE_SECS)
+}
 
 /// Names this process so that a person finds it.
 pub(super) fn name() -> String {

@@ -23,8 +23,8 @@ use crate::store::Place;
 /// How long a lease in S3 lasts without a sign of life, in seconds.
 pub(super) const LEASE_SECS: i64 = 60;
 
-/// How often a runner gives a sign of life.
-const BEAT: Duration = Duration::from_secs(15);
+/// How many signs of life a runner gives in that time.
+const BEATS: u64 = 4;
 
 /// Name of the lease in S3; the file that is locked in a folder.
 const REMOTE: &str = "lease.json";
@@ -93,12 +93,17 @@ impl Lease {
     /// # Errors
     ///
     /// [`Error::Busy`] when somebody has it.
-    pub async fn take(place: &Place, runner: &str, clock: Clock) -> Result<Self, Error> {
+    pub async fn take(
+        place: &Place,
+        runner: &str,
+        clock: Clock,
+        lease_secs: i64,
+    ) -> Result<Self, Error> {
         let token = format!("{:016x}", fastrand::u64(..));
         let holder = Holder { runner: runner.to_owned(), token, since: clock.now(), expires: None };
         match place.as_folder() {
             Some(folder) => Self::lock(place, &folder.join(LOCAL), holder),
-            None => Self::remote(place, holder, clock).await,
+            None => Self::remote(place, holder, clock, lease_secs).await,
         }
     }
 
@@ -129,9 +134,14 @@ impl Lease {
         Ok(Self { holder, was_left: !text.is_empty(), held: Held::Folder(file) })
     }
 
-    async fn remote(place: &Place, mut holder: Holder, clock: Clock) -> Result<Self, Error> {
+    async fn remote(
+        place: &Place,
+        mut holder: Holder,
+        clock: Clock,
+        lease_secs: i64,
+    ) -> Result<Self, Error> {
         let now = clock.now();
-        holder.expires = Some(now.saturating_add(LEASE_SECS));
+        holder.expires = Some(now.saturating_add(lease_secs));
         let (before, mode) = match read(place).await? {
             None => (None, PutMode::Create),
             Some((before, version)) => (before, PutMode::Update(version)),
@@ -149,7 +159,8 @@ impl Lease {
         };
         let version = Arc::new(Mutex::new(UpdateVersion::from(put)));
         let lost = Arc::new(AtomicBool::new(false));
-        let beat = beat(place.clone(), holder.clone(), clock, Arc::clone(&version), &lost);
+        let beat = Beat { place: place.clone(), holder: holder.clone(), clock, lease_secs };
+        let beat = beat.start(Arc::clone(&version), &lost);
         let remote = Remote { place: place.clone(), beat, version, lost };
         Ok(Self { holder, was_left: before.is_some(), held: Held::Remote(remote) })
     }
@@ -233,40 +244,56 @@ async fn put(
 }
 
 /// Gives signs of life until the lease is given back or lost.
-fn beat(
+struct Beat {
     place: Place,
     holder: Holder,
     clock: Clock,
-    version: Arc<Mutex<UpdateVersion>>,
-    lost: &Arc<AtomicBool>,
-) -> JoinHandle<()> {
-    let lost = Arc::clone(lost);
-    tokio::spawn(async move {
-        let mut expires = clock.now().saturating_add(LEASE_SECS);
-        loop {
-            tokio::time::sleep(BEAT).await;
-            let mut version = version.lock().await;
-            let now = clock.now();
-            let next = now.saturating_add(LEASE_SECS);
-            let holder = Holder { expires: Some(next), ..holder.clone() };
-            match put(&place, Some(&holder), PutMode::Update(version.clone())).await {
-                Ok(Some(put)) => {
-                    *version = UpdateVersion::from(put);
-                    expires = next;
+    lease_secs: i64,
+}
+
+impl Beat {
+    fn start(self, version: Arc<Mutex<UpdateVersion>>, lost: &Arc<AtomicBool>) -> JoinHandle<()> {
+        let lost = Arc::clone(lost);
+        let every = u64::try_from(self.lease_secs).unwrap_or(0) * 1000 / BEATS;
+        tokio::spawn(async move {
+            let mut expires = self.clock.now().saturating_add(self.lease_secs);
+            loop {
+                tokio::time::sleep(Duration::from_millis(every.max(1))).await;
+                match self.once(&version).await {
+                    Some(next) => expires = next,
+                    None if self.clock.now() < expires && !self.is_other().await => {}
+                    None => return lost.store(true, Ordering::Relaxed),
                 }
-                // Our own sign of life may have arrived without its answer.
-                Ok(None) => match read(&place).await {
-                    Ok(Some((Some(found), current))) if found.token == holder.token => {
-                        *version = current;
-                        expires = next;
-                    }
-                    Ok(_) => return lost.store(true, Ordering::Relaxed),
-                    Err(_) if now >= expires => return lost.store(true, Ordering::Relaxed),
-                    Err(_) => {}
-                },
-                Err(_) if now >= expires => return lost.store(true, Ordering::Relaxed),
-                Err(_) => {}
             }
+        })
+    }
+
+    /// Gives a sign of life; returns until when it is good, NULL when it did not arrive.
+    async fn once(&self, version: &Mutex<UpdateVersion>) -> Option<i64> {
+        let mut version = version.lock().await;
+        let next = self.clock.now().saturating_add(self.lease_secs);
+        let holder = Holder { expires: Some(next), ..self.holder.clone() };
+        let put = put(&self.place, Some(&holder), PutMode::Update(version.clone())).await;
+        match put {
+            Ok(Some(put)) => *version = UpdateVersion::from(put),
+            Ok(None) => {
+                // An earlier sign may have arrived without its answer.
+                let (found, current) = read(&self.place).await.ok()??;
+                let found = found.filter(|found| found.token == self.holder.token)?;
+                *version = current;
+                return found.expires;
+            }
+            Err(_) => return None,
         }
-    })
+        Some(next)
+    }
+
+    /// Whether somebody else has the lease.
+    async fn is_other(&self) -> bool {
+        match read(&self.place).await {
+            Ok(Some((Some(found), _))) => found.token != self.holder.token,
+            Ok(_) => true,
+            Err(_) => false,
+        }
+    }
 }

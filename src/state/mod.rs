@@ -34,7 +34,7 @@ use crate::store::Place;
 
 pub use checkpoint::{Checkpoint, Known};
 pub use clock::Clock;
-pub use lease::{Holder, Lease};
+pub use lease::{Holder, LEASE_SECS, Lease};
 pub use record::{Counts, Failure, Kind, Object, Pass, TableChange, Totals};
 
 /// The folder of the state in a lake.
@@ -219,13 +219,18 @@ pub struct State {
 
 impl State {
     /// Takes the lease of a state, which is made if there is none. `runner` is how this process is named to
-    /// others.
+    /// others, `lease_secs` how long a lease in S3 lasts without a sign of life, [`LEASE_SECS`] but in tests.
     ///
     /// # Errors
     ///
     /// [`Error::Busy`] when somebody else has it.
-    pub async fn open(place: Place, runner: &str, clock: Clock) -> Result<Self, Error> {
-        let lease = Lease::take(&place, runner, clock).await?;
+    pub async fn open(
+        place: Place,
+        runner: &str,
+        clock: Clock,
+        lease_secs: i64,
+    ) -> Result<Self, Error> {
+        let lease = Lease::take(&place, runner, clock, lease_secs).await?;
         let reader = Reader::create(place, clock.now()).await?;
         Ok(Self { reader, lease })
     }

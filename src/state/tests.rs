@@ -44,18 +44,18 @@ fn pass(number: u64, objects: Vec<Object>) -> Pass {
 async fn one_runner_at_a_time_and_what_a_dead_one_leaves_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::new(NOW);
-    let first = State::open(place(&folder), "the first", clock).await.unwrap();
+    let first = State::open(place(&folder), "the first", clock, LEASE_SECS).await.unwrap();
     assert!(!first.was_left());
-    let error = State::open(place(&folder), "the second", clock).await.unwrap_err();
+    let error = State::open(place(&folder), "the second", clock, LEASE_SECS).await.unwrap_err();
     let text = error.to_string();
     assert!(text.contains("in use by the first since 2026-03-10T12:00:00Z"), "{text}");
     // It dies: nobody gives the lease back.
     drop(first);
-    let second = State::open(place(&folder), "the second", clock).await.unwrap();
+    let second = State::open(place(&folder), "the second", clock, LEASE_SECS).await.unwrap();
     assert!(second.was_left());
     let id = second.reader().id.clone();
     second.close().await.unwrap();
-    let third = State::open(place(&folder), "the third", clock).await.unwrap();
+    let third = State::open(place(&folder), "the third", clock, LEASE_SECS).await.unwrap();
     assert!(!third.was_left());
     assert_eq!(third.reader().id, id);
 }
@@ -63,7 +63,7 @@ async fn one_runner_at_a_time_and_what_a_dead_one_leaves_is_told() {
 #[tokio::test]
 async fn a_number_is_taken_once_and_a_lost_checkpoint_is_made_again() {
     let folder = tempfile::tempdir().unwrap();
-    let state = State::open(place(&folder), "a test", Clock::new(NOW)).await.unwrap();
+    let state = State::open(place(&folder), "a test", Clock::new(NOW), LEASE_SECS).await.unwrap();
     let first = pass(1, vec![object("a", Some(NOW), 3), object("b", None, 4)]);
     let mut again = object("b", None, 5);
     again.earlier = Some(Box::new(Known::of(&first.objects[1], &first)));

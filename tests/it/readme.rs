@@ -168,6 +168,7 @@ fn the_exit_codes_are_those_of_the_program() {
         Exit::Input,
         Exit::Incomplete,
         Exit::Output,
+        Exit::Busy,
         Exit::Interrupted,
     ];
     let known = |exit| match exit {
@@ -179,6 +180,7 @@ fn the_exit_codes_are_those_of_the_program() {
         | Exit::Input
         | Exit::Incomplete
         | Exit::Output
+        | Exit::Busy
         | Exit::Interrupted => format!("{}", exit as u8),
     };
     let text = readme();

@@ -10,4 +10,6 @@ mod server;
 mod smoke;
 mod sqs;
 mod whole;
-mod world;
+pub(crate) mod world;
+
+pub(crate) use server::{block_on, command_at, server, unique};
