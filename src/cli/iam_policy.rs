@@ -20,8 +20,7 @@ pub(super) fn run(args: &args::IamPolicy) -> Result<Exit, Failure> {
     let config = read::config(args.config.as_deref())?;
     let mut args = args.clone();
     config.complete(&mut args.sources, &mut args.inventory);
-    let mut out =
-        serde_json::to_vec_pretty(&policy(&args, &config)?).or_exit(Exit::Output)?;
+    let mut out = serde_json::to_vec_pretty(&policy(&args, &config)?).or_exit(Exit::Output)?;
     out.push(b'\n');
     std::io::stdout().write_all(&out).or_exit(Exit::Output)?;
     Ok(Exit::Fine)

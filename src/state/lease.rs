@@ -21,7 +21,7 @@ use crate::store;
 use crate::store::Place;
 
 /// How long a lease in S3 lasts without a sign of life, in seconds.
-pub(super) const LEASE_SECS: i64 = 60;
+pub const LEASE_SECS: i64 = 60;
 
 /// How many signs of life a runner gives in that time.
 const BEATS: u64 = 4;
