@@ -17,6 +17,7 @@ mod pace;
 mod signals;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -33,13 +34,14 @@ use crate::aws::Account;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::read;
 use crate::config::Config;
-use crate::metrics::{Config as MetricsConfig, Outcome, Pass};
+use crate::metrics::{Config as MetricsConfig, Outcome};
 
 use log::Log;
 use notify::Notify;
 use outlets::Outlets;
 use pace::Pace;
 use signals::Event;
+pub(super) use work::{Report, Work};
 
 /// How long a pass may go on after the service was asked to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -49,35 +51,6 @@ const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A tick that never comes, for a service that nobody watches.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// What is done again and again.
-pub(super) trait Work {
-    /// Tells whether a configuration can be worked with, before it is taken.
-    fn check(&self, config: &Config) -> Result<(), Failure>;
-
-    /// Makes one pass. `now` is in Unix seconds.
-    ///
-    /// It may be dropped at any await: what it had not published by then must not show. One that fails is
-    /// made again later, whatever the failure, so that it may wait for another runner to give way; only
-    /// [`Exit::Usage`] and [`Exit::Config`] before any success end the service.
-    async fn pass(&mut self, config: &Config, now: i64) -> Result<Report, Failure>;
-
-    /// Gives back what is held beyond a pass, such as a lease. No pass follows.
-    async fn end(&mut self);
-}
-
-/// What a pass that was published tells.
-#[derive(Debug, Default)]
-pub(super) struct Report {
-    /// Its number in the ledger. NULL: there is none.
-    pub(super) number: Option<u64>,
-    /// What it did.
-    pub(super) pass: Pass,
-    /// What makes the answer poorer. What the pass before said already is not told again.
-    pub(super) warnings: Vec<String>,
-    /// Whether some input could not be read.
-    pub(super) incomplete: bool,
-}
 
 /// How the service is run.
 #[derive(Debug)]
