@@ -253,6 +253,16 @@ reason = "known"
                 "line 15: unknown key remote_prot in suppress; did you mean",
             ),
             ("= 2026-01-31", "= \"soon\"", "suppress 1: until = \"soon\" is no date"),
+            (
+                "[[suppress]]",
+                "[[alert]]\ntype = \"slak\"\n[[suppress]]",
+                "line 12: unknown alert type slak",
+            ),
+            (
+                "[[suppress]]",
+                "[[alert]]\ntype = \"ndjson\"\npath = \"-\"\ndetections = [\"s3-endpoint-bypas\"]\n[[suppress]]",
+                "alert ndjson: no detection fits s3-endpoint-bypas; did you mean s3-endpoint-bypass?",
+            ),
         ];
         for (from, to, message) in cases {
             let err = broken(from, to);
