@@ -256,7 +256,7 @@ reason = "known"
             (
                 "[[suppress]]",
                 "[[alert]]\ntype = \"slak\"\n[[suppress]]",
-                "line 12: unknown alert type slak",
+                "line 14: unknown alert type slak",
             ),
             (
                 "[[suppress]]",
