@@ -328,6 +328,16 @@ interval = "30s"
             ("interval", "intervall", "unknown key intervall in feed; did you mean interval?"),
             ("30s", "often", "\"often\" is no duration; write 90s"),
             ("listen = \"127.0.0.1:9464\"", "cloudwatch-namespace = \"\"", "metrics: cloudwatch"),
+            (
+                "[[suppress]]",
+                "[[alert]]\ntype = \"slak\"\n[[suppress]]",
+                "line 14: unknown alert type slak",
+            ),
+            (
+                "[[suppress]]",
+                "[[alert]]\ntype = \"ndjson\"\npath = \"-\"\ndetections = [\"s3-endpoint-bypas\"]\n[[suppress]]",
+                "alert ndjson: no detection fits s3-endpoint-bypas; did you mean s3-endpoint-bypass?",
+            ),
         ];
         for (from, to, message) in cases {
             let err = broken(from, to);

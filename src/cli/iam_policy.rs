@@ -193,7 +193,7 @@ impl Statements {
         match &alert.target {
             Target::Ndjson { .. } | Target::Webhook { .. } | Target::Slack { .. } => return Ok(()),
             Target::Sns { topic } => {
-                self.add("PublishAlerts", &["sns:Publish"], &[topic.clone()]);
+                self.add("PublishAlerts", &["sns:Publish"], std::slice::from_ref(topic));
             }
             Target::EventBridge { bus, .. } => {
                 let arn = match bus.starts_with("arn:") {

@@ -1,5 +1,6 @@
 mod config;
 mod outbox;
+mod partly;
 mod receiver;
 mod telling;
 mod web;

@@ -9,6 +9,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_types::sdk_config::SharedTimeSource;
 use tokio::sync::OnceCell;
 
 use crate::aws::{Account, Options};
@@ -131,6 +132,7 @@ impl Server {
             .region(Region::new("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .retry_config(retry)
+            .time_source(SharedTimeSource::default())
             .endpoint_url(format!("http://{}", self.address))
             .build();
         Arc::new(Account { options, config: OnceCell::new_with(Some(config)) })

@@ -232,3 +232,24 @@ fn the_test_names_each_sink_and_what_became_of_it() {
     let run = server.flowq(&["alert", "test", "--config", &config, "--sink", "chatt"]).expect(2);
     assert!(run.err.contains("no alert is called chatt\nhint: did you mean chat?"), "{}", run.err);
 }
+
+#[test]
+fn no_secret_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "http://127.0.0.1:1/s3cret-path\n").unwrap();
+    let config = config(
+        folder.path(),
+        &format!(
+            "[[alert]]\ntype = \"webhook\"\nurl-file = {:?}\nretries = 0\nsecret = \"s3cret-key\"\n\
+             [[alert]]\ntype = \"slack\"\nurl-env = \"FLOWQ_TEST_HOOK\"\nretries = 0\n",
+            secret.to_str().unwrap()
+        ),
+    );
+    let mut command = super::server::command_at("http://127.0.0.1:1");
+    command.env("FLOWQ_TEST_HOOK", "http://127.0.0.1:1/s3cret-token");
+    let output = command.args(["alert", "test", "--config", &config]).output().unwrap();
+    let run = crate::support::run(&output).expect(6);
+    assert_eq!(run.err.matches("FAILED: 127.0.0.1: ").count(), 2, "{}", run.err);
+    assert!(!(run.out + &run.err).contains("s3cret"));
+}
