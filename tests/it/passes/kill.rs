@@ -74,7 +74,7 @@ fn a_lake_in_a_folder_is_the_same_after_any_number_of_deaths() {
     let (quiet, rough) = (folder.path().join("quiet"), folder.path().join("rough"));
     finish(&|| ingest(&logs, &quiet));
     let want = held(&quiet);
-    assert!(want.rows.len() > 2000 && want.totals.objects == 12, "{:?}", want.totals);
+    assert!(want.rows.len() > 2000 && want.totals.objects >= 12, "{:?}", want.totals);
     assert_eq!(want.totals.rows, want.rows.len() as u64);
 
     let make = || ingest(&logs, &rough);

@@ -8,7 +8,8 @@ use super::lake::{held, logs, status};
 use crate::support::{flowq, run};
 
 fn ingest(logs: &str, lake: &Path) -> crate::support::Run {
-    flowq(&["ingest", logs, "--to", lake.to_str().unwrap()])
+    // The logs are old, and what is old is not looked at again.
+    flowq(&["ingest", logs, "--to", lake.to_str().unwrap(), "--lateness", "100000d"])
 }
 
 /// The first log file below a folder.
@@ -29,8 +30,6 @@ fn an_object_is_taken_in_once_and_again_when_it_changed() {
 
     // Its last line goes: its rows are replaced, in one commit.
     let file = one_of(&logs);
-    let id = file.to_str().unwrap();
-    let all = flowq(&["sql", "-c", "SELECT count(*) AS n FROM flow_logs", "--format", "json", id]);
     let plain = folder.path().join("plain");
     let packed = fs::read(&file).unwrap();
     let mut text = String::new();
@@ -40,10 +39,10 @@ fn an_object_is_taken_in_once_and_again_when_it_changed() {
     fs::write(&plain, &text[..=cut]).unwrap();
     fs::rename(&plain, &file).unwrap();
     let changed = ingest(&logs, &lake).expect(0);
-    assert!(changed.err.contains("replaced"), "{} {}", changed.err, all.out);
+    assert!(changed.err.contains("replaced"), "{}", changed.err);
     let after = status(&lake);
     assert_eq!(after["totals"]["rows"], before.totals.rows - 1);
-    assert_eq!(after["totals"]["objects"], 3);
+    assert_eq!(after["totals"]["objects"], before.totals.objects);
     flowq(&["verify", lake.to_str().unwrap(), "--source", &logs]).expect(0);
 }
 
