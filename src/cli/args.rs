@@ -1,6 +1,7 @@
 //! The command line: what was typed. No input or output happens here.
 
 mod account;
+mod lake;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ use crate::detection::Severity;
 use crate::sample;
 
 pub use account::{Collect, IamPolicy, Times};
+pub use lake::Compact;
 
 /// Ties VPC flow logs to SageMaker Processing jobs and says what the jobs did on the network.
 #[derive(Debug, Parser)]
@@ -54,6 +56,8 @@ pub enum Command {
     Fields(Fields),
     /// List the SQL functions that flowq adds
     Functions(Functions),
+    /// Put a lake's small files together, and take away what is too old
+    Compact(Compact),
     /// Write flow logs and an inventory of an invented VPC, for trying and measuring
     Generate(Generate),
     /// Print a completion script for a shell

@@ -13,6 +13,7 @@ const COMMANDS: &[&str] = &[
     "inventory collect",
     "iam-policy",
     "check",
+    "compact",
     "fields",
     "functions",
     "generate",
@@ -33,7 +34,7 @@ fn help_of_every_command() {
 
 #[test]
 fn the_commands_with_sources_have_examples() {
-    for command in ["detect", "sql", "report", "generate", "inventory", "iam-policy"] {
+    for command in ["detect", "sql", "report", "generate", "inventory", "iam-policy", "compact"] {
         let run = flowq(&[command, "--help"]).expect(0);
         assert!(run.out.contains("Examples:"), "{command}");
     }

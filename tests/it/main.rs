@@ -12,6 +12,7 @@ mod errors;
 mod formats;
 mod help;
 mod inventory;
+mod lake;
 mod readme;
 mod samples;
 mod support;
