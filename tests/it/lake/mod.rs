@@ -120,7 +120,7 @@ async fn a_lake_answers_as_the_logs_do() {
     let reports = flowq(&["report", "--format", "ndjson"]).expect(0).json_lines();
     assert!(reports.len() > 3);
     for report in reports {
-        let name = report["name"].as_str().unwrap();
+        let name = report["report"].as_str().unwrap();
         let run = |logs: &str| {
             let mut args = vec!["report", name, "--quiet", "--format", "ndjson"];
             args.extend(SAMPLES.iter().map(|arg| if *arg == LOGS { logs } else { arg }));
