@@ -20,7 +20,7 @@ use crate::sample;
 pub use account::{Collect, IamPolicy, Times};
 pub use alert::{Alert, AlertTest};
 pub use feed::Feed;
-pub use lake::{Ingest, Replay, Status, StatusFormat, Verify, Wherein};
+pub use lake::{Compact, Ingest, Replay, Status, StatusFormat, Verify, Wherein};
 
 /// Ties VPC flow logs to SageMaker Processing jobs and says what the jobs did on the network.
 #[derive(Debug, Parser)]
@@ -74,6 +74,8 @@ pub enum Command {
     Fields(Fields),
     /// List the SQL functions that flowq adds
     Functions(Functions),
+    /// Put a lake's small files together, and take away what is too old
+    Compact(Compact),
     /// Write flow logs and an inventory of an invented VPC, for trying and measuring
     Generate(Generate),
     /// Print a completion script for a shell

@@ -14,6 +14,7 @@ use crate::flow::field::Layout;
 mod alert;
 pub mod args;
 mod check;
+mod compact;
 mod detect;
 pub mod exit;
 mod feed;
@@ -83,6 +84,7 @@ pub fn run() -> Result<Exit, Failure> {
             functions::print(args.format, out, output::terminal_width()).or_exit(Exit::Output)?;
             Ok(Exit::Fine)
         }
+        Command::Compact(args) => wait(None, compact::run(args, started)),
         Command::Generate(args) => generate::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

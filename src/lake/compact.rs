@@ -75,8 +75,7 @@ pub async fn compact(lake: &Place, options: &CompactOptions, now: i64) -> Result
                 put_together(&mut table, &partition, bin, options, now, &mut done).await?;
             }
         }
-        let deleted = table.delete_removed(options.grace_secs, now).await?;
-        done.deleted += deleted.len() as u64;
+        done.deleted += table.delete_removed(options.grace_secs, now).await?;
     }
     Ok(done)
 }

@@ -1,5 +1,7 @@
 //! One Delta Lake table: which files it has, and commits that change them.
 
+use std::collections::HashSet;
+use std::future::ready;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType as Arrow, Schema};
@@ -12,6 +14,8 @@ use deltalake_core::operations::vacuum::{Clock, VacuumMode};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt as _;
+use object_store::ObjectStoreExt as _;
+use object_store::path::Path;
 use serde_json::Value;
 
 use super::{Error, File, PARTITION_COLUMNS, folder};
@@ -244,21 +248,31 @@ impl Table {
         self.refresh().await
     }
 
-    /// Deletes files that were taken away more than `grace_secs` before `now`, and returns their paths.
-    pub(super) async fn delete_removed(
-        &mut self,
-        grace_secs: i64,
-        now: i64,
-    ) -> Result<Vec<String>, Error> {
+    /// Deletes files that were taken away more than `grace_secs` before `now`, and returns how many.
+    pub(super) async fn delete_removed(&mut self, grace_secs: i64, now: i64) -> Result<u64, Error> {
         self.refresh().await?;
-        let vacuum = self.delta.clone().vacuum().with_mode(VacuumMode::Lite);
+        let vacuum = self.delta.clone().vacuum().with_mode(VacuumMode::Lite).with_dry_run(true);
         let vacuum = vacuum
             .with_retention_period(Duration::seconds(grace_secs))
             .with_enforce_retention_duration(false)
             .with_clock(Arc::new(At(now.saturating_mul(1000))));
-        let (delta, told) = vacuum.await.map_err(|error| failed(&self.place, error))?;
-        self.delta = delta;
-        Ok(told.files_deleted)
+        let (_, told) = vacuum.await.map_err(|error| failed(&self.place, error))?;
+        let removed: HashSet<String> = told.files_deleted.into_iter().collect();
+        if removed.is_empty() {
+            return Ok(0);
+        }
+        // The log tells of a removed file for a week, also when it was deleted long ago.
+        let unread = |source| Error::Read { path: self.place.to_string(), source };
+        let there = self.place.objects().list(None).map_ok(|object| object.location);
+        let there = there.try_filter(|path| ready(removed.contains(path.as_ref())));
+        let there: Vec<Path> = there.try_collect().await.map_err(unread)?;
+        for path in &there {
+            match self.place.objects().delete(path).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(source) => return Err(Error::Write { path: path.to_string(), source }),
+            }
+        }
+        Ok(there.len() as u64)
     }
 }
 

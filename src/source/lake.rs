@@ -70,20 +70,19 @@ impl Lake {
 
     async fn list(&self) -> Result<Vec<Listed>, Error> {
         let failed = |source| Error::Lake { id: self.id.clone(), source: Box::new(source) };
-        let (vpc, transit) = futures::join!(
+        let (vpc, transit, itself) = futures::join!(
             Table::open(&self.place, Layout::Vpc),
-            Table::open(&self.place, Layout::TransitGateway)
+            Table::open(&self.place, Layout::TransitGateway),
+            Table::at(self.place.clone())
         );
-        let opened = [vpc, transit].into_iter().collect::<Result<Vec<_>, _>>();
-        let mut tables: Vec<Table> = match opened {
+        let opened = [vpc, transit, itself].into_iter().collect::<Result<Vec<_>, _>>();
+        let tables: Vec<Table> = match opened {
             Ok(tables) => tables.into_iter().flatten().collect(),
-            // Who may not look for a log may still be allowed to read objects.
-            Err(_) if self.other.is_some() => Vec::new(),
+            // Who may not look for a log may still be allowed to read objects. A log that is there and
+            // damaged is another matter: read as objects, rows that were replaced would count twice.
+            Err(error) if self.other.is_some() && error.is_of_store() => Vec::new(),
             Err(error) => return Err(failed(error)),
         };
-        if tables.is_empty() && self.other.is_none() {
-            tables.extend(Table::at(self.place.clone()).await.map_err(failed)?);
-        }
         let mut listed = Vec::new();
         for table in tables {
             let fields = table.fields().map_err(failed)?;

@@ -16,6 +16,7 @@ const COMMANDS: &[&str] = &[
     "alert test",
     "iam-policy",
     "check",
+    "compact",
     "fields",
     "functions",
     "generate",
@@ -36,8 +37,17 @@ fn help_of_every_command() {
 
 #[test]
 fn the_commands_with_sources_have_examples() {
-    let commands =
-        ["detect", "feed", "sql", "report", "generate", "inventory", "alert", "iam-policy"];
+    let commands = [
+        "detect",
+        "feed",
+        "sql",
+        "report",
+        "generate",
+        "inventory",
+        "alert",
+        "iam-policy",
+        "compact",
+    ];
     for command in commands {
         let run = flowq(&[command, "--help"]).expect(0);
         assert!(run.out.contains("Examples:"), "{command}");

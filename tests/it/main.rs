@@ -14,6 +14,7 @@ mod feed;
 mod formats;
 mod help;
 mod inventory;
+mod lake;
 mod passes;
 mod readme;
 mod samples;

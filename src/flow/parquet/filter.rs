@@ -23,7 +23,7 @@ use crate::flow::value::{integer, is_tag};
 pub(super) const ROW: &str = "flowq:row";
 
 const LOG_STATUS: &str = "log_status";
-const INTERFACE_ID: &str = "interface_id";
+pub(super) const INTERFACE_ID: &str = "interface_id";
 
 /// Returns the type that a column of the layout's table has. An unknown field is text.
 pub(super) fn column_type(layout: Layout, column: &str) -> DataType {

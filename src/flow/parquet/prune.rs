@@ -11,7 +11,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::cast::{SECONDS_MAX, cast_column, is_integer};
-use super::filter::column_type;
+use super::filter::{INTERFACE_ID, column_type};
 use super::{ParquetFormat, Request};
 use crate::flow::value::is_tag;
 
@@ -43,6 +43,15 @@ pub(super) fn row_groups(
         let Some(bounds) = Bounds::new(metadata, format, request, name)? else { continue };
         for (group, kept) in kept.iter_mut().enumerate() {
             *kept &= bounds.may_hold(group, values);
+        }
+    }
+    if let Some(interface) = &filter.interface
+        && let Some(bounds) = Bounds::new(metadata, format, request, INTERFACE_ID)?
+    {
+        // Busy interfaces fill whole row groups of a file that is sorted by them.
+        for (group, kept) in kept.iter_mut().enumerate() {
+            let only = bounds.only_text(group).filter(|_| !bounds.may_hold_null(group));
+            *kept &= only.is_none_or(|id| interface(id));
         }
     }
     Ok((0..groups.len()).filter(|group| kept[*group]).collect())
@@ -131,6 +140,15 @@ impl Bounds {
 
     fn may_hold_null(&self, group: usize) -> bool {
         self.nulls.is_null(group) || self.nulls.value(group) > 0
+    }
+
+    /// Returns the only text of one row group, if there is but one.
+    fn only_text(&self, group: usize) -> Option<&str> {
+        let (min, max) = (self.min.as_string_view_opt()?, self.max.as_string_view_opt()?);
+        let is_one =
+            min.is_valid(group) && max.is_valid(group) && min.value(group) == max.value(group);
+        // `-` and nothing are NULL in a row.
+        is_one.then(|| min.value(group)).filter(|text| !matches!(*text, "" | "-"))
     }
 
     fn may_hold(&self, group: usize, values: &HashSet<String>) -> bool {

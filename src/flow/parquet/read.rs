@@ -18,6 +18,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask, RowNumber};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::PageIndexPolicy;
 use parquet::schema::types::SchemaDescriptor;
 
 use super::cast::is_text;
@@ -167,6 +168,8 @@ async fn load(reader: &mut Box<dyn AsyncFileReader>) -> Result<ArrowReaderMetada
     // The Arrow schema that some writers embed adds nothing here, and reading a damaged one panics.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let options = options.with_virtual_columns(vec![Arc::new(row)])?;
+    // Tells where pages are: those in which the filter keeps no row are neither fetched nor decoded.
+    let options = options.with_offset_index_policy(PageIndexPolicy::Optional);
     let metadata = ArrowReaderMetadata::load_async(reader, options.clone()).await?;
     let schema = stored_schema(&metadata);
     let as_views = schema.fields().iter().map(|field| match field.data_type() {
