@@ -131,7 +131,7 @@ fn a_service_is_scraped_reloaded_and_stopped() {
     assert!(refused["error"].as_str().unwrap().contains("line 2: unknown key intervall"));
     assert_eq!((told(), told()), ("RELOADING=1".to_owned(), "READY=1".to_owned()));
     let off = "[detections.isolated-job-traffic]\nenabled = false\n";
-    fs::write(&path, format!("{SAMPLES}[feed]\ninterval = \"1h\"\n{off}")).unwrap();
+    config(&folder, &format!("{SAMPLES}[feed]\ninterval = \"1h\"\n{off}"));
     feed.signal("-HUP");
     feed.expect("configuration read again");
     feed.expect("pass done");
