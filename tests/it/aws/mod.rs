@@ -2,7 +2,7 @@
 
 mod cloudwatch;
 mod inventory;
-mod proxy;
+pub(crate) mod proxy;
 mod s3;
 mod server;
 mod smoke;
@@ -10,4 +10,4 @@ mod sqs;
 mod whole;
 pub(crate) mod world;
 
-pub(crate) use server::{block_on, command_at, server, unique};
+pub(crate) use server::{block_on, command_at, flowq_at, server, unique};
