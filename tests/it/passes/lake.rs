@@ -30,11 +30,6 @@ fn place(lake: &Path) -> Place {
     Place::open(lake.to_str().unwrap(), &Arc::new(Account::default())).unwrap()
 }
 
-/// The rows of a lake, sorted.
-pub(super) fn rows(lake: &Path) -> Vec<String> {
-    read(lake).0
-}
-
 /// The rows of a lake, sorted, and the files that they are in.
 fn read(lake: &Path) -> (Vec<String>, BTreeSet<PathBuf>) {
     let place = place(lake);
