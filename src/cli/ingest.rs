@@ -47,6 +47,7 @@ pub(super) async fn run(mut args: args::Ingest, started: Started) -> Result<Exit
         lateness_secs: duration("--lateness", &args.lateness)?,
         pass_bytes: read::bytes("--pass-size", &args.pass_size)? as u64,
         stated: read::stated(&args.read)?,
+        strict: args.read.strict,
         malformed: malformed.as_ref().map(read::MalformedFile::sink),
         steps: process::steps(),
         ..Options::new(

@@ -12,16 +12,21 @@ const DIE_AT: &str = "FLOWQ_TEST_DIE_AT";
 /// How long a lease in S3 lasts, in seconds, in a build for tests.
 const LEASE: &str = "FLOWQ_TEST_LEASE_SECS";
 
+#[expect(clippy::disallowed_methods, reason = "this room reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// How long a lease in S3 lasts without a sign of life, in seconds.
 pub(super) fn lease_secs() -> i64 {
-    let stated = std::env::var(LEASE).ok().filter(|_| cfg!(debug_assertions));
+    let stated = variable(LEASE).filter(|_| cfg!(debug_assertions));
     stated.and_then(|text| text.parse().ok()).unwrap_or(LEASE_SECS)
 }
 
 /// Names this process so that a person finds it.
 pub(super) fn name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let host = host.or_else(|| std::env::var("HOSTNAME").ok());
+    let host = host.or_else(|| variable("HOSTNAME"));
     let host = host.as_deref().map_or("this host", str::trim);
     format!("process {} on {host}", std::process::id())
 }
@@ -31,7 +36,7 @@ pub(super) fn steps() -> Option<Arc<Steps>> {
     if !cfg!(debug_assertions) {
         return None;
     }
-    let wanted = std::env::var(DIE_AT).ok()?;
+    let wanted = variable(DIE_AT)?;
     let (step, at) = match wanted.split_once(':') {
         Some((step, at)) => (step.to_owned(), at.parse().ok()?),
         None => (wanted, 1),

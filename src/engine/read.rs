@@ -191,15 +191,23 @@ pub(super) fn object(error: impl std::error::Error + 'static) -> Stop {
     Stop::Object(Fault { reason: chain(&error), is_retryable: is_retryable(&error) })
 }
 
+fn is_curable(error: &aws::Error) -> bool {
+    error.is_retryable() || matches!(error.kind, aws::Kind::Denied | aws::Kind::Kms)
+}
+
 /// Tells whether a source was at fault that may do better later, or a permission that may be given.
 fn is_retryable(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<source::Error>() {
-            return error.is_retryable() || matches!(error, source::Error::Denied { .. });
+            return match error {
+                source::Error::Denied { .. } => true,
+                source::Error::Aws { source, .. } => is_curable(source),
+                error => error.is_retryable(),
+            };
         }
         if let Some(error) = error.downcast_ref::<aws::Error>() {
-            return error.is_retryable();
+            return is_curable(error);
         }
         cause = error.source();
     }

@@ -58,6 +58,8 @@ pub struct Options {
     pub pass_objects: usize,
     /// Format of records that come without a header.
     pub stated: Option<LogFormat>,
+    /// Whether the first malformed line or unreadable object ends the pass.
+    pub strict: bool,
     /// Where every malformed line goes.
     pub malformed: Option<Arc<MalformedSink>>,
     /// Caps on what untrusted bytes may cost.
@@ -80,6 +82,7 @@ impl Options {
             pass_bytes: 256 << 20,
             pass_objects: 10_000,
             stated: None,
+            strict: false,
             malformed: None,
             limits: Limits::default(),
             resources,

@@ -69,6 +69,7 @@ pub(super) async fn read(
     let (told, seen) = (Arc::clone(&objects), Arc::clone(&columns));
     let read_options = ReadOptions {
         stated: options.stated.clone(),
+        strict: options.strict,
         malformed: options.malformed.clone(),
         limits: options.limits,
         progress: Arc::clone(&options.progress),

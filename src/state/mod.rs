@@ -21,7 +21,7 @@ use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
 use flate2::Compression;
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use futures::TryStreamExt as _;
 use object_store::path::Path;
@@ -335,7 +335,7 @@ async fn get<T: DeserializeOwned>(place: &Place, name: &str) -> Result<Option<T>
         |source| Error::Content { place: place.to_string(), name: name.to_owned(), source };
     let mut text = Vec::new();
     if name.ends_with(".gz") {
-        GzDecoder::new(&bytes[..]).read_to_end(&mut text).map_err(broken)?;
+        MultiGzDecoder::new(&bytes[..]).read_to_end(&mut text).map_err(broken)?;
     } else {
         text.extend_from_slice(&bytes);
     }

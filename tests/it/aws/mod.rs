@@ -4,7 +4,7 @@ mod alerts;
 mod cloudwatch;
 mod inventory;
 mod metrics;
-mod proxy;
+pub(crate) mod proxy;
 mod s3;
 mod server;
 mod smoke;
@@ -12,4 +12,4 @@ mod sqs;
 mod whole;
 pub(crate) mod world;
 
-pub(crate) use server::{block_on, command_at, server, unique};
+pub(crate) use server::{block_on, command_at, flowq_at, server, unique};

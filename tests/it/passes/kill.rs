@@ -16,6 +16,7 @@ const ROUNDS: u32 = 6;
 /// Every write has a step before it; a step is met once a pass.
 const STEPS: [&str; 7] = ["begin", "written", "publish", "commit", "save", "settle", "fence"];
 
+#[expect(clippy::disallowed_methods, reason = "how long it takes is for whoever runs it to say")]
 fn rounds() -> u32 {
     std::env::var("FLOWQ_KILL_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
@@ -26,9 +26,13 @@ pub(super) struct Held {
     pub(super) totals: Totals,
 }
 
-/// Reads a lake, and looks for files that no table has.
-pub(super) fn held(lake: &Path) -> Held {
-    let place = Place::open(lake.to_str().unwrap(), &Arc::new(Account::default())).unwrap();
+fn place(lake: &Path) -> Place {
+    Place::open(lake.to_str().unwrap(), &Arc::new(Account::default())).unwrap()
+}
+
+/// The rows of a lake, sorted, and the files that they are in.
+fn read(lake: &Path) -> (Vec<String>, BTreeSet<PathBuf>) {
+    let place = place(lake);
     let mut rows = Vec::new();
     let mut known = BTreeSet::new();
     for layout in [Layout::Vpc, Layout::TransitGateway] {
@@ -42,14 +46,20 @@ pub(super) fn held(lake: &Path) -> Held {
             known.insert(path);
         }
     }
+    rows.sort();
+    (rows, known)
+}
+
+/// Reads a lake, and looks for files that no table has.
+pub(super) fn held(lake: &Path) -> Held {
+    let (rows, known) = read(lake);
     let files = walkdir::WalkDir::new(lake).into_iter().map(Result::unwrap);
     let stray: Vec<_> = files
         .map(walkdir::DirEntry::into_path)
         .filter(|path| path.to_string_lossy().contains(".parquet") && !known.contains(path))
         .collect();
     assert!(stray.is_empty(), "files that no table has: {stray:?}");
-    rows.sort();
-    let reader = block_on(Reader::open(place.below("_flowq"))).unwrap();
+    let reader = block_on(Reader::open(place(lake).below("_flowq"))).unwrap();
     Held { rows, totals: block_on(reader.current()).unwrap().totals }
 }
 

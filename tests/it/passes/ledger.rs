@@ -123,3 +123,21 @@ fn a_full_disk_publishes_nothing_and_says_so() {
     assert!(full.err.contains("No space left"), "{}", full.err);
     assert_eq!(full.out, "0\n0\n", "{}", full.err);
 }
+
+#[test]
+fn a_read_only_target_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = logs(folder.path(), 100, 1);
+    // Below a file nothing can be made, whoever asks.
+    fs::write(folder.path().join("file"), "").unwrap();
+    let target = folder.path().join("file/lake");
+    let refused = ingest(&logs, &target).expect(6);
+    assert!(refused.err.contains("could not use the folder"), "{}", refused.err);
+}
+
+#[test]
+fn standard_input_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = ingest("-", &folder.path().join("lake")).expect(4);
+    assert!(refused.err.contains("can be read only once"), "{}", refused.err);
+}

@@ -3,3 +3,4 @@
 mod kill;
 mod lake;
 mod ledger;
+mod network;
