@@ -18,6 +18,15 @@
 //!    rows into findings; [`cli`] prints them, with what was read and what could not be.
 //! 7. [`alert`] tells sinks of findings: each once, and again only when it grew past what was told.
 //!
+//! # Life of a pass
+//!
+//! 1. [`pass`] asks a source what there is, drops what the checkpoint of the [`state`] knows, and reads a part.
+//! 2. Rows go to files of the [`lake`], which count for nobody yet.
+//! 3. One write publishes the pass: its record in the state, which is the ledger too. Whatever comes after it can
+//!    be done again by the next runner: the commit of the lake's tables, the checkpoint, a queue's messages.
+//! 4. [`feed`] makes the findings again that the new records may have changed, from the lake.
+//! 5. [`alert`] writes down what each sink has to be told and then tells it; [`metrics`] counts.
+//!
 //! ```text
 //!  files  S3  SQS  CloudWatch Logs      API answers in files   the account
 //!    └─────┴───┴────┴─ source ── bytes ─▶ flow ── batches ─┐         └──┬──┘
@@ -26,6 +35,9 @@
 //!                                             context ◀────────── inventory
 //!                                                │
 //!                      queries/views, reports ─▶ engine ── rows ─▶ detection ── findings ─▶ cli
+//!
+//!  source ── bytes ─▶ pass ── rows ─▶ lake ── as a source ─▶ feed ── findings ─▶ alert ─▶ sinks
+//!                      └── record ─▶ state
 //! ```
 //!
 //! # Invariants, many of them absences

@@ -1,8 +1,11 @@
 //! Runs the detections over what new records may have changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use arrow::array::AsArray as _;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::DataFusionError;
 use sha2::{Digest as _, Sha256};
 
@@ -12,9 +15,14 @@ use crate::context::Context;
 use crate::detection;
 use crate::detection::Detection;
 use crate::detection::Finding;
-use crate::engine::{Engine, ReadOptions, Resources};
+use crate::engine::{Engine, ReadOptions, Resources, none};
 use crate::inventory::Inventory;
-use crate::source::Source;
+use crate::pass::Chosen;
+use crate::source;
+use crate::source::{Source, Split, Window};
+
+/// What the jobs exchanged with S3.
+const S3_BYTES: &str = include_str!("../../queries/feed/s3-bytes.sql");
 
 /// Why findings could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +126,46 @@ impl Evaluator {
         Ok(judgement)
     }
 
+    /// Returns the bytes between jobs and S3 in files of a lake, by `s3_path`. `files` are paths relative to
+    /// their table. `now` is in Unix seconds.
+    ///
+    /// # Errors
+    ///
+    /// When the files cannot be read.
+    pub async fn s3_bytes(
+        &self,
+        lake: &Arc<dyn Source>,
+        files: &[&str],
+        now: i64,
+    ) -> Result<BTreeMap<String, u64>, Error> {
+        let listed = lake.splits(&Window::default()).await.map_err(external)?;
+        let wanted = |split: &Split| files.iter().any(|file| split.id.ends_with(file));
+        let splits = listed.splits.into_iter().filter(wanted).collect();
+        let files: Arc<dyn Source> = Arc::new(Chosen { source: Arc::clone(lake), splits });
+        let engine = self.engine(files, Window::default(), now).await?;
+        let mut bytes = BTreeMap::new();
+        for batch in engine.rows(S3_BYTES, none()).await? {
+            let paths = cast(batch.column(0), &DataType::Utf8).map_err(DataFusionError::from)?;
+            let sums = batch.column(1).as_primitive::<Int64Type>();
+            for (path, sum) in paths.as_string::<i32>().iter().zip(sums) {
+                let sum = sum.and_then(|sum| u64::try_from(sum).ok()).unwrap_or(0);
+                bytes.insert(path.unwrap_or_default().to_owned(), sum);
+            }
+        }
+        Ok(bytes)
+    }
+
+    async fn engine(
+        &self,
+        source: Arc<dyn Source>,
+        window: Window,
+        now: i64,
+    ) -> Result<Engine, Error> {
+        let allow = self.config.allow.clone();
+        let context = Arc::new(Context::new(Arc::clone(&self.inventory), allow, now));
+        Ok(Engine::new(source, context, ReadOptions::new(window), &self.resources).await?)
+    }
+
     /// What has to be looked at when inventory or rules are other than those that the findings were made of.
     fn changed(&self, findings: &Findings, rules: &str, mut touched: Vec<Range>) -> Vec<Scope> {
         let Some(known) = &self.known else { return vec![Scope::all()] };
@@ -144,10 +192,7 @@ impl Evaluator {
         known: &BTreeSet<String>,
         now: i64,
     ) -> Result<(Vec<Finding>, BTreeSet<String>), Error> {
-        let allow = self.config.allow.clone();
-        let context = Arc::new(Context::new(Arc::clone(&self.inventory), allow, now));
-        let options = ReadOptions::new(scope.window());
-        let mut engine = Engine::new(Arc::clone(lake), context, options, &self.resources).await?;
+        let mut engine = self.engine(Arc::clone(lake), scope.window(), now).await?;
         engine.keep_conversations().await?;
         let summary = engine.summary();
         if let Some((object, reason)) = summary.problems.first().cloned() {
@@ -167,6 +212,10 @@ impl Evaluator {
         let suppress = self.config.suppress.iter().filter(|rule| !rule.expired(now));
         format!("{allow:?} {:?} {:?}", suppress.collect::<Vec<_>>(), self.detections)
     }
+}
+
+fn external(error: source::Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
 }
 
 fn to_text(inventory: &Inventory) -> String {

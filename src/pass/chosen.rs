@@ -10,9 +10,11 @@ use crate::source::{ByteStream, Error, Listing, Source, Split, Window};
 
 /// Some splits of a source. What became of them is told to the source by whoever chose them.
 #[derive(Debug)]
-pub(super) struct Chosen {
-    pub(super) source: Arc<dyn Source>,
-    pub(super) splits: Vec<Split>,
+pub struct Chosen {
+    /// Where they are read.
+    pub source: Arc<dyn Source>,
+    /// What is given out.
+    pub splits: Vec<Split>,
 }
 
 #[async_trait]

@@ -30,6 +30,7 @@ use crate::state;
 use crate::state::Pass;
 use crate::store;
 
+pub use chosen::Chosen;
 pub use runner::Runner;
 pub use verify::{Mismatch, Verdict, verify};
 

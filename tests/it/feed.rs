@@ -157,3 +157,15 @@ fn a_feed_that_is_killed_again_and_again_ends_with_the_findings_of_one_batch() {
     feed.once();
     feed.check();
 }
+
+#[test]
+fn a_feed_waits_for_its_first_record() {
+    let feed = Feed::new("");
+    feed.once();
+    fs::write(feed.path("logs/broken.log"), "version srcaddr\nno record\n").unwrap();
+    feed.once();
+    assert_eq!(feed.findings(), Vec::<Value>::new());
+    shuffled(&mut fastrand::Rng::with_seed(5)).iter().for_each(|object| feed.deliver(object));
+    feed.once();
+    assert_eq!(feed.findings(), feed.batch(&feed.path("lake")));
+}

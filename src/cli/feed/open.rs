@@ -24,13 +24,16 @@ use crate::cli::say::{Kept, Say};
 use crate::cli::service::Report;
 use crate::config::Config;
 use crate::feed::{Evaluator, Findings, Range, touched};
+use crate::flow::field::Layout;
 use crate::inventory::Inventory;
 use crate::inventory::model::FlowLog;
+use crate::lake;
 use crate::lake::{CompactOptions, compact};
 use crate::metrics::{AlertCounts, Pass};
+use crate::pass;
 use crate::pass::{Options, PassReport, Runner};
 use crate::source;
-use crate::source::Access;
+use crate::source::{Access, Source, Window};
 use crate::state::Clock;
 use crate::store::Place;
 
@@ -116,16 +119,31 @@ impl Open {
         *self.flow_logs.lock().unwrap_or_else(PoisonError::into_inner) =
             inventory.flow_logs.as_slice().into();
         self.evaluator.set_inventory(inventory);
-        let published = self.runner.pass().await.map_err(ingest::failure)?;
+        let published = match self.runner.pass().await {
+            // A service may be started before the first object is delivered.
+            Err(pass::Error::Source(error @ source::Error::Empty { .. })) => {
+                say.warn(&format!("{error} yet"));
+                None
+            }
+            published => published.map_err(ingest::failure)?,
+        };
         let mut report = Report { incomplete: !self.inventory.whole, ..Report::default() };
-        if let Some(published) = published {
+        if let Some(published) = &published {
             report.number = Some(published.pass.number);
             report.incomplete |= published.pass.totals.failed > 0;
-            report.pass = counted_pass(&published);
+            report.pass = counted_pass(published);
             published.notes.iter().for_each(|note| say.warn(note));
         }
         report.pass.inventory = Some(self.inventory.read_at);
-        self.judge(now).await?;
+        let lake = self.judge(now).await?;
+        if let (Some(published), Some(lake)) = (&published, lake) {
+            let table = published.pass.tables.get(lake::folder(Layout::Vpc));
+            let added = table.into_iter().flat_map(|table| &table.added);
+            let added: Vec<&str> = added.map(|file| file.path.as_str()).collect();
+            let bytes = self.evaluator.s3_bytes(&lake, &added, now).await.or_exit(Exit::Input)?;
+            report.pass.s3_bytes = bytes;
+            report.pass.lake = Some(size(&lake).await?);
+        }
         report.pass.findings = Some(counted(&self.findings.findings));
         report.pass.alerts = self.tell(now, &say).await?;
         self.findings.save(&self.state).await.or_exit(Exit::Output)?;
@@ -162,11 +180,12 @@ impl Open {
         objects.put(&name, text.into()).await.or_exit(Exit::Output).map(drop)
     }
 
-    /// Brings the findings up to date with all passes that were published.
-    async fn judge(&mut self, now: i64) -> Result<(), Failure> {
+    /// Brings the findings up to date with all passes that were published. Returns the lake as it is after
+    /// them; NULL when there was no pass.
+    async fn judge(&mut self, now: i64) -> Result<Option<Arc<dyn Source>>, Failure> {
         let last = self.runner.checkpoint().pass;
         if last == 0 {
-            return Ok(());
+            return Ok(None);
         }
         let mut ranges = Vec::new();
         for number in self.findings.through + 1..=last {
@@ -180,6 +199,12 @@ impl Open {
         let access = Access { account: Arc::clone(&self.account), now, ..Access::default() };
         let lake = [self.runner.lake().to_string()];
         let lake = source::open_sources(&lake, &access).map_err(source_failure)?;
+        // All that was read may have been lines that cannot be read: no table was made of them.
+        match lake.splits(&Window::default()).await {
+            Ok(_) => {}
+            Err(source::Error::Empty { .. } | source::Error::EmptyLake { .. }) => return Ok(None),
+            Err(error) => return Err(source_failure(error)),
+        }
         let mut findings = self.findings.clone();
         findings.through = last;
         self.evaluator.update(&mut findings, &lake, ranges, now).await.or_exit(Exit::Input)?;
@@ -187,7 +212,7 @@ impl Open {
             findings.forget(now.saturating_sub(secs(keep)));
         }
         self.findings = findings;
-        Ok(())
+        Ok(Some(lake))
     }
 
     /// Posts what the sinks do not know yet, and sends what waits.
@@ -239,6 +264,13 @@ fn counted_pass(report: &PassReport) -> Pass {
         newest_object: report.pass.objects.iter().filter_map(|o| Some(o.ends?.1)).max(),
         ..Pass::default()
     }
+}
+
+/// How many files a lake has, and their bytes.
+async fn size(lake: &Arc<dyn Source>) -> Result<(u64, u64), Failure> {
+    let listed = lake.splits(&Window::default()).await.map_err(source_failure)?;
+    let bytes = listed.splits.iter().filter_map(|split| split.size_bytes).sum();
+    Ok((listed.splits.len() as u64, bytes))
 }
 
 fn secs(duration: Duration) -> i64 {

@@ -12,11 +12,13 @@ fn the_numbers_of_a_pass_reach_cloudwatch() {
     let path = folder.path().join("flowq.toml");
     let config = format!(
         "sources = [\"sample-logs/AWSLogs\"]\ninventory = [\"sample-logs/inventory\"]\n\
-         [metrics]\nput-metric-data = true\ncloudwatch-namespace = \"{namespace}\"\n"
+         [feed]\nlake = {:?}\nlateness = \"100000d\"\n\
+         [metrics]\nput-metric-data = true\ncloudwatch-namespace = \"{namespace}\"\n",
+        folder.path().join("lake"),
     );
     fs::write(&path, config).unwrap();
     let path = path.to_str().unwrap();
-    let args = ["feed", "--once", "--config", path, "--window", "2000d"];
+    let args = ["feed", "--once", "--config", path];
     let run = server.flowq(&args).expect(0);
     assert!(!run.err.contains("metrics were not sent"), "{}", run.err);
 
@@ -53,11 +55,15 @@ print(json.dumps({
 fn a_cloudwatch_that_refuses_stops_no_pass() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("flowq.toml");
-    let config = "sources = [\"sample-logs/AWSLogs\"]\n[metrics]\nput-metric-data = true\n";
+    let config = format!(
+        "sources = [\"sample-logs/AWSLogs\"]\n[feed]\nlake = {:?}\nlateness = \"100000d\"\n\
+         [metrics]\nput-metric-data = true\n",
+        folder.path().join("lake"),
+    );
     fs::write(&path, config).unwrap();
     let path = path.to_str().unwrap();
     // Nothing listens there.
-    let args = ["feed", "--once", "--config", path, "--window", "2000d"];
+    let args = ["feed", "--once", "--config", path];
     let run = flowq_at("http://127.0.0.1:1", &args).expect(0);
     assert!(run.err.contains("metrics were not sent"), "{}", run.err);
     assert!(run.err.contains("pass done"), "{}", run.err);
