@@ -152,10 +152,17 @@ fn a_service_is_scraped_reloaded_and_stopped() {
 #[test]
 fn a_second_signal_ends_a_pass_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    // Standard input that is never closed: a pass that never ends.
-    let path = config(&folder, "sources = [\"-\"]\n");
-    let mut feed = Feed::start(&path, |_| {});
-    let _input = feed.child.stdin.take().unwrap();
+    // A server that takes requests and answers none: a pass that does not end.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let path = config(&folder, "sources = [\"s3://bucket/\"]\n");
+    let mut feed = Feed::start(&path, |command| {
+        command.env("AWS_ENDPOINT_URL", url).env("AWS_REGION", "us-east-1");
+        command.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE");
+        command.env("AWS_SECRET_ACCESS_KEY", "none").env("AWS_EC2_METADATA_DISABLED", "true");
+        command.env("AWS_CONFIG_FILE", "/dev/null");
+        command.env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    });
     feed.expect("started");
     feed.signal("-TERM");
     feed.expect("stopping after this pass");
