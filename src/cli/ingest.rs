@@ -36,6 +36,7 @@ pub(super) async fn run(mut args: args::Ingest, started: Started) -> Result<Exit
         let hint = "flowq ingest SOURCE… --to LAKE; a folder, a quoted glob, s3://…, cloudwatch://… or sqs://…";
         return Err(Failure::new(Exit::Usage, anyhow!("no flow logs named")).with_hint(hint));
     }
+    absolute(&mut args.read.sources)?;
     let account = Arc::new(Account::new(args.read.aws.options()));
     let clock = Clock::new(started.now);
     let (places, now) = (&args.read.inventory, started.now);
@@ -154,6 +155,18 @@ fn summary(totals: &Totals, lake: &str, took: Duration) -> String {
         identity(totals),
         number(totals.rows)
     )
+}
+
+/// Names files by their absolute paths: a ledger outlives the folder that a command is run in, and must know an
+/// object by one name.
+pub(super) fn absolute(sources: &mut [String]) -> Result<(), Failure> {
+    for source in sources.iter_mut().filter(|source| *source != "-" && !source.contains("://")) {
+        let path = std::path::absolute(&*source).or_exit(Exit::Input)?;
+        if let Some(path) = path.to_str() {
+            path.clone_into(source);
+        }
+    }
+    Ok(())
 }
 
 /// Makes the sources of a pass.

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use crate::aws::Account;
 use crate::cli::args;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
-use crate::cli::ingest::{MEMORY, failure, opener, pass_line, state, tell};
+use crate::cli::ingest::{MEMORY, absolute, failure, opener, pass_line, state, tell};
 use crate::cli::read;
 use crate::cli::say::Say;
 use crate::cli::{Started, process};
@@ -20,8 +20,10 @@ use crate::state::Clock;
 use crate::store::Place;
 
 /// Runs the command.
-pub(super) async fn run(args: args::Replay, started: Started) -> Result<Exit, Failure> {
+pub(super) async fn run(mut args: args::Replay, started: Started) -> Result<Exit, Failure> {
     let say = Say::new(args.quiet);
+    absolute(&mut args.source)?;
+    absolute(&mut args.object)?;
     let account = Arc::new(Account::new(args.aws.options()));
     let clock = Clock::new(started.now);
     let (since, until) = read::times(args.since.as_deref(), args.until.as_deref(), started.now)?;

@@ -8,7 +8,7 @@ use arrow::error::ArrowError;
 use crate::aws::Account;
 use crate::cli::args;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
-use crate::cli::ingest::{failure, identity, opener};
+use crate::cli::ingest::{absolute, failure, identity, opener};
 use crate::cli::say::{Say, number};
 use crate::cli::{Started, print, read, status};
 use crate::inventory::Inventory;
@@ -18,8 +18,9 @@ use crate::state::Totals;
 use crate::store::Place;
 
 /// Runs the command.
-pub(super) async fn run(args: args::Verify, started: Started) -> Result<Exit, Failure> {
+pub(super) async fn run(mut args: args::Verify, started: Started) -> Result<Exit, Failure> {
     let say = Say::new(args.quiet);
+    absolute(&mut args.source)?;
     let account = Arc::new(Account::new(args.aws.options()));
     let lake = Place::open(&args.wherein.lake, &account).or_exit(Exit::Input)?;
     let reader = status::reader(&args.wherein, &account).await?;

@@ -248,14 +248,15 @@ impl Table {
         self.refresh().await
     }
 
-    /// Deletes files that were taken away more than `grace_secs` before `now`, and returns how many.
+    /// Deletes files that were taken away at least `grace_secs` before `now`, and returns how many.
     pub(super) async fn delete_removed(&mut self, grace_secs: i64, now: i64) -> Result<u64, Error> {
         self.refresh().await?;
         let vacuum = self.delta.clone().vacuum().with_mode(VacuumMode::Lite).with_dry_run(true);
         let vacuum = vacuum
             .with_retention_period(Duration::seconds(grace_secs))
             .with_enforce_retention_duration(false)
-            .with_clock(Arc::new(At(now.saturating_mul(1000))));
+            // The library deletes what is older than this, not what is as old.
+            .with_clock(Arc::new(At(now.saturating_add(1).saturating_mul(1000))));
         let (_, told) = vacuum.await.map_err(|error| failed(&self.place, error))?;
         let removed: HashSet<String> = told.files_deleted.into_iter().collect();
         if removed.is_empty() {

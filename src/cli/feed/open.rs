@@ -68,10 +68,12 @@ impl Open {
         let named = config.feed.state.as_deref();
         let held = ingest::state(&lake, named, account, clock).await?;
         let state = held.reader().place().clone();
+        let mut sources = config.sources.clone();
+        ingest::absolute(&mut sources)?;
         let resources = read::resources(args.threads, MEMORY)?;
         let flow_logs: Arc<Mutex<Arc<[FlowLog]>>> = Arc::default();
         let opener = {
-            let (sources, account) = (config.sources.clone(), Arc::clone(account));
+            let (sources, account) = (sources.clone(), Arc::clone(account));
             let flow_logs = Arc::clone(&flow_logs);
             move |now| {
                 let known = flow_logs.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -81,7 +83,7 @@ impl Open {
         };
         let options = Options {
             lateness_secs: secs(config.feed.lateness),
-            ..Options::new(config.sources.clone(), resources.clone())
+            ..Options::new(sources.clone(), resources.clone())
         };
         let runner = Runner::open(lake, held, clock, Arc::new(opener), options).await;
         let runner = runner.map_err(ingest::failure)?;
