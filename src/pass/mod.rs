@@ -11,9 +11,6 @@ mod replace;
 mod runner;
 mod verify;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
