@@ -59,8 +59,8 @@ pub struct Compacted {
 
 /// Puts small files of each partition together, takes away what is too old, and deletes what was replaced
 /// longer ago than the grace period. Every step is one commit: who reads the table sees all rows, each once,
-/// at any moment. Stopped anywhere, it goes on where it was; files that were made and not committed are found
-/// by [`super::orphans`] with the prefix `compact-`. `now` is in Unix seconds.
+/// at any moment. Stopped anywhere, it goes on where it was; files that were made and not committed have
+/// names that begin with `compact-`. `now` is in Unix seconds.
 ///
 /// # Errors
 ///

@@ -7,7 +7,6 @@
 
 mod compact;
 mod file;
-mod known;
 mod order;
 mod read;
 mod rewrite;
@@ -19,7 +18,6 @@ mod tests;
 
 pub use compact::{CompactOptions, Compacted, compact};
 pub use file::{File, Partition};
-pub use known::{Known, RowKey, known, orphans};
 pub use read::Stored;
 pub use table::{Change, Table};
 pub use write::{Origin, Writer, WriterOptions};
@@ -82,14 +80,6 @@ pub enum Error {
     NotALake {
         /// The table's folder or URL.
         table: String,
-    },
-    /// There are more rows than can be held.
-    #[error("more than {rows_max} rows of {table} to compare with")]
-    TooMany {
-        /// The table's folder or URL.
-        table: String,
-        /// How many would do.
-        rows_max: usize,
     },
     /// The task that makes a file was stopped.
     #[error("making a file was stopped")]
