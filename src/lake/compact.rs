@@ -32,7 +32,7 @@ impl Default for CompactOptions {
         Self {
             keep_secs: None,
             grace_secs: 3600,
-            rows_max: 1 << 19,
+            rows_max: 1 << 18,
             bytes_max: 64 << 20,
             files_min: 2,
             writer: WriterOptions::default(),

@@ -57,7 +57,7 @@ pub struct WriterOptions {
 
 impl Default for WriterOptions {
     fn default() -> Self {
-        Self { memory_bytes: 256 << 20, file_rows: 1 << 19, group_rows: 128 << 10 }
+        Self { memory_bytes: 256 << 20, file_rows: 1 << 18, group_rows: 128 << 10 }
     }
 }
 

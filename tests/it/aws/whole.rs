@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::inventory::{event, now, tell};
-use super::server::{ACCOUNT, REGION, Server, server, unique};
+use super::server::{ACCOUNT, REGION, Server, block_on, server, unique};
 use super::world;
 use crate::support::flowq;
 
@@ -177,4 +177,42 @@ fn every_source_and_every_inventory_give_the_same_findings() {
         world::notify(server, &queue, &bucket, &keys, way);
         assert_eq!(findings(server, &format!("sqs://{queue}"), kept), want);
     }
+
+    // A feed over each of them, with all that it keeps in S3, ends with the same, and lets a queue go.
+    let queue = world::queue(server, &unique("whole"));
+    world::notify(server, &queue, &bucket, &keys, world::Way::Direct);
+    let sources = [in_s3, format!("cloudwatch://{log_group}"), format!("sqs://{queue}")];
+    for (n, source) in sources.iter().enumerate() {
+        let lake = format!("s3://{bucket}/lake-{n}");
+        assert_eq!(feed(server, source, &lake), want, "{source}");
+        // Again: nothing is new, and nothing twice.
+        assert_eq!(feed(server, source, &lake), want, "{source}");
+        let args = ["verify", &lake, "--format", "json"];
+        let run = server.flowq(&args).expect(0);
+        assert!(run.err.contains("lake 6 rows: all fit"), "{source}: {}", run.err);
+    }
+    assert_eq!(world::messages(server, &queue), (0, 0));
+}
+
+/// Runs a feed until nothing waits, and returns its findings without their evidence; `detect` over the lake has
+/// to give the same.
+fn feed(server: &Server, source: &str, lake: &str) -> Vec<Value> {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("flowq.toml");
+    let text = format!("sources = [{source:?}]\ninventory = [\"aws\"]\n[feed]\nlake = {lake:?}\n");
+    fs::write(&config, text).unwrap();
+    let config = config.to_str().unwrap();
+    server.flowq(&["feed", "--once", "--config", config]).expect(0);
+    let (bucket, key) = lake.strip_prefix("s3://").unwrap().split_once('/').unwrap();
+    let get = server.s3().get_object().bucket(bucket).key(format!("{key}/_flowq/findings.json"));
+    let kept = block_on(async { get.send().await.unwrap().body.collect().await.unwrap() });
+    let kept: Value = serde_json::from_slice(&kept.to_vec()).unwrap();
+    let mut found = kept["findings"].as_array().unwrap().clone();
+    let inventory = format!("{lake}/_flowq/inventory/");
+    let args = ["detect", lake, "--inventory", &inventory, "--format", "ndjson"];
+    assert_eq!(server.flowq(&args).expect(0).json_lines(), found);
+    for finding in &mut found {
+        finding.as_object_mut().unwrap().remove("evidence").unwrap();
+    }
+    found
 }
