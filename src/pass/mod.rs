@@ -11,7 +11,6 @@ mod replace;
 mod runner;
 mod verify;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -102,17 +101,11 @@ impl fmt::Debug for Options {
     }
 }
 
-/// The first and the last second, both inclusive and in Unix seconds, of an interface's new records.
-pub type Touched = BTreeMap<String, (i64, i64)>;
-
 /// What a pass did.
 #[derive(Debug, Clone)]
 pub struct PassReport {
     /// Its entry in the ledger.
     pub pass: Pass,
-    /// The interfaces that new rows are of, with the time from the first `start` to the last `end`. Rows that
-    /// were replaced touch nothing: what they are replaced by does.
-    pub touched: Touched,
     /// Objects of the same listing that no pass has read yet.
     pub left: usize,
     /// What the sources want the user to know.

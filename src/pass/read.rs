@@ -5,14 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array as _, AsArray as _, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::TimestampSecondType;
 use datafusion::common::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt as _;
 use tokio::task::JoinSet;
 
 use super::chosen::Chosen;
-use super::{Error, Options, Touched};
+use super::{Error, Options};
 use crate::context::Context;
 use crate::engine::{Engine, ObjectRead, ReadOptions};
 use crate::flow::field::{LINE, Layout, OBJECT};
@@ -32,7 +31,6 @@ pub(super) struct Reading {
     pub(super) rows: u64,
     /// Rows left out because the lake has them.
     pub(super) known: u64,
-    pub(super) touched: Touched,
     /// Columns that the table of the layout does not have.
     pub(super) extra: Vec<String>,
 }
@@ -116,9 +114,6 @@ impl Reading {
         self.files.extend(part.files);
         self.rows += part.rows;
         self.known += part.known;
-        for (interface, (first, last)) in part.touched {
-            touch(&mut self.touched, &interface, first, last);
-        }
     }
 }
 
@@ -138,7 +133,6 @@ async fn write(
         let fresh = unknown(&batch, &known)?;
         reading.known += (batch.num_rows() - fresh.num_rows()) as u64;
         reading.rows += fresh.num_rows() as u64;
-        add_touched(&mut reading.touched, &fresh);
         // An object that is still being read has told of no columns yet: those with values are there.
         let fields = fresh.schema();
         let fields = fields.fields().iter().zip(fresh.columns());
@@ -160,51 +154,4 @@ fn unknown(batch: &RecordBatch, known: &HashSet<String>) -> Result<RecordBatch, 
     let keep: BooleanArray =
         objects.iter().map(|id| Some(id.is_none_or(|id| !known.contains(id)))).collect();
     Ok(filter_record_batch(batch, &keep).map_err(lake::Error::from)?)
-}
-
-/// Notes which interfaces rows are of, and of which time.
-fn add_touched(touched: &mut Touched, rows: &RecordBatch) {
-    let interfaces = rows.column_by_name("interface_id");
-    let Some(interfaces) = interfaces.and_then(|column| column.as_string_view_opt()) else {
-        return;
-    };
-    let time = |name: &str| {
-        rows.column_by_name(name).and_then(|c| c.as_primitive_opt::<TimestampSecondType>())
-    };
-    let (starts, ends) = (time("start"), time("end"));
-    let at = |column: Option<&arrow::array::TimestampSecondArray>, row| {
-        column.filter(|column| column.is_valid(row)).map(|column| column.value(row))
-    };
-    let mut last: Option<(&str, i64, i64)> = None;
-    for row in 0..rows.num_rows() {
-        let (start, end) = (at(starts, row), at(ends, row));
-        let Some((from, to)) = start.or(end).zip(end.or(start)) else { continue };
-        if interfaces.is_null(row) {
-            continue;
-        }
-        let interface = interfaces.value(row);
-        last = match last {
-            Some((known, first, end)) if known == interface => {
-                Some((known, first.min(from), end.max(to)))
-            }
-            before => {
-                if let Some((known, first, end)) = before {
-                    touch(touched, known, first, end);
-                }
-                Some((interface, from, to))
-            }
-        };
-    }
-    if let Some((known, first, end)) = last {
-        touch(touched, known, first, end);
-    }
-}
-
-fn touch(touched: &mut Touched, interface: &str, first: i64, last: i64) {
-    match touched.get_mut(interface) {
-        Some(range) => *range = (range.0.min(first), range.1.max(last)),
-        None => {
-            touched.insert(interface.to_owned(), (first, last));
-        }
-    }
 }

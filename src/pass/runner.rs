@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::chosen::Chosen;
 use super::read::{Reading, Request, read};
 use super::replace::{Taken, events, take_out};
-use super::{Error, Opener, Options, PassReport, Touched, choose};
+use super::{Error, Opener, Options, PassReport, choose};
 use crate::flow::field::Layout;
 use crate::lake::{Change, File, Table, folder};
 use crate::source::{Source, Split};
@@ -192,7 +192,7 @@ impl Runner {
                 return Err(error);
             }
         };
-        let (mut pass, touched) = self.record(&splits, reads, begun);
+        let mut pass = self.record(&splits, reads, begun);
         let published = async {
             ledger::check(&pass)?;
             self.options.step("written");
@@ -222,7 +222,7 @@ impl Runner {
         if known <= SAVE_ALWAYS || number - self.saved >= SAVE_EVERY {
             self.save().await?;
         }
-        Ok(PassReport { pass, touched, left: 0, notes: Vec::new() })
+        Ok(PassReport { pass, left: 0, notes: Vec::new() })
     }
 
     /// Reads splits into files of each table.
@@ -283,7 +283,7 @@ impl Runner {
         format!("p{number:010}-{}", self.state.token())
     }
 
-    fn record(&self, splits: &[Split], reads: Vec<Read>, begun: i64) -> (Pass, Touched) {
+    fn record(&self, splits: &[Split], reads: Vec<Read>, begun: i64) -> Pass {
         let objects = splits.iter().map(|split| {
             let reads = reads.iter().map(|read| (read.layout, &read.reading));
             let object = ledger::object(split, reads.collect());
@@ -294,12 +294,10 @@ impl Runner {
         let mut totals = Totals::default();
         objects.iter().for_each(|object| totals.add(object));
         let mut tables = BTreeMap::new();
-        let mut touched = Touched::new();
         for read in reads {
             let Read { layout, reading, taken } = read;
             totals.rows += reading.rows;
             totals.known += reading.known;
-            touched.extend(reading.touched);
             let mut added: Vec<File> = reading.files;
             added.extend(taken.added);
             let change = TableChange {
@@ -313,7 +311,7 @@ impl Runner {
             tables.insert(folder(layout).to_owned(), change);
         }
         let kind = self.listed.as_ref().map_or(Kind::Ingest, |listed| listed.kind);
-        let pass = Pass {
+        Pass {
             number: self.checkpoint.pass + 1,
             kind,
             runner: self.state.runner().to_owned(),
@@ -325,8 +323,7 @@ impl Runner {
             totals,
             findings: None,
             notes: Vec::new(),
-        };
-        (pass, touched)
+        }
     }
 
     /// Commits a published pass to the tables, unless that was done before.
