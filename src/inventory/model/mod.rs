@@ -1,0 +1,154 @@
+//! The rows of an inventory: what the VPC and its jobs were, and when.
+//!
+//! Every time is in Unix seconds, UTC. Every row type is a SQL table of its own (see `tables.rs`) and a
+//! Parquet file of `flowq inventory import`. A list is never NULL: unknown is empty.
+
+mod network;
+
+pub use network::*;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that is known about the VPCs, their interfaces and the processing jobs, merged over all
+/// sources and sorted, so that the same documents in any order give the same inventory.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Inventory {
+    /// Processing jobs.
+    pub jobs: Vec<Job>,
+    /// Interfaces, one row for each interval in which nothing about them changed.
+    pub enis: Vec<Eni>,
+    /// VPCs.
+    pub vpcs: Vec<Vpc>,
+    /// Subnets.
+    pub subnets: Vec<Subnet>,
+    /// Routes of all route tables.
+    pub routes: Vec<Route>,
+    /// Which route table a subnet uses; `subnet_id` NULL is the VPC's main table.
+    pub route_table_associations: Vec<RouteTableAssociation>,
+    /// VPC endpoints, gateway and interface.
+    pub vpc_endpoints: Vec<VpcEndpoint>,
+    /// Entries of prefix lists.
+    pub prefix_lists: Vec<PrefixListEntry>,
+    /// Security group rules, one row for each peer.
+    pub security_group_rules: Vec<SecurityGroupRule>,
+    /// Network ACL entries, one row for each subnet associated.
+    pub network_acl_entries: Vec<NetworkAclEntry>,
+    /// NAT gateways, one row for each address.
+    pub nat_gateways: Vec<NatGateway>,
+    /// AWS's public ranges (ip-ranges.json), each with the time from which it held.
+    pub ip_ranges: Vec<IpRange>,
+    /// Flow logs, with the format that CloudWatch records need.
+    pub flow_logs: Vec<FlowLog>,
+}
+
+/// A SageMaker processing job.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Job {
+    /// `ProcessingJobName`.
+    pub job_name: String,
+    /// `ProcessingJobArn`.
+    pub job_arn: Option<String>,
+    /// Account, from the ARN.
+    pub account_id: Option<String>,
+    /// Region, from the ARN.
+    pub region: Option<String>,
+    /// `ProcessingJobStatus`.
+    pub status: Option<String>,
+    /// `CreationTime`.
+    pub created_at: Option<i64>,
+    /// `ProcessingStartTime`.
+    pub started_at: Option<i64>,
+    /// `ProcessingEndTime`; NULL while it runs.
+    pub ended_at: Option<i64>,
+    /// Whether a VpcConfig is there. NULL when only the listing was seen, which does not say.
+    pub in_vpc: Option<bool>,
+    /// `VpcConfig.Subnets`.
+    pub subnet_ids: Vec<String>,
+    /// `VpcConfig.SecurityGroupIds`, sorted.
+    pub security_group_ids: Vec<String>,
+    /// `RoleArn`.
+    pub role_arn: Option<String>,
+    /// `SelectedInstanceCount`, else `InstanceCount`, else 1 when described.
+    pub instance_count: Option<i32>,
+    /// `SelectedInstanceType`, else `InstanceType`.
+    pub instance_type: Option<String>,
+    /// `EnableNetworkIsolation`.
+    pub network_isolation: Option<bool>,
+    /// `EnableInterContainerTrafficEncryption`.
+    pub inter_container_encryption: Option<bool>,
+    /// `AppSpecification.ImageUri`.
+    pub image_uri: Option<String>,
+    /// S3 URIs of inputs and outputs.
+    pub s3_uris: Vec<String>,
+    /// `FailureReason`.
+    pub failure_reason: Option<String>,
+}
+
+/// How sure it is which job an interface serves (domain: attribution).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Attribution {
+    /// The user's mapping names it.
+    Declared,
+    /// Exactly one job fits.
+    Exact,
+    /// Several jobs fit; none is picked.
+    Shared,
+    /// No history of the interface: subnet and time fit one job.
+    Inferred,
+}
+
+/// An interface (ENI) during one interval.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Eni {
+    /// `NetworkInterfaceId`.
+    pub interface_id: String,
+    /// From when on this row holds. NULL: not known, it may have been there long before.
+    pub valid_from: Option<i64>,
+    /// Until when this row holds, exclusive. NULL: still there.
+    pub valid_to: Option<i64>,
+    /// When the interface was created, where a source tells.
+    pub created_at: Option<i64>,
+    /// `OwnerId`.
+    pub account_id: Option<String>,
+    /// Region, from the ARN, the availability zone or the event.
+    pub region: Option<String>,
+    /// `VpcId`.
+    pub vpc_id: Option<String>,
+    /// `SubnetId`.
+    pub subnet_id: Option<String>,
+    /// Every private address, IPv4 and IPv6, the primary one first.
+    pub addresses: Vec<String>,
+    /// Public IPv4 address, if one is associated.
+    pub public_ip: Option<String>,
+    /// `Groups[].GroupId`, sorted.
+    pub security_group_ids: Vec<String>,
+    /// `InterfaceType`.
+    pub interface_type: Option<String>,
+    /// `Description`.
+    pub description: Option<String>,
+    /// Instance it is attached to, if that is the account's own.
+    pub instance_id: Option<String>,
+    /// ARN of the role that created it, from CloudTrail.
+    pub creator_role_arn: Option<String>,
+    /// What it belongs to when that is not a processing job: `nat_gateway`, `vpc_endpoint`, `instance`,
+    /// `lambda`, `notebook`, `studio` …; NULL: nothing else is known.
+    pub belongs_to: Option<String>,
+    /// Best source of the interval: `cloudtrail`, `config`, `snapshot` or `mapping`.
+    pub source: String,
+    /// The one job it serves; NULL when none or several fit.
+    pub job_name: Option<String>,
+    /// ARN of that job.
+    pub job_arn: Option<String>,
+    /// The jobs that fit when there are several, sorted.
+    pub job_candidates: Vec<String>,
+    /// How sure it is. NULL: serves no job that is known.
+    pub attribution: Option<Attribution>,
+    /// `container`, `platform`, or NULL when the two cannot be told apart.
+    pub eni_role: Option<String>,
+    /// Why it got its job, or why not: one sentence for `flowq inventory show enis`.
+    pub reason: String,
+}
