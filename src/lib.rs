@@ -65,6 +65,8 @@ pub mod lake;
 
 pub mod inventory;
 
+pub mod reach;
+
 pub mod source;
 
 pub mod context;
