@@ -191,6 +191,7 @@ calls! {
     DESCRIBE_NETWORK_INTERFACES = EC2 "DescribeNetworkInterfaces" "NetworkInterfaces" 1000;
     DESCRIBE_VPCS = EC2 "DescribeVpcs" "Vpcs" 1000;
     DESCRIBE_VPC_ATTRIBUTE = EC2 "DescribeVpcAttribute" "" 0;
+    DESCRIBE_DHCP_OPTIONS = EC2 "DescribeDhcpOptions" "DhcpOptions" 1000;
     DESCRIBE_ROUTE_TABLES = EC2 "DescribeRouteTables" "RouteTables" 100;
     DESCRIBE_VPC_ENDPOINTS = EC2 "DescribeVpcEndpoints" "VpcEndpoints" 1000;
     DESCRIBE_PREFIX_LISTS = EC2 "DescribePrefixLists" "PrefixLists" 1000;

@@ -102,7 +102,8 @@ pub(super) fn config(path: Option<&Path>) -> Result<Config, Failure> {
 pub(super) const ACCOUNT: &str = "aws";
 
 /// Reads the inventory from all places named and says what of it was not understood; `false` when the
-/// account did not tell all. `since` and `until`: the time that it is asked for; `now` is in Unix seconds.
+/// account did not tell all. `since` and `until`: the time that it is asked for, and `until` also the
+/// time as of which the VPCs are taken; `now` is in Unix seconds.
 pub(super) async fn inventory(
     places: &[String],
     account: &Arc<Account>,
@@ -134,7 +135,7 @@ pub(super) async fn inventory(
             gathered.add_s3(&account.store(), &location).await.map_err(inventory_failure)?;
         }
     }
-    let (inventory, warnings) = gathered.finish();
+    let (inventory, warnings) = gathered.finish(until);
     for warning in warnings {
         say.warn(&warning.to_string());
     }

@@ -205,10 +205,12 @@ fn row_keys() -> Vec<(&'static str, Value)> {
         empty::<model::RouteTableAssociation>("route_table_associations"),
         empty::<model::VpcEndpoint>("vpc_endpoints"),
         empty::<model::PrefixListEntry>("prefix_lists"),
+        empty::<model::SecurityGroup>("security_groups"),
         empty::<model::SecurityGroupRule>("security_group_rules"),
         empty::<model::NetworkAclEntry>("network_acl_entries"),
         empty::<model::NatGateway>("nat_gateways"),
         empty::<model::IpRange>("ip_ranges"),
+        empty::<model::DhcpOptions>("dhcp_options"),
         empty::<model::FlowLog>("flow_logs"),
     ]
 }

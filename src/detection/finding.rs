@@ -201,9 +201,11 @@ impl Finding {
         Ok(findings)
     }
 
-    /// Returns the job, or the interface when one job is not known.
+    /// Returns the job, or the interface when one job is not known, or what of the VPC it is about.
     pub fn job(&self) -> Option<&str> {
-        self.job_arn.as_deref().or(self.job_name.as_deref()).or(self.interface_id.as_deref())
+        let job = self.job_arn.as_deref().or(self.job_name.as_deref());
+        let place = self.subnet_id.as_deref().or(self.vpc_id.as_deref());
+        job.or(self.interface_id.as_deref()).or(place)
     }
 
     /// Returns what makes this finding one: it keeps its id as long as these stay.

@@ -2,6 +2,7 @@
 //!
 //! Facts are kept as a set: the same document twice adds nothing, and their order is their own.
 
+use super::model::DhcpOptions;
 use super::model::FlowLog;
 use super::model::Job;
 use super::model::NatGateway;
@@ -71,6 +72,8 @@ pub(super) enum Fact {
         at: Option<i64>,
         id: String,
         vpc_id: Option<String>,
+        #[serde(default)]
+        name: Option<String>,
         rules: BTreeSet<SecurityGroupRule>,
     },
     SecurityGroupRule {
@@ -86,6 +89,10 @@ pub(super) enum Fact {
         at: Option<i64>,
         id: String,
         addresses: BTreeSet<NatGateway>,
+    },
+    DhcpOptions {
+        at: Option<i64>,
+        options: DhcpOptions,
     },
     FlowLog {
         at: Option<i64>,

@@ -101,8 +101,10 @@ impl Gathered {
         Ok(report)
     }
 
-    /// Says what everything tells together, and what of it was not understood.
-    pub fn finish(self) -> (Inventory, Vec<Warning>) {
-        (merge::inventory(&self.facts), self.warnings)
+    /// Says what everything tells together, and what of it was not understood. `at`, in Unix seconds: what
+    /// the VPCs are made of is taken as it was then, by the last answers before it, else the first ones
+    /// after it. NULL: as it was last.
+    pub fn finish(self, at: Option<i64>) -> (Inventory, Vec<Warning>) {
+        (merge::inventory_at(&self.facts, at), self.warnings)
     }
 }

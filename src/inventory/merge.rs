@@ -11,6 +11,7 @@ use super::model::Inventory;
 use super::model::IpRange;
 use super::model::Job;
 use super::model::PrefixListEntry;
+use super::model::SecurityGroup;
 use super::model::SecurityGroupRule;
 use super::model::Vpc;
 use super::owner::Owners;
@@ -19,19 +20,38 @@ use super::timeline::Listings;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// Rows of one resource as of its latest answer. Answers of the same time (or of none) add up: they
+/// Which of several answers about one resource holds.
+#[derive(Debug, Clone, Copy)]
+struct AsOf(Option<i64>);
+
+impl AsOf {
+    /// Returns how well an answer of a time fits: the last one before the time asked for, else the first
+    /// one after it. Without a time asked for, the latest. Answers without a time fit least.
+    fn rank(self, at: Option<i64>) -> (u8, i64) {
+        match (at, self.0) {
+            (None, _) => (0, 0),
+            (Some(at), Some(asked)) if at > asked => (1, at.saturating_neg()),
+            (Some(at), _) => (2, at),
+        }
+    }
+}
+
+/// Rows of one resource as of the answer that fits best. Answers of the same time (or of none) add up: they
 /// are pages, or the same answer twice.
 #[derive(Debug)]
-struct Latest<R>(BTreeMap<String, (Option<i64>, BTreeSet<R>)>);
+struct Latest<R> {
+    as_of: AsOf,
+    held: BTreeMap<String, (Option<i64>, BTreeSet<R>)>,
+}
 
 impl<R: Ord + Clone> Latest<R> {
-    fn new() -> Self {
-        Self(BTreeMap::new())
+    fn new(as_of: AsOf) -> Self {
+        Self { as_of, held: BTreeMap::new() }
     }
 
     fn add(&mut self, id: &str, at: Option<i64>, rows: impl IntoIterator<Item = R>) {
-        let (held_at, held) = self.0.entry(id.to_owned()).or_insert((at, BTreeSet::new()));
-        if at > *held_at {
+        let (held_at, held) = self.held.entry(id.to_owned()).or_insert((at, BTreeSet::new()));
+        if self.as_of.rank(at) > self.as_of.rank(*held_at) {
             (*held_at, *held) = (at, BTreeSet::new());
         }
         if at == *held_at {
@@ -39,30 +59,45 @@ impl<R: Ord + Clone> Latest<R> {
         }
     }
 
+    /// Widens a span by the times of the answers that hold.
+    fn widen(&self, told: &mut Option<(i64, i64)>) {
+        for at in self.held.values().filter_map(|(at, _)| *at) {
+            *told = Some(told.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+        }
+    }
+
     /// Returns all rows, sorted.
     fn rows(self) -> Vec<R> {
-        let all: BTreeSet<R> = self.0.into_values().flat_map(|(_, rows)| rows).collect();
+        let all: BTreeSet<R> = self.held.into_values().flat_map(|(_, rows)| rows).collect();
         all.into_iter().collect()
     }
 
     /// Returns one row for each resource. Rows that contradict each other at one time cannot be told
     /// apart: the last in their own order is taken.
     fn singles(self) -> Vec<R> {
-        self.0.into_values().filter_map(|(_, mut rows)| rows.pop_last()).collect()
+        self.held.into_values().filter_map(|(_, mut rows)| rows.pop_last()).collect()
     }
 }
 
 /// Makes the inventory of a set of facts, attribution included.
 pub(super) fn inventory(facts: &Facts) -> Inventory {
+    inventory_at(facts, None)
+}
+
+/// As [`inventory`], with what the VPCs are made of as it was at a time, in Unix seconds: of each resource
+/// the last answer before it holds, else the first one after it. Interfaces, jobs and ranges have their own
+/// times and are all there.
+pub(super) fn inventory_at(facts: &Facts, at: Option<i64>) -> Inventory {
+    let as_of = AsOf(at);
     let mut made = Inventory {
         jobs: jobs(facts),
-        vpcs: vpcs(facts),
+        vpcs: vpcs(facts, as_of),
         prefix_lists: prefix_lists(facts),
-        security_group_rules: security_group_rules(facts),
         ip_ranges: ip_ranges(facts),
         ..Inventory::default()
     };
-    resources(facts, &mut made);
+    security_groups(facts, as_of, &mut made);
+    resources(facts, as_of, &mut made);
     let owners = Owners::new(&made);
     let mut enis = enis(facts, &owners);
     attribution::attribute(&mut enis, &made.jobs);
@@ -76,11 +111,12 @@ pub(super) fn inventory(facts: &Facts) -> Inventory {
     made
 }
 
-/// Fills the tables whose rows are taken as the latest answer gives them.
-fn resources(facts: &Facts, made: &mut Inventory) {
-    let (mut subnets, mut endpoints, mut flow_logs) = (Latest::new(), Latest::new(), Latest::new());
-    let (mut routes, mut associations) = (Latest::new(), Latest::new());
-    let (mut acls, mut gateways) = (Latest::new(), Latest::new());
+/// Fills the tables whose rows are taken as one answer gives them.
+fn resources(facts: &Facts, as_of: AsOf, made: &mut Inventory) {
+    let (mut subnets, mut endpoints) = (Latest::new(as_of), Latest::new(as_of));
+    let (mut flow_logs, mut dhcp) = (Latest::new(as_of), Latest::new(as_of));
+    let (mut routes, mut associations) = (Latest::new(as_of), Latest::new(as_of));
+    let (mut acls, mut gateways) = (Latest::new(as_of), Latest::new(as_of));
     for fact in facts {
         match fact {
             Fact::Subnet { at, subnet } => subnets.add(&subnet.subnet_id, *at, [subnet.clone()]),
@@ -89,6 +125,9 @@ fn resources(facts: &Facts, made: &mut Inventory) {
             }
             Fact::FlowLog { at, flow_log } => {
                 flow_logs.add(&flow_log.flow_log_id, *at, [flow_log.clone()]);
+            }
+            Fact::DhcpOptions { at, options } => {
+                dhcp.add(&options.dhcp_options_id, *at, [options.clone()]);
             }
             Fact::RouteTable { at, id, routes: of, associations: with } => {
                 routes.add(id, *at, of.iter().cloned());
@@ -101,9 +140,16 @@ fn resources(facts: &Facts, made: &mut Inventory) {
             _ => {}
         }
     }
+    // Subnets tell how many addresses are free, which changes all the time and lets nothing pass.
+    let told = &mut made.told;
+    endpoints.widen(told);
+    routes.widen(told);
+    acls.widen(told);
+    gateways.widen(told);
     made.subnets = subnets.singles();
     made.vpc_endpoints = endpoints.singles();
     made.flow_logs = flow_logs.singles();
+    made.dhcp_options = dhcp.singles();
     made.routes = routes.rows();
     made.route_table_associations = associations.rows();
     made.network_acl_entries = acls.rows();
@@ -181,8 +227,8 @@ fn over(known: Job, told: &Job) -> Job {
     }
 }
 
-fn vpcs(facts: &Facts) -> Vec<Vpc> {
-    let mut latest = Latest::new();
+fn vpcs(facts: &Facts, as_of: AsOf) -> Vec<Vpc> {
+    let mut latest = Latest::new(as_of);
     for fact in facts {
         match fact {
             Fact::Vpc { at, vpc } => latest.add(&vpc.vpc_id, *at, [vpc.clone()]),
@@ -231,33 +277,43 @@ fn prefix_lists(facts: &Facts) -> Vec<PrefixListEntry> {
     entries
 }
 
-/// Merges the rules of both APIs: the same rule is taken once, with its id where one tells it.
-fn security_group_rules(facts: &Facts) -> Vec<SecurityGroupRule> {
-    let (mut groups, mut rules) = (Latest::new(), Latest::new());
-    let mut vpc_ids: BTreeMap<&str, &str> = BTreeMap::new();
+/// Fills groups and their rules. The rules of both APIs are merged: the same rule is taken once, with its id
+/// where one tells it.
+fn security_groups(facts: &Facts, as_of: AsOf, made: &mut Inventory) {
+    let (mut groups, mut rules) = (Latest::new(as_of), Latest::new(as_of));
+    let mut known: BTreeMap<&str, SecurityGroup> = BTreeMap::new();
     for fact in facts {
-        match fact {
-            Fact::SecurityGroup { at, id, vpc_id, rules } => {
+        let (id, vpc, group_name) = match fact {
+            Fact::SecurityGroup { at, id, vpc_id, name, rules } => {
                 groups.add(id, *at, rules.iter().cloned());
-                vpc_ids.extend(vpc_id.as_deref().map(|vpc_id| (id.as_str(), vpc_id)));
+                (id, vpc_id, name)
             }
             // Keyed by rule: one group's rules may be spread over pages.
             Fact::SecurityGroupRule { at, rule } => {
                 let id = rule.rule_id.clone().unwrap_or_else(|| format!("{rule:?}"));
                 rules.add(&id, *at, [rule.clone()]);
+                (&rule.security_group_id, &None, &None)
             }
-            _ => {}
-        }
+            _ => continue,
+        };
+        let group = known.entry(id).or_default();
+        group.security_group_id.clone_from(id);
+        group.vpc_id = vpc.clone().or(group.vpc_id.take());
+        group.name = group_name.clone().or(group.name.take());
     }
+    groups.widen(&mut made.told);
+    rules.widen(&mut made.told);
     let mut merged: BTreeMap<SecurityGroupRule, Option<String>> = BTreeMap::new();
     for mut rule in groups.rows().into_iter().chain(rules.singles()) {
         let rule_id = rule.rule_id.take();
-        let vpc_id = vpc_ids.get(rule.security_group_id.as_str());
-        rule.vpc_id = vpc_id.map(|vpc_id| (*vpc_id).to_owned()).or(rule.vpc_id);
+        let group = known.get(rule.security_group_id.as_str());
+        rule.vpc_id = group.and_then(|group| group.vpc_id.clone()).or(rule.vpc_id);
         let held = merged.entry(rule).or_default();
         *held = held.take().max(rule_id);
     }
-    merged.into_iter().map(|(rule, rule_id)| SecurityGroupRule { rule_id, ..rule }).collect()
+    made.security_group_rules =
+        merged.into_iter().map(|(rule, rule_id)| SecurityGroupRule { rule_id, ..rule }).collect();
+    made.security_groups = known.into_values().collect();
 }
 
 /// Makes intervals of the files of ip-ranges.json. A range may come, go and come again.

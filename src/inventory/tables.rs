@@ -21,10 +21,12 @@ pub const TABLES: &[(&str, &str)] = &[
     ("route_table_associations", "which route table a subnet uses"),
     ("vpc_endpoints", "VPC endpoints, gateway and interface"),
     ("prefix_lists", "entries of prefix lists"),
+    ("security_groups", "security groups, those without a rule included"),
     ("security_group_rules", "security group rules, one row for each peer"),
     ("network_acl_entries", "network ACL entries, one row for each subnet"),
     ("nat_gateways", "NAT gateways, one row for each address"),
     ("ip_ranges", "public ranges of AWS, with the time in which they held"),
+    ("dhcp_options", "DHCP options, which name the DNS servers of a VPC"),
     ("aws_flow_logs", "flow logs as configured"),
 ];
 
@@ -99,6 +101,7 @@ const VPC_ENDPOINTS: Columns = &[
 ];
 #[rustfmt::skip]
 const PREFIX_LISTS: Columns = &[("prefix_list_id", Text), ("name", Text), ("cidr", Text)];
+const SECURITY_GROUPS: Columns = &[("security_group_id", Text), ("vpc_id", Text), ("name", Text)];
 #[rustfmt::skip]
 const SECURITY_GROUP_RULES: Columns = &[
     ("security_group_id", Text), ("vpc_id", Text), ("direction", Text), ("protocol", Text),
@@ -120,12 +123,14 @@ const NAT_GATEWAYS: Columns = &[
 const IP_RANGES: Columns = &[
     ("cidr", Text), ("region", Text), ("service", Text), ("valid_from", Time), ("valid_to", Time),
 ];
+const DHCP_OPTIONS: Columns =
+    &[("dhcp_options_id", Text), ("domain_name", Text), ("domain_name_servers", List)];
 #[rustfmt::skip]
 const AWS_FLOW_LOGS: Columns = &[
     ("flow_log_id", Text), ("resource_id", Text), ("traffic_type", Text),
     ("destination_type", Text), ("destination", Text), ("log_format", Text),
     ("max_aggregation_secs", Int), ("status", Text), ("deliver_logs_status", Text),
-    ("created_at", Time),
+    ("deliver_logs_error", Text), ("created_at", Time),
 ];
 
 #[derive(Serialize)]
@@ -173,10 +178,12 @@ impl Inventory {
             )?,
             table("vpc_endpoints", VPC_ENDPOINTS, &self.vpc_endpoints)?,
             table("prefix_lists", PREFIX_LISTS, &self.prefix_lists)?,
+            table("security_groups", SECURITY_GROUPS, &self.security_groups)?,
             table("security_group_rules", SECURITY_GROUP_RULES, &self.security_group_rules)?,
             table("network_acl_entries", NETWORK_ACL_ENTRIES, &self.network_acl_entries)?,
             table("nat_gateways", NAT_GATEWAYS, &self.nat_gateways)?,
             table("ip_ranges", IP_RANGES, &self.ip_ranges)?,
+            table("dhcp_options", DHCP_OPTIONS, &self.dhcp_options)?,
             table("aws_flow_logs", AWS_FLOW_LOGS, &self.flow_logs)?,
         ])
     }

@@ -58,6 +58,7 @@ fn key(fact: &Fact) -> Option<(Key, i64)> {
         Fact::SecurityGroup { at, id, .. } => ("group", id, *at),
         Fact::NetworkAcl { at, id, .. } => ("acl", id, *at),
         Fact::NatGateway { at, id, .. } => ("nat", id, *at),
+        Fact::DhcpOptions { at, options } => ("dhcp", &options.dhcp_options_id, *at),
         Fact::FlowLog { at, flow_log } => ("flow log", &flow_log.flow_log_id, *at),
         _ => return None,
     };
@@ -77,6 +78,7 @@ fn timeless(fact: &Fact) -> Fact {
         | Fact::SecurityGroup { at, .. }
         | Fact::NetworkAcl { at, .. }
         | Fact::NatGateway { at, .. }
+        | Fact::DhcpOptions { at, .. }
         | Fact::FlowLog { at, .. } => *at = None,
         _ => {}
     }

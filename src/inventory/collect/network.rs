@@ -41,6 +41,7 @@ pub(super) async fn collect(
         }
     }
     vpc_dns(pass, &vpcs).await?;
+    dhcp_options(pass).await?;
     let lost = "the ranges behind gateway endpoints are not known";
     let listed = pass.take(&calls::DESCRIBE_PREFIX_LISTS, json!({}), lost).await?;
     if listed {
@@ -104,6 +105,21 @@ async fn network_interfaces(pass: &mut Pass<'_>, vpcs: &[String]) -> Result<usiz
         vpc_ids: vpcs.iter().cloned().collect(),
     });
     Ok(count)
+}
+
+/// Asks for the DHCP options that the VPCs of this pass name.
+async fn dhcp_options(pass: &mut Pass<'_>) -> Result<(), aws::Error> {
+    let named = pass.reader.facts.iter().filter_map(|fact| match fact {
+        Fact::Vpc { vpc, .. } => vpc.dhcp_options_id.clone().filter(|id| id != "default"),
+        _ => None,
+    });
+    let named: Vec<String> = named.collect::<BTreeSet<_>>().into_iter().collect();
+    let lost = "the DNS servers of the VPCs are not known";
+    for chunk in named.chunks(FILTER_VALUES_MAX) {
+        let params = filter("dhcp-options-id", chunk);
+        pass.take(&calls::DESCRIBE_DHCP_OPTIONS, params, lost).await?;
+    }
+    Ok(())
 }
 
 async fn vpc_dns(pass: &mut Pass<'_>, vpcs: &[String]) -> Result<(), aws::Error> {

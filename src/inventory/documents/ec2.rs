@@ -244,6 +244,41 @@ pub(super) fn vpc_dns(reader: &mut Reader, answer: &Answer, at: Option<i64>) {
     }
 }
 
+/// Reads one of `DhcpOptions`: a set of keys with values each.
+pub(super) fn dhcp_options(reader: &mut Reader, value: Value, at: Option<i64>) -> Done {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Shape {
+        dhcp_options_id: String,
+        #[serde(default)]
+        dhcp_configurations: Vec<Configuration>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Configuration {
+        key: String,
+        #[serde(default)]
+        values: Vec<ValueShape>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct ValueShape {
+        value: Option<String>,
+    }
+    let shape: Shape = shape(value)?;
+    let values = |key: &str| -> Vec<String> {
+        let found = shape.dhcp_configurations.iter().filter(|one| one.key == key);
+        found.flat_map(|one| &one.values).filter_map(|value| value.value.clone()).collect()
+    };
+    let options = model::DhcpOptions {
+        domain_name: values("domain-name").into_iter().next(),
+        domain_name_servers: values("domain-name-servers"),
+        dhcp_options_id: shape.dhcp_options_id.clone(),
+    };
+    reader.add(Fact::DhcpOptions { at, options });
+    Ok(())
+}
+
 /// Reads one of `Subnets`.
 pub(super) fn subnet(reader: &mut Reader, value: Value, at: Option<i64>) -> Done {
     #[derive(Deserialize)]

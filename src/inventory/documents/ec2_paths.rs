@@ -163,6 +163,7 @@ pub(super) fn flow_log(reader: &mut Reader, value: Value, at: Option<i64>) -> Do
         max_aggregation_interval: Option<i32>,
         flow_log_status: Option<String>,
         deliver_logs_status: Option<String>,
+        deliver_logs_error_message: Option<String>,
         #[serde(default)]
         creation_time: When,
     }
@@ -177,6 +178,7 @@ pub(super) fn flow_log(reader: &mut Reader, value: Value, at: Option<i64>) -> Do
         max_aggregation_secs: shape.max_aggregation_interval,
         status: shape.flow_log_status,
         deliver_logs_status: shape.deliver_logs_status,
+        deliver_logs_error: shape.deliver_logs_error_message,
         created_at: shape.creation_time.0,
     };
     reader.add(Fact::FlowLog { at, flow_log });

@@ -96,6 +96,7 @@ pub(super) fn security_group(reader: &mut Reader, value: Value, at: Option<i64>)
     #[serde(rename_all = "PascalCase")]
     struct Shape {
         group_id: String,
+        group_name: Option<String>,
         vpc_id: Option<String>,
         #[serde(default)]
         ip_permissions: Vec<Permission>,
@@ -147,7 +148,8 @@ pub(super) fn security_group(reader: &mut Reader, value: Value, at: Option<i64>)
             }
         }
     }
-    reader.add(Fact::SecurityGroup { at, id: shape.group_id, vpc_id: shape.vpc_id, rules });
+    let Shape { group_id: id, group_name: name, vpc_id, .. } = shape;
+    reader.add(Fact::SecurityGroup { at, id, vpc_id, name, rules });
     Ok(())
 }
 

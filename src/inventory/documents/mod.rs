@@ -36,6 +36,7 @@ const LISTS: &[(&str, Item)] = &[
     ("NetworkInterfaces", ec2::network_interface),
     ("Vpcs", ec2::vpc),
     ("Subnets", ec2::subnet),
+    ("DhcpOptions", ec2::dhcp_options),
     ("VpcEndpoints", ec2_paths::vpc_endpoint),
     ("PrefixLists", ec2_paths::prefix_list),
     ("NatGateways", ec2_paths::nat_gateway),

@@ -30,6 +30,8 @@ pub struct Inventory {
     pub vpc_endpoints: Vec<VpcEndpoint>,
     /// Entries of prefix lists.
     pub prefix_lists: Vec<PrefixListEntry>,
+    /// Security groups, those without a rule included.
+    pub security_groups: Vec<SecurityGroup>,
     /// Security group rules, one row for each peer.
     pub security_group_rules: Vec<SecurityGroupRule>,
     /// Network ACL entries, one row for each subnet associated.
@@ -38,8 +40,12 @@ pub struct Inventory {
     pub nat_gateways: Vec<NatGateway>,
     /// AWS's public ranges (ip-ranges.json), each with the time from which it held.
     pub ip_ranges: Vec<IpRange>,
+    /// DHCP options, which name the DNS servers of a VPC.
+    pub dhcp_options: Vec<DhcpOptions>,
     /// Flow logs, with the format that CloudWatch records need.
     pub flow_logs: Vec<FlowLog>,
+    /// When the answers were given that the tables of the VPC are made of: earliest and latest.
+    pub told: Option<(i64, i64)>,
 }
 
 /// A SageMaker processing job.

@@ -118,6 +118,18 @@ pub struct PrefixListEntry {
     pub cidr: Option<String>,
 }
 
+/// A security group.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SecurityGroup {
+    /// `GroupId`.
+    pub security_group_id: String,
+    /// `VpcId`.
+    pub vpc_id: Option<String>,
+    /// `GroupName`.
+    pub name: Option<String>,
+}
+
 /// One security group rule and one peer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]
@@ -208,6 +220,18 @@ pub struct IpRange {
     pub valid_to: Option<i64>,
 }
 
+/// A set of DHCP options.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DhcpOptions {
+    /// `DhcpOptionsId`.
+    pub dhcp_options_id: String,
+    /// `domain-name`.
+    pub domain_name: Option<String>,
+    /// `domain-name-servers`: `AmazonProvidedDNS`, or addresses, in their order.
+    pub domain_name_servers: Vec<String>,
+}
+
 /// A flow log as configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]
@@ -230,6 +254,8 @@ pub struct FlowLog {
     pub status: Option<String>,
     /// `DeliverLogsStatus`.
     pub deliver_logs_status: Option<String>,
+    /// `DeliverLogsErrorMessage`.
+    pub deliver_logs_error: Option<String>,
     /// `CreationTime`.
     pub created_at: Option<i64>,
 }

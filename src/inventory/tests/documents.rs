@@ -239,3 +239,43 @@ fn digests_and_insights_are_told_apart_from_records() {
     assert!(complaints[0].contains("without eventName"), "{complaints:?}");
     assert!(complaints[1].contains("digestStartTime"), "{complaints:?}");
 }
+
+#[test]
+fn the_vpc_is_taken_as_it_was_at_a_time() {
+    let group = |at: i64, port: i32| {
+        json!({ "CollectedAt": at, "SecurityGroups": [{ "GroupId": "sg-a", "GroupName": "jobs", "IpPermissions": [
+            { "IpProtocol": "tcp", "FromPort": port, "ToPort": port, "UserIdGroupPairs": [{ "GroupId": "sg-a" }] },
+        ] }] })
+    };
+    let mut reader = Reader::default();
+    for document in [group(T0, 22), group(T0 + 100, 7077), group(T0 + 200, 8080)] {
+        reader.take(document);
+    }
+    let at = |at: Option<i64>| {
+        let made = merge::inventory_at(&reader.facts, at);
+        (made.security_group_rules[0].from_port, made.told)
+    };
+    let told = |at: i64| Some((at, at));
+    assert_eq!(at(None), (Some(8080), told(T0 + 200)));
+    assert_eq!(at(Some(T0 + 500)), (Some(8080), told(T0 + 200)));
+    assert_eq!(at(Some(T0 + 199)), (Some(7077), told(T0 + 100)));
+    assert_eq!(at(Some(T0)), (Some(22), told(T0)));
+    // Nothing is known of the time before: the first answer after it is the best there is.
+    assert_eq!(at(Some(T0 - 1)), (Some(22), told(T0)));
+}
+
+#[test]
+fn groups_without_rules_and_dhcp_options_are_known() {
+    let inventory = inventory(&[
+        json!({ "SecurityGroups": [{ "GroupId": "sg-b", "GroupName": "none", "VpcId": "vpc-a" }] }),
+        json!({ "DhcpOptions": [{ "DhcpOptionsId": "dopt-1", "DhcpConfigurations": [
+            { "Key": "domain-name", "Values": [{ "Value": "corp.example" }] },
+            { "Key": "domain-name-servers", "Values": [{ "Value": "10.0.0.2" }, { "Value": "10.0.0.3" }] },
+        ] }] }),
+    ]);
+    let group = &inventory.security_groups[0];
+    assert_eq!((group.security_group_id.as_str(), group.name.as_deref()), ("sg-b", Some("none")));
+    let options = &inventory.dhcp_options[0];
+    assert_eq!(options.domain_name.as_deref(), Some("corp.example"));
+    assert_eq!(options.domain_name_servers, ["10.0.0.2", "10.0.0.3"]);
+}
