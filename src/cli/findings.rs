@@ -1,10 +1,45 @@
-//! Findings for people.
+//! Findings on their way out, and how people read them.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
+use crate::cli::args::FindingFormat;
+use crate::cli::exit::{Exit, Failure, OrExit as _};
+use crate::cli::output::Format;
+use crate::cli::print::{self, Output};
 use crate::cli::say::number;
-use crate::detection::{Evidence, Finding, Outcome, Severity};
+use crate::detection::export::Lists;
+use crate::detection::{Detection, Evidence, Finding, Outcome, Severity, ocsf};
 use crate::flow::protocol::protocol_name;
+
+/// Prints findings, to a file if one is named. `now`: Unix seconds.
+pub(super) fn print(
+    findings: &[Finding],
+    detections: &[Detection],
+    (format, path): (FindingFormat, Option<&Path>),
+    now: i64,
+) -> Result<(), Failure> {
+    let (format, lists) = match format {
+        FindingFormat::Table => return print::text(&table(findings), path),
+        FindingFormat::Ocsf => return print::text(&ocsf_lines(findings, detections, now), path),
+        FindingFormat::Json => return print::json(findings, path),
+        FindingFormat::Ndjson => return print::json_lines(findings, path),
+        FindingFormat::Csv => (Format::Csv, Lists::Text),
+        FindingFormat::Parquet => (Format::Parquet, Lists::Nested),
+    };
+    let batch = Finding::to_batch(findings, lists).or_exit(Exit::Output)?;
+    let mut output = Output::new(format, path, batch.schema())?;
+    output.write(&batch)?;
+    output.finish().map(drop)
+}
+
+fn ocsf_lines(findings: &[Finding], detections: &[Detection], now: i64) -> String {
+    let line = |finding: &Finding| {
+        let detection = detections.iter().find(|detection| detection.id == finding.detection);
+        format!("{}\n", ocsf::detection_finding(finding, detection, now))
+    };
+    findings.iter().map(line).collect()
+}
 
 /// One block a finding: what, who, where, how much, why, what to do, and the records behind it.
 pub(super) fn table(findings: &[Finding]) -> String {
