@@ -28,6 +28,7 @@ use crate::detection::Confidence;
 use crate::detection::Finding;
 use crate::detection::Severity;
 use crate::inventory::Inventory;
+use crate::inventory::model::Job;
 use crate::reach::Network;
 
 pub use checks::CHECKS;
@@ -148,13 +149,21 @@ struct Answer {
     why: String,
     evidence: Vec<String>,
     fix: Option<Fix>,
+    /// Those of the subject's jobs that it is about. NULL: all.
+    jobs: Option<Vec<String>>,
 }
 
 impl Answer {
     fn new(verdict: Verdict, why: impl Into<String>) -> Self {
-        let confidence = Confidence::Proven;
-        let why = why.into();
-        Self { verdict, confidence, severity: None, why, evidence: Vec::new(), fix: None }
+        Self {
+            verdict,
+            confidence: Confidence::Proven,
+            severity: None,
+            why: why.into(),
+            evidence: Vec::new(),
+            fix: None,
+            jobs: None,
+        }
     }
 
     /// The configuration says that it is as recommended.
@@ -185,6 +194,12 @@ impl Answer {
 
     fn fix(mut self, fix: Fix) -> Self {
         self.fix = Some(fix);
+        self
+    }
+
+    /// It is about these jobs only, not about all that share the subject.
+    fn about(mut self, jobs: &[&Job]) -> Self {
+        self.jobs = Some(jobs.iter().map(|job| job.job_name.clone()).collect());
         self
     }
 }
@@ -296,14 +311,16 @@ pub fn run(inventory: &Arc<Inventory>, traffic: Option<&[Seen]>, asked: &Asked) 
 }
 
 fn outcome(check: &Check, world: &World<'_>, subject: &Subject<'_>, answer: Answer) -> Outcome {
-    let mut jobs: Vec<String> = subject.jobs.iter().map(|job| job.job_name.clone()).collect();
+    let all = || subject.jobs.iter().map(|job| job.job_name.clone()).collect();
+    let mut jobs: Vec<String> = answer.jobs.unwrap_or_else(all);
     jobs.sort();
     jobs.dedup();
     let in_scope = |scopes: &[Scope], ids: &[String]| match scopes.contains(&check.scope) {
         true => ids.to_vec(),
         false => Vec::new(),
     };
-    let mut subnet_ids = in_scope(&[Scope::Subnet, Scope::Config], &subject.subnets);
+    let mut subnet_ids =
+        in_scope(&[Scope::Subnet, Scope::Subnets, Scope::Config], &subject.subnets);
     if subject.vpc_id.is_none() && check.scope == Scope::Vpc {
         subnet_ids.clone_from(&subject.subnets);
     }

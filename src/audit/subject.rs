@@ -23,6 +23,8 @@ pub enum Scope {
     Vpc,
     /// A subnet that jobs run in.
     Subnet,
+    /// Jobs with the same subnets.
+    Subnets,
     /// Jobs with the same security groups, in one VPC.
     Groups,
     /// Jobs with the same subnets and security groups.
@@ -104,6 +106,7 @@ impl<'a> World<'a> {
                     let one = |subnet| (vpc.clone(), BTreeSet::from([subnet]), none());
                     subnets.into_iter().map(one).collect()
                 }
+                Scope::Subnets => vec![(vpc, subnets, none())],
                 Scope::Groups => vec![(vpc, none(), groups)],
                 Scope::Config => vec![(vpc, subnets, groups)],
             };
@@ -141,7 +144,7 @@ impl<'a> World<'a> {
         match scope {
             Scope::Vpc => vec![of(subnets)],
             Scope::Subnet => subnets.into_iter().map(|subnet| of(vec![subnet])).collect(),
-            Scope::Jobs | Scope::Groups | Scope::Config => Vec::new(),
+            Scope::Jobs | Scope::Subnets | Scope::Groups | Scope::Config => Vec::new(),
         }
     }
 

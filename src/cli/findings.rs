@@ -55,16 +55,24 @@ fn block(text: &mut String, finding: &Finding) {
     let job = match (&finding.job_name, finding.job_candidates.as_slice()) {
         (Some(job), _) => format!("job {job}"),
         (None, []) => "no job".to_owned(),
+        // About the configuration that they share.
+        (None, jobs) if finding.interface_id.is_none() && finding.attribution.is_none() => {
+            format!("jobs {}", jobs.join(", "))
+        }
         (None, jobs) => format!("one of the jobs {}", jobs.join(", ")),
     };
-    let attribution = finding.attribution.as_deref().unwrap_or("unknown");
+    let attribution = match &finding.attribution {
+        Some(attribution) => format!(" ({attribution})"),
+        None if finding.interface_id.is_none() => String::new(),
+        None => " (unknown)".to_owned(),
+    };
     let evidence: Vec<String> = finding.evidence.iter().map(record).collect();
     let given = |value: &Option<String>| value.clone().unwrap_or_default();
     let severity = finding.severity.as_str().to_uppercase();
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{severity} {}: {}", finding.detection, finding.title);
     for (label, value) in [
-        ("who", format!("{job} ({attribution}), {}", place(finding))),
+        ("who", format!("{job}{attribution}, {}", place(finding))),
         ("what", conversation(finding)),
         ("why", given(&finding.reason)),
         ("cause", given(&finding.cause)),
@@ -91,6 +99,9 @@ fn place(finding: &Finding) -> String {
 }
 
 fn conversation(finding: &Finding) -> String {
+    if finding.local_addr.is_none() && finding.remote_addr.is_none() && finding.flows.is_none() {
+        return String::new();
+    }
     let local = finding.local_addr.as_deref().unwrap_or("?");
     let remote = finding.remote_addr.as_deref().unwrap_or("?");
     let protocol = finding.protocol.map(|number| {

@@ -98,5 +98,6 @@ fn closed(
     let Some((_, rule)) = refused.first() else { return Ok(None) };
     let by = rule.map_or_else(|| "no rule allows".to_owned(), |rule| format!("rule {rule} denies"));
     let ports: Vec<Ports> = refused.iter().map(|(ports, _)| *ports).collect();
-    Ok(Some(format!("{by} {direction} of tcp/{} with {net}", shown(&ports))))
+    let way = if direction == "egress" { "to" } else { "from" };
+    Ok(Some(format!("{by} {direction} of tcp/{} {way} {net}", shown(&ports))))
 }

@@ -122,7 +122,7 @@ fn refused(
                     Ok(_) => {
                         let name = if protocol == UDP { "udp" } else { "tcp" };
                         let why = format!(
-                            "{} let nothing out to DNS server {server} on {name}/53",
+                            "{}: no rule for DNS server {server} on {name}/53 out",
                             groups.join(", ")
                         );
                         return Ok(Some(why));

@@ -106,8 +106,7 @@ pub(super) fn groups(world: &World<'_>, subject: &Subject<'_>) -> Told {
         endpoint.security_group_ids[0],
         group.split(',').next().unwrap_or_default()
     ));
-    let why =
-        format!("the groups of {} let jobs of {group} in on tcp/443 not at all", name(endpoint));
+    let why = format!("the groups of {} do not let jobs of {group} in on tcp/443", name(endpoint));
     let evidence = kept_out.iter().map(|((_, group), endpoint)| {
         format!(
             "{}: {} lacks tcp/443 from {group}",

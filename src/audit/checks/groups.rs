@@ -54,7 +54,7 @@ fn between(
                     _ => format!(" on {}", shown(&closed)),
                 };
                 let way = if direction == "ingress" { "from" } else { "to" };
-                let what = format!("no {name} {way} its own members{on}");
+                let what = format!("no rule for {name} {way} its own members{on}");
                 missing.push(Missing { what, direction, protocol: *protocol, ports: *ports });
             }
         }
@@ -107,36 +107,37 @@ fn fix(subject: &Subject<'_>, missing: &[Missing]) -> Fix {
 
 fn told(missing: &[Missing], groups: &[String]) -> String {
     let parts: Vec<&str> = missing.iter().map(|one| one.what.as_str()).collect();
-    format!("{} let pass {}", groups.join(", "), parts.join("; "))
+    format!("{}: {}", groups.join(", "), parts.join("; "))
 }
 
 pub(super) fn own_members(world: &World<'_>, subject: &Subject<'_>) -> Told {
-    let distributed = subject.distributed();
-    if distributed.is_empty() {
+    let of = subject.distributed();
+    if of.is_empty() {
         return Err(Silence::DoesNotApply);
     }
     // Port 0 is no port of TCP, so a rule need not name it.
     let mut missing = between(world, subject, &[(TCP, (1, 65_535), "TCP")])?;
-    let jobs = [format!("jobs of several instances: {}", names(&distributed))];
+    let jobs = [format!("jobs of several instances: {}", names(&of))];
     if missing.is_empty() {
         let why = "the groups let their own members talk by TCP, both ways";
-        return Ok(Answer::pass(why).evidence(jobs));
+        return Ok(Answer::pass(why).evidence(jobs).about(&of));
     }
     missing.iter_mut().for_each(|one| one.ports = ALL_PORTS);
     let refused = kept_apart(&world.hints(subject), |seen| seen.protocol == i64::from(TCP));
     Ok(Answer::fail(told(&missing, &subject.groups))
         .evidence(jobs)
+        .about(&of)
         .evidence(refused)
         .fix(fix(subject, &missing)))
 }
 
 pub(super) fn encryption(world: &World<'_>, subject: &Subject<'_>) -> Told {
-    let distributed = subject.distributed();
-    let encrypted: Vec<_> = distributed
+    let of: Vec<_> = subject
+        .distributed()
         .into_iter()
         .filter(|job| job.inter_container_encryption == Some(true))
         .collect();
-    if encrypted.is_empty() {
+    if of.is_empty() {
         return Err(Silence::DoesNotApply);
     }
     let missing = between(
@@ -144,10 +145,10 @@ pub(super) fn encryption(world: &World<'_>, subject: &Subject<'_>) -> Told {
         subject,
         &[(UDP, (500, 500), "UDP"), (ESP, ALL_PORTS, "ESP (protocol 50)")],
     )?;
-    let jobs = [format!("jobs with inter-container encryption: {}", names(&encrypted))];
+    let jobs = [format!("jobs with inter-container encryption: {}", names(&of))];
     if missing.is_empty() {
         let why = "the groups let their own members exchange keys (udp/500) and ESP, both ways";
-        return Ok(Answer::pass(why).evidence(jobs));
+        return Ok(Answer::pass(why).evidence(jobs).about(&of));
     }
     let is_ipsec = |seen: &Seen| {
         seen.protocol == i64::from(ESP)
@@ -155,6 +156,7 @@ pub(super) fn encryption(world: &World<'_>, subject: &Subject<'_>) -> Told {
     };
     Ok(Answer::fail(told(&missing, &subject.groups))
         .evidence(jobs)
+        .about(&of)
         .evidence(kept_apart(&world.hints(subject), is_ipsec))
         .fix(fix(subject, &missing)))
 }
@@ -209,6 +211,6 @@ pub(super) fn egress(world: &World<'_>, subject: &Subject<'_>) -> Told {
             "resource \"aws_vpc_security_group_egress_rule\" \"s3\" {{\n  security_group_id = \"{group}\"\n  \
              prefix_list_id = \"{list}\"\n  ip_protocol = \"tcp\"\n  from_port = 443\n  to_port = 443\n}}"
         ));
-    let why = format!("{} let nothing out to S3 on tcp/443", subject.groups.join(", "));
+    let why = format!("{}: no rule for S3 on tcp/443 out", subject.groups.join(", "));
     Ok(Answer::fail(why).fix(fix))
 }

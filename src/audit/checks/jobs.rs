@@ -28,7 +28,7 @@ pub(super) fn in_vpc(_: &World<'_>, subject: &Subject<'_>) -> Told {
             subject.jobs.len(),
             names(&outside)
         );
-        return Ok(Answer::fail(why).evidence(shown).fix(fix));
+        return Ok(Answer::fail(why).evidence(shown).about(&outside).fix(fix));
     }
     if !unknown.is_empty() {
         let why = format!(
@@ -56,8 +56,8 @@ pub(super) fn isolation(world: &World<'_>, subject: &Subject<'_>) -> Told {
     }
     let who = names(&isolated.jobs);
     if reached.is_empty() {
-        let why = format!("the logs show nothing but S3 of {who}, which run in network isolation");
-        return Ok(Answer::pass(why));
+        let why = format!("network isolation is on for {who}, and the logs show nothing but S3");
+        return Ok(Answer::pass(why).about(&isolated.jobs));
     }
     let only_platform =
         reached.iter().all(|what| what.ends_with("aws") || what.ends_with("endpoint"));
@@ -65,8 +65,9 @@ pub(super) fn isolation(world: &World<'_>, subject: &Subject<'_>) -> Told {
         "find out what in the container talks, and whether isolation was on in that run: flowq detect --only \
          isolated-job-traffic names the records",
     );
-    let why = format!("{who} run in network isolation, and the logs show traffic that is not S3's");
-    let answer = Answer::fail(why).evidence(reached).fix(fix);
+    let why =
+        format!("network isolation is on for {who}, and the logs show traffic that is not S3's");
+    let answer = Answer::fail(why).evidence(reached).about(&isolated.jobs).fix(fix);
     // The platform's own logging may lie on the same interface.
     Ok(if only_platform { answer.inferred() } else { answer })
 }
@@ -93,16 +94,16 @@ pub(super) fn encryption(world: &World<'_>, subject: &Subject<'_>) -> Told {
             "see what it is: flowq sql -c \"SELECT * FROM conversations WHERE remote_scope = 'same-job'\"",
         );
         let why = format!(
-            "{who} ask for encryption between instances, and the logs show plain TCP between them"
+            "encryption between instances is on for {who}, and the logs show plain TCP between them"
         );
-        return Ok(Answer::fail(why).evidence(evidence).fix(fix));
+        return Ok(Answer::fail(why).evidence(evidence).about(&encrypted.jobs).fix(fix));
     }
     if esp == 0 {
         let why = format!("the logs show neither ESP nor TCP between instances of {who}");
         return Err(Silence::NotKnown(why));
     }
     let why = format!("the logs show nothing but ESP between instances of {who}");
-    Ok(Answer::pass(why).evidence(evidence))
+    Ok(Answer::pass(why).evidence(evidence).about(&encrypted.jobs))
 }
 
 /// Returns the subject with those of its jobs that fit.

@@ -52,7 +52,7 @@ pub const CHECKS: &[Check] = &[
         "Jobs run without a VpcConfig",
         "Every processing job names subnets and security groups. A job that does not has no interface in the VPC: \
          its traffic is not controlled there and not logged.")),
-    check("subnet-addresses", MEDIUM, (guide::ADDRESSES, Scope::Config), addresses::free, (
+    check("subnet-addresses", MEDIUM, (guide::ADDRESSES, Scope::Subnets), addresses::free, (
         "The subnets have too few free addresses",
         "The subnets of a job have two free private addresses for each of its instances, as many as the inventory \
          saw. A job that gets none fails before it has an interface.")),
@@ -79,7 +79,8 @@ pub const CHECKS: &[Check] = &[
     check("endpoint-policy-buckets", HIGH, (guide::POLICY, Scope::Vpc), policies::own, (
         "The S3 endpoint's policy denies jobs their own buckets",
         "The endpoint's policy allows the inputs and outputs of the jobs: each URI can be read or written. Policies \
-         are evaluated as IAM does, and what depends on what is not known is not known.")),
+         are evaluated as IAM does, and what depends on what is not known is not known. A bucket of another region \
+         is not reached by the endpoint, whatever its policy says.")),
     check("endpoint-policy-repositories", LOW, (guide::REPOSITORIES, Scope::Vpc), policies::repositories, (
         "Packages can be installed from Amazon Linux repositories",
         "The endpoint's policy denies the buckets of Amazon Linux, Amazon Linux 2 and Amazon Linux 2023. The \
@@ -118,8 +119,8 @@ pub const CHECKS: &[Check] = &[
     check("network-acl", HIGH, (guide::OUTSIDE, Scope::Subnet), acls::replies, (
         "The network ACL refuses what the jobs need",
         "The subnet's network ACL lets HTTPS to S3 out, replies in, and replies between the subnets of a distributed \
-         job both ways, on the ports that Linux picks (32768-60999). A rule about a part of the remotes does not \
-         count.")),
+         job both ways, on the ports that Linux picks (32768-60999), by IPv4. A rule about a part of the remotes does \
+         not count.")),
     check("endpoint-private-dns", MEDIUM, (guide::OUTSIDE, Scope::Vpc), endpoints::private_dns, (
         "Interface endpoints have no private DNS",
         "Interface endpoints have private DNS, so that code finds them by the usual names.")),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use super::Told;
 use super::s3::is_s3;
 use crate::audit::Answer;
@@ -67,24 +69,22 @@ pub(super) fn full_access(world: &World<'_>, subject: &Subject<'_>) -> Told {
     };
     let buckets: Vec<String> = buckets(&subject.jobs).into_keys().collect();
     let document = own_buckets(&buckets, subject.partition());
-    let fix = Fix::new("allow only the buckets that the jobs need; write the document to policy.json")
-        .cli(format!(
-            "aws ec2 modify-vpc-endpoint --region {} --vpc-endpoint-id {} --policy-document \
-             file://policy.json\n{document}",
-            subject.region(),
-            first.vpc_endpoint_id
-        ))
-        .terraform(format!(
-            "resource \"aws_vpc_endpoint_policy\" \"s3\" {{\n  vpc_endpoint_id = \"{}\"\n  policy          = \
-             <<-EOT\n    {}\n  EOT\n}}",
-            first.vpc_endpoint_id,
-            document.replace('\n', "\n    ")
-        ));
-    Ok(Answer::fail(format!(
-        "the policy of {} lets everyone do everything in every bucket",
-        ids(&open)
+    let fix = Fix::new(
+        "allow only the buckets that are needed: those of the jobs, as below, and those of whatever else uses the \
+         endpoint, such as the layers of ECR's images",
+    )
+    .cli(format!(
+        "aws ec2 modify-vpc-endpoint --region {} --vpc-endpoint-id {} --policy-document '{document}'",
+        subject.region(),
+        first.vpc_endpoint_id
     ))
-    .fix(fix))
+    .terraform(format!(
+        "resource \"aws_vpc_endpoint_policy\" \"s3\" {{\n  vpc_endpoint_id = \"{}\"\n  policy          = \
+         jsonencode({document})\n}}",
+        first.vpc_endpoint_id
+    ));
+    let why = format!("the policy of {} lets everyone do everything in every bucket", ids(&open));
+    Ok(Answer::fail(why).fix(fix))
 }
 
 /// A policy that allows some buckets and nothing else.
@@ -92,14 +92,14 @@ fn own_buckets(buckets: &[String], partition: &str) -> String {
     let buckets = if buckets.is_empty() { &["BUCKET".to_owned()][..] } else { buckets };
     let arns = buckets
         .iter()
-        .take(SHOWN_MAX)
-        .flat_map(|bucket| ["", "/*"].map(|end| format!("\"arn:{partition}:s3:::{bucket}{end}\"")));
-    let arns: Vec<String> = arns.collect();
-    format!(
-        "{{\n  \"Statement\": [{{\n    \"Effect\": \"Allow\",\n    \"Principal\": \"*\",\n    \"Action\": \
-         [\"s3:GetObject\", \"s3:PutObject\", \"s3:ListBucket\"],\n    \"Resource\": [\n      {}\n    ]\n  }}]\n}}",
-        arns.join(",\n      ")
-    )
+        .flat_map(|bucket| ["", "/*"].map(|end| format!("arn:{partition}:s3:::{bucket}{end}")));
+    json!({ "Statement": [{
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": ["s3:GetObject", "s3:PutObject", "s3:ListBucket"],
+        "Resource": arns.collect::<Vec<_>>(),
+    }] })
+    .to_string()
 }
 
 pub(super) fn allows_nothing(world: &World<'_>, subject: &Subject<'_>) -> Told {
@@ -207,16 +207,15 @@ pub(super) fn own(world: &World<'_>, subject: &Subject<'_>) -> Told {
         let why = format!("the policy allows the {} buckets of the jobs", buckets.len());
         return Ok(Answer::pass(why));
     }
-    let names: Vec<&str> = denied.keys().copied().take(SHOWN_MAX).collect();
+    let all: Vec<String> = denied.keys().map(|name| (*name).to_owned()).collect();
     let fix = Fix::new(format!(
-        "allow the buckets in the endpoint's policy. What is denied answers 403 inside TLS, so the flow logs \
-         show ACCEPT all the same:\n{}",
-        own_buckets(
-            &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(),
-            subject.partition()
-        )
+        "add what the jobs need to the endpoint's policy. What is denied answers 403 inside TLS, so the flow logs \
+         show ACCEPT all the same. A document that allows these buckets: {}",
+        own_buckets(&all, subject.partition())
     ));
-    Ok(Answer::fail(format!("the endpoint's policy denies jobs their bucket {}", names.join(", ")))
+    let shown = all.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
+    Ok(Answer::fail(format!("the endpoint's policy denies jobs their bucket {shown}"))
+        .inferred()
         .evidence(denied.into_values().take(SHOWN_MAX))
         .fix(fix))
 }
@@ -246,15 +245,22 @@ pub(super) fn repositories(world: &World<'_>, subject: &Subject<'_>) -> Told {
             None => Ok(Answer::pass("the policy denies the repositories of Amazon Linux")),
         };
     }
-    let arns =
-        ["packages.*", "repo.*", "amazonlinux.*"].map(|name| format!("{name}.amazonaws.com"));
-    let arns = arns.into_iter().chain(["amazonlinux-2-repos-*".into(), "al2023-repos-*".into()]);
-    let arns = arns.map(|name| format!("\"arn:{}:s3:::{name}/*\"", subject.partition()));
+    let names = [
+        "packages.*.amazonaws.com",
+        "repo.*.amazonaws.com",
+        "amazonlinux.*.amazonaws.com",
+        "amazonlinux-2-repos-*",
+        "al2023-repos-*",
+    ];
+    let statement = json!({
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": names.map(|name| format!("arn:{}:s3:::{name}/*", subject.partition())),
+    });
     let fix = Fix::new(format!(
-        "if the jobs should not install packages, add to the endpoint's policy, beside what it allows:\n{{\n  \
-         \"Effect\": \"Deny\",\n  \"Principal\": \"*\",\n  \"Action\": \"s3:GetObject\",\n  \"Resource\": [\n    \
-         {}\n  ]\n}}",
-        arns.collect::<Vec<_>>().join(",\n    ")
+        "if the jobs should not install packages, add this statement to the endpoint's policy, beside what it \
+         allows: {statement}"
     ));
     Ok(Answer::fail("packages of Amazon Linux can be installed by way of the endpoint")
         .evidence(open)
@@ -293,13 +299,17 @@ pub(super) fn buckets_limited(world: &World<'_>, subject: &Subject<'_>) -> Told 
         );
     }
     if let Some(first) = open.first() {
+        let arns = ["", "/*"].map(|end| format!("arn:{}:s3:::{first}{end}", subject.partition()));
+        let statement = json!({
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": arns,
+            "Condition": { "StringNotEquals": { "aws:SourceVpce": own.0 } },
+        });
         let fix = Fix::new(format!(
-            "add to the policy of the bucket, once everything else that needs it is excepted:\n{{\n  \"Effect\": \
-             \"Deny\",\n  \"Principal\": \"*\",\n  \"Action\": \"s3:*\",\n  \"Resource\": [\"arn:{0}:s3:::{first}\", \
-             \"arn:{0}:s3:::{first}/*\"],\n  \"Condition\": {{\"StringNotEquals\": {{\"aws:SourceVpce\": \
-             \"{1}\"}}}}\n}}",
-            subject.partition(),
-            own.0
+            "add this statement to the policy of the bucket, once everything else that needs the bucket is \
+             excepted, you among it: {statement}"
         ));
         let why =
             format!("{} takes requests that do not come by the VPC's endpoint", open.join(", "));
