@@ -60,6 +60,9 @@ pub(super) fn closed_by_groups(
     if closed.is_empty() || unknown.is_empty() { Ok(closed) } else { Err(unknown) }
 }
 
+/// Number of the last rule of every network ACL, which refuses what no other one took.
+pub(super) const LAST_RULE: i32 = 32_767;
+
 /// Ports that a network ACL refuses, and the number of the rule that does; `None`: no rule allows them.
 pub(super) type Refused = (Ports, Option<i32>);
 
@@ -80,8 +83,7 @@ pub(super) fn refused_by_acl(
         }
         let taken = ports(ask.protocol, entry.from_port, entry.to_port);
         if entry.rule_action == "deny" {
-            // The last rule of every ACL refuses what no other one took.
-            let rule = Some(entry.rule_number).filter(|number| *number < 32_767);
+            let rule = Some(entry.rule_number).filter(|number| *number < LAST_RULE);
             refused.extend(common(&open, taken).into_iter().map(|ports| (ports, rule)));
         }
         open = without(open, taken);

@@ -140,6 +140,9 @@ impl<'a> World<'a> {
     fn unused(&self, scope: Scope) -> Vec<Subject<'a>> {
         let subnets = self.inventory().subnets.iter().filter(|row| row.vpc_id == self.vpc);
         let subnets: Vec<String> = subnets.map(|row| row.subnet_id.clone()).collect();
+        if subnets.is_empty() {
+            return Vec::new();
+        }
         let of = |subnets| Subject { vpc_id: self.vpc.clone(), subnets, ..Subject::default() };
         match scope {
             Scope::Vpc => vec![of(subnets)],
@@ -175,7 +178,12 @@ impl<'a> World<'a> {
     /// Returns the endpoints of the subject's VPC.
     pub(super) fn endpoints(&self, subject: &Subject<'_>) -> Result<Vec<&'a VpcEndpoint>, Silence> {
         let id = self.vpc_id(subject)?;
-        let endpoints: Vec<&VpcEndpoint> = self.network.endpoints(&id).collect();
+        // One that is deleted is told of for a while.
+        let is_there = |one: &&VpcEndpoint| {
+            let state = one.state.as_deref().unwrap_or_default().to_ascii_lowercase();
+            !matches!(state.as_str(), "deleted" | "deleting")
+        };
+        let endpoints: Vec<&VpcEndpoint> = self.network.endpoints(&id).filter(is_there).collect();
         if endpoints.is_empty() && !self.was_asked("VpcEndpoints") {
             return Err(Silence::lacks(&id, "describe-vpc-endpoints"));
         }

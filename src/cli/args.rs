@@ -48,7 +48,7 @@ pub struct Cli {
 pub enum Command {
     /// Report what processing jobs did on the network that they should not, or could not
     Detect(Detect),
-    /// Check the VPC of processing jobs against what AWS recommends for it, and say what to change
+    /// Check the VPC of processing jobs against what AWS recommends, and say what to change
     Audit(Audit),
     /// Run the detections again and again, as a service with metrics
     Feed(Feed),
