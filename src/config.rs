@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer};
 use toml::de::DeTable;
 
 use crate::alert;
+use crate::audit::CHECKS;
+use crate::audit::Check;
 use crate::context::AllowRule;
 use crate::detection::Detection;
 use crate::detection::Error as DetectionError;
@@ -189,7 +191,11 @@ impl Config {
         }
         for alert in &self.alerts {
             for glob in &alert.filter.detections {
-                let ids = || detections.iter().map(|known| known.id.as_str());
+                let checks: Vec<String> = CHECKS.iter().map(Check::detection).collect();
+                let ids = || {
+                    let known = detections.iter().map(|known| known.id.as_str());
+                    known.chain(checks.iter().map(String::as_str))
+                };
                 if !ids().any(|id| glob.matches(id)) {
                     let near = nearest(glob.as_str(), ids());
                     let hint = near.map(|near| format!("; did you mean {near}?"));

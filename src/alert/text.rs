@@ -72,6 +72,10 @@ fn who(finding: &Finding) -> String {
 }
 
 fn conversation(finding: &Finding) -> String {
+    // About configuration, not about traffic.
+    if finding.local_addr.is_none() && finding.remote_addr.is_none() && finding.flows.is_none() {
+        return String::new();
+    }
     let given = |value: &Option<String>| value.clone().unwrap_or_else(|| "?".to_owned());
     let mut text = format!("{} → {}", given(&finding.local_addr), given(&finding.remote_addr));
     if let Some(scope) = &finding.remote_scope {

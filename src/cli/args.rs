@@ -2,6 +2,7 @@
 
 mod account;
 mod alert;
+mod audit;
 mod feed;
 mod lake;
 
@@ -19,6 +20,7 @@ use crate::sample;
 
 pub use account::{Collect, IamPolicy, Times};
 pub use alert::{Alert, AlertTest};
+pub use audit::{Audit, AuditFormat};
 pub use feed::Feed;
 pub use lake::{Compact, Ingest, Replay, Status, StatusFormat, Verify, Wherein};
 
@@ -46,6 +48,8 @@ pub struct Cli {
 pub enum Command {
     /// Report what processing jobs did on the network that they should not, or could not
     Detect(Detect),
+    /// Check the VPC of processing jobs against what AWS recommends, and say what to change
+    Audit(Audit),
     /// Run the detections again and again, as a service with metrics
     Feed(Feed),
     /// Run SQL over flow logs and inventory; without a query, an interactive prompt

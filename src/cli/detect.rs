@@ -1,16 +1,13 @@
 //! `flowq detect`: one pass over the sources, all detections on what came out of it.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::anyhow;
 
 use crate::aws::Account;
-use crate::cli::args::{Detect, FindingFormat};
+use crate::cli::args::Detect;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
-use crate::cli::output::Format;
-use crate::cli::print::{Output, sink};
 use crate::cli::progress::ProgressLine;
 use crate::cli::read::{Session, configure, open};
 use crate::cli::say::{Say, number};
@@ -19,8 +16,7 @@ use crate::cli::{Started, alert, findings};
 use crate::config::Config;
 use crate::detection;
 use crate::detection::coverage::ScanGaps;
-use crate::detection::export::Lists;
-use crate::detection::{Coverage, Detection, Finding, Outcome, ocsf};
+use crate::detection::{Coverage, Detection, Outcome};
 
 /// Memory of a run that says nothing else: what is summed up goes to disk in good time, and the rest of the
 /// program needs about three times as much again.
@@ -49,9 +45,10 @@ pub(super) async fn run(mut args: Detect, started: Started) -> Result<Exit, Fail
     let summary = session.engine.summary();
     let read = incomplete(&summary).map(|exit| session.exit(exit));
     if read.is_ok() {
-        print(&outcome.findings, &detections, &args, started.now)?;
+        let how = (args.format, args.output.as_deref());
+        findings::print(&outcome.findings, &detections, how, started.now)?;
     }
-    tell_rules(&session, &config, &outcome, say, started.now);
+    tell_rules(&session, &config, &outcome.suppressed, say, started.now);
     tell(&session, &outcome, &coverage, say, started);
     let told = if args.alert {
         let account = Arc::new(Account::new(args.read.aws.options()));
@@ -127,62 +124,20 @@ async fn coverage(
     Ok(coverage)
 }
 
-fn print(
-    findings: &[Finding],
-    detections: &[Detection],
-    args: &Detect,
-    now: i64,
-) -> Result<(), Failure> {
-    let path = args.output.as_deref();
-    let (format, lists) = match args.format {
-        FindingFormat::Table => return text(&findings::table(findings), args),
-        FindingFormat::Ocsf => return text(&ocsf_lines(findings, detections, now), args),
-        FindingFormat::Json => {
-            let mut json = serde_json::to_string_pretty(findings).or_exit(Exit::Output)?;
-            json.push('\n');
-            return text(&json, args);
-        }
-        FindingFormat::Ndjson => {
-            let lines = findings.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
-            let lines = lines.or_exit(Exit::Output)?;
-            return text(&lines.iter().map(|line| format!("{line}\n")).collect::<String>(), args);
-        }
-        FindingFormat::Csv => (Format::Csv, Lists::Text),
-        FindingFormat::Parquet => (Format::Parquet, Lists::Nested),
-    };
-    let batch = Finding::to_batch(findings, lists).or_exit(Exit::Output)?;
-    let mut output = Output::new(format, path, batch.schema())?;
-    output.write(&batch)?;
-    output.finish().map(drop)
-}
-
-fn text(text: &str, args: &Detect) -> Result<(), Failure> {
-    let (file, mut sink) = sink(false, args.output.as_deref())?;
-    sink.write_all(text.as_bytes()).or_exit(Exit::Output)?;
-    sink.flush().or_exit(Exit::Output)?;
-    drop(sink);
-    match file {
-        Some(file) => file.publish().or_exit(Exit::Output),
-        None => Ok(()),
-    }
-}
-
-fn ocsf_lines(findings: &[Finding], detections: &[Detection], now: i64) -> String {
-    let line = |finding: &Finding| {
-        let detection = detections.iter().find(|detection| detection.id == finding.detection);
-        format!("{}\n", ocsf::detection_finding(finding, detection, now))
-    };
-    findings.iter().map(line).collect()
-}
-
 /// Says which rules of flowq.toml have run out, and which findings they hid.
-fn tell_rules(session: &Session, config: &Config, outcome: &Outcome, say: Say<'_>, now: i64) {
+pub(super) fn tell_rules(
+    session: &Session,
+    config: &Config,
+    suppressed: &[usize],
+    say: Say<'_>,
+    now: i64,
+) {
     for rule in session.context.allow().expired() {
         say.note(&format!("note: allow rule \"{rule}\" has expired: it allows nothing"));
     }
     for (at, rule) in config.suppress.iter().enumerate() {
         let name = rule.reason.clone().unwrap_or_else(|| format!("rule {}", at + 1));
-        let count = outcome.suppressed.get(at).copied().unwrap_or(0);
+        let count = suppressed.get(at).copied().unwrap_or(0);
         if rule.expired(now) {
             say.note(&format!("note: suppression \"{name}\" has expired: it hides nothing"));
         } else if count > 0 {

@@ -1,10 +1,45 @@
-//! Findings for people.
+//! Findings on their way out, and how people read them.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
+use crate::cli::args::FindingFormat;
+use crate::cli::exit::{Exit, Failure, OrExit as _};
+use crate::cli::output::Format;
+use crate::cli::print::{self, Output};
 use crate::cli::say::number;
-use crate::detection::{Evidence, Finding, Outcome, Severity};
+use crate::detection::export::Lists;
+use crate::detection::{Detection, Evidence, Finding, Outcome, Severity, ocsf};
 use crate::flow::protocol::protocol_name;
+
+/// Prints findings, to a file if one is named. `now`: Unix seconds.
+pub(super) fn print(
+    findings: &[Finding],
+    detections: &[Detection],
+    (format, path): (FindingFormat, Option<&Path>),
+    now: i64,
+) -> Result<(), Failure> {
+    let (format, lists) = match format {
+        FindingFormat::Table => return print::text(&table(findings), path),
+        FindingFormat::Ocsf => return print::text(&ocsf_lines(findings, detections, now), path),
+        FindingFormat::Json => return print::json(findings, path),
+        FindingFormat::Ndjson => return print::json_lines(findings, path),
+        FindingFormat::Csv => (Format::Csv, Lists::Text),
+        FindingFormat::Parquet => (Format::Parquet, Lists::Nested),
+    };
+    let batch = Finding::to_batch(findings, lists).or_exit(Exit::Output)?;
+    let mut output = Output::new(format, path, batch.schema())?;
+    output.write(&batch)?;
+    output.finish().map(drop)
+}
+
+fn ocsf_lines(findings: &[Finding], detections: &[Detection], now: i64) -> String {
+    let line = |finding: &Finding| {
+        let detection = detections.iter().find(|detection| detection.id == finding.detection);
+        format!("{}\n", ocsf::detection_finding(finding, detection, now))
+    };
+    findings.iter().map(line).collect()
+}
 
 /// One block a finding: what, who, where, how much, why, what to do, and the records behind it.
 pub(super) fn table(findings: &[Finding]) -> String {
@@ -20,16 +55,24 @@ fn block(text: &mut String, finding: &Finding) {
     let job = match (&finding.job_name, finding.job_candidates.as_slice()) {
         (Some(job), _) => format!("job {job}"),
         (None, []) => "no job".to_owned(),
+        // About the configuration that they share.
+        (None, jobs) if finding.interface_id.is_none() && finding.attribution.is_none() => {
+            format!("jobs {}", jobs.join(", "))
+        }
         (None, jobs) => format!("one of the jobs {}", jobs.join(", ")),
     };
-    let attribution = finding.attribution.as_deref().unwrap_or("unknown");
+    let attribution = match &finding.attribution {
+        Some(attribution) => format!(" ({attribution})"),
+        None if finding.interface_id.is_none() => String::new(),
+        None => " (unknown)".to_owned(),
+    };
     let evidence: Vec<String> = finding.evidence.iter().map(record).collect();
     let given = |value: &Option<String>| value.clone().unwrap_or_default();
     let severity = finding.severity.as_str().to_uppercase();
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{severity} {}: {}", finding.detection, finding.title);
     for (label, value) in [
-        ("who", format!("{job} ({attribution}), {}", place(finding))),
+        ("who", format!("{job}{attribution}, {}", place(finding))),
         ("what", conversation(finding)),
         ("why", given(&finding.reason)),
         ("cause", given(&finding.cause)),
@@ -56,6 +99,9 @@ fn place(finding: &Finding) -> String {
 }
 
 fn conversation(finding: &Finding) -> String {
+    if finding.local_addr.is_none() && finding.remote_addr.is_none() && finding.flows.is_none() {
+        return String::new();
+    }
     let local = finding.local_addr.as_deref().unwrap_or("?");
     let remote = finding.remote_addr.as_deref().unwrap_or("?");
     let protocol = finding.protocol.map(|number| {

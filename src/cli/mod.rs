@@ -13,6 +13,7 @@ use crate::flow::field::Layout;
 
 mod alert;
 pub mod args;
+mod audit;
 mod check;
 mod compact;
 mod detect;
@@ -51,6 +52,10 @@ pub fn run() -> Result<Exit, Failure> {
         Command::Detect(args) => {
             let threads = args.read.threads;
             wait(threads, detect::run(args, started))
+        }
+        Command::Audit(args) => {
+            let threads = args.read.threads;
+            wait(threads, audit::run(args, started))
         }
         Command::Feed(args) => serve(args.threads, feed::run(args, started)),
         Command::Sql(args) => {

@@ -9,6 +9,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt as _;
+use serde::Serialize;
 
 use crate::cli::args;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
@@ -127,4 +128,32 @@ pub(super) fn batch(batch: &RecordBatch, write: &args::Write) -> Result<(), Fail
     let mut output = Output::new(write.format, write.output.as_deref(), batch.schema())?;
     output.write(batch)?;
     output.finish().map(drop)
+}
+
+/// Prints a text that is all there; a file appears when it is complete.
+pub(super) fn text(text: &str, path: Option<&Path>) -> Result<(), Failure> {
+    let (file, mut sink) = sink(false, path)?;
+    sink.write_all(text.as_bytes()).or_exit(Exit::Output)?;
+    sink.flush().or_exit(Exit::Output)?;
+    drop(sink);
+    match file {
+        Some(file) => file.publish().or_exit(Exit::Output),
+        None => Ok(()),
+    }
+}
+
+/// Prints a value as JSON, indented.
+pub(super) fn json<T: Serialize + ?Sized>(value: &T, path: Option<&Path>) -> Result<(), Failure> {
+    let json = serde_json::to_string_pretty(value).or_exit(Exit::Output)?;
+    text(&format!("{json}\n"), path)
+}
+
+/// Prints values as JSON, one a line.
+pub(super) fn json_lines<T: Serialize>(values: &[T], path: Option<&Path>) -> Result<(), Failure> {
+    let mut lines = String::new();
+    for value in values {
+        lines.push_str(&serde_json::to_string(value).or_exit(Exit::Output)?);
+        lines.push('\n');
+    }
+    text(&lines, path)
 }

@@ -74,11 +74,6 @@ impl Case {
         tables: &[(&'static str, Value)],
     ) -> Result<Self, String> {
         let text = |key: &str| case.get(key).and_then(toml::Value::as_str).unwrap_or_default();
-        let mut inventory = Map::new();
-        for (table, row) in tables {
-            let rows = rows(text(table), row).map_err(|problem| format!("{table}: {problem}"))?;
-            inventory.insert((*table).to_owned(), Value::Array(rows));
-        }
         let expected = Table::parse(text("findings")).map_err(|err| format!("findings: {err}"))?;
         for column in &expected.columns {
             if !FIELDS.contains(&column.as_str()) {
@@ -98,8 +93,7 @@ impl Case {
             params: params.cloned().unwrap_or_default(),
             now,
             flows: text("flows").trim_start().to_owned(),
-            inventory: serde_json::from_value(Value::Object(inventory))
-                .map_err(|err| err.to_string())?,
+            inventory: inventory(case, tables)?,
             allow: allow.try_into().map_err(|err| format!("allow: {}", err.message()))?,
             expected,
         })
@@ -154,6 +148,20 @@ pub async fn run_case(
     case.check(&run(case, &detection).await?)
 }
 
+/// Reads the tables of an inventory that a case has.
+pub(crate) fn inventory(
+    case: &toml::Table,
+    tables: &[(&'static str, Value)],
+) -> Result<Inventory, String> {
+    let text = |key: &str| case.get(key).and_then(toml::Value::as_str).unwrap_or_default();
+    let mut inventory = Map::new();
+    for (table, row) in tables {
+        let rows = rows(text(table), row).map_err(|problem| format!("{table}: {problem}"))?;
+        inventory.insert((*table).to_owned(), Value::Array(rows));
+    }
+    serde_json::from_value(Value::Object(inventory)).map_err(|err| err.to_string())
+}
+
 type Row = Vec<Option<String>>;
 
 fn joined(row: &Row) -> String {
@@ -179,7 +187,8 @@ fn shown(findings: &[Finding], columns: &[String]) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
-fn cell_fits(expected: &Option<String>, found: &Option<String>) -> bool {
+/// Tells whether a cell is what is expected: `*` stands for any text.
+pub(crate) fn cell_fits(expected: &Option<String>, found: &Option<String>) -> bool {
     let (Some(expected), Some(found)) = (expected, found) else { return expected == found };
     let mut parts = expected.split('*');
     let Some(mut rest) = found.strip_prefix(parts.next().unwrap_or_default()) else { return false };
@@ -192,7 +201,7 @@ fn cell_fits(expected: &Option<String>, found: &Option<String>) -> bool {
 }
 
 /// Returns the tables of an inventory, each with an empty row as JSON: its keys are the columns.
-fn row_keys() -> Vec<(&'static str, Value)> {
+pub(crate) fn row_keys() -> Vec<(&'static str, Value)> {
     fn empty<T: Default + Serialize>(name: &'static str) -> (&'static str, Value) {
         (name, serde_json::to_value(T::default()).unwrap_or_default())
     }
@@ -212,10 +221,12 @@ fn row_keys() -> Vec<(&'static str, Value)> {
         empty::<model::IpRange>("ip_ranges"),
         empty::<model::DhcpOptions>("dhcp_options"),
         empty::<model::FlowLog>("flow_logs"),
+        empty::<model::BucketPolicy>("bucket_policies"),
     ]
 }
 
-fn rows(text: &str, empty: &Value) -> Result<Vec<Value>, String> {
+/// Reads the rows of a table as JSON objects with the keys of an empty row.
+pub(crate) fn rows(text: &str, empty: &Value) -> Result<Vec<Value>, String> {
     let table = Table::parse(text)?;
     let known: BTreeMap<&str, &Value> = empty
         .as_object()
@@ -250,6 +261,9 @@ fn value(name: &str, cell: &str, empty: &Value) -> Result<Value, String> {
         );
     Ok(match (empty, cell) {
         (Value::Array(_), _) => cell.split(',').collect(),
+        (Value::Number(_), _) => {
+            cell.parse::<i64>().map_err(|_| format!("{name} {cell} is no number"))?.into()
+        }
         (_, "true") => true.into(),
         (_, "false") => false.into(),
         _ if is_time => seconds(cell).ok_or_else(|| format!("{name} {cell} is no time"))?.into(),

@@ -335,7 +335,7 @@ impl Columns {
 }
 
 /// Returns the id of a key: the first 16 hex digits of its SHA-256.
-fn id_of(key: &[String]) -> String {
+pub(crate) fn id_of(key: &[String]) -> String {
     let digest = Sha256::digest(key.join("\0"));
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

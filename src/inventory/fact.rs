@@ -2,6 +2,7 @@
 //!
 //! Facts are kept as a set: the same document twice adds nothing, and their order is their own.
 
+use super::model::BucketPolicy;
 use super::model::DhcpOptions;
 use super::model::FlowLog;
 use super::model::Job;
@@ -98,6 +99,12 @@ pub(super) enum Fact {
         at: Option<i64>,
         flow_log: FlowLog,
     },
+    BucketPolicy {
+        at: Option<i64>,
+        policy: BucketPolicy,
+    },
+    /// A list was asked for: `VpcEndpoints`. If nothing of it is there, there is none.
+    Asked(String),
     /// One ip-ranges.json, as of its `createDate`.
     IpRanges {
         at: i64,

@@ -117,6 +117,7 @@ fn resources(facts: &Facts, as_of: AsOf, made: &mut Inventory) {
     let (mut flow_logs, mut dhcp) = (Latest::new(as_of), Latest::new(as_of));
     let (mut routes, mut associations) = (Latest::new(as_of), Latest::new(as_of));
     let (mut acls, mut gateways) = (Latest::new(as_of), Latest::new(as_of));
+    let (mut policies, mut asked) = (Latest::new(as_of), BTreeSet::new());
     for fact in facts {
         match fact {
             Fact::Subnet { at, subnet } => subnets.add(&subnet.subnet_id, *at, [subnet.clone()]),
@@ -137,6 +138,10 @@ fn resources(facts: &Facts, as_of: AsOf, made: &mut Inventory) {
             Fact::NatGateway { at, id, addresses } => {
                 gateways.add(id, *at, addresses.iter().cloned());
             }
+            Fact::BucketPolicy { at, policy } => {
+                policies.add(&policy.bucket, *at, [policy.clone()]);
+            }
+            Fact::Asked(list) => drop(asked.insert(list.clone())),
             _ => {}
         }
     }
@@ -154,6 +159,8 @@ fn resources(facts: &Facts, as_of: AsOf, made: &mut Inventory) {
     made.route_table_associations = associations.rows();
     made.network_acl_entries = acls.rows();
     made.nat_gateways = gateways.rows();
+    made.bucket_policies = policies.singles();
+    made.asked = asked.into_iter().collect();
 }
 
 fn enis(facts: &Facts, owners: &Owners) -> Vec<Eni> {

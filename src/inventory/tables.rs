@@ -28,6 +28,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ("ip_ranges", "public ranges of AWS, with the time in which they held"),
     ("dhcp_options", "DHCP options, which name the DNS servers of a VPC"),
     ("aws_flow_logs", "flow logs as configured"),
+    ("bucket_policies", "policies of buckets, where answers tell them"),
 ];
 
 /// Type of a column. Times are seconds, UTC. `NULL` means not known.
@@ -133,6 +134,8 @@ const AWS_FLOW_LOGS: Columns = &[
     ("deliver_logs_error", Text), ("created_at", Time),
 ];
 
+const BUCKET_POLICIES: Columns = &[("bucket", Text), ("policy", Text)];
+
 #[derive(Serialize)]
 struct EniAddress<'a> {
     interface_id: &'a str,
@@ -185,6 +188,7 @@ impl Inventory {
             table("ip_ranges", IP_RANGES, &self.ip_ranges)?,
             table("dhcp_options", DHCP_OPTIONS, &self.dhcp_options)?,
             table("aws_flow_logs", AWS_FLOW_LOGS, &self.flow_logs)?,
+            table("bucket_policies", BUCKET_POLICIES, &self.bucket_policies)?,
         ])
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn write(world: &World, log_format: &str, dir: &Path) -> Result<(), E
     std::fs::create_dir_all(dir).map_err(|err| Error::new(dir, err))?;
     let documents = [
         ("describe-vpcs.json", network::vpcs()),
+        ("describe-dhcp-options.json", network::dhcp_options()),
         ("describe-subnets.json", network::subnets()),
         ("describe-route-tables.json", network::route_tables()),
         ("describe-prefix-lists.json", network::prefix_lists()),
@@ -44,6 +45,7 @@ pub(super) fn write(world: &World, log_format: &str, dir: &Path) -> Result<(), E
         let text: String = documents.map(|document| format!("{document}\n")).collect();
         std::fs::write(&path, text).map_err(|err| Error::new(&path, err))
     };
+    lines("describe-vpc-attribute.jsonl", &mut network::vpc_attributes().into_iter())?;
     lines("describe-processing-job.jsonl", &mut world.jobs.iter().map(jobs::description))?;
     let path =
         dir.join("123456789012_CloudTrail_us-east-1_20260310T0930Z_5ampleEventsOfEnis.json.gz");

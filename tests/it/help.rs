@@ -5,6 +5,7 @@ use crate::support::flowq;
 const COMMANDS: &[&str] = &[
     "",
     "detect",
+    "audit",
     "feed",
     "sql",
     "report",
@@ -39,6 +40,7 @@ fn help_of_every_command() {
 fn the_commands_with_sources_have_examples() {
     let commands = [
         "detect",
+        "audit",
         "feed",
         "sql",
         "report",

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a test that is skipped says why")]
 
 mod architecture;
+mod audit;
 mod aws;
 mod cli;
 mod corpus;

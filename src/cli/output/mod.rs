@@ -257,7 +257,7 @@ fn tsv_line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
     cells.collect::<Vec<_>>().join("\t") + "\n"
 }
 
-fn markdown_line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn markdown_line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
     let cells =
         cells.map(|cell| cell.replace('|', "\\|").replace("\r\n", " ").replace(['\n', '\r'], " "));
     format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))

@@ -1,5 +1,6 @@
 //! Documents to facts. A document is recognised by its keys, never by its name.
 
+mod bucket_policy;
 mod cloudtrail;
 mod config;
 mod ec2;
@@ -90,6 +91,7 @@ impl Reader {
         for (key, item) in LISTS {
             if let Some(Value::Array(values)) = answer.get_mut(*key).map(Value::take) {
                 known = true;
+                self.add(Fact::Asked((*key).to_owned()));
                 for (index, value) in values.into_iter().enumerate() {
                     if let Err(err) = item(self, clean(value), at) {
                         self.complaints.push(format!("{key}[{index}] does not fit: {err}"));
@@ -117,6 +119,8 @@ impl Reader {
             ec2_paths::prefix_list_entries(self, answer);
         } else if has("VpcId") && (has("EnableDnsSupport") || has("EnableDnsHostnames")) {
             ec2::vpc_dns(self, answer, at);
+        } else if answer.get("Policy").is_some_and(Value::is_string) {
+            bucket_policy::read(self, answer, at);
         } else if has("detail-type") && has("detail") {
             self.take_event(answer, at);
         } else if has("eventName") && has("eventSource") {

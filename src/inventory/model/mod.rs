@@ -44,6 +44,11 @@ pub struct Inventory {
     pub dhcp_options: Vec<DhcpOptions>,
     /// Flow logs, with the format that CloudWatch records need.
     pub flow_logs: Vec<FlowLog>,
+    /// Policies of buckets, where `get-bucket-policy` answers tell them.
+    pub bucket_policies: Vec<BucketPolicy>,
+    /// The lists that any answer gives, be they empty, by their keys: `VpcEndpoints`. If a table has no row and
+    /// its list is not here, nothing is known of it.
+    pub asked: Vec<String>,
     /// When the answers were given that the tables of the VPC are made of: earliest and latest.
     pub told: Option<(i64, i64)>,
 }

@@ -232,6 +232,16 @@ pub struct DhcpOptions {
     pub domain_name_servers: Vec<String>,
 }
 
+/// The policy of a bucket.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BucketPolicy {
+    /// The bucket, as the policy's own resources name it.
+    pub bucket: String,
+    /// `Policy`, as given.
+    pub policy: Option<String>,
+}
+
 /// A flow log as configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]

@@ -279,3 +279,27 @@ fn groups_without_rules_and_dhcp_options_are_known() {
     assert_eq!(options.domain_name.as_deref(), Some("corp.example"));
     assert_eq!(options.domain_name_servers, ["10.0.0.2", "10.0.0.3"]);
 }
+
+#[test]
+fn the_policy_of_a_bucket_names_the_bucket() {
+    let policy = |resource: Value| {
+        let statement =
+            json!({ "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": resource });
+        json!({ "Policy": json!({ "Statement": [statement] }).to_string() })
+    };
+    let (inventory, complaints) = complaining(&[
+        policy(json!(["arn:aws:s3:::data", "arn:aws:s3:::data/*"])),
+        policy(json!("arn:aws:s3:::*")),
+        policy(json!(["arn:aws:s3:::a/*", "arn:aws:s3:::b/*"])),
+    ]);
+    let buckets: Vec<_> = inventory.bucket_policies.iter().map(|row| row.bucket.as_str()).collect();
+    assert_eq!(buckets, ["data"]);
+    assert_eq!(complaints.len(), 2, "{complaints:?}");
+}
+
+#[test]
+fn an_empty_list_tells_that_there_is_nothing() {
+    let inventory = inventory(&[json!({ "VpcEndpoints": [] })]);
+    assert_eq!(inventory.asked, ["VpcEndpoints"]);
+    assert!(inventory.vpc_endpoints.is_empty());
+}

@@ -33,6 +33,7 @@ use crate::sample::network::VPC_CIDR6;
 use crate::sample::world::World;
 
 const MAIN_ROUTE_TABLE: &str = "rtb-0ad11bb22cc33dd47";
+const DHCP_OPTIONS: &str = "dopt-0a1b2c3d4e5f6071a";
 
 pub(super) fn vpcs() -> Value {
     let associated = json!({"State": "associated"});
@@ -43,7 +44,7 @@ pub(super) fn vpcs() -> Value {
             "CidrBlock": VPC_CIDR,
             "CidrBlockState": associated,
         }],
-        "DhcpOptionsId": "dopt-0a1b2c3d4e5f6071a",
+        "DhcpOptionsId": DHCP_OPTIONS,
         "InstanceTenancy": "default",
         "Ipv6CidrBlockAssociationSet": [{
             "AssociationId": "vpc-cidr-assoc-0a1b2c3d4e5f6071b",
@@ -56,6 +57,25 @@ pub(super) fn vpcs() -> Value {
         "State": "available",
         "Tags": [{"Key": "Name", "Value": "sample"}],
         "VpcId": VPC,
+    }]})
+}
+
+/// The attributes of DNS, an answer each.
+pub(super) fn vpc_attributes() -> [Value; 2] {
+    ["EnableDnsSupport", "EnableDnsHostnames"]
+        .map(|name| json!({name: {"Value": true}, "VpcId": VPC}))
+}
+
+pub(super) fn dhcp_options() -> Value {
+    let values = |value: &str| json!([{ "Value": value }]);
+    json!({"DhcpOptions": [{
+        "DhcpConfigurations": [
+            {"Key": "domain-name", "Values": values("ec2.internal")},
+            {"Key": "domain-name-servers", "Values": values("AmazonProvidedDNS")},
+        ],
+        "DhcpOptionsId": DHCP_OPTIONS,
+        "OwnerId": ACCOUNT,
+        "Tags": [],
     }]})
 }
 

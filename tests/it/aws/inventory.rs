@@ -83,7 +83,7 @@ def job(name, network):
 job('nightly', {'VpcConfig': {'SecurityGroupIds': [group], 'Subnets': [subnets[0]]}})
 print(json.dumps(dict(vpc=vpc, subnets=subnets, group=group, own=own, table=table, endpoint=endpoint, nat=nat, enis=enis)))";
 
-fn make_world(server: &Server, region: &str) -> Value {
+pub(super) fn make_world(server: &Server, region: &str) -> Value {
     let made = server.python(WORLD, &[region]);
     let running = json!([{ "name": "nightly", "processing_job_status": "InProgress", "processing_end_time": null }]);
     tell(server, region, "job", &running);

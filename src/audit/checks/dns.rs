@@ -1,0 +1,155 @@
+//! Whether S3's names resolve.
+
+use std::collections::BTreeSet;
+
+use super::Told;
+use crate::audit::Answer;
+use crate::audit::Fix;
+use crate::audit::Silence;
+use crate::audit::rules::Ask;
+use crate::audit::rules::TCP;
+use crate::audit::rules::UDP;
+use crate::audit::rules::closed_by_groups;
+use crate::audit::rules::holds_all;
+use crate::audit::rules::nets;
+use crate::audit::subject::Subject;
+use crate::audit::subject::World;
+
+/// DNS.
+const DNS: (u16, u16) = (53, 53);
+
+/// AWS's word for its own resolver.
+const AMAZON: &str = "AmazonProvidedDNS";
+
+pub(super) fn support(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let vpc = world.vpc(subject)?;
+    attribute(subject, &vpc.vpc_id, "enableDnsSupport", "--enable-dns-support", vpc.dns_support)
+}
+
+pub(super) fn hostnames(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let vpc = world.vpc(subject)?;
+    let option = "--enable-dns-hostnames";
+    attribute(subject, &vpc.vpc_id, "enableDnsHostnames", option, vpc.dns_hostnames)
+}
+
+fn attribute(
+    subject: &Subject<'_>,
+    vpc: &str,
+    name: &str,
+    option: &str,
+    value: Option<bool>,
+) -> Told {
+    let Some(value) = value else {
+        let call = format!("describe-vpc-attribute --vpc-id {vpc} --attribute {name}");
+        return Err(Silence::lacks(&format!("{name} of {vpc}"), &call));
+    };
+    if value {
+        return Ok(Answer::pass(format!("{name} is on")));
+    }
+    let word = name.replace("enableDnsSupport", "enable_dns_support");
+    let word = word.replace("enableDnsHostnames", "enable_dns_hostnames");
+    let fix = Fix::new("turn it on")
+        .cli(format!(
+            "aws ec2 modify-vpc-attribute --region {} --vpc-id {vpc} {option}",
+            subject.region()
+        ))
+        .terraform(format!("resource \"aws_vpc\" \"jobs\" {{\n  # …\n  {word} = true\n}}"));
+    Ok(Answer::fail(format!("{name} is off")).fix(fix))
+}
+
+/// Whether the DNS servers are AWS's own, or can be reached and answer.
+pub(super) fn servers(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let vpc = world.vpc(subject)?;
+    let options = vpc.dhcp_options_id.as_deref();
+    let options = options.ok_or_else(|| {
+        Silence::lacks(&format!("DhcpOptionsId of {}", vpc.vpc_id), "describe-vpcs")
+    })?;
+    let row = world.inventory().dhcp_options.iter().find(|row| row.dhcp_options_id == options);
+    let servers = match row {
+        Some(row) => row.domain_name_servers.as_slice(),
+        // The word for no options at all.
+        None if options == "default" => &[],
+        None => return Err(Silence::lacks(options, "describe-dhcp-options")),
+    };
+    let evidence = [format!("{options}: {}", servers.join(", "))];
+    if servers.iter().any(|server| server == AMAZON) {
+        return Ok(Answer::pass("the VPC's own resolver is used").evidence(evidence));
+    }
+    if servers.is_empty() {
+        let fix = Fix::new("associate DHCP options that name AmazonProvidedDNS").cli(format!(
+            "aws ec2 associate-dhcp-options --region {} --vpc-id {} --dhcp-options-id DOPT",
+            subject.region(),
+            vpc.vpc_id
+        ));
+        let why = "the DHCP options name no DNS server: no name resolves";
+        return Ok(Answer::fail(why).inferred().evidence(evidence).fix(fix));
+    }
+    let answer = match (refused(world, subject, servers)?, unanswered(world, subject, servers)) {
+        (Some(why), unanswered) => Answer::fail(why).evidence(unanswered),
+        (None, seen) if !seen.is_empty() => {
+            Answer::fail("the logs show that own DNS servers do not answer").evidence(seen)
+        }
+        (None, _) => Answer::pass(format!(
+            "own DNS servers can be asked: {}; whether they know S3's names is not seen here",
+            servers.join(", ")
+        ))
+        .inferred(),
+    };
+    let fix = Fix::new(
+        "let the jobs' groups, and the servers, pass port 53 by UDP and TCP; or use AmazonProvidedDNS: without \
+         S3's names a job times out",
+    );
+    Ok(answer.evidence(evidence).fix(fix))
+}
+
+/// Says which server the jobs' groups keep them from.
+fn refused(
+    world: &World<'_>,
+    subject: &Subject<'_>,
+    servers: &[String],
+) -> Result<Option<String>, Silence> {
+    let groups: BTreeSet<&Vec<String>> =
+        subject.jobs.iter().map(|job| &job.security_group_ids).collect();
+    for groups in groups {
+        for server in servers {
+            let nets = nets([server]);
+            for protocol in [UDP, TCP] {
+                let ask = Ask { direction: "egress", protocol, ports: DNS };
+                let closed =
+                    closed_by_groups(world.network, groups, ask, |peer| holds_all(peer, &nets));
+                match closed {
+                    Ok(closed) if closed.is_empty() => {}
+                    Ok(_) => {
+                        let name = if protocol == UDP { "udp" } else { "tcp" };
+                        let why = format!(
+                            "{}: no rule for DNS server {server} on {name}/53 out",
+                            groups.join(", ")
+                        );
+                        return Ok(Some(why));
+                    }
+                    Err(unknown) => return Err(super::unknown_groups(&unknown)),
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn unanswered(world: &World<'_>, subject: &Subject<'_>, servers: &[String]) -> Vec<String> {
+    let hints = world.hints(subject);
+    let to_server = hints.iter().filter(|seen| {
+        let server = seen.dns_server.as_ref();
+        server.is_some_and(|server| servers.contains(server))
+            && (seen.rejected > 0 || seen.unanswered > 0)
+    });
+    to_server
+        .map(|seen| {
+            format!(
+                "the logs show {} records to {} refused and {} connections not answered",
+                seen.rejected,
+                seen.dns_server.as_deref().unwrap_or_default(),
+                seen.unanswered
+            )
+        })
+        .collect()
+}

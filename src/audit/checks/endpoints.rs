@@ -1,0 +1,174 @@
+//! Interface endpoints of other services than S3, and whether the jobs can use them.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use super::Told;
+use super::s3::is_available;
+use super::s3::is_s3;
+use super::s3::is_type;
+use crate::audit::Answer;
+use crate::audit::Fix;
+use crate::audit::Silence;
+use crate::audit::rules::Ask;
+use crate::audit::rules::HTTPS;
+use crate::audit::rules::TCP;
+use crate::audit::rules::closed_by_groups;
+use crate::audit::rules::holds_all;
+use crate::audit::rules::nets;
+use crate::audit::subject::Subject;
+use crate::audit::subject::World;
+use crate::inventory::model::VpcEndpoint;
+
+/// Services that code of processing jobs usually asks.
+const USUAL: &str = "sts, logs, monitoring, sagemaker.api, kms, ecr.api, secretsmanager";
+
+fn interfaces<'a>(
+    world: &World<'a>,
+    subject: &Subject<'_>,
+) -> Result<Vec<&'a VpcEndpoint>, Silence> {
+    let mut endpoints = world.endpoints(subject)?;
+    endpoints.retain(|one| is_type(one, "Interface") && !is_s3(one));
+    if endpoints.is_empty() { Err(Silence::DoesNotApply) } else { Ok(endpoints) }
+}
+
+/// `vpce-… (sts)`
+fn name(endpoint: &VpcEndpoint) -> String {
+    format!("{} ({})", endpoint.vpc_endpoint_id, service(endpoint))
+}
+
+/// `sagemaker.api` of `com.amazonaws.us-east-1.sagemaker.api`.
+fn service(endpoint: &VpcEndpoint) -> &str {
+    let name = endpoint.service_name.as_deref().unwrap_or("service not known");
+    name.splitn(4, '.').nth(3).unwrap_or(name)
+}
+
+pub(super) fn private_dns(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let endpoints = interfaces(world, subject)?;
+    let off: Vec<&VpcEndpoint> =
+        endpoints.iter().filter(|one| one.private_dns == Some(false)).copied().collect();
+    if let Some(first) = off.first() {
+        let fix = Fix::new("turn private DNS on")
+            .cli(format!(
+                "aws ec2 modify-vpc-endpoint --region {} --vpc-endpoint-id {} --private-dns-enabled",
+                subject.region(),
+                first.vpc_endpoint_id
+            ))
+            .terraform("resource \"aws_vpc_endpoint\" \"service\" {\n  # …\n  private_dns_enabled = true\n}");
+        let names: Vec<String> = off.iter().map(|one| name(one)).collect();
+        let why = format!(
+            "{} has no private DNS: code that asks for the service by its usual name goes around it",
+            names.join(", ")
+        );
+        return Ok(Answer::fail(why).fix(fix));
+    }
+    if let Some(unknown) = endpoints.iter().find(|one| one.private_dns.is_none()) {
+        let what = format!("PrivateDnsEnabled of {}", unknown.vpc_endpoint_id);
+        return Err(Silence::lacks(&what, "describe-vpc-endpoints"));
+    }
+    Ok(Answer::pass("all interface endpoints have private DNS"))
+}
+
+pub(super) fn groups(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let endpoints = interfaces(world, subject)?;
+    let ask = Ask { direction: "ingress", protocol: TCP, ports: HTTPS };
+    let mut kept_out = BTreeMap::new();
+    for endpoint in &endpoints {
+        if endpoint.security_group_ids.is_empty() {
+            let what = format!("the groups of {}", endpoint.vpc_endpoint_id);
+            return Err(Silence::lacks(&what, "describe-vpc-endpoints"));
+        }
+        for job in &subject.jobs {
+            let subnets = job.subnet_ids.iter().filter_map(|id| world.network.subnet(id));
+            let members = nets(subnets.flat_map(|subnet| &subnet.cidrs));
+            let members: Vec<_> = members.into_iter().filter(|net| net.addr().is_ipv4()).collect();
+            let fits = |peer: &str| {
+                job.security_group_ids.iter().any(|group| group == peer)
+                    || holds_all(peer, &members)
+            };
+            let closed = closed_by_groups(world.network, &endpoint.security_group_ids, ask, fits);
+            let closed = closed.map_err(|unknown| super::unknown_groups(&unknown))?;
+            if !closed.is_empty() {
+                let groups = job.security_group_ids.join(", ");
+                kept_out.entry((endpoint.vpc_endpoint_id.as_str(), groups)).or_insert(*endpoint);
+            }
+        }
+    }
+    let Some(((_, group), endpoint)) = kept_out.first_key_value() else {
+        return Ok(Answer::pass(
+            "the groups of all interface endpoints let the jobs in on tcp/443",
+        ));
+    };
+    let fix = Fix::new("let the jobs' groups in").cli(format!(
+        "aws ec2 authorize-security-group-ingress --region {} --group-id {} --protocol tcp --port 443 \
+         --source-group {}",
+        subject.region(),
+        endpoint.security_group_ids[0],
+        group.split(',').next().unwrap_or_default()
+    ));
+    let why = format!("the groups of {} do not let jobs of {group} in on tcp/443", name(endpoint));
+    let evidence = kept_out.iter().map(|((_, group), endpoint)| {
+        format!(
+            "{}: {} lacks tcp/443 from {group}",
+            name(endpoint),
+            endpoint.security_group_ids.join(", ")
+        )
+    });
+    Ok(Answer::fail(why).evidence(evidence).fix(fix))
+}
+
+/// Whether what the jobs ask of AWS goes by endpoints.
+pub(super) fn services(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let seen = world.seen(subject)?;
+    let endpoints = world.endpoints(subject)?;
+    let used: BTreeSet<&str> = seen
+        .iter()
+        .filter_map(|one| one.endpoint_interface_id.as_ref())
+        .filter_map(|id| endpoints.iter().find(|one| one.interface_ids.contains(id)))
+        .map(|one| service(one))
+        .collect();
+    let there = endpoints.iter().filter(|one| is_type(one, "Interface") && is_available(one));
+    let there: BTreeSet<&str> = there.map(|one| service(one)).collect();
+    let list = |names: &BTreeSet<&str>| match names.len() {
+        0 => "none".to_owned(),
+        _ => names.iter().copied().collect::<Vec<_>>().join(", "),
+    };
+    let evidence = [
+        format!("interface endpoints: {}", list(&there)),
+        format!("used by the jobs: {}", list(&used)),
+    ];
+    let public = seen.iter().filter(|one| {
+        one.is_to("aws") && one.opened_by.as_deref() == Some("local") && one.service_port == 443
+    });
+    let (connections, bytes) = public.fold((0, 0), |(connections, bytes), one| {
+        (connections + one.connections, bytes + one.bytes_out + one.bytes_in)
+    });
+    if connections == 0 {
+        return Ok(Answer::pass("the jobs asked no AWS service but S3 by public addresses")
+            .evidence(evidence));
+    }
+    let fix = Fix::new(format!(
+        "create an interface endpoint for each service that the jobs ask, usually {USUAL}; flow logs do not name \
+         the service behind a public address"
+    ))
+    .cli(format!(
+        "aws ec2 create-vpc-endpoint --region {0} --vpc-id {1} --vpc-endpoint-type Interface --service-name \
+         com.amazonaws.{0}.SERVICE --subnet-ids {2} --security-group-ids SG --private-dns-enabled",
+        subject.region(),
+        subject.vpc_id.as_deref().unwrap_or("VPC"),
+        subject.subnets.join(" ")
+    ))
+    .terraform(format!(
+        "resource \"aws_vpc_endpoint\" \"service\" {{\n  vpc_id              = \"{}\"\n  vpc_endpoint_type   = \
+         \"Interface\"\n  service_name        = \"com.amazonaws.{}.SERVICE\"\n  subnet_ids          = [{}]\n  \
+         private_dns_enabled = true\n}}",
+        subject.vpc_id.as_deref().unwrap_or("VPC"),
+        subject.region(),
+        subject.subnets.iter().map(|id| format!("\"{id}\"")).collect::<Vec<_>>().join(", ")
+    ));
+    Ok(Answer::fail(format!(
+        "jobs asked AWS services by public addresses: {connections} connections, {bytes} bytes"
+    ))
+    .evidence(evidence)
+    .fix(fix))
+}

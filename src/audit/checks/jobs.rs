@@ -1,0 +1,114 @@
+//! What the jobs themselves ask for, against what the logs show.
+
+use super::Told;
+use crate::audit::Answer;
+use crate::audit::Fix;
+use crate::audit::Silence;
+use crate::audit::rules::ESP;
+use crate::audit::rules::TCP;
+use crate::audit::subject::Subject;
+use crate::audit::subject::World;
+use crate::audit::subject::names;
+use crate::inventory::model::Job;
+
+pub(super) fn in_vpc(_: &World<'_>, subject: &Subject<'_>) -> Told {
+    let of = |wanted: Option<bool>| -> Vec<&Job> {
+        subject.jobs.iter().filter(|job| job.in_vpc == wanted).copied().collect()
+    };
+    let (outside, unknown) = (of(Some(false)), of(None));
+    if !outside.is_empty() {
+        let fix = Fix::new(
+            "give the job a VpcConfig (NetworkConfig of CreateProcessingJob): without one it reaches AWS and the \
+             internet by SageMaker's own network, and no flow log of yours shows it",
+        );
+        let shown = outside.iter().take(20).map(|job| job.job_name.clone());
+        let why = format!(
+            "{} of {} jobs have no VpcConfig: {}",
+            outside.len(),
+            subject.jobs.len(),
+            names(&outside)
+        );
+        return Ok(Answer::fail(why).evidence(shown).about(&outside).fix(fix));
+    }
+    if !unknown.is_empty() {
+        let why = format!(
+            "only the listing of {} is there, which does not say; hint: aws sagemaker describe-processing-job",
+            names(&unknown)
+        );
+        return Err(Silence::NotKnown(why));
+    }
+    Ok(Answer::pass("every job has a VpcConfig"))
+}
+
+/// Whether isolated containers keep to themselves.
+pub(super) fn isolation(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let isolated = with(subject, |job| job.network_isolation == Some(true))?;
+    let seen = world.seen(&isolated)?;
+    let mut reached: Vec<String> = Vec::new();
+    for scope in ["internet", "private", "aws", "vpc", "endpoint", "other-job"] {
+        let own = seen.iter().filter(|one| {
+            one.is_to(scope) && one.accepted > 0 && one.opened_by.as_deref() != Some("remote")
+        });
+        let count: i64 = own.map(|one| one.connections).sum();
+        if count > 0 {
+            reached.push(format!("{count} connections to {scope}"));
+        }
+    }
+    let who = names(&isolated.jobs);
+    if reached.is_empty() {
+        let why = format!("network isolation is on for {who}, and the logs show nothing but S3");
+        return Ok(Answer::pass(why).about(&isolated.jobs));
+    }
+    let only_platform =
+        reached.iter().all(|what| what.ends_with("aws") || what.ends_with("endpoint"));
+    let fix = Fix::new(
+        "find out what in the container talks, and whether isolation was on in that run: flowq detect --only \
+         isolated-job-traffic names the records",
+    );
+    let why =
+        format!("network isolation is on for {who}, and the logs show traffic that is not S3's");
+    let answer = Answer::fail(why).evidence(reached).about(&isolated.jobs).fix(fix);
+    // The platform's own logging may lie on the same interface.
+    Ok(if only_platform { answer.inferred() } else { answer })
+}
+
+/// Whether jobs that ask for encryption between their instances have it.
+pub(super) fn encryption(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let asks = |job: &Job| {
+        job.inter_container_encryption == Some(true)
+            && job.instance_count.is_some_and(|count| count > 1)
+    };
+    let encrypted = with(subject, asks)?;
+    let seen = world.seen(&encrypted)?;
+    let between = |protocol: i32| -> i64 {
+        let own = seen.iter().filter(|one| {
+            one.is_to("same-job") && one.protocol == i64::from(protocol) && one.accepted > 0
+        });
+        own.map(|one| one.bytes_out + one.bytes_in).sum()
+    };
+    let (plain, esp) = (between(TCP), between(ESP));
+    let who = names(&encrypted.jobs);
+    let evidence = [format!("TCP between instances: {plain} bytes, ESP: {esp} bytes")];
+    if plain > 0 {
+        let fix = Fix::new(
+            "see what it is: flowq sql -c \"SELECT * FROM conversations WHERE remote_scope = 'same-job'\"",
+        );
+        let why = format!(
+            "encryption between instances is on for {who}, and the logs show plain TCP between them"
+        );
+        return Ok(Answer::fail(why).evidence(evidence).about(&encrypted.jobs).fix(fix));
+    }
+    if esp == 0 {
+        let why = format!("the logs show neither ESP nor TCP between instances of {who}");
+        return Err(Silence::NotKnown(why));
+    }
+    let why = format!("the logs show nothing but ESP between instances of {who}");
+    Ok(Answer::pass(why).evidence(evidence).about(&encrypted.jobs))
+}
+
+/// Returns the subject with those of its jobs that fit.
+fn with<'a>(subject: &Subject<'a>, fits: impl Fn(&Job) -> bool) -> Result<Subject<'a>, Silence> {
+    let mut chosen = subject.clone();
+    chosen.jobs.retain(|job| fits(job));
+    if chosen.jobs.is_empty() { Err(Silence::DoesNotApply) } else { Ok(chosen) }
+}

@@ -1,0 +1,189 @@
+//! Where the subnets' route tables lead.
+
+use super::Told;
+use crate::audit::Answer;
+use crate::audit::Fix;
+use crate::audit::Seen;
+use crate::audit::Silence;
+use crate::audit::subject::Subject;
+use crate::audit::subject::World;
+use crate::inventory::model::Route;
+
+const DEFAULT: &str = "0.0.0.0/0";
+
+pub(super) fn own_table(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let subnet = subject.subnet();
+    let table = world.table_of(subnet)?;
+    if !table.is_main {
+        return Ok(Answer::pass(format!("the subnet has route table {}", table.id)));
+    }
+    let fix = Fix::new("give the subnet a table of its own")
+        .cli(format!(
+            "aws ec2 associate-route-table --region {} --subnet-id {subnet} --route-table-id RTB",
+            subject.region()
+        ))
+        .terraform(format!(
+            "resource \"aws_route_table_association\" \"jobs\" {{\n  subnet_id      = \"{subnet}\"\n  \
+             route_table_id = aws_route_table.jobs.id\n}}"
+        ));
+    Ok(Answer::fail(format!(
+        "the subnet has no route table of its own and uses the VPC's main table {}: whoever changes that one, \
+         or makes another one the main table, changes the way of these jobs",
+        table.id
+    ))
+    .fix(fix))
+}
+
+pub(super) fn blackhole(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let table = world.table_of(subject.subnet())?;
+    let routes: Vec<&Route> = world.network.routes(table.id).collect();
+    if routes.is_empty() {
+        return Err(Silence::lacks(
+            &format!("the routes of {}", table.id),
+            "describe-route-tables",
+        ));
+    }
+    let dead = routes.iter().filter(|route| route.state.as_deref() == Some("blackhole"));
+    let dead: Vec<&Route> = dead.copied().collect();
+    let Some(first) = dead.first() else {
+        return Ok(Answer::pass(format!("no route of {} is a blackhole", table.id)));
+    };
+    let option = if first.destination.contains(':') {
+        "--destination-ipv6-cidr-block"
+    } else if first.destination.starts_with("pl-") {
+        "--destination-prefix-list-id"
+    } else {
+        "--destination-cidr-block"
+    };
+    let fix = Fix::new("delete the route, or give it a target that exists").cli(format!(
+        "aws ec2 delete-route --region {} --route-table-id {} {option} {}",
+        subject.region(),
+        table.id,
+        first.destination
+    ));
+    let evidence =
+        dead.iter().map(|route| format!("{}: {} to {}", table.id, route.destination, route.target));
+    Ok(Answer::fail(
+        "a route leads to what is gone: its traffic is dropped, and the log says ACCEPT",
+    )
+    .evidence(evidence)
+    .fix(fix))
+}
+
+/// Returns the route by which IPv4 leaves the VPC.
+fn way_out<'a>(world: &World<'a>, table: &str) -> Option<&'a Route> {
+    let mut routes = world.network.inventory().routes.iter();
+    routes.find(|route| route.route_table_id == table && route.destination == DEFAULT)
+}
+
+/// Says how many connections to outside were let out and never answered.
+fn unanswered(seen: &[&Seen]) -> Vec<String> {
+    let outside = |scope: &str| {
+        let to = seen.iter().filter(|one| one.is_to(scope) && one.ip_version == 4);
+        to.map(|one| one.unanswered).sum::<i64>()
+    };
+    let counts = ["internet", "aws", "s3"].map(|scope| (scope, outside(scope)));
+    let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+    counts
+        .map(|(scope, count)| {
+            format!("the logs show {count} connections to {scope} that nothing answered")
+        })
+        .collect()
+}
+
+/// Whether what leads out of a private subnet is a NAT gateway that works.
+pub(super) fn nat(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let table = world.table_of(subject.subnet())?;
+    let hints = world.hints(subject);
+    let Some(way) = way_out(world, table.id) else {
+        let lost = unanswered(&hints);
+        if lost.is_empty() {
+            let why =
+                format!("{} leads nothing out of the VPC but what its other routes say", table.id);
+            return Ok(Answer::pass(why));
+        }
+        let fix = Fix::new(
+            "add a route to a public NAT gateway, or interface endpoints if it is AWS services that the jobs ask",
+        )
+        .cli(format!(
+            "aws ec2 create-route --region {} --route-table-id {} --destination-cidr-block {DEFAULT} \
+             --nat-gateway-id NAT",
+            subject.region(),
+            table.id
+        ));
+        let why = format!("jobs ask for what lies outside, and {} has no route out", table.id);
+        return Ok(Answer::fail(why).inferred().evidence(lost).fix(fix));
+    };
+    if way.target.starts_with("igw-") {
+        return Err(Silence::DoesNotApply);
+    }
+    let evidence = [format!("{}: {DEFAULT} to {}", table.id, way.target)];
+    if !way.target.starts_with("nat-") {
+        let why =
+            format!("the way out is {}, and where that leads is not in the inventory", way.target);
+        return Err(Silence::NotKnown(why));
+    }
+    Ok(gateway(world, &way.target)?.evidence(evidence).evidence(unanswered(&hints)))
+}
+
+/// Judges a NAT gateway.
+fn gateway(world: &World<'_>, id: &str) -> Told {
+    let rows = world.inventory().nat_gateways.iter();
+    let row = rows.clone().find(|row| row.nat_gateway_id == id);
+    let row = row.ok_or_else(|| Silence::lacks(id, "describe-nat-gateways"))?;
+    let command = "aws ec2 create-nat-gateway --subnet-id PUBLIC_SUBNET --allocation-id EIPALLOC";
+    let fix = Fix::new("lead the route to a public NAT gateway in a public subnet").cli(command);
+    if row.state.as_deref().is_some_and(|state| state != "available") {
+        let state = row.state.as_deref().unwrap_or_default();
+        return Ok(Answer::fail(format!("NAT gateway {id} is {state}")).fix(fix));
+    }
+    if row.connectivity_type.as_deref() == Some("private") {
+        let why = format!("NAT gateway {id} is a private one: it does not lead to the internet");
+        return Ok(Answer::fail(why).fix(fix));
+    }
+    // A regional NAT gateway lies in no subnet.
+    let Some(subnet) = row.subnet_id.as_deref() else {
+        return Ok(Answer::pass(format!("{id} is an available public NAT gateway")));
+    };
+    let table = world.table_of(subnet)?;
+    let way = way_out(world, table.id).map_or("nothing", |way| way.target.as_str());
+    if !way.starts_with("igw-") {
+        let why = format!(
+            "NAT gateway {id} lies in {subnet}, which leads to {way} and not to an internet gateway"
+        );
+        return Ok(Answer::fail(why).fix(fix));
+    }
+    Ok(Answer::pass(format!("{id} is an available public NAT gateway in a public subnet")))
+}
+
+/// Whether jobs lie in a subnet that leads to the internet gateway.
+pub(super) fn public_subnet(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let subnet = subject.subnet();
+    let table = world.table_of(subnet)?;
+    let leads = |route: &&Route| {
+        route.target.starts_with("igw-")
+            && ["0.0.0.0/0", "::/0"].contains(&route.destination.as_str())
+    };
+    let ways: Vec<&Route> = world.network.routes(table.id).filter(leads).collect();
+    let evidence =
+        ways.iter().map(|way| format!("{}: {} to {}", table.id, way.destination, way.target));
+    let fix = Fix::new("run the jobs in a private subnet that leads to a NAT gateway");
+    if ways.iter().any(|way| way.destination == DEFAULT) {
+        let why = "the subnet leads to the internet gateway, and a job's interface has no public address: what \
+                   it sends out by IPv4 is logged as ACCEPT and never answered";
+        let seen = unanswered(&world.hints(subject));
+        return Ok(Answer::fail(why).evidence(evidence).evidence(seen).fix(fix));
+    }
+    if !ways.is_empty() {
+        let why = "the subnet leads IPv6 to the internet gateway: whatever the security groups let in reaches \
+                   the jobs from the internet";
+        let fix = Fix::new("lead ::/0 to an egress-only internet gateway").cli(format!(
+            "aws ec2 replace-route --region {} --route-table-id {} --destination-ipv6-cidr-block ::/0 \
+             --egress-only-internet-gateway-id EIGW",
+            subject.region(),
+            table.id
+        ));
+        return Ok(Answer::fail(why).evidence(evidence).fix(fix));
+    }
+    Ok(Answer::pass(format!("{} does not lead to an internet gateway", table.id)))
+}

@@ -1,0 +1,245 @@
+//! Whether S3 is reached by an endpoint, and by nothing else.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+
+use super::Told;
+use crate::audit::Answer;
+use crate::audit::Fix;
+use crate::audit::Seen;
+use crate::audit::Silence;
+use crate::audit::Verdict;
+use crate::audit::subject::Subject;
+use crate::audit::subject::World;
+use crate::detection::Severity;
+use crate::flow::addr;
+use crate::inventory::model::VpcEndpoint;
+
+/// Tells whether an endpoint is of S3, and not of its directory buckets.
+pub(super) fn is_s3(endpoint: &VpcEndpoint) -> bool {
+    endpoint.service_name.as_deref().is_some_and(|name| name.ends_with(".s3"))
+}
+
+pub(super) fn is_type(endpoint: &VpcEndpoint, kind: &str) -> bool {
+    endpoint.endpoint_type.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(kind))
+}
+
+/// Tells whether an endpoint serves. A state that is not known is taken as such.
+pub(super) fn is_available(endpoint: &VpcEndpoint) -> bool {
+    endpoint.state.as_deref().is_none_or(|state| state.eq_ignore_ascii_case("available"))
+}
+
+/// Returns the gateway endpoint of S3 that a route table leads to.
+pub(super) fn gateway_of<'a>(
+    world: &World<'_>,
+    endpoints: &[&'a VpcEndpoint],
+    table: &str,
+) -> Option<&'a VpcEndpoint> {
+    let leads = |endpoint: &&&VpcEndpoint| {
+        let id = &endpoint.vpc_endpoint_id;
+        endpoint.route_table_ids.iter().any(|own| own == table)
+            || world.network.routes(table).any(|route| route.target == *id)
+    };
+    let gateways = endpoints.iter().filter(|one| is_s3(one) && is_type(one, "Gateway"));
+    let mut leading = gateways.filter(leads);
+    let first = leading.next()?;
+    // One that serves, if there are several.
+    Some(if is_available(first) {
+        first
+    } else {
+        leading.find(|one| is_available(one)).unwrap_or(first)
+    })
+}
+
+pub(super) fn endpoint(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let endpoints = world.endpoints(subject)?;
+    let table = world.table_of(subject.subnet())?;
+    let evidence = [format!("{} uses route table {}", subject.subnet(), table.id)];
+    let answer = match gateway_of(world, &endpoints, table.id) {
+        Some(endpoint) => by_gateway(endpoint),
+        None => {
+            let of = |kind: &str| {
+                let mut of_kind = endpoints.iter().filter(|one| is_s3(one) && is_type(one, kind));
+                of_kind.find(|one| is_available(one)).copied()
+            };
+            match (of("Interface"), of("Gateway")) {
+                (Some(endpoint), _) => by_interface(endpoint),
+                (None, Some(endpoint)) => not_routed(endpoint, subject, table.id),
+                (None, None) => missing(subject, table.id),
+            }
+        }
+    };
+    Ok(answer.evidence(evidence).evidence(ways(&world.hints(subject))))
+}
+
+fn by_gateway(endpoint: &VpcEndpoint) -> Answer {
+    let id = &endpoint.vpc_endpoint_id;
+    if is_available(endpoint) {
+        return Answer::pass(format!("the route table leads to gateway endpoint {id}"));
+    }
+    let state = endpoint.state.as_deref().unwrap_or_default();
+    let fix = Fix::new("make the endpoint again if it does not come up by itself")
+        .cli(format!("aws ec2 describe-vpc-endpoints --vpc-endpoint-ids {id}"));
+    Answer::fail(format!("the state of gateway endpoint {id} is {state}")).fix(fix)
+}
+
+fn by_interface(endpoint: &VpcEndpoint) -> Answer {
+    let id = &endpoint.vpc_endpoint_id;
+    match endpoint.private_dns {
+        Some(true) => Answer::pass(format!(
+            "interface endpoint {id} serves S3, with private DNS; that only reaches jobs if it is not for \
+             inbound Resolver endpoints alone, which the inventory does not tell"
+        ))
+        .inferred(),
+        _ => {
+            let fix = Fix::new(
+                "add a gateway endpoint, which costs nothing, or turn private DNS on: SageMaker asks for S3 by \
+                 its public names",
+            );
+            let command = format!("aws ec2 modify-vpc-endpoint --vpc-endpoint-id {id} --private-dns-enabled");
+            Answer::fail(format!(
+                "only interface endpoint {id} serves S3, and without private DNS nothing that asks for S3 by \
+                 its public names gets there"
+            ))
+            .severity(Severity::Medium)
+            .fix(fix.cli(command))
+        }
+    }
+}
+
+fn not_routed(endpoint: &VpcEndpoint, subject: &Subject<'_>, table: &str) -> Answer {
+    let id = &endpoint.vpc_endpoint_id;
+    let fix = Fix::new(format!("add route table {table} to the endpoint"))
+        .cli(format!(
+            "aws ec2 modify-vpc-endpoint --region {} --vpc-endpoint-id {id} --add-route-table-ids {table}",
+            subject.region()
+        ))
+        .terraform(format!(
+            "resource \"aws_vpc_endpoint_route_table_association\" \"s3\" {{\n  vpc_endpoint_id = \"{id}\"\n  \
+             route_table_id  = \"{table}\"\n}}"
+        ));
+    Answer::fail(format!("the route table does not lead to gateway endpoint {id}")).fix(fix)
+}
+
+fn missing(subject: &Subject<'_>, table: &str) -> Answer {
+    let vpc = subject.vpc_id.as_deref().unwrap_or("VPC");
+    let service = format!("com.amazonaws.{}.s3", subject.region());
+    let fix = Fix::new("create a gateway endpoint for S3")
+        .cli(format!(
+            "aws ec2 create-vpc-endpoint --region {} --vpc-id {vpc} --service-name {service} --route-table-ids \
+             {table}",
+            subject.region()
+        ))
+        .terraform(format!(
+            "resource \"aws_vpc_endpoint\" \"s3\" {{\n  vpc_id          = \"{vpc}\"\n  service_name    = \
+             \"{service}\"\n  route_table_ids = [\"{table}\"]\n}}"
+        ));
+    Answer::fail("the VPC has no endpoint for S3").fix(fix)
+}
+
+/// Says which ways to S3 the logs show.
+fn ways(seen: &[&Seen]) -> Vec<String> {
+    let mut ways: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    for one in seen.iter().filter(|one| one.accepted > 0) {
+        if let Some(path) = &one.s3_path {
+            let (connections, bytes) = ways.entry(path).or_default();
+            *connections += one.connections;
+            *bytes += one.bytes_out + one.bytes_in;
+        }
+    }
+    let shown = |(path, (connections, bytes)): (&str, (i64, i64))| {
+        format!("the logs show S3 by {path}: {connections} connections, {bytes} bytes")
+    };
+    ways.into_iter().map(shown).collect()
+}
+
+pub(super) fn ipv6(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let subnet = world.subnet(subject.subnet())?;
+    let cidr = subnet.cidrs.iter().find(|cidr| cidr.contains(':')).ok_or(Silence::DoesNotApply)?;
+    let endpoints = world.endpoints(subject)?;
+    let table = world.table_of(subject.subnet())?;
+    let endpoint = gateway_of(world, &endpoints, table.id).ok_or(Silence::DoesNotApply)?;
+    let id = &endpoint.vpc_endpoint_id;
+    let way = world.network.routes(table.id).find(|route| route.destination == "::/0");
+    let kind = endpoint.ip_address_type.as_deref();
+    let Some(kind) = kind else {
+        let what = format!("IpAddressType of {id}");
+        return Err(Silence::lacks(&what, "describe-vpc-endpoints"));
+    };
+    let evidence = [format!("{} has {cidr}", subnet.subnet_id), format!("{id} takes {kind}")];
+    let answer = match way {
+        _ if kind != "ipv4" => Answer::pass("the endpoint takes IPv6 too"),
+        None => {
+            Answer::pass("the endpoint takes IPv4 only, and no route leads IPv6 out of the VPC")
+        }
+        Some(way) => {
+            let fix = Fix::new(
+                "make the endpoint dualstack, or keep the jobs from S3's dualstack names \
+                 (AWS_USE_DUALSTACK_ENDPOINT=false)",
+            )
+            .cli(format!(
+                "aws ec2 modify-vpc-endpoint --region {} --vpc-endpoint-id {id} --ip-address-type dualstack",
+                subject.region()
+            ))
+            .terraform("resource \"aws_vpc_endpoint\" \"s3\" {\n  # …\n  ip_address_type = \"dualstack\"\n}");
+            Answer::fail(format!(
+                "the endpoint takes IPv4 only: what asks S3's dualstack names goes by IPv6 to {}, around it",
+                way.target
+            ))
+            .evidence([format!("{}: ::/0 to {}", table.id, way.target)])
+            .fix(fix)
+        }
+    };
+    let seen = world.hints(subject);
+    let is_around = |one: &&Seen| one.s3_path.as_deref() == Some("ipv6-around-endpoint");
+    let answer = match answer.verdict {
+        Verdict::Fail if !seen.iter().any(is_around) => answer.inferred(),
+        _ => answer,
+    };
+    Ok(answer.evidence(evidence).evidence(ways(&seen)))
+}
+
+/// Ranges that routes send elsewhere though the endpoint would take them.
+pub(super) fn beaten(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let endpoints = world.endpoints(subject)?;
+    let table = world.table_of(subject.subnet())?;
+    let endpoint = gateway_of(world, &endpoints, table.id).ok_or(Silence::DoesNotApply)?;
+    let id = &endpoint.vpc_endpoint_id;
+    let own = world.network.routes(table.id).find(|route| route.target == *id);
+    let Some(own) = own else {
+        return Err(Silence::lacks(
+            &format!("the route of {id} in {}", table.id),
+            "describe-route-tables",
+        ));
+    };
+    let Some(ranges) = world.network.prefix_list(&own.destination) else {
+        let what = format!("the ranges of {}", own.destination);
+        return Err(Silence::lacks(&what, "describe-prefix-lists"));
+    };
+    let beats = |net: &IpNet| ranges.iter().any(|range| range.contains(net));
+    let routes = world.network.routes(table.id);
+    let winning: Vec<_> = routes
+        .filter(|route| route.target != *id)
+        .filter(|route| addr::parse_net(&route.destination).is_some_and(|net| beats(&net)))
+        .collect();
+    let Some(first) = winning.first() else {
+        let why = "no other route of the table is as narrow as a range that the endpoint takes";
+        return Ok(Answer::pass(why));
+    };
+    let evidence = winning
+        .iter()
+        .map(|route| format!("{}: {} to {}", table.id, route.destination, route.target));
+    let fix = Fix::new("delete the route, unless the traffic is meant to go there").cli(format!(
+        "aws ec2 delete-route --region {} --route-table-id {} --destination-cidr-block {}",
+        subject.region(),
+        table.id,
+        first.destination
+    ));
+    Ok(Answer::fail(format!(
+        "traffic to {} of S3 goes to {}, since the narrowest route wins, and past the endpoint",
+        first.destination, first.target
+    ))
+    .evidence(evidence)
+    .fix(fix))
+}

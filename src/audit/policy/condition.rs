@@ -1,0 +1,95 @@
+//! The `Condition` element: operators over keys of the request.
+
+use serde_json::Value;
+
+use super::Known;
+use super::Request;
+use super::all;
+use super::any;
+use super::wildcard;
+
+/// Tells whether a `Condition` holds: every operator, and every key of each.
+pub(super) fn holds(condition: &Value, request: &Request) -> Known {
+    let Value::Object(operators) = condition else {
+        return Err("its Condition is no object".to_owned());
+    };
+    all(operators.iter().map(|(operator, keys)| match keys {
+        Value::Object(keys) => {
+            all(keys.iter().map(|(key, values)| one(operator, key, values, request)))
+        }
+        _ => Err(format!("its condition {operator} is no object")),
+    }))
+}
+
+/// How the value of a key is held against the values of the policy.
+#[derive(Clone, Copy)]
+enum Compare {
+    Equal,
+    EqualInAnyCase,
+    Like,
+    Arn,
+}
+
+/// Returns how an operator compares, and whether it asks that no value fits.
+fn operator(name: &str) -> Option<(Compare, bool)> {
+    Some(match name {
+        "StringEquals" => (Compare::Equal, false),
+        "StringNotEquals" => (Compare::Equal, true),
+        "StringEqualsIgnoreCase" | "Bool" => (Compare::EqualInAnyCase, false),
+        "StringNotEqualsIgnoreCase" => (Compare::EqualInAnyCase, true),
+        "StringLike" => (Compare::Like, false),
+        "StringNotLike" => (Compare::Like, true),
+        "ArnEquals" | "ArnLike" => (Compare::Arn, false),
+        "ArnNotEquals" | "ArnNotLike" => (Compare::Arn, true),
+        _ => return None,
+    })
+}
+
+fn one(name: &str, key: &str, values: &Value, request: &Request) -> Known {
+    let held = request.context.get(key.to_ascii_lowercase().as_str());
+    let Some(held) = held else { return Err(format!("the value of {key} is not known")) };
+    let values: Vec<String> = match values {
+        Value::Array(values) => values.iter().map(text).collect(),
+        value => vec![text(value)],
+    };
+    if name == "Null" {
+        let wants = |value: &String| value.eq_ignore_ascii_case("true");
+        return Ok(values.iter().any(|value| wants(value) == held.is_none()));
+    }
+    let (base, if_exists) = match name.strip_suffix("IfExists") {
+        Some(base) => (base, true),
+        None => (name, false),
+    };
+    let Some((compare, negated)) = operator(base) else {
+        return Err(format!("the operator {name} is not evaluated"));
+    };
+    match held {
+        // A request without the key satisfies what only forbids values of it.
+        None => Ok(if_exists || negated),
+        Some(held) => {
+            let fits = any(values.iter().map(|value| fits(compare, value, held)));
+            fits.map(|fits| fits != negated)
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn fits(compare: Compare, pattern: &str, held: &str) -> Known {
+    if pattern.contains("${") {
+        return Err(format!("the value {pattern} has a variable"));
+    }
+    Ok(match compare {
+        Compare::Equal => pattern == held,
+        Compare::EqualInAnyCase => pattern.eq_ignore_ascii_case(held),
+        Compare::Like => wildcard(pattern, held),
+        // Part by part: a star does not reach over a colon.
+        Compare::Arn => {
+            let (pattern, held) = (pattern.splitn(6, ':'), held.splitn(6, ':'));
+            let (pattern, held): (Vec<&str>, Vec<&str>) = (pattern.collect(), held.collect());
+            pattern.len() == held.len() && pattern.iter().zip(&held).all(|(a, b)| wildcard(a, b))
+        }
+    })
+}

@@ -1,0 +1,170 @@
+//! What security groups and network ACLs let pass, for whole ranges of ports: whether a rule of the guide is
+//! met. Whether one packet passes is what `reach` tells.
+
+use ipnet::IpNet;
+
+use crate::flow::addr;
+use crate::flow::protocol::protocol_number;
+use crate::reach::Network;
+
+/// Ports, the first and the last of them.
+pub(super) type Ports = (u16, u16);
+
+/// Every port.
+pub(super) const ALL_PORTS: Ports = (0, 65_535);
+/// The ports that Linux picks for whoever opens a connection.
+pub(super) const EPHEMERAL: Ports = (32_768, 60_999);
+/// HTTPS.
+pub(super) const HTTPS: Ports = (443, 443);
+
+/// TCP.
+pub(super) const TCP: i32 = 6;
+/// UDP.
+pub(super) const UDP: i32 = 17;
+/// The encapsulating payload of IPsec.
+pub(super) const ESP: i32 = 50;
+
+/// What is to pass.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ask {
+    /// `egress` or `ingress`.
+    pub(super) direction: &'static str,
+    /// IANA number.
+    pub(super) protocol: i32,
+    pub(super) ports: Ports,
+}
+
+/// Returns the ports of `ask` that no rule of the groups lets pass to or from whom `fits` takes; empty: all
+/// pass. `Err`: the groups whose rules are not known, when those that are known do not suffice.
+pub(super) fn closed_by_groups(
+    network: &Network,
+    groups: &[String],
+    ask: Ask,
+    fits: impl Fn(&str) -> bool,
+) -> Result<Vec<Ports>, Vec<String>> {
+    let mut closed = vec![ask.ports];
+    let mut unknown = Vec::new();
+    for group in groups {
+        if network.group(group).is_none() && network.rules(group).next().is_none() {
+            unknown.push(group.clone());
+        }
+        for rule in network.rules(group) {
+            if rule.direction == ask.direction
+                && is_protocol(&rule.protocol, ask.protocol)
+                && fits(&rule.peer)
+            {
+                closed = without(closed, ports(ask.protocol, rule.from_port, rule.to_port));
+            }
+        }
+    }
+    if closed.is_empty() || unknown.is_empty() { Ok(closed) } else { Err(unknown) }
+}
+
+/// Number of the last rule of every network ACL, which refuses what no other one took.
+pub(super) const LAST_RULE: i32 = 32_767;
+
+/// Ports that a network ACL refuses, and the number of the rule that does; `None`: no rule allows them.
+pub(super) type Refused = (Ports, Option<i32>);
+
+/// Returns what the network ACL of a subnet refuses of `ask` to or from all of `net`; empty: it lets it pass.
+/// `None`: the ACL is not known. A rule about a part of `net` only does not count.
+pub(super) fn refused_by_acl(
+    network: &Network,
+    subnet: &str,
+    ask: Ask,
+    net: IpNet,
+) -> Option<Vec<Refused>> {
+    let (mut open, mut refused) = (vec![ask.ports], Vec::new());
+    for entry in network.acl_of(subnet)? {
+        let holds = addr::parse_net(&entry.cidr).is_some_and(|cidr| cidr.contains(&net));
+        if entry.direction != ask.direction || !is_protocol(&entry.protocol, ask.protocol) || !holds
+        {
+            continue;
+        }
+        let taken = ports(ask.protocol, entry.from_port, entry.to_port);
+        if entry.rule_action == "deny" {
+            let rule = Some(entry.rule_number).filter(|number| *number < LAST_RULE);
+            refused.extend(common(&open, taken).into_iter().map(|ports| (ports, rule)));
+        }
+        open = without(open, taken);
+    }
+    refused.extend(open.into_iter().map(|ports| (ports, None)));
+    Some(refused)
+}
+
+/// Tells whether a rule's protocol takes this one in.
+fn is_protocol(rule: &str, number: i32) -> bool {
+    rule == "-1" || rule.parse().ok().or_else(|| protocol_number(rule)) == Some(number)
+}
+
+/// The ports of a rule. What has no ports is taken as all of them.
+fn ports(protocol: i32, from: Option<i32>, to: Option<i32>) -> Ports {
+    let port = |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok());
+    match (port(from), port(to)) {
+        (Some(from), Some(to)) if protocol == TCP || protocol == UDP => (from, to),
+        _ => ALL_PORTS,
+    }
+}
+
+fn without(ranges: Vec<Ports>, taken: Ports) -> Vec<Ports> {
+    let mut left = Vec::new();
+    for (from, to) in ranges {
+        if taken.1 < from || taken.0 > to {
+            left.push((from, to));
+            continue;
+        }
+        if from < taken.0 {
+            left.push((from, taken.0 - 1));
+        }
+        if to > taken.1 {
+            left.push((taken.1 + 1, to));
+        }
+    }
+    left
+}
+
+fn common(ranges: &[Ports], taken: Ports) -> Vec<Ports> {
+    let both = ranges.iter().map(|(from, to)| ((*from).max(taken.0), (*to).min(taken.1)));
+    both.filter(|(from, to)| from <= to).collect()
+}
+
+/// Writes ports: `443`, `1024-65535`, `all ports`.
+pub(super) fn shown(ranges: &[Ports]) -> String {
+    let one = |&(from, to): &Ports| match (from, to) {
+        ALL_PORTS => "all ports".to_owned(),
+        _ if from == to => from.to_string(),
+        _ => format!("{from}-{to}"),
+    };
+    ranges.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the ranges of these texts; what is no range is left out.
+pub(super) fn nets<'a>(texts: impl IntoIterator<Item = &'a String>) -> Vec<IpNet> {
+    texts.into_iter().filter_map(|text| addr::parse_net(text)).collect()
+}
+
+/// Tells whether a rule's peer is a range that holds all of `nets`.
+pub(super) fn holds_all(peer: &str, nets: &[IpNet]) -> bool {
+    let peer = addr::parse_net(peer);
+    !nets.is_empty() && peer.is_some_and(|peer| nets.iter().all(|net| peer.contains(net)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_taken_away() {
+        assert_eq!(without(vec![ALL_PORTS], (443, 443)), [(0, 442), (444, 65_535)]);
+        assert_eq!(without(vec![(1, 5), (7, 9)], (0, 8)), [(9, 9)]);
+        assert_eq!(without(vec![(1, 5)], (6, 9)), [(1, 5)]);
+        assert_eq!(common(&[(1, 5), (7, 9)], (4, 7)), [(4, 5), (7, 7)]);
+        assert_eq!(shown(&[ALL_PORTS, (443, 443), (1, 2)]), "all ports, 443, 1-2");
+    }
+
+    #[test]
+    fn protocols_are_names_numbers_and_all() {
+        assert!(is_protocol("tcp", TCP) && is_protocol("6", TCP) && is_protocol("-1", ESP));
+        assert!(is_protocol("50", ESP) && !is_protocol("udp", TCP));
+    }
+}

@@ -1,0 +1,259 @@
+//! What a check is about: jobs, and the part of their VPC's configuration that they share.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use crate::audit::Asked;
+use crate::audit::Seen;
+use crate::audit::Silence;
+use crate::inventory::model::Inventory;
+use crate::inventory::model::Job;
+use crate::inventory::model::Subnet;
+use crate::inventory::model::Vpc;
+use crate::inventory::model::VpcEndpoint;
+use crate::reach::Network;
+use crate::reach::TableOf;
+
+/// What one result of a check is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All jobs together, those outside of any VPC among them.
+    Jobs,
+    /// A VPC that jobs run in.
+    Vpc,
+    /// A subnet that jobs run in.
+    Subnet,
+    /// Jobs with the same subnets.
+    Subnets,
+    /// Jobs with the same security groups, in one VPC.
+    Groups,
+    /// Jobs with the same subnets and security groups.
+    Config,
+}
+
+/// One thing that a check judges. The lists are sorted; those that its scope does not tell apart hold what any
+/// of its jobs has.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Subject<'a> {
+    /// The VPC; NULL when nothing tells in which one the subnets lie.
+    pub(super) vpc_id: Option<String>,
+    pub(super) subnets: Vec<String>,
+    pub(super) groups: Vec<String>,
+    pub(super) jobs: Vec<&'a Job>,
+}
+
+/// Everything that the checks may look at.
+#[derive(Debug)]
+pub(super) struct World<'a> {
+    pub(super) network: &'a Network,
+    /// What the logs show; NULL when none were read.
+    traffic: Option<&'a [Seen]>,
+    jobs: Vec<&'a Job>,
+    /// The VPC that was asked for, of which nothing but the inventory may be known.
+    vpc: Option<String>,
+}
+
+type Key = (Option<String>, BTreeSet<String>, BTreeSet<String>);
+
+impl<'a> World<'a> {
+    /// Takes the jobs that were asked for: those of the glob, in the VPC, that were there in the time.
+    pub(super) fn new(network: &'a Network, traffic: Option<&'a [Seen]>, asked: &Asked) -> Self {
+        let mut world = Self { network, traffic, jobs: Vec::new(), vpc: asked.vpc.clone() };
+        let is_asked = |job: &Job| {
+            asked.job.as_ref().is_none_or(|glob| glob.matches(&job.job_name))
+                && asked.until.is_none_or(|until| job.created_at.is_none_or(|at| at < until))
+                && asked.since.is_none_or(|since| job.ended_at.is_none_or(|at| at >= since))
+                && asked.vpc.as_ref().is_none_or(|vpc| world.vpc_of(job).as_ref() == Some(vpc))
+        };
+        world.jobs = network.inventory().jobs.iter().filter(|job| is_asked(job)).collect();
+        world
+    }
+
+    /// How many jobs were asked for.
+    pub(super) fn job_count(&self) -> usize {
+        self.jobs.len()
+    }
+
+    pub(super) fn inventory(&self) -> &Inventory {
+        self.network.inventory()
+    }
+
+    /// Returns the VPC of a job, by any of its subnets or groups that is known.
+    fn vpc_of(&self, job: &Job) -> Option<String> {
+        let subnets = job.subnet_ids.iter().filter_map(|id| self.network.subnet(id));
+        let groups = job.security_group_ids.iter().filter_map(|id| self.network.group(id));
+        let of_subnets = subnets.filter_map(|subnet| subnet.vpc_id.clone());
+        of_subnets.chain(groups.filter_map(|group| group.vpc_id.clone())).next()
+    }
+
+    /// Returns what there is of a scope, each once, sorted.
+    pub(super) fn subjects(&self, scope: Scope) -> Vec<Subject<'a>> {
+        if scope == Scope::Jobs {
+            let none = Subject { jobs: self.jobs.clone(), ..Subject::default() };
+            return if self.jobs.is_empty() { Vec::new() } else { vec![none] };
+        }
+        let mut made: BTreeMap<Key, Subject<'a>> = BTreeMap::new();
+        for &job in self.jobs.iter().filter(|job| !job.subnet_ids.is_empty()) {
+            let vpc = self.vpc_of(job);
+            let subnets: BTreeSet<String> = job.subnet_ids.iter().cloned().collect();
+            let groups: BTreeSet<String> = job.security_group_ids.iter().cloned().collect();
+            let none = BTreeSet::new;
+            let keys = match scope {
+                // Jobs whose VPC is not known may lie in different ones.
+                Scope::Vpc if vpc.is_none() => vec![(None, subnets, none())],
+                Scope::Vpc | Scope::Jobs => vec![(vpc, none(), none())],
+                Scope::Subnet => {
+                    let one = |subnet| (vpc.clone(), BTreeSet::from([subnet]), none());
+                    subnets.into_iter().map(one).collect()
+                }
+                Scope::Subnets => vec![(vpc, subnets, none())],
+                Scope::Groups => vec![(vpc, none(), groups)],
+                Scope::Config => vec![(vpc, subnets, groups)],
+            };
+            for key in keys {
+                made.entry(key).or_default().jobs.push(job);
+            }
+        }
+        if made.is_empty() && self.vpc.is_some() {
+            return self.unused(scope);
+        }
+        let fill = |((vpc_id, subnets, groups), subject): (Key, Subject<'a>)| {
+            let all = |own: BTreeSet<String>, of: fn(&Job) -> &Vec<String>| -> Vec<String> {
+                let own = if own.is_empty() {
+                    subject.jobs.iter().flat_map(|job| of(job).clone()).collect()
+                } else {
+                    own
+                };
+                own.into_iter().collect()
+            };
+            Subject {
+                subnets: all(subnets, |job| &job.subnet_ids),
+                groups: all(groups, |job| &job.security_group_ids),
+                jobs: subject.jobs.clone(),
+                vpc_id,
+            }
+        };
+        made.into_iter().map(fill).collect()
+    }
+
+    /// The subjects of a VPC that no job has run in yet.
+    fn unused(&self, scope: Scope) -> Vec<Subject<'a>> {
+        let subnets = self.inventory().subnets.iter().filter(|row| row.vpc_id == self.vpc);
+        let subnets: Vec<String> = subnets.map(|row| row.subnet_id.clone()).collect();
+        if subnets.is_empty() {
+            return Vec::new();
+        }
+        let of = |subnets| Subject { vpc_id: self.vpc.clone(), subnets, ..Subject::default() };
+        match scope {
+            Scope::Vpc => vec![of(subnets)],
+            Scope::Subnet => subnets.into_iter().map(|subnet| of(vec![subnet])).collect(),
+            Scope::Jobs | Scope::Subnets | Scope::Groups | Scope::Config => Vec::new(),
+        }
+    }
+
+    /// Returns the row of a subnet.
+    pub(super) fn subnet(&self, id: &str) -> Result<&'a Subnet, Silence> {
+        self.network.subnet(id).ok_or_else(|| Silence::lacks(id, "describe-subnets"))
+    }
+
+    /// Returns the row of the subject's VPC.
+    pub(super) fn vpc(&self, subject: &Subject<'_>) -> Result<&'a Vpc, Silence> {
+        let id = self.vpc_id(subject)?;
+        let vpc = self.network.inventory().vpcs.iter().find(|vpc| vpc.vpc_id == id);
+        vpc.ok_or_else(|| Silence::lacks(&id, "describe-vpcs"))
+    }
+
+    /// Returns the id of the subject's VPC.
+    pub(super) fn vpc_id(&self, subject: &Subject<'_>) -> Result<String, Silence> {
+        let lacks = || Silence::lacks(&subject.subnets.join(", "), "describe-subnets");
+        subject.vpc_id.clone().ok_or_else(lacks)
+    }
+
+    /// Returns the route table of a subnet.
+    pub(super) fn table_of(&self, subnet: &str) -> Result<TableOf<'a>, Silence> {
+        let table = self.network.table_of(subnet);
+        table.ok_or_else(|| Silence::lacks(subnet, "describe-route-tables"))
+    }
+
+    /// Returns the endpoints of the subject's VPC.
+    pub(super) fn endpoints(&self, subject: &Subject<'_>) -> Result<Vec<&'a VpcEndpoint>, Silence> {
+        let id = self.vpc_id(subject)?;
+        // One that is deleted is told of for a while.
+        let is_there = |one: &&VpcEndpoint| {
+            let state = one.state.as_deref().unwrap_or_default().to_ascii_lowercase();
+            !matches!(state.as_str(), "deleted" | "deleting")
+        };
+        let endpoints: Vec<&VpcEndpoint> = self.network.endpoints(&id).filter(is_there).collect();
+        if endpoints.is_empty() && !self.was_asked("VpcEndpoints") {
+            return Err(Silence::lacks(&id, "describe-vpc-endpoints"));
+        }
+        Ok(endpoints)
+    }
+
+    /// Tells whether any answer gives this list, be it empty.
+    pub(super) fn was_asked(&self, list: &str) -> bool {
+        self.inventory().asked.iter().any(|asked| asked == list)
+    }
+
+    /// Returns what the logs show of the subject's jobs in its subnets; empty when no logs were read.
+    pub(super) fn hints(&self, subject: &Subject<'_>) -> Vec<&'a Seen> {
+        let is_ours = |seen: &&Seen| {
+            let in_subnet = seen.subnet_id.as_ref().is_none_or(|id| subject.subnets.contains(id));
+            in_subnet && subject.jobs.iter().any(|job| seen.is_of(&job.job_name))
+        };
+        self.traffic.unwrap_or_default().iter().filter(is_ours).collect()
+    }
+
+    /// As [`World::hints`], for what only the logs can tell.
+    pub(super) fn seen(&self, subject: &Subject<'_>) -> Result<Vec<&'a Seen>, Silence> {
+        if self.traffic.is_none() {
+            let why = "only flow logs tell, and none were given; hint: flowq audit SOURCE… --inventory PATH";
+            return Err(Silence::NotKnown(why.to_owned()));
+        }
+        let seen = self.hints(subject);
+        if seen.is_empty() {
+            let why = "the logs that were read have no record of these jobs";
+            return Err(Silence::NotKnown(why.to_owned()));
+        }
+        Ok(seen)
+    }
+}
+
+impl Subject<'_> {
+    /// The one subnet of a subject of that scope.
+    pub(super) fn subnet(&self) -> &str {
+        self.subnets.first().map_or("", String::as_str)
+    }
+
+    /// Jobs of more than one instance. A job whose count is not known is none of them.
+    pub(super) fn distributed(&self) -> Vec<&Job> {
+        let is_distributed = |job: &&&Job| job.instance_count.is_some_and(|count| count > 1);
+        self.jobs.iter().filter(is_distributed).copied().collect()
+    }
+
+    /// Region, as the jobs' ARNs tell it, else as what is written in a command that a person completes.
+    pub(super) fn region(&self) -> String {
+        self.known_region().unwrap_or_else(|| "REGION".to_owned())
+    }
+
+    /// Region, as the jobs' ARNs tell it.
+    pub(super) fn known_region(&self) -> Option<String> {
+        self.jobs.iter().find_map(|job| job.region.clone())
+    }
+
+    /// Partition of ARNs, as the jobs' own tell it.
+    pub(super) fn partition(&self) -> &str {
+        let arn = self.jobs.iter().find_map(|job| job.job_arn.as_deref());
+        arn.and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws")
+    }
+}
+
+/// Names a few jobs: `a, b and 3 more`.
+pub(super) fn names(jobs: &[&Job]) -> String {
+    let all: BTreeSet<&str> = jobs.iter().map(|job| job.job_name.as_str()).collect();
+    let shown: Vec<&str> = all.iter().take(3).copied().collect();
+    match all.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
