@@ -75,6 +75,8 @@ pub mod engine;
 
 pub mod detection;
 
+pub mod baseline;
+
 pub mod alert;
 
 pub mod metrics;

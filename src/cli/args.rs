@@ -2,6 +2,7 @@
 
 mod account;
 mod alert;
+mod baseline;
 mod feed;
 mod lake;
 
@@ -19,6 +20,7 @@ use crate::sample;
 
 pub use account::{Collect, IamPolicy, Times};
 pub use alert::{Alert, AlertTest};
+pub use baseline::{Baseline, Diff, Learn};
 pub use feed::Feed;
 pub use lake::{Compact, Ingest, Replay, Status, StatusFormat, Verify, Wherein};
 
@@ -46,6 +48,9 @@ pub struct Cli {
 pub enum Command {
     /// Report what processing jobs did on the network that they should not, or could not
     Detect(Detect),
+    /// Learn what jobs of a family do on the network, and tell what is new
+    #[command(subcommand)]
+    Baseline(Baseline),
     /// Run the detections again and again, as a service with metrics
     Feed(Feed),
     /// Run SQL over flow logs and inventory; without a query, an interactive prompt
@@ -218,6 +223,9 @@ pub struct Detect {
     /// Exit with 1 when a finding is at or above this severity
     #[arg(long, value_name = "SEVERITY", value_parser = severity())]
     pub fail_on: Option<Severity>,
+    /// Rules that flowq baseline learn wrote, instead of those that the config names (baseline = "FILE")
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub baseline: Option<PathBuf>,
     /// Send the findings to the sinks of the config ([[alert]])
     #[arg(long)]
     pub alert: bool,

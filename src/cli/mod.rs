@@ -13,6 +13,7 @@ use crate::flow::field::Layout;
 
 mod alert;
 pub mod args;
+mod baseline;
 mod check;
 mod compact;
 mod detect;
@@ -52,6 +53,7 @@ pub fn run() -> Result<Exit, Failure> {
             let threads = args.read.threads;
             wait(threads, detect::run(args, started))
         }
+        Command::Baseline(args) => baseline::run(args, started),
         Command::Feed(args) => serve(args.threads, feed::run(args, started)),
         Command::Sql(args) => {
             let threads = args.read.threads;
