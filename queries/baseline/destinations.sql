@@ -1,7 +1,8 @@
 -- What jobs opened: one row for each job, destination, service port, protocol and rule of the baseline.
 --
 -- $since, $until: a conversation belongs to the time in which it was first accepted; NULL: no bound.
--- `rule` is 0 where no rule tells the destination as known. A job that is one of several has no name here.
+-- `rule` is 0 where no rule tells the destination as known, and NULL where the job has no baseline. A job that is
+-- one of several has no name here.
 -- Containers of isolated jobs are left out: no rule allows them anything.
 SELECT
     job,
@@ -23,7 +24,7 @@ FROM (
         *,
         coalesce(job_arn, job_name) AS job,
         destination_of(remote_addr, remote_scope) AS destination,
-        coalesce(baseline_rule(job_name, remote_addr, remote_scope, remote_port, protocol), 0) AS rule
+        baseline_rule(job_name, remote_addr, remote_scope, remote_port, protocol) AS rule
     FROM conversations
     WHERE attribution IS NOT NULL
         AND accepted_out > 0

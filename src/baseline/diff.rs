@@ -133,17 +133,18 @@ pub fn between(before: &[Seen], after: &[Seen], factor: f64) -> Vec<Change> {
 }
 
 /// Compares what jobs opened with the rules of a baseline; the rules are those that `rule` of the rows counts.
+/// Rows of jobs without a baseline are not looked at.
 /// A rule is gone when jobs of its family were seen and none went there.
 pub fn against(rows: &[Seen], rules: &[Known]) -> Vec<Change> {
     let mut changes = Vec::new();
-    for (key, tally) in &tallies(rows.iter().filter(|row| row.rule == 0)) {
+    for (key, tally) in &tallies(rows.iter().filter(|row| row.rule == Some(0))) {
         let mut added = change(Changed::Added, key, (None, Some(tally)));
         added.runs_before = None;
         changes.push(added);
     }
     for rule in rules {
         let mut tally = Tally::default();
-        rows.iter().filter(|row| row.rule == rule.number).for_each(|row| tally.add(row));
+        rows.iter().filter(|row| row.rule == Some(rule.number)).for_each(|row| tally.add(row));
         let key = (rule.to.clone(), rule.ports.clone(), rule.protocol);
         let glob = rule.job.as_deref().and_then(|glob| Pattern::new(glob).ok());
         let is_seen = || rows.iter().any(|row| glob.as_ref().is_none_or(|glob| row.is_of(glob)));

@@ -144,7 +144,7 @@ pub fn learn(rows: &[Seen], flagged: &[Flagged], options: &Options) -> Learned {
         let job = row.job_name.clone().unwrap_or_default();
         learned.runs.add(&job, row);
         if row.scope == "other-job" {
-        } else if row.rule > 0 {
+        } else if row.rule.is_some_and(|rule| rule > 0) {
             learned.known += 1;
         } else if let Some(by) = refused.iter().find(|one| one.is(row)) {
             let key = (row.destination.clone(), row.port, row.protocol);

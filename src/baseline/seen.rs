@@ -26,8 +26,8 @@ pub struct Seen {
     pub port: Option<i32>,
     /// Number of the protocol.
     pub protocol: Option<i32>,
-    /// Number of the rule of the baseline that tells it as known; 0: none.
-    pub rule: i32,
+    /// Number of the rule of the baseline that tells it as known; 0: none. NULL when the job has no baseline.
+    pub rule: Option<i32>,
     /// How many addresses.
     pub addresses: i64,
     /// How many connections.
@@ -97,7 +97,7 @@ pub fn read(batches: &[RecordBatch]) -> Result<Vec<Seen>, Error> {
                 scope: text(&scope).unwrap_or_default(),
                 port: small(&port),
                 protocol: small(&protocol),
-                rule: small(&rule).unwrap_or(0),
+                rule: small(&rule),
                 addresses: number(&addresses).unwrap_or(0),
                 connections: number(&connections).unwrap_or(0),
                 bytes_out: number(&out).unwrap_or(0),

@@ -31,6 +31,8 @@ pub enum Kind {
     JobWithoutInterface,
     /// Records of a job's interface that nothing orients.
     WithoutDirection,
+    /// A job of which no baseline was learned, where there are baselines.
+    JobWithoutBaseline,
 }
 
 /// The coverage queries: what they show, how a summary calls it, and their SQL.
@@ -59,6 +61,11 @@ const QUERIES: &[(Kind, &str, &str)] = &[
         Kind::WithoutDirection,
         "interfaces of jobs with records that were not judged (no flow-direction, own address not known)",
         include_str!("../../queries/coverage/records-without-direction.sql"),
+    ),
+    (
+        Kind::JobWithoutBaseline,
+        "jobs without a baseline (new-destination does not judge them)",
+        include_str!("../../queries/coverage/jobs-without-baseline.sql"),
     ),
 ];
 

@@ -4,6 +4,9 @@ use crate::support::flowq;
 
 const COMMANDS: &[&str] = &[
     "",
+    "baseline",
+    "baseline learn",
+    "baseline diff",
     "detect",
     "feed",
     "sql",
@@ -38,6 +41,7 @@ fn help_of_every_command() {
 #[test]
 fn the_commands_with_sources_have_examples() {
     let commands = [
+        "baseline",
         "detect",
         "feed",
         "sql",

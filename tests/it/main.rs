@@ -5,6 +5,7 @@
 
 mod architecture;
 mod aws;
+mod baseline;
 mod cli;
 mod corpus;
 mod equivalence;

@@ -1,6 +1,6 @@
 //! `flowq baseline diff`: what is new, gone, or of another size.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::anyhow;
@@ -124,8 +124,19 @@ impl Sides<'_> {
         let rows = self.rows((None, None)).await?;
         let mut rules = self.session.context.allow().known();
         rules.retain(|rule| usize::try_from(rule.number).is_ok_and(|number| number > own));
-        if rows.is_empty() {
-            return Err(nobody(self.args.job.as_deref().unwrap_or("*"), &rows));
+        let job = |row: &&Seen| row.job_name.clone().or_else(|| row.candidates.clone());
+        let without: BTreeSet<String> =
+            rows.iter().filter(|row| row.rule.is_none()).filter_map(|row| job(&row)).collect();
+        if rows.iter().all(|row| row.rule.is_none()) {
+            let globs: BTreeSet<&str> =
+                rules.iter().map(|rule| rule.job.as_deref().unwrap_or("*")).collect();
+            return Err(nobody(&globs.into_iter().collect::<Vec<_>>().join(" or "), &rows));
+        }
+        if !without.is_empty() {
+            let names: Vec<&str> = without.iter().map(String::as_str).collect();
+            let (count, names) = (names.len(), names.join("; "));
+            self.say
+                .note(&format!("{count} jobs have no rule there and are not compared: {names}"));
         }
         Ok(against(&rows, &rules))
     }

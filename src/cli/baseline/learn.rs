@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use ipnet::IpNet;
 
 use super::{family, nobody, seen, sources_named};
-use crate::baseline::{Flagged, Learned, Options, Seen, learn, render};
+use crate::baseline::{Changed, Flagged, Learned, Options, Seen, against, learn, render};
 use crate::cli::Started;
 use crate::cli::args::Learn;
 use crate::cli::detect;
@@ -59,6 +59,7 @@ pub(super) async fn run(mut args: Learn, started: Started) -> Result<Exit, Failu
         let (widen, ranges) = (args.widen.clone(), ranges.clone());
         let options = Options { job, ranges, widen, headroom: args.headroom };
         let learned = learn(&rows, &flagged, &options);
+        tell_bands(&session, &rows, &options, say);
         rows.retain(|row: &Seen| !row.is_of(&options.job));
         if !text.is_empty() {
             text.push('\n');
@@ -157,6 +158,22 @@ fn tell(learned: &Learned, options: &Options, say: Say<'_>) {
     }
     if !learned.left_out.is_empty() {
         say.note("hint: if it is wanted, allow it in flowq.toml, or learn with --include-flagged DETECTION");
+    }
+}
+
+/// Says which rules of the config its runs went past: those are not learned again.
+fn tell_bands(session: &Session, rows: &[Seen], options: &Options, say: Say<'_>) {
+    let own: Vec<Seen> = rows.iter().filter(|row| row.is_of(&options.job)).cloned().collect();
+    let known = session.context.allow().known();
+    for past in against(&own, &known).iter().filter(|one| one.changed == Changed::Grown) {
+        let bytes = |bytes: Option<i64>| number(bytes.unwrap_or(0).unsigned_abs());
+        say.warn(&format!(
+            "{}: the rule for {} in flowq.toml allows {} bytes out, but a run sent {}: raise its bytes-out-max",
+            options.job.as_str(),
+            past.destination,
+            bytes(past.bytes_out_before),
+            bytes(past.bytes_out_after)
+        ));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Against an AWS on this machine: an emulator that the tests start by themselves, and faults on the way to it.
 
 mod alerts;
+mod baseline;
 mod cloudwatch;
 mod inventory;
 mod metrics;
