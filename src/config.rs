@@ -32,6 +32,10 @@ pub struct Config {
     pub inventory: Vec<String>,
     /// `[[allow]]`, in the order of the file.
     pub allow: Vec<AllowRule>,
+    /// `baseline`: the file with the rules that were learned, relative to the folder of this one.
+    pub baseline: Option<String>,
+    /// The rules of that file. Who reads the configuration fills them in.
+    pub learned: Vec<AllowRule>,
     /// `[detections.ID]`.
     pub detections: BTreeMap<String, DetectionConfig>,
     /// `[[suppress]]`, in the order of the file.
@@ -118,6 +122,7 @@ pub struct Error(String);
 struct Raw {
     sources: Vec<String>,
     inventory: Vec<String>,
+    baseline: Option<String>,
     allow: Vec<AllowRule>,
     detections: BTreeMap<String, DetectionConfig>,
     suppress: Vec<BTreeMap<String, toml::Value>>,
@@ -135,11 +140,19 @@ impl Config {
     ///
     /// [`Error`] with the line, and for an unknown key the nearest known one.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let top =
-            ["sources", "inventory", "allow", "detections", "suppress", "alert", "metrics", "feed"];
+        let top = [
+            "sources",
+            "inventory",
+            "baseline",
+            "allow",
+            "detections",
+            "suppress",
+            "alert",
+            "metrics",
+            "feed",
+        ];
         check_keys(text, &[], &top).map_err(Error)?;
-        let rule = ["to", "job", "ports", "protocol", "reason", "until"];
-        check_keys(text, &["allow"], &rule).map_err(Error)?;
+        check_keys(text, &["allow"], AllowRule::KEYS).map_err(Error)?;
         let fields: Vec<&str> = FIELDS.iter().copied().chain(["until"]).collect();
         check_keys(text, &["suppress"], &fields).map_err(Error)?;
         check_keys(text, &["metrics"], metrics::Config::KEYS).map_err(Error)?;
@@ -160,10 +173,36 @@ impl Config {
                     .map_err(|problem| Error(format!("suppress {}: {problem}", at + 1)))
             });
         let suppress = suppress.collect::<Result<_, _>>()?;
-        let Raw { sources, inventory, allow, metrics, feed, .. } = raw;
+        let Raw { sources, inventory, baseline, allow, metrics, feed, .. } = raw;
         metrics.check().map_err(|problem| Error(format!("metrics: {problem}")))?;
         let alerts = alert::Config::parse_all(text).map_err(Error)?;
-        Ok(Self { sources, inventory, allow, detections, suppress, alerts, metrics, feed })
+        Ok(Self {
+            sources,
+            inventory,
+            baseline,
+            allow,
+            learned: Vec::new(),
+            detections,
+            suppress,
+            alerts,
+            metrics,
+            feed,
+        })
+    }
+
+    /// Reads the text of a file of learned rules, which holds `[[allow]]` and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::parse`].
+    pub fn parse_baseline(text: &str) -> Result<Vec<AllowRule>, Error> {
+        check_keys(text, &[], &["allow"]).map_err(Error)?;
+        Self::parse(text).map(|config| config.allow)
+    }
+
+    /// Returns all rules: those of this file, then those that were learned.
+    pub fn rules(&self) -> Vec<AllowRule> {
+        self.allow.iter().chain(&self.learned).cloned().collect()
     }
 
     /// Gives what is read, and where the inventory comes from, to a command line that names none.

@@ -78,6 +78,8 @@ pub mod detection;
 
 pub mod audit;
 
+pub mod baseline;
+
 pub mod alert;
 
 pub mod metrics;

@@ -3,6 +3,7 @@
 mod account;
 mod alert;
 mod audit;
+mod baseline;
 mod feed;
 mod lake;
 
@@ -21,6 +22,7 @@ use crate::sample;
 pub use account::{Collect, IamPolicy, Times};
 pub use alert::{Alert, AlertTest};
 pub use audit::{Audit, AuditFormat};
+pub use baseline::{Baseline, Diff, Learn};
 pub use feed::Feed;
 pub use lake::{Compact, Ingest, Replay, Status, StatusFormat, Verify, Wherein};
 
@@ -50,6 +52,9 @@ pub enum Command {
     Detect(Detect),
     /// Check the VPC of processing jobs against what AWS recommends, and say what to change
     Audit(Audit),
+    /// Learn what jobs of a family do on the network, and tell what is new
+    #[command(subcommand)]
+    Baseline(Baseline),
     /// Run the detections again and again, as a service with metrics
     Feed(Feed),
     /// Run SQL over flow logs and inventory; without a query, an interactive prompt
@@ -222,6 +227,9 @@ pub struct Detect {
     /// Exit with 1 when a finding is at or above this severity
     #[arg(long, value_name = "SEVERITY", value_parser = severity())]
     pub fail_on: Option<Severity>,
+    /// Rules that flowq baseline learn wrote, instead of those that the config names (baseline = "FILE")
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub baseline: Option<PathBuf>,
     /// Send the findings to the sinks of the config ([[alert]])
     #[arg(long)]
     pub alert: bool,

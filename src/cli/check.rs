@@ -107,7 +107,7 @@ async fn run_in_memory(case: &Case, detection: &Detection) -> Result<Vec<Finding
     let outcome = detection::run::run(detections, &summary.columns, &[], case.now, query).await;
     let outcome = outcome.map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
     if let Some(not_run) = outcome.not_run.first() {
-        return Err(format!("did not run: the flow log lacks {}", not_run.missing.join(", ")));
+        return Err(format!("did not run: {}", not_run.why()));
     }
     Ok(outcome.findings)
 }

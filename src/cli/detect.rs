@@ -9,7 +9,7 @@ use crate::aws::Account;
 use crate::cli::args::Detect;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::progress::ProgressLine;
-use crate::cli::read::{Session, configure, open};
+use crate::cli::read::{Session, baseline, config_alone, configure, open};
 use crate::cli::say::{Say, number};
 use crate::cli::sql::incomplete;
 use crate::cli::{Started, alert, findings};
@@ -25,7 +25,7 @@ pub(super) const MEMORY: &str = "128MB";
 /// Runs the command.
 pub(super) async fn run(mut args: Detect, started: Started) -> Result<Exit, Failure> {
     let say = Say::new(args.read.quiet);
-    let config = configure(&mut args.read)?;
+    let config = config(&mut args)?;
     if args.read.sources.is_empty() {
         let error = anyhow!("no flow logs named");
         let hint =
@@ -64,6 +64,15 @@ pub(super) async fn run(mut args: Detect, started: Started) -> Result<Exit, Fail
         _ if !told => read.and(Ok(Exit::Output)),
         _ => read,
     }
+}
+
+/// Reads the config. A baseline that is named stands for the one that the config names.
+fn config(args: &mut Detect) -> Result<Config, Failure> {
+    let Some(path) = &args.baseline else { return configure(&mut args.read) };
+    let mut config = config_alone(args.read.config.as_deref())?;
+    config.learned = baseline(path)?;
+    config.complete(&mut args.read.sources, &mut args.read.inventory);
+    Ok(config)
 }
 
 /// The detections to run: those of flowq and of the user, as configured, those asked for.

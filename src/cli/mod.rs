@@ -14,6 +14,7 @@ use crate::flow::field::Layout;
 mod alert;
 pub mod args;
 mod audit;
+mod baseline;
 mod check;
 mod compact;
 mod detect;
@@ -57,6 +58,7 @@ pub fn run() -> Result<Exit, Failure> {
             let threads = args.read.threads;
             wait(threads, audit::run(args, started))
         }
+        Command::Baseline(args) => baseline::run(args, started),
         Command::Feed(args) => serve(args.threads, feed::run(args, started)),
         Command::Sql(args) => {
             let threads = args.read.threads;

@@ -15,6 +15,7 @@ use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::output::OutputFile;
 use crate::cli::say::Say;
 use crate::config::Config;
+use crate::context::AllowRule;
 use crate::context::Context;
 use crate::engine::{Engine, MalformedSink, ReadOptions, Resources};
 use crate::flow::{Limits, LogFormat, MalformedLine};
@@ -86,8 +87,18 @@ pub(super) fn configure(read: &mut Read) -> Result<Config, Failure> {
     Ok(config)
 }
 
-/// Reads the config that is named, or `flowq.toml` here if there is one.
+/// Reads the config that is named, or `flowq.toml` here if there is one, and the baseline that it names.
 pub(super) fn config(path: Option<&Path>) -> Result<Config, Failure> {
+    let mut config = config_alone(path)?;
+    if let Some(file) = &config.baseline {
+        let folder = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        config.learned = baseline(&folder.join(file))?;
+    }
+    Ok(config)
+}
+
+/// As [`config`], without the baseline.
+pub(super) fn config_alone(path: Option<&Path>) -> Result<Config, Failure> {
     let path = match path {
         Some(path) => path.to_owned(),
         None if Path::new(DEFAULT_CONFIG).is_file() => PathBuf::from(DEFAULT_CONFIG),
@@ -96,6 +107,16 @@ pub(super) fn config(path: Option<&Path>) -> Result<Config, Failure> {
     let text = std::fs::read_to_string(&path).with_context(|| format!("config {}", path.display()));
     let config = Config::parse(&text.or_exit(Exit::Config)?);
     config.with_context(|| format!("config {}", path.display())).or_exit(Exit::Config)
+}
+
+/// Reads a file of learned rules.
+pub(super) fn baseline(path: &Path) -> Result<Vec<AllowRule>, Failure> {
+    let what = || format!("baseline {}", path.display());
+    let text = std::fs::read_to_string(path).with_context(what).map_err(|error| {
+        let hint = "flowq baseline learn --job GLOB SOURCE… --output FILE writes one";
+        Failure::new(Exit::Config, error).with_hint(hint)
+    })?;
+    Config::parse_baseline(&text).with_context(what).or_exit(Exit::Config)
 }
 
 /// What `--inventory` calls the account itself.
@@ -196,7 +217,7 @@ pub(super) async fn open(
     let account = Arc::new(Account::new(read.aws.options()));
     let times = (window.since, window.until);
     let (inventory, whole) = inventory(&read.inventory, &account, times, now, say).await?;
-    let context = Arc::new(Context::new(Arc::new(inventory), config.allow.clone(), now));
+    let context = Arc::new(Context::new(Arc::new(inventory), config.rules(), now));
     let access =
         Access { account, flow_logs: context.inventory().flow_logs.as_slice().into(), now };
     let source: Arc<dyn Source> = match read.sources.as_slice() {

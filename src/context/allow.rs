@@ -5,177 +5,13 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use chrono::DateTime;
-use chrono::Days;
-use chrono::NaiveDate;
-use chrono::NaiveTime;
-use glob::Pattern;
-use ipnet::IpNet;
-use serde::Deserialize;
-use toml::value::Datetime;
-
 use crate::context::endpoints;
 use crate::context::places::Places;
 use crate::context::prefix::PrefixTree;
+use crate::context::rule::AllowRule;
+use crate::context::rule::To;
 use crate::flow::addr;
-use crate::flow::protocol;
 use crate::inventory::model::Inventory;
-
-/// One `[[allow]]` of `flowq.toml`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "RawRule")]
-pub struct AllowRule {
-    to: To,
-    job: Option<Pattern>,
-    ports: Vec<RangeInclusive<i32>>,
-    protocol: Option<i32>,
-    reason: Option<String>,
-    until: Option<i64>,
-}
-
-/// Where an allow rule lets traffic go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum To {
-    Cidr(IpNet),
-    /// Anything inside the interface's own VPC.
-    Vpc,
-    /// A service of AWS's ranges (`S3`, `EC2`, …) or of an interface endpoint (`logs`, `sagemaker.api`).
-    Service(String),
-    /// A prefix list, by id.
-    PrefixList(String),
-}
-
-/// Why an allow rule cannot be read.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum RuleError {
-    /// `to` has none of the known shapes.
-    #[error(
-        "allow rule: to = \"{0}\" is no CIDR, \"vpc\", \"service:NAME\" or \"prefix-list:pl-…\""
-    )]
-    To(String),
-    /// `job` is no glob.
-    #[error("allow rule: job = \"{0}\" is no glob")]
-    Job(String),
-    /// A port is no port and no range of ports.
-    #[error("allow rule: port {0} is no number from 0 to 65535 and no range like 1000-2000")]
-    Port(String),
-    /// `protocol` is no known name and no number.
-    #[error("allow rule: protocol {0} is no known name and no number from 0 to 255")]
-    Protocol(String),
-    /// `until` is no date and no time.
-    #[error("allow rule: until = \"{0}\" is no date like 2026-12-31 and no RFC 3339 time")]
-    Until(String),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRule {
-    to: String,
-    job: Option<String>,
-    ports: Option<Ports>,
-    protocol: Option<Scalar>,
-    reason: Option<String>,
-    until: Option<Until>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Ports {
-    One(Scalar),
-    Many(Vec<Scalar>),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Scalar {
-    Number(i64),
-    Text(String),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Until {
-    Text(String),
-    Toml(Datetime),
-}
-
-impl std::fmt::Display for Scalar {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Number(number) => number.fmt(f),
-            Self::Text(text) => text.fmt(f),
-        }
-    }
-}
-
-impl AllowRule {
-    /// Tells whether it has run out at `now` (Unix seconds, UTC). An expired one allows nothing.
-    pub fn expired(&self, now: i64) -> bool {
-        self.until.is_some_and(|until| until <= now)
-    }
-}
-
-impl TryFrom<RawRule> for AllowRule {
-    type Error = RuleError;
-
-    fn try_from(raw: RawRule) -> Result<Self, RuleError> {
-        let ports = match raw.ports {
-            None => Vec::new(),
-            Some(Ports::One(port)) => vec![port],
-            Some(Ports::Many(ports)) => ports,
-        };
-        let until = raw.until.map(|until| match until {
-            Until::Text(text) => text,
-            Until::Toml(time) => time.to_string(),
-        });
-        let job = raw.job.map(|job| Pattern::new(&job).map_err(|_| RuleError::Job(job)));
-        Ok(Self {
-            to: read_to(&raw.to).ok_or(RuleError::To(raw.to))?,
-            job: job.transpose()?,
-            ports: ports
-                .iter()
-                .map(|port| read_ports(&port.to_string()))
-                .collect::<Result<_, _>>()?,
-            protocol: raw.protocol.map(|name| read_protocol(&name.to_string())).transpose()?,
-            reason: raw.reason,
-            until: until.map(|text| read_until(&text).ok_or(RuleError::Until(text))).transpose()?,
-        })
-    }
-}
-
-fn read_to(text: &str) -> Option<To> {
-    if text == "vpc" {
-        Some(To::Vpc)
-    } else if let Some(name) = text.strip_prefix("service:") {
-        (!name.is_empty()).then(|| To::Service(name.to_owned()))
-    } else if let Some(id) = text.strip_prefix("prefix-list:") {
-        id.starts_with("pl-").then(|| To::PrefixList(id.to_owned()))
-    } else {
-        addr::parse_net(text).map(To::Cidr)
-    }
-}
-
-fn read_ports(text: &str) -> Result<RangeInclusive<i32>, RuleError> {
-    let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let port = |text: &str| text.trim().parse::<u16>().ok().map(i32::from);
-    let range = port(first).zip(port(last)).map(|(first, last)| first..=last);
-    range.filter(|range| !range.is_empty()).ok_or_else(|| RuleError::Port(text.to_owned()))
-}
-
-fn read_protocol(text: &str) -> Result<i32, RuleError> {
-    let number = text.parse::<u8>().ok().map(i32::from);
-    let number = number.or_else(|| protocol::protocol_number(text));
-    number.ok_or_else(|| RuleError::Protocol(text.to_owned()))
-}
-
-/// Returns the first second at which a rule allows nothing more: for a date, the start of the next day.
-fn read_until(text: &str) -> Option<i64> {
-    if let Ok(date) = text.parse::<NaiveDate>() {
-        let next = date.checked_add_days(Days::new(1))?;
-        return Some(next.and_time(NaiveTime::MIN).and_utc().timestamp());
-    }
-    DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp())
-}
 
 /// Allow rules made ready to be asked.
 #[derive(Debug)]
@@ -186,8 +22,30 @@ pub struct AllowRules {
     endpoint_services: HashMap<IpAddr, Vec<String>>,
 }
 
+/// A rule that says what is known of jobs, as the table `baseline` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Its number, from 1, in the order of the configuration.
+    pub number: i32,
+    /// `to`, as a rule writes it.
+    pub to: String,
+    /// The glob of the jobs. NULL: all.
+    pub job: Option<String>,
+    /// Ports and ranges of ports, joined by commas. NULL: any.
+    pub ports: Option<String>,
+    /// Number of the protocol. NULL: any.
+    pub protocol: Option<i32>,
+    /// Most bytes that one job may send there. NULL: any number.
+    pub bytes_out_max: Option<i64>,
+    /// Whether it was learned.
+    pub learned: bool,
+    /// Its reason, or `rule N`.
+    pub reason: String,
+}
+
 #[derive(Debug)]
 struct Rule {
+    number: i32,
     rule: AllowRule,
     reason: String,
     list: PrefixTree<()>,
@@ -213,7 +71,7 @@ impl AllowRules {
                 expired.push(reason);
                 continue;
             }
-            kept.push(Rule { list: entries(&rule.to, inventory), rule, reason });
+            kept.push(Rule { number, list: entries(&rule.to, inventory), rule, reason });
         }
         Self { rules: kept, expired, places, endpoint_services: endpoint_services(inventory) }
     }
@@ -230,23 +88,88 @@ impl AllowRules {
         port: Option<i32>,
         protocol: Option<i32>,
     ) -> Option<&str> {
-        let remote_addr = remote_addr.to_canonical();
-        let fits = |Rule { rule, list, .. }: &&Rule| {
-            rule.job.as_ref().is_none_or(|glob| job_name.is_some_and(|name| glob.matches(name)))
-                && rule.protocol.is_none_or(|wanted| protocol == Some(wanted))
-                && (rule.ports.is_empty()
-                    || port
-                        .is_some_and(|port| rule.ports.iter().any(|range| range.contains(&port))))
-                && match &rule.to {
-                    To::Cidr(net) => net.contains(&remote_addr),
-                    To::Vpc => {
-                        matches!(remote_scope, Some("same-job" | "other-job" | "endpoint" | "vpc"))
-                    }
-                    To::Service(name) => self.leads_to(remote_addr, remote_scope, name),
-                    To::PrefixList(_) => list.longest(remote_addr).is_some(),
-                }
+        let asked = Asked {
+            job_name,
+            remote_addr: remote_addr.to_canonical(),
+            remote_scope,
+            port,
+            protocol,
         };
-        self.rules.iter().find(fits).map(|rule| rule.reason.as_str())
+        let found = self.rules.iter().find(|rule| self.rule_fits(rule, &asked));
+        found.map(|rule| rule.reason.as_str())
+    }
+
+    /// Returns the number of the first rule that tells this destination as known: a learned one, one with a
+    /// band, or one for a single address. 0 when none does and something was learned of the job's family;
+    /// NULL when nothing was: then nothing can be new.
+    pub fn known_by(
+        &self,
+        job_name: Option<&str>,
+        remote_addr: IpAddr,
+        remote_scope: Option<&str>,
+        port: Option<i32>,
+        protocol: Option<i32>,
+    ) -> Option<i32> {
+        let asked = Asked {
+            job_name,
+            remote_addr: remote_addr.to_canonical(),
+            remote_scope,
+            port,
+            protocol,
+        };
+        let mut known = self.rules.iter().filter(|rule| rule.rule.is_known());
+        let found = known.find(|rule| self.rule_fits(rule, &asked)).map(|rule| rule.number);
+        let is_family = |rule: &Rule| rule.rule.learned && is_of(&rule.rule, job_name);
+        found.or_else(|| self.rules.iter().any(is_family).then_some(0))
+    }
+
+    /// Returns the rules that were learned or have a band, in their order.
+    pub fn known(&self) -> Vec<Known> {
+        let told = |rule: &&Rule| rule.rule.learned || rule.rule.bytes_out_max.is_some();
+        let known = |Rule { number, rule, reason, .. }: &Rule| {
+            let range = |range: &RangeInclusive<i32>| match (range.start(), range.end()) {
+                (first, last) if first == last => first.to_string(),
+                (first, last) => format!("{first}-{last}"),
+            };
+            let ports: Vec<String> = rule.ports.iter().map(range).collect();
+            Known {
+                number: *number,
+                to: rule.to.to_string(),
+                job: rule.job.as_ref().map(|glob| glob.as_str().to_owned()),
+                ports: (!ports.is_empty()).then(|| ports.join(",")),
+                protocol: rule.protocol,
+                bytes_out_max: rule.bytes_out_max,
+                learned: rule.learned,
+                reason: reason.clone(),
+            }
+        };
+        self.rules.iter().filter(told).map(known).collect()
+    }
+
+    /// Returns the services that endpoints offer at an address, by name. None where it is no endpoint's.
+    pub(super) fn services_at(&self, ip: IpAddr) -> &[String] {
+        self.endpoint_services.get(&ip).map_or(&[], Vec::as_slice)
+    }
+
+    fn rule_fits(&self, Rule { rule, list, .. }: &Rule, asked: &Asked<'_>) -> bool {
+        let Asked { remote_addr, remote_scope, .. } = *asked;
+        let in_ports = |port| rule.ports.iter().any(|range| range.contains(&port));
+        is_of(rule, asked.job_name)
+            && rule.protocol.is_none_or(|wanted| asked.protocol == Some(wanted))
+            && (rule.ports.is_empty() || asked.port.is_some_and(in_ports))
+            && match &rule.to {
+                To::Cidr(net) => net.contains(&remote_addr),
+                // Endpoints are learned by their service: a new one is new.
+                To::Vpc if rule.learned => {
+                    matches!(remote_scope, Some("same-job" | "other-job" | "vpc"))
+                }
+                To::Vpc => {
+                    matches!(remote_scope, Some("same-job" | "other-job" | "endpoint" | "vpc"))
+                }
+                To::SameJob => remote_scope == Some("same-job"),
+                To::Service(name) => self.leads_to(remote_addr, remote_scope, name),
+                To::PrefixList(_) => list.longest(remote_addr).is_some(),
+            }
     }
 
     /// Returns the reasons (or `rule N`) of the rules that have expired and allow nothing.
@@ -265,6 +188,19 @@ impl AllowRules {
         (scope == Some("s3") && service.eq_ignore_ascii_case("S3"))
             || self.places.is_of_service(ip, service, None)
     }
+}
+
+/// What a record asks the rules.
+struct Asked<'a> {
+    job_name: Option<&'a str>,
+    remote_addr: IpAddr,
+    remote_scope: Option<&'a str>,
+    port: Option<i32>,
+    protocol: Option<i32>,
+}
+
+fn is_of(rule: &AllowRule, job_name: Option<&str>) -> bool {
+    rule.job.as_ref().is_none_or(|glob| job_name.is_some_and(|name| glob.matches(name)))
 }
 
 /// Returns the entries of the prefix list that a rule names.
@@ -293,6 +229,10 @@ fn endpoint_services(inventory: &Inventory) -> HashMap<IpAddr, Vec<String>> {
         for address in eni.addresses.iter().filter_map(|text| addr::parse(text)) {
             services.entry(address).or_default().push((*service).to_owned());
         }
+    }
+    for names in services.values_mut() {
+        names.sort();
+        names.dedup();
     }
     services
 }

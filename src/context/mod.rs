@@ -6,6 +6,7 @@
 mod allow;
 mod annotate;
 mod column;
+mod destination;
 mod endpoints;
 mod index;
 mod input;
@@ -14,6 +15,7 @@ mod places;
 mod prefix;
 mod record;
 mod route;
+mod rule;
 mod s3;
 
 #[cfg(test)]
@@ -26,12 +28,13 @@ use arrow::array::ArrayRef;
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
-pub use allow::AllowRule;
 pub use allow::AllowRules;
-pub use allow::RuleError;
+pub use allow::Known;
 pub use column::COLUMNS;
 pub use column::Column;
 pub use column::ColumnInfo;
+pub use rule::AllowRule;
+pub use rule::RuleError;
 
 use crate::inventory::model::Inventory;
 use endpoints::Endpoints;

@@ -1,5 +1,6 @@
 //! What a public address belongs to: AWS's published ranges and the prefix lists.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -131,6 +132,16 @@ impl Places {
     /// Returns the entries of a prefix list. NULL when the list or all its entries are unknown.
     pub(super) fn list(&self, id: &str) -> Option<&PrefixTree<()>> {
         self.lists.get(id).filter(|list| !list.is_empty())
+    }
+
+    /// Returns the id of the prefix list that tells most of an address: the one with its longest entry, among
+    /// equals the first by id. An entry that holds every address tells nothing.
+    pub(super) fn list_of(&self, ip: IpAddr) -> Option<&str> {
+        let lists = self.lists.iter().filter_map(|(id, list)| {
+            let (len, ()) = list.longest(ip).filter(|(len, ())| *len > 0)?;
+            Some((len, Reverse(id.as_str())))
+        });
+        lists.max().map(|(_, Reverse(id))| id)
     }
 
     /// Tells whether an S3 address belongs to another region than this one. NULL when nothing tells.

@@ -31,6 +31,8 @@ pub enum Kind {
     JobWithoutInterface,
     /// Records of a job's interface that nothing orients.
     WithoutDirection,
+    /// A job of which no baseline was learned, where there are baselines.
+    JobWithoutBaseline,
 }
 
 /// The coverage queries: what they show, how a summary calls it, and their SQL.
@@ -59,6 +61,11 @@ const QUERIES: &[(Kind, &str, &str)] = &[
         Kind::WithoutDirection,
         "interfaces of jobs with records that were not judged (no flow-direction, own address not known)",
         include_str!("../../queries/coverage/records-without-direction.sql"),
+    ),
+    (
+        Kind::JobWithoutBaseline,
+        "jobs without a baseline (new-destination does not judge them)",
+        include_str!("../../queries/coverage/jobs-without-baseline.sql"),
     ),
 ];
 
@@ -149,10 +156,16 @@ impl Coverage {
         Ok(coverage)
     }
 
-    /// Tells whether nothing is missing.
+    /// Tells whether nothing is missing. A question that nobody asked for, for want of a baseline, is no hole
+    /// in what can be seen.
     pub fn is_complete(&self) -> bool {
-        let none =
-            Self { totals: self.totals, less_sure: self.less_sure.clone(), ..Self::default() };
+        let unasked = self.not_run.iter().filter(|not_run| not_run.needs.is_some());
+        let none = Self {
+            totals: self.totals,
+            less_sure: self.less_sure.clone(),
+            not_run: unasked.cloned().collect(),
+            ..Self::default()
+        };
         *self == none && self.blindness().is_none()
     }
 
@@ -173,8 +186,7 @@ impl Coverage {
     pub fn lines(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.blindness().into_iter().collect();
         for not_run in &self.not_run {
-            let missing = not_run.missing.join(", ");
-            lines.push(format!("{} did not run: the logs lack {missing}", not_run.id));
+            lines.push(format!("{} did not run: {}", not_run.id, not_run.why()));
         }
         for (kind, title, _) in QUERIES {
             let gaps: Vec<&Gap> = self.gaps.iter().filter(|gap| gap.kind == *kind).collect();

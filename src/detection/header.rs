@@ -1,5 +1,7 @@
 //! The header of a detection file: its leading `-- ` lines, which are TOML.
 
+use std::collections::BTreeMap;
+
 use datafusion::scalar::ScalarValue;
 use serde::Deserialize;
 use toml::de::DeTable;
@@ -11,8 +13,17 @@ use crate::detection::nearest;
 use crate::detection::unknown;
 
 /// Keys of a header.
-const KEYS: &[&str] =
-    &["title", "severity", "mitre", "description", "remediation", "requires", "improves", "params"];
+const KEYS: &[&str] = &[
+    "title",
+    "severity",
+    "mitre",
+    "description",
+    "remediation",
+    "requires",
+    "improves",
+    "needs",
+    "params",
+];
 
 #[derive(Deserialize)]
 struct Header {
@@ -26,6 +37,8 @@ struct Header {
     requires: Vec<String>,
     #[serde(default)]
     improves: Vec<String>,
+    #[serde(default)]
+    needs: BTreeMap<String, String>,
     #[serde(default)]
     params: toml::Table,
 }
@@ -59,6 +72,7 @@ impl Detection {
             remediation: header.remediation,
             requires: header.requires,
             improves: header.improves,
+            needs: header.needs.into_iter().collect(),
             params: params.collect::<Result<_, _>>()?,
             sql: text.to_owned(),
         })

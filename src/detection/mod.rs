@@ -12,7 +12,7 @@ pub mod run;
 pub mod suppress;
 pub mod table;
 
-mod cell;
+pub(crate) mod cell;
 
 pub mod export;
 #[cfg(test)]
@@ -53,6 +53,8 @@ pub struct Detection {
     pub requires: Vec<String>,
     /// Columns of `flow_logs` that make its verdicts surer.
     pub improves: Vec<String>,
+    /// Tables of the engine that must not be empty for it to run, and what to say where one is.
+    pub needs: Vec<(String, String)>,
     /// `$name` parameters of the SQL with their values, by name.
     pub params: Vec<(String, ScalarValue)>,
     /// The whole file, header included: it is valid SQL.
@@ -148,6 +150,11 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
         "isolated-job-traffic",
         include_str!("../../queries/detections/isolated-job-traffic.sql"),
         include_str!("../../queries/detections/isolated-job-traffic.cases.toml"),
+    ),
+    (
+        "new-destination",
+        include_str!("../../queries/detections/new-destination.sql"),
+        include_str!("../../queries/detections/new-destination.cases.toml"),
     ),
     (
         "s3-endpoint-bypass",

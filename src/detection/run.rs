@@ -28,13 +28,25 @@ pub struct Outcome {
     pub suppressed: Vec<usize>,
 }
 
-/// A detection and the columns of `flow_logs` that it misses.
+/// A detection and what it misses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotRun {
     /// The detection.
     pub id: String,
     /// Columns that no object read so far has, as in the header: `a|b` misses both.
     pub missing: Vec<String>,
+    /// What it needs beside the logs and was not given, in words.
+    pub needs: Option<String>,
+}
+
+impl NotRun {
+    /// Says why it did not run.
+    pub fn why(&self) -> String {
+        match &self.needs {
+            Some(needs) => needs.clone(),
+            None => format!("the logs lack {}", self.missing.join(", ")),
+        }
+    }
 }
 
 impl Detection {
@@ -69,7 +81,11 @@ where
         let id = detection.id.clone();
         let missing = Detection::missing(&detection.requires, available);
         if !missing.is_empty() {
-            outcome.not_run.push(NotRun { id, missing });
+            outcome.not_run.push(NotRun { id, missing, needs: None });
+            continue;
+        }
+        if let Some(needs) = lacks(detection, &query).await? {
+            outcome.not_run.push(NotRun { id, missing, needs: Some(needs) });
             continue;
         }
         let batches = query(&detection.sql, &detection.params).await;
@@ -77,11 +93,29 @@ where
         outcome.findings.extend(Finding::from_batches(detection, &batches)?);
         let missing = Detection::missing(&detection.improves, available);
         if !missing.is_empty() {
-            outcome.less_sure.push(NotRun { id: id.clone(), missing });
+            outcome.less_sure.push(NotRun { id: id.clone(), missing, needs: None });
         }
         outcome.ran.push(id);
     }
     sort(&mut outcome.findings);
     outcome.suppressed = suppress(&mut outcome.findings, suppressions, now);
     Ok(outcome)
+}
+
+/// Says which table that a detection needs is empty; NULL: none is.
+async fn lacks<E>(
+    detection: &Detection,
+    query: impl AsyncFn(&str, &[(String, ScalarValue)]) -> Result<Vec<RecordBatch>, E>,
+) -> Result<Option<String>, Error>
+where
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    for (table, needs) in &detection.needs {
+        let rows = query(&format!("SELECT 1 FROM {table} LIMIT 1"), &[]).await;
+        let failed = |err: E| Error::Query { id: detection.id.clone(), source: err.into() };
+        if rows.map_err(failed)?.iter().all(|batch| batch.num_rows() == 0) {
+            return Ok(Some(needs.clone()));
+        }
+    }
+    Ok(None)
 }

@@ -43,6 +43,8 @@ mod views;
 #[cfg(test)]
 mod tests;
 
+use allowed::{Ask, Question};
+
 #[cfg(test)]
 pub(crate) use evidence::first_records;
 pub use summary::Summary;
@@ -198,6 +200,8 @@ impl Engine {
 
         engine.register_functions(&context);
         engine.register_inventory(context.inventory())?;
+        let baseline = allowed::baseline(&context.allow().known())?;
+        engine.session.register_batch("baseline", baseline)?;
         engine.register_logs(source, context, options).await?;
         for (name, sql) in VIEWS {
             engine.make_view(name, sql).await?;
@@ -218,7 +222,10 @@ impl Engine {
         let names = Arc::clone(context);
         let service = move |ip| names.aws_service(ip, None).map(str::to_owned);
         functions::register(&self.session, Arc::new(service));
-        self.session.register_udf(ScalarUDF::from(allowed::AllowedBy::new(Arc::clone(context))));
+        for question in [Question::AllowedBy, Question::BaselineRule, Question::DestinationOf] {
+            let ask = Ask::new(question, Arc::clone(context));
+            self.session.register_udf(ScalarUDF::from(ask));
+        }
         for function in intern::functions() {
             self.session.register_udf(function);
         }

@@ -161,7 +161,7 @@ impl Evaluator {
         window: Window,
         now: i64,
     ) -> Result<Engine, Error> {
-        let allow = self.config.allow.clone();
+        let allow = self.config.rules();
         let context = Arc::new(Context::new(Arc::clone(&self.inventory), allow, now));
         Ok(Engine::new(source, context, ReadOptions::new(window), &self.resources).await?)
     }
@@ -208,7 +208,8 @@ impl Evaluator {
     /// What the findings depend on beside records and inventory, as text: the rules that hold now, and the
     /// detections with their parameters.
     fn rules(&self, now: i64) -> String {
-        let allow: Vec<_> = self.config.allow.iter().filter(|rule| !rule.expired(now)).collect();
+        let mut allow = self.config.rules();
+        allow.retain(|rule| !rule.expired(now));
         let suppress = self.config.suppress.iter().filter(|rule| !rule.expired(now));
         format!("{allow:?} {:?} {:?}", suppress.collect::<Vec<_>>(), self.detections)
     }

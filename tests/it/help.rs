@@ -4,6 +4,9 @@ use crate::support::flowq;
 
 const COMMANDS: &[&str] = &[
     "",
+    "baseline",
+    "baseline learn",
+    "baseline diff",
     "detect",
     "audit",
     "feed",
@@ -39,6 +42,7 @@ fn help_of_every_command() {
 #[test]
 fn the_commands_with_sources_have_examples() {
     let commands = [
+        "baseline",
         "detect",
         "audit",
         "feed",

@@ -6,6 +6,7 @@
 mod architecture;
 mod audit;
 mod aws;
+mod baseline;
 mod cli;
 mod corpus;
 mod equivalence;

@@ -14,6 +14,7 @@ use arrow::array::Array as _;
 use arrow::array::ArrayRef;
 use arrow::array::AsArray as _;
 use arrow::array::BooleanArray;
+use arrow::array::Int32Array;
 use arrow::array::Int64Array;
 use arrow::array::ListArray;
 use arrow::array::StringArray;
@@ -30,6 +31,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::ParamValues;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::ColumnarValue;
+use datafusion::logical_expr::ScalarFunctionImplementation;
 use datafusion::logical_expr::Volatility;
 use datafusion::logical_expr::create_udf;
 use datafusion::prelude::SessionContext;
@@ -170,6 +172,11 @@ pub(super) fn session(world: &World) -> SessionContext {
         ("vpcs", "vpc_id:t cidrs:l", "vpc_id cidrs\nvpc-1 10.0.0.0/16"),
         ("ip_ranges", "cidr:t service:t", "cidr service\n52.216.0.0/15 S3"),
         ("prefix_lists", "prefix_list_id:t cidr:t", ""),
+        (
+            "baseline",
+            "rule:n bytes_out_max:n learned:b reason:t",
+            "rule bytes_out_max learned\n1 1000 true",
+        ),
     ];
     for (name, schema, text) in tables {
         context.register_batch(name, batch(schema, text)).unwrap();
@@ -178,7 +185,8 @@ pub(super) fn session(world: &World) -> SessionContext {
     context
 }
 
-/// Stand-ins for the engine's functions: `in_cidr` is real, 192.0.2.1 is allowed, TCP has a name.
+/// Stand-ins for the engine's functions: `in_cidr` is real, 192.0.2.1 is allowed, TCP has a name, all that a
+/// job does is in its baseline.
 fn register_functions(context: &SessionContext) {
     let text = DataType::Utf8;
     let rows = |args: &[ColumnarValue]| ColumnarValue::values_to_arrays(args);
@@ -203,10 +211,26 @@ fn register_functions(context: &SessionContext) {
         let names = args[1].as_string::<i32>().iter().map(name);
         Ok(ColumnarValue::Array(Arc::new(names.collect::<StringArray>())))
     };
+    let rule = move |args: &[ColumnarValue]| {
+        let count = rows(args)?[0].len();
+        Ok(ColumnarValue::Array(Arc::new(Int32Array::from_value(1, count))))
+    };
+    let destination = move |args: &[ColumnarValue]| Ok(args[0].clone());
     let fixed = Volatility::Immutable;
     let two = vec![text.clone(), text.clone()];
     let five = vec![text.clone(), text.clone(), text.clone(), DataType::Int32, DataType::Int32];
     let number = vec![DataType::Int32];
+    for (name, takes, gives, function) in [
+        (
+            "baseline_rule",
+            five.clone(),
+            DataType::Int32,
+            Arc::new(rule) as ScalarFunctionImplementation,
+        ),
+        ("destination_of", two.clone(), text.clone(), Arc::new(destination)),
+    ] {
+        context.register_udf(create_udf(name, takes, gives, fixed, function));
+    }
     context.register_udf(create_udf("in_cidr", two, DataType::Boolean, fixed, Arc::new(in_cidr)));
     context.register_udf(create_udf(
         "protocol_name",

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod audit;
+mod baseline;
 mod cloudwatch;
 mod inventory;
 mod metrics;

@@ -38,12 +38,12 @@ for name, group, count in (('download', groups[0], 1), ('spark', groups[1], 2)):
 print(json.dumps(dict(vpc=vpc, subnets=[private, public], groups=groups,
     enis=[[e['NetworkInterfaceId'], e['PrivateIpAddress']] for e in enis])))";
 
-const FIELDS: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes \
+pub(super) const FIELDS: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes \
                       start end action log-status vpc-id subnet-id tcp-flags pkt-srcaddr pkt-dstaddr \
                       pkt-dst-aws-service flow-direction traffic-path";
 
 /// Makes the network and its jobs, and says when its interfaces came.
-fn make(server: &Server, log_group: &str) -> Value {
+pub(super) fn make(server: &Server, log_group: &str) -> Value {
     let format: Vec<String> = FIELDS.split_whitespace().map(|f| format!("${{{f}}}")).collect();
     let made = server.python(SCRIPT, &[log_group, &format.join(" ")]);
     let running = |name| json!({ "name": name, "processing_job_status": "InProgress", "processing_end_time": null });
@@ -65,7 +65,7 @@ fn make(server: &Server, log_group: &str) -> Value {
 }
 
 /// What the interfaces of the jobs saw, in two parts.
-fn records(made: &Value, at: i64) -> [String; 2] {
+pub(super) fn records(made: &Value, at: i64) -> [String; 2] {
     let line = |eni: usize, from: &str, to: &str, ports: &str, rest: &str| {
         let (id, vpc, subnet) = (&made["enis"][eni][0], &made["vpc"], &made["subnets"][0]);
         let [action, flags, service, direction, path] = rest.split(' ').collect::<Vec<_>>()[..]
@@ -108,7 +108,7 @@ fn findings(server: &Server, source: &str, inventory: &str) -> Vec<Value> {
     found
 }
 
-fn gzip(text: &str) -> Vec<u8> {
+pub(super) fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(text.as_bytes()).unwrap();
     encoder.finish().unwrap()

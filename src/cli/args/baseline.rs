@@ -1,0 +1,95 @@
+//! The commands that learn what a family of jobs does, and tell what is new.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueHint};
+
+use super::{Read, Write};
+
+/// `flowq baseline`
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  flowq baseline learn --job 'churn-*' logs/ --inventory inventory/ --output baseline.toml
+  flowq baseline diff --job 'churn-*' logs/ --inventory inventory/
+  flowq baseline diff --baseline baseline.toml logs/ --inventory inventory/ --fail-on-new
+  flowq detect logs/ --inventory inventory/ --baseline baseline.toml --only new-destination")]
+pub enum Baseline {
+    /// Write allow rules for what jobs of a family opened, for a person to look at and commit
+    Learn(Learn),
+    /// Tell what is new, gone, or of another size: between two times, two runs, or against a baseline
+    Diff(Diff),
+}
+
+/// `flowq baseline learn`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowq baseline learn --job 'churn-*' logs/ --inventory inventory/ --output baseline.toml
+  flowq baseline learn --job 'churn-*' s3://bucket/AWSLogs/ --inventory aws --since 7d
+  flowq baseline learn --job 'pip-*' logs/ --inventory inventory/ --include-flagged unexpected-egress --widen 24
+
+What a built-in detection flags as high or critical becomes no rule, whatever flowq.toml says of its severity:
+an address on the internet that no rule of flowq.toml allows is such a thing. --include-flagged names the
+detections whose word does not count here.")]
+pub struct Learn {
+    /// The family: a glob of job names; repeatable, a job belongs to the first that fits
+    #[arg(long, value_name = "GLOB", required = true)]
+    pub job: Vec<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub read: Read,
+    /// Make ranges of so many bits of single addresses: up to 32 for IPv4, above for IPv6. Repeatable
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=128))]
+    pub widen: Vec<u8>,
+    /// The most that a run may send is so many times the most that one was seen to send
+    #[arg(long, value_name = "FACTOR", default_value_t = 2.0)]
+    pub headroom: f64,
+    /// Learn also what this detection flags as high or critical; the rule says so. Repeatable
+    #[arg(long, value_name = "DETECTION")]
+    pub include_flagged: Vec<String>,
+    /// Write the rules to this file instead of standard output; it appears when it is complete
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+/// `flowq baseline diff`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowq baseline diff --job 'churn-*' logs/ --inventory inventory/
+  flowq baseline diff --job 'churn-*' --run churn-0309 --run churn-0310 logs/ --inventory inventory/
+  flowq baseline diff --before 2026-03-01..2026-03-08 --after 2026-03-08..2026-03-15 logs/ --inventory inventory/
+  flowq baseline diff --baseline baseline.toml logs/ --inventory inventory/ --fail-on-new
+
+Without --run, --before or --baseline the last run of the family is compared with all before it. Of what is on
+both sides only the bytes of the run that sent most are compared.")]
+pub struct Diff {
+    /// The family: a glob of job names
+    #[arg(long, value_name = "GLOB")]
+    pub job: Option<String>,
+    /// A run, by its job name: one is compared with all before it, of two the first with the second
+    #[arg(long, value_name = "JOB", conflicts_with_all = ["before", "baseline"])]
+    pub run: Vec<String>,
+    /// Time to compare with: from..to, each as --since takes it; a connection belongs to when it began
+    #[arg(long, value_name = "FROM..TO", requires = "after", conflicts_with_all = ["since", "until"])]
+    pub before: Option<String>,
+    /// Time to be compared
+    #[arg(long, value_name = "FROM..TO", requires = "before")]
+    pub after: Option<String>,
+    /// Rules that flowq baseline learn wrote: what they do not hold is new
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "before")]
+    pub baseline: Option<PathBuf>,
+    /// Tell of bytes when they are so many times those of the other side
+    #[arg(long, value_name = "FACTOR", default_value_t = 2.0)]
+    pub factor: f64,
+    /// Exit with 1 when something was added, or went past the band of --baseline
+    #[arg(long)]
+    pub fail_on_new: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub read: Read,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "its fields are documented")]
+    pub write: Write,
+}
