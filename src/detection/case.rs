@@ -74,11 +74,6 @@ impl Case {
         tables: &[(&'static str, Value)],
     ) -> Result<Self, String> {
         let text = |key: &str| case.get(key).and_then(toml::Value::as_str).unwrap_or_default();
-        let mut inventory = Map::new();
-        for (table, row) in tables {
-            let rows = rows(text(table), row).map_err(|problem| format!("{table}: {problem}"))?;
-            inventory.insert((*table).to_owned(), Value::Array(rows));
-        }
         let expected = Table::parse(text("findings")).map_err(|err| format!("findings: {err}"))?;
         for column in &expected.columns {
             if !FIELDS.contains(&column.as_str()) {
@@ -98,8 +93,7 @@ impl Case {
             params: params.cloned().unwrap_or_default(),
             now,
             flows: text("flows").trim_start().to_owned(),
-            inventory: serde_json::from_value(Value::Object(inventory))
-                .map_err(|err| err.to_string())?,
+            inventory: inventory(case, tables)?,
             allow: allow.try_into().map_err(|err| format!("allow: {}", err.message()))?,
             expected,
         })
@@ -189,6 +183,23 @@ fn cell_fits(expected: &Option<String>, found: &Option<String>) -> bool {
         rest = after;
     }
     rest.ends_with(last)
+}
+
+/// Reads an inventory of text tables by their names; other keys do not count.
+fn inventory(texts: &toml::Table, tables: &[(&'static str, Value)]) -> Result<Inventory, String> {
+    let text = |key: &str| texts.get(key).and_then(toml::Value::as_str).unwrap_or_default();
+    let mut inventory = Map::new();
+    for (table, row) in tables {
+        let rows = rows(text(table), row).map_err(|problem| format!("{table}: {problem}"))?;
+        inventory.insert((*table).to_owned(), Value::Array(rows));
+    }
+    serde_json::from_value(Value::Object(inventory)).map_err(|err| err.to_string())
+}
+
+/// Reads an inventory of text tables, for tests of other rooms.
+#[cfg(test)]
+pub(crate) fn inventory_of(texts: &toml::Table) -> Result<Inventory, String> {
+    inventory(texts, &row_keys())
 }
 
 /// Returns the tables of an inventory, each with an empty row as JSON: its keys are the columns.

@@ -39,6 +39,7 @@ mod sniff;
 mod summary;
 mod table;
 mod views;
+mod why;
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,8 @@ mod tests;
 pub(crate) use evidence::first_records;
 pub use summary::Summary;
 pub use views::VIEWS;
+#[cfg(test)]
+pub(crate) use why::functions as why_functions;
 
 /// Takes every malformed line, for `--malformed FILE`.
 pub type MalformedSink = dyn Fn(&MalformedLine) -> std::io::Result<()> + Send + Sync;
@@ -219,7 +222,7 @@ impl Engine {
         let service = move |ip| names.aws_service(ip, None).map(str::to_owned);
         functions::register(&self.session, Arc::new(service));
         self.session.register_udf(ScalarUDF::from(allowed::AllowedBy::new(Arc::clone(context))));
-        for function in intern::functions() {
+        for function in intern::functions().into_iter().chain(why::functions(context.inventory())) {
             self.session.register_udf(function);
         }
         self.session.register_udaf(evidence::first_records());

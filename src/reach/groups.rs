@@ -140,7 +140,7 @@ fn peer_fits(question: &Question<'_>, own: &Eni, opened: &str) -> Fit {
         return Fit::No;
     }
     // A group stands for the private addresses of its interfaces, not for their public ones.
-    if !eni.addresses.iter().any(|text| addr::parse(text) == Some(peer.addr)) {
+    if !has(eni, peer) {
         return Fit::No;
     }
     match (&own.vpc_id, &eni.vpc_id) {
@@ -150,6 +150,12 @@ fn peer_fits(question: &Question<'_>, own: &Eni, opened: &str) -> Fit {
         _ if question.via == Hop::Peering => Fit::Yes,
         _ => Fit::Maybe,
     }
+}
+
+/// Tells whether an address is one of an interface's own; where none of them is known, the log says so.
+fn has(eni: &Eni, side: &Side<'_>) -> bool {
+    let mut own = eni.addresses.iter();
+    eni.addresses.is_empty() || own.any(|text| addr::parse(text) == Some(side.addr))
 }
 
 /// Tells whether an address that no known interface has may be one of a group's.
@@ -200,7 +206,6 @@ fn lack(question: &Question<'_>, eni: &Eni, direction: &'static str) -> Lack {
     let group = shared.or_else(|| eni.security_group_ids.first()).cloned().unwrap_or_default();
     let named = shared.or_else(|| others.first()).cloned();
     // The address may be a public one, for which a group does not stand.
-    let holds = |eni: &Eni| eni.addresses.iter().any(|text| addr::parse(text) == Some(peer.addr));
-    let named = named.filter(|_| peer.eni.is_some_and(holds));
+    let named = named.filter(|_| peer.eni.is_some_and(|eni| has(eni, peer)));
     Lack::Group { group, direction, peer: named.unwrap_or_else(|| alone(peer.addr)) }
 }

@@ -68,6 +68,16 @@ impl Reach {
         self.interfaces.interface(&self.network.inventory().enis, id, at)
     }
 
+    /// Returns the interfaces that there are at a time (Unix seconds), one row each; without a time, all that
+    /// were not deleted.
+    pub fn living(&self, at: Option<i64>) -> impl Iterator<Item = &Eni> {
+        let mut rows: Vec<&Eni> =
+            self.network.inventory().enis.iter().filter(|row| side::off(row, at) == 0).collect();
+        rows.sort_by_key(|row| (&row.interface_id, std::cmp::Reverse(row.valid_from)));
+        rows.dedup_by_key(|row| &row.interface_id);
+        rows.into_iter()
+    }
+
     /// Returns the end of a flow that an interface's id or an address names, at a time (Unix seconds). `vpc`
     /// narrows an address down. An interface stands for its first address of the family of `other`, or its
     /// first address.

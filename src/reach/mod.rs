@@ -36,6 +36,7 @@ pub use step::Answer;
 pub use step::Place;
 pub use step::Step;
 pub use step::Verdict;
+pub use tuple::Error;
 pub use tuple::Tuple;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Why a packet was refused that a log shows refused, at the place where it was.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::reach::fix::Fix;
@@ -84,8 +85,9 @@ impl Reach {
         Refusal { cause: may_be(&unknown), fixes: fixer.of(unknown.into_iter()) }
     }
 
-    /// Returns the end of a flow that the log names by its interface, else by its address.
-    fn end(&self, id: Option<&str>, ip: std::net::IpAddr, at: Option<i64>) -> Side<'_> {
+    /// Returns the end of a flow that a log names by its interface, else by its address, at a time (Unix
+    /// seconds). Where several interfaces had the address then, none is taken.
+    pub fn end(&self, id: Option<&str>, ip: IpAddr, at: Option<i64>) -> Side<'_> {
         if let Some(eni) = id.and_then(|id| self.interface(id, at)) {
             return self.side_of(eni, ip);
         }

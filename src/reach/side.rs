@@ -127,7 +127,7 @@ impl Interfaces {
 }
 
 /// Returns how many seconds a time lies outside of a row's interval. Without a time: how long ago it ended.
-fn off(row: &Eni, at: Option<i64>) -> i64 {
+pub(super) fn off(row: &Eni, at: Option<i64>) -> i64 {
     let at = at.unwrap_or(i64::MAX);
     let early = row.valid_from.map_or(0, |from| from.saturating_sub(at));
     let late = row.valid_to.map_or(0, |to| at.saturating_sub(to).saturating_add(1));

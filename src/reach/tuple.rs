@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use crate::flow::protocol::protocol_name;
+use crate::flow::protocol::protocol_number;
 
 /// ICMP's protocol number.
 const ICMP: u8 = 1;
@@ -125,5 +126,53 @@ fn protocol_word(protocol: u8) -> String {
         _ if known.parse::<u8>().is_err() => known,
         Some(name) => format!("{name} (protocol {protocol})"),
         None => format!("protocol {protocol}"),
+    }
+}
+
+/// Why a port or a protocol could not be read, in one sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No protocol has this name or number.
+    #[error("no protocol is called {0}")]
+    Protocol(String),
+    /// It is no port.
+    #[error("{0} is no port")]
+    Port(String),
+    /// It is no ICMP type, nor type and code.
+    #[error("{0} is no ICMP type")]
+    Icmp(String),
+    /// One address is IPv4, the other IPv6.
+    #[error("{0} and {1} are of different families")]
+    Families(IpAddr, IpAddr),
+}
+
+impl Tuple {
+    /// Reads a flow: the port is a number, or type or type/code for ICMP; the protocol is a name or a number.
+    /// No port is any.
+    ///
+    /// # Errors
+    ///
+    /// What of it cannot be read, and addresses of two families.
+    pub fn parse(
+        (source, destination): (IpAddr, IpAddr),
+        port: Option<&str>,
+        protocol: &str,
+        source_port: Option<u16>,
+    ) -> Result<Self, Error> {
+        if source.is_ipv4() != destination.is_ipv4() {
+            return Err(Error::Families(source, destination));
+        }
+        let number = protocol.parse().ok();
+        let named = || u8::try_from(protocol_number(protocol)?).ok();
+        let protocol = number.or_else(named).ok_or_else(|| Error::Protocol(protocol.to_owned()))?;
+        let (mut icmp, mut destination_port) = (None, None);
+        if let Some(text) = port.filter(|_| is_icmp(protocol)) {
+            let (kind, code) = text.split_once('/').unwrap_or((text, "0"));
+            let both = kind.parse().ok().zip(code.parse().ok());
+            icmp = Some(both.ok_or_else(|| Error::Icmp(text.to_owned()))?);
+        } else if let Some(text) = port {
+            destination_port = Some(text.parse().map_err(|_| Error::Port(text.to_owned()))?);
+        }
+        Ok(Self { source, destination, source_port, destination_port, protocol, icmp })
     }
 }
