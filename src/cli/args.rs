@@ -2,6 +2,7 @@
 
 mod account;
 mod alert;
+mod explain;
 mod feed;
 mod lake;
 
@@ -19,6 +20,7 @@ use crate::sample;
 
 pub use account::{Collect, IamPolicy, Times};
 pub use alert::{Alert, AlertTest};
+pub use explain::{Explain, ExplainFinding, ExplainFlow, ExplainFormat, Explaining};
 pub use feed::Feed;
 pub use lake::{Compact, Ingest, Replay, Status, StatusFormat, Verify, Wherein};
 
@@ -46,6 +48,9 @@ pub struct Cli {
 pub enum Command {
     /// Report what processing jobs did on the network that they should not, or could not
     Detect(Detect),
+    /// Say why a flow or a finding is as it is, by the VPC's configuration of its time, and what would change it
+    #[command(subcommand)]
+    Explain(Explain),
     /// Run the detections again and again, as a service with metrics
     Feed(Feed),
     /// Run SQL over flow logs and inventory; without a query, an interactive prompt

@@ -17,6 +17,7 @@ mod check;
 mod compact;
 mod detect;
 pub mod exit;
+mod explain;
 mod feed;
 mod fields;
 mod findings;
@@ -51,6 +52,13 @@ pub fn run() -> Result<Exit, Failure> {
         Command::Detect(args) => {
             let threads = args.read.threads;
             wait(threads, detect::run(args, started))
+        }
+        Command::Explain(command) => {
+            let threads = match &command {
+                args::Explain::Flow(args) => args.read.threads,
+                args::Explain::Finding(args) => args.read.threads,
+            };
+            wait(threads, explain::run(command, started))
         }
         Command::Feed(args) => serve(args.threads, feed::run(args, started)),
         Command::Sql(args) => {

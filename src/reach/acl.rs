@@ -51,15 +51,20 @@ pub(super) fn judge(question: &Question<'_>, place: Place) -> Step {
     let asked: Vec<&NetworkAclEntry> =
         entries.iter().filter(|entry| entry.direction == question.direction).copied().collect();
     let ports = stretches(question.packet, asked.iter().map(|entry| service(entry)));
-    let says = ports.into_iter().map(|port| at_port(question, &asked, port));
-    let Some((answer, entry, whole)) = over_all(says.collect()) else {
+    // An entry that opens all of it has to stand before each that closes, or may close, some of it.
+    let closes = |entry: &&&NetworkAclEntry| {
+        !allows(entry) && ports.iter().any(|port| fit(question, entry, *port) != Fit::No)
+    };
+    let before = asked.iter().filter(closes).map(|entry| entry.rule_number).min().unwrap_or(LAST);
+    let says = ports.iter().map(|port| at_port(question, &asked, *port)).collect();
+    let Some((answer, entry, whole)) = over_all(says) else {
         return Step::new(place, Answer::Unknown, "no port to ask about");
     };
     let number = entry.map_or(LAST, |entry| entry.rule_number);
     let lack = Lack::Acl {
         acl: acl.to_owned(),
         direction: question.direction,
-        before: number,
+        before,
         cidr: block(question),
         is_reply: question.is_reply,
     };
@@ -85,13 +90,8 @@ fn at_port<'a>(
 ) -> (Answer, Option<&'a NetworkAclEntry>) {
     let mut possible: Option<(Answer, &NetworkAclEntry)> = None;
     for entry in entries {
-        let address = address_fits(question.network, &entry.cidr, question.peer.addr);
-        let fit = service(entry).fits(question.packet, port).and(address);
-        let says = match entry.rule_action.eq_ignore_ascii_case("allow") {
-            true => Answer::Allowed,
-            false => Answer::Denied,
-        };
-        match (fit, possible) {
+        let says = if allows(entry) { Answer::Allowed } else { Answer::Denied };
+        match (fit(question, entry, port), possible) {
             (Fit::No, _) => {}
             (Fit::Maybe, None) => possible = Some((says, entry)),
             (Fit::Maybe | Fit::Yes, Some((held, first))) if held != says => {
@@ -107,17 +107,30 @@ fn at_port<'a>(
     }
 }
 
+/// Tells whether an entry is for the packet at one of its ports.
+fn fit(question: &Question<'_>, entry: &NetworkAclEntry, port: u16) -> Fit {
+    let address = address_fits(question.network, &entry.cidr, question.peer.addr);
+    service(entry).fits(question.packet, port).and(address)
+}
+
+fn allows(entry: &NetworkAclEntry) -> bool {
+    entry.rule_action.eq_ignore_ascii_case("allow")
+}
+
 fn service(entry: &NetworkAclEntry) -> Service<'_> {
     Service { protocol: &entry.protocol, from: entry.from_port, to: entry.to_port }
 }
 
 /// Says in words what an entry does.
 fn says_entry(entry: &NetworkAclEntry) -> String {
-    let does = if entry.rule_action.eq_ignore_ascii_case("allow") { "allows" } else { "denies" };
+    let does = if allows(entry) { "allows" } else { "denies" };
     let word = if entry.direction == "egress" { "to" } else { "from" };
     let (acl, number, cidr) = (&entry.network_acl_id, entry.rule_number, &entry.cidr);
     let direction = &entry.direction;
-    format!("entry {number} of {acl} {does} {direction} {word} {cidr} on {}", service(entry).words())
+    format!(
+        "entry {number} of {acl} {does} {direction} {word} {cidr} on {}",
+        service(entry).words()
+    )
 }
 
 /// Says in words which entry is missing.
@@ -134,8 +147,9 @@ fn block(question: &Question<'_>) -> String {
     let (inventory, peer) = (question.network.inventory(), question.peer);
     let named = || subnet_of(inventory, peer.vpc?, peer.addr);
     let subnet = peer.subnet.or_else(named).and_then(|subnet| question.network.subnet(subnet));
-    let holds =
-        |cidr: &&String| addr::parse_net(cidr).is_some_and(|net| net.contains::<&IpAddr>(&peer.addr));
+    let holds = |cidr: &&String| {
+        addr::parse_net(cidr).is_some_and(|net| net.contains::<&IpAddr>(&peer.addr))
+    };
     let cidr = subnet.and_then(|subnet| subnet.cidrs.iter().find(holds)).cloned();
     cidr.unwrap_or_else(|| alone(peer.addr))
 }

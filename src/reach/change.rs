@@ -76,6 +76,7 @@ fn add_entry(inventory: &mut Inventory, entry: &NetworkAclEntry) {
     let rows = inventory.network_acl_entries.iter();
     let rows = rows.filter(|row| row.network_acl_id == entry.network_acl_id);
     let subnets: BTreeSet<Option<String>> = rows.map(|row| row.subnet_id.clone()).collect();
-    let entries = subnets.into_iter().map(|subnet_id| NetworkAclEntry { subnet_id, ..entry.clone() });
+    let entries =
+        subnets.into_iter().map(|subnet_id| NetworkAclEntry { subnet_id, ..entry.clone() });
     inventory.network_acl_entries.extend(entries);
 }

@@ -51,9 +51,11 @@ impl Service<'_> {
     }
 
     fn number(&self) -> Option<u8> {
-        let number = self.protocol.parse().ok().or_else(|| {
-            u8::try_from(protocol_number(self.protocol)?).ok()
-        });
+        let number = self
+            .protocol
+            .parse()
+            .ok()
+            .or_else(|| u8::try_from(protocol_number(self.protocol)?).ok());
         number.filter(|_| !self.is_all())
     }
 
@@ -128,7 +130,9 @@ pub(super) fn over_all<T>(answers: Vec<(Answer, T)>) -> Option<(Answer, T, bool)
         return answers.next().map(|(answer, why)| (answer, why, true));
     }
     // The stretch that is not let through is what there is to say.
-    answers.find(|(answer, _)| *answer != Answer::Allowed).map(|(_, why)| (Answer::Unknown, why, false))
+    answers
+        .find(|(answer, _)| *answer != Answer::Allowed)
+        .map(|(_, why)| (Answer::Unknown, why, false))
 }
 
 /// Tells whether an address is in a CIDR, or in a prefix list that is named by its id.

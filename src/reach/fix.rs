@@ -90,9 +90,7 @@ impl Fixer<'_> {
             let fix = match lack {
                 Lack::Group { group, direction, peer } => self.group(group, direction, peer),
                 Lack::Acl { .. } => self.acl(lack, &mut taken),
-                Lack::Way { vpc, table, route } => {
-                    self.way(vpc.as_deref(), table, route.as_ref())
-                }
+                Lack::Way { vpc, table, route } => self.way(vpc.as_deref(), table, route.as_ref()),
             };
             if let Some(fix) = fix
                 && fixes.iter().all(|known| known.change != fix.change)
@@ -153,7 +151,8 @@ impl Fixer<'_> {
         };
         let number = (1..*before).rev().find(|number| !used(*number))?;
         taken.insert((acl.clone(), direction, number));
-        let packet = if *is_reply { self.tuple.reply()?.to_any_client() } else { self.tuple.request() };
+        let packet =
+            if *is_reply { self.tuple.reply()?.to_any_client() } else { self.tuple.request() };
         let (from_port, to_port) = rule_ports(&packet);
         let entry = NetworkAclEntry {
             network_acl_id: acl.clone(),
@@ -239,7 +238,8 @@ impl Fixer<'_> {
         change.apply(&mut changed);
         let network = crate::reach::network::Network::new(std::sync::Arc::new(changed));
         let next = route::in_table(&network, vpc, &route.route_table_id, self.to.addr);
-        let leads = matches!(next.hop, Hop::GatewayEndpoint | Hop::Nat | Hop::EgressOnly | Hop::Local);
+        let leads =
+            matches!(next.hop, Hop::GatewayEndpoint | Hop::Nat | Hop::EgressOnly | Hop::Local);
         leads.then(|| drop_route(route, &self.region()))
     }
 
@@ -250,7 +250,10 @@ impl Fixer<'_> {
             let public = row.connectivity_type.as_deref() != Some("private");
             let of_nat = row.subnet_id.as_deref().and_then(|subnet| network.table_of(subnet));
             // Its own table must keep its way out.
-            row.vpc_id.as_deref() == Some(vpc) && works && public && of_nat.is_some_and(|t| t.id != table)
+            row.vpc_id.as_deref() == Some(vpc)
+                && works
+                && public
+                && of_nat.is_some_and(|t| t.id != table)
         };
         network.inventory().nat_gateways.iter().find(fits)
     }
@@ -318,7 +321,10 @@ fn group_command(rule: &SecurityGroupRule) -> String {
         (false, true) => format!("Ipv6Ranges=[{{CidrIpv6={}}}]", rule.peer),
         (false, false) => format!("IpRanges=[{{CidrIp={}}}]", rule.peer),
     };
-    format!("{start} --ip-permissions {}", shell(&format!("IpProtocol={protocol}{from}{to},{peer}")))
+    format!(
+        "{start} --ip-permissions {}",
+        shell(&format!("IpProtocol={protocol}{from}{to},{peer}"))
+    )
 }
 
 fn group_block(rule: &SecurityGroupRule, id: &str) -> String {

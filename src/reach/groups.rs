@@ -96,7 +96,8 @@ fn at_port<'a>(
 ) -> (Answer, Why<'a>) {
     let mut unsure = None;
     for rule in rules {
-        let fit = service(rule).fits(question.packet, port).and(peer_fits(question, eni, &rule.peer));
+        let fit =
+            service(rule).fits(question.packet, port).and(peer_fits(question, eni, &rule.peer));
         match fit {
             Fit::Yes => return (Answer::Allowed, Why::Rule(rule)),
             Fit::No => {}
@@ -110,8 +111,12 @@ fn at_port<'a>(
     let is_known = |group: &&String| {
         question.network.group(group).is_some() || question.network.rules(group).next().is_some()
     };
-    let unknown: Vec<&str> =
-        eni.security_group_ids.iter().filter(|group| !is_known(group)).map(String::as_str).collect();
+    let unknown: Vec<&str> = eni
+        .security_group_ids
+        .iter()
+        .filter(|group| !is_known(group))
+        .map(String::as_str)
+        .collect();
     if !unknown.is_empty() {
         unsure = Some(format!("the rules of {} are not in the inventory", unknown.join(", ")));
     }
@@ -193,7 +198,9 @@ fn missing(question: &Question<'_>, eni: &Eni, direction: &str) -> String {
     let service = question.packet.service();
     match groups.as_slice() {
         [one] => format!("{one} allows no {direction} {word} {peer} on {service}"),
-        many => format!("none of {} allows {direction} {word} {peer} on {service}", many.join(", ")),
+        many => {
+            format!("none of {} allows {direction} {word} {peer} on {service}", many.join(", "))
+        }
     }
 }
 

@@ -326,7 +326,9 @@ impl Way<'_> {
         let mut gateways = self.network.inventory().nat_gateways.iter();
         let row = gateways.find(|row| row.nat_gateway_id == target);
         match row.and_then(|row| row.state.as_deref()) {
-            _ if row.is_none() => (Answer::Unknown, format!("{words}, which is not in the inventory")),
+            _ if row.is_none() => {
+                (Answer::Unknown, format!("{words}, which is not in the inventory"))
+            }
             Some(state) if !state.eq_ignore_ascii_case("available") => {
                 (Answer::Denied, format!("{words}, which is {state}"))
             }
@@ -350,9 +352,10 @@ impl Way<'_> {
         let words = format!("{}: {}", nat.nat_gateway_id, on.words(self.to.addr));
         let private = nat.connectivity_type.as_deref() == Some("private");
         let (answer, text) = match on.hop {
-            Hop::Internet if private => {
-                (Answer::Denied, format!("{words}, and a private NAT gateway has no public address"))
-            }
+            Hop::Internet if private => (
+                Answer::Denied,
+                format!("{words}, and a private NAT gateway has no public address"),
+            ),
             Hop::Internet | Hop::GatewayEndpoint | Hop::EgressOnly => (Answer::Allowed, words),
             Hop::Blackhole | Hop::Nothing => (Answer::Denied, words),
             Hop::Unknown => (Answer::Unknown, words),

@@ -40,4 +40,4 @@ pub use tuple::Error;
 pub use tuple::Tuple;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

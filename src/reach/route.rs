@@ -92,7 +92,10 @@ type Rank = (u8, u8);
 /// endpoint tells of count as well.
 pub(super) fn route(network: &Network, subnet: Option<&str>, to: IpAddr) -> Routed {
     let Some(subnet) = subnet else {
-        return Routed::unknown(None, "the subnet is not known, and so neither is its route table".into());
+        return Routed::unknown(
+            None,
+            "the subnet is not known, and so neither is its route table".into(),
+        );
     };
     let Some(table) = network.table_of(subnet) else {
         let text = format!("the route table of {subnet} is not in the inventory");
@@ -109,7 +112,10 @@ pub(super) fn in_table(network: &Network, vpc: Option<&str>, table: &str, to: Ip
     let vpc = vpc.map(str::to_owned);
     add_endpoints(network, vpc.as_deref(), table, &mut routes);
     if routes.is_empty() {
-        return Routed::unknown(Some(table), format!("the routes of {table} are not in the inventory"));
+        return Routed::unknown(
+            Some(table),
+            format!("the routes of {table} are not in the inventory"),
+        );
     }
     let mut best: Option<(Rank, &Route)> = None;
     let mut unsure: Option<&Route> = None;
@@ -181,7 +187,8 @@ fn fits(network: &Network, route: &Route, to: IpAddr) -> Result<Option<u8>, ()> 
     }
     // The list of an S3 endpoint holds every S3 address of its region and no other.
     let endpoint = network.endpoint(&route.target);
-    let region = endpoint.and_then(|endpoint| s3::region_of_service(endpoint.service_name.as_deref()?));
+    let region =
+        endpoint.and_then(|endpoint| s3::region_of_service(endpoint.service_name.as_deref()?));
     let Some(region) = region else { return Err(()) };
     match s3::region_of(network.inventory(), to) {
         Some(of) if of == region => Ok(Some(if to.is_ipv4() { 32 } else { 128 })),

@@ -54,8 +54,7 @@ impl Bypass {
     }
 }
 
-const OTHER_REGION: &str =
-    "keep the data in the region of the job, or copy it there: a gateway endpoint serves its own region only";
+const OTHER_REGION: &str = "keep the data in the region of the job, or copy it there: a gateway endpoint serves its own region only";
 const NOT_DUALSTACK: &str = "or do not use the dualstack host names of S3";
 const LATER: &str = "compare the routes as they were then, in CloudTrail or AWS Config: those of the inventory lead to the \
      endpoint";
@@ -90,7 +89,11 @@ impl Reach {
         let Some(table) = table else {
             let subnet = seen.subnet.unwrap_or("the subnet");
             let cause = format!("which route table {subnet} uses is not in the inventory");
-            return Bypass { cause, fixes: vec![add_table(name, id, &in_region(seen.region))], advice };
+            return Bypass {
+                cause,
+                fixes: vec![add_table(name, id, &in_region(seen.region))],
+                advice,
+            };
         };
         let whose = if table.is_main { "the main table, used by" } else { "the table of" };
         let whose = format!("{} ({whose} {})", table.id, seen.subnet.unwrap_or_default());
@@ -100,7 +103,9 @@ impl Reach {
         let cause = match (routed.hop, &routed.route) {
             _ if !leads => format!("{whose} has no route to the endpoint {name}"),
             (Hop::GatewayEndpoint, _) => {
-                let cause = format!("the inventory does not show why: {whose} leads to the endpoint {name}");
+                let cause = format!(
+                    "the inventory does not show why: {whose} leads to the endpoint {name}"
+                );
                 return Bypass { cause, fixes: Vec::new(), advice: Some(LATER) };
             }
             (_, Some(route)) if route.destination != "0.0.0.0/0" && route.destination != "::/0" => {
@@ -119,7 +124,11 @@ impl Reach {
                 return Bypass { cause, fixes: Vec::new(), advice: Some(LATER) };
             }
         };
-        Bypass { cause, fixes: vec![add_table(name, table.id, &in_region(seen.region))], advice: None }
+        Bypass {
+            cause,
+            fixes: vec![add_table(name, table.id, &in_region(seen.region))],
+            advice: None,
+        }
     }
 }
 

@@ -5,6 +5,9 @@ use crate::support::flowq;
 const COMMANDS: &[&str] = &[
     "",
     "detect",
+    "explain",
+    "explain flow",
+    "explain finding",
     "feed",
     "sql",
     "report",
@@ -39,6 +42,9 @@ fn help_of_every_command() {
 fn the_commands_with_sources_have_examples() {
     let commands = [
         "detect",
+        "explain",
+        "explain flow",
+        "explain finding",
         "feed",
         "sql",
         "report",
@@ -49,7 +55,9 @@ fn the_commands_with_sources_have_examples() {
         "compact",
     ];
     for command in commands {
-        let run = flowq(&[command, "--help"]).expect(0);
+        let mut args: Vec<&str> = command.split_whitespace().collect();
+        args.push("--help");
+        let run = flowq(&args).expect(0);
         assert!(run.out.contains("Examples:"), "{command}");
     }
 }

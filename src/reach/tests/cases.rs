@@ -5,18 +5,19 @@ use serde_json::to_value;
 use super::Asked;
 use super::configuration;
 use super::judge;
+use super::table;
 use crate::detection::table::Table;
 
 /// The columns of a row.
 const COLUMNS: &str = "config from to port protocol client verdict place by why";
 
 fn rows() -> Vec<Vec<Option<String>>> {
-    let root: toml::Table = toml::from_str(include_str!("cases.toml")).unwrap();
+    let root = table();
     let mut rows = Vec::new();
     for topic in root["topic"].as_array().unwrap() {
-        let table = Table::parse(topic["cases"].as_str().unwrap()).unwrap();
-        assert_eq!(table.columns.join(" "), COLUMNS);
-        rows.extend(table.rows);
+        let parsed = Table::parse(topic["cases"].as_str().unwrap()).unwrap();
+        assert_eq!(parsed.columns.join(" "), COLUMNS);
+        rows.extend(parsed.rows);
     }
     rows
 }

@@ -40,7 +40,8 @@ fn cidr() -> impl Strategy<Value = &'static str> {
 fn ports() -> impl Strategy<Value = (Option<i32>, Option<i32>)> {
     prop_oneof![
         Just((None, None)),
-        (0..9000i32, 0..60000i32).prop_map(|(from, more)| (Some(from), Some((from + more).min(65535)))),
+        (0..9000i32, 0..60000i32)
+            .prop_map(|(from, more)| (Some(from), Some((from + more).min(65535)))),
     ]
 }
 
@@ -93,13 +94,15 @@ fn world() -> impl Strategy<Value = Inventory> {
         entries.sort_by_key(key);
         entries.dedup_by_key(|entry| key(entry));
         // Both ACLs are there, whatever their entries.
-        entries.extend(inventory.network_acl_entries.iter().filter(|row| row.rule_number == 101).map(
-            |row| NetworkAclEntry {
-                rule_number: 32767,
-                rule_action: "deny".to_owned(),
-                ..row.clone()
-            },
-        ));
+        entries.extend(
+            inventory.network_acl_entries.iter().filter(|row| row.rule_number == 101).map(|row| {
+                NetworkAclEntry {
+                    rule_number: 32767,
+                    rule_action: "deny".to_owned(),
+                    ..row.clone()
+                }
+            }),
+        );
         inventory.security_group_rules = rules;
         inventory.network_acl_entries = entries;
         inventory
