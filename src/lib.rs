@@ -16,6 +16,8 @@
 //!    interface up by 5-tuple; it is made once for all detections.
 //! 6. [`detection`] runs the SQL files of `queries/detections` over the conversations and turns their
 //!    rows into findings; [`cli`] prints them, with what was read and what could not be.
+//!    What refused a packet, [`reach`] says: it replays it through the configuration of the inventory.
+//!    [`explain`] does so for whoever asks about one flow or finding, and tries fixes out.
 //! 7. [`audit`] holds the configuration of the VPC against what AWS recommends for it.
 //! 8. [`alert`] tells sinks of findings: each once, and again only when it grew past what was told.
 //!
@@ -77,6 +79,8 @@ pub mod engine;
 pub mod detection;
 
 pub mod audit;
+
+pub mod explain;
 
 pub mod baseline;
 

@@ -156,166 +156,22 @@ refused AS (
         END AS leg
     FROM keyed
 ),
-placed AS (
-    -- Where that was, and whose packet it was: what a rule would have to let through.
-    SELECT
-        *,
-        CASE WHEN leg IN ('request-in', 'reply-in') THEN 'ingress' ELSE 'egress' END AS direction,
-        CASE WHEN leg IN ('request-in', 'reply-out') THEN answerer_interface ELSE opener_interface END AS at_interface,
-        CASE WHEN leg IN ('request-in', 'reply-out') THEN opener_interface ELSE answerer_interface END AS peer_interface,
-        CASE WHEN leg IN ('request-in', 'reply-out') THEN opener_addr ELSE answerer_addr END AS peer_addr,
-        CASE WHEN leg IN ('request-in', 'request-out') THEN answerer_port ELSE opener_port END AS to_port,
-        leg IN ('reply-out', 'reply-in') AS is_reply
-    FROM refused
-),
-subnet_of AS (
-    SELECT interface_id, min(subnet_id) AS subnet_id FROM enis GROUP BY interface_id
-),
-groups AS (
-    SELECT DISTINCT interface_id, unnest(security_group_ids) AS security_group_id FROM enis
-),
-first_group AS (
-    SELECT interface_id, min(security_group_id) AS security_group_id FROM groups GROUP BY interface_id
-),
-known_group AS (
-    SELECT DISTINCT security_group_id FROM security_group_rules
-),
-questions AS (
-    SELECT DISTINCT p.at_interface, p.peer_interface, p.peer_addr, p.direction, p.to_port, p.protocol, s.subnet_id
-    FROM placed AS p
-    LEFT JOIN subnet_of AS s ON s.interface_id = p.at_interface
-),
-group_says AS (
-    -- One row for each question whose security groups the inventory knows: whether a rule lets it through.
-    SELECT
-        q.at_interface,
-        q.peer_interface,
-        q.peer_addr,
-        q.direction,
-        q.to_port,
-        q.protocol,
-        bool_or(coalesce(
-            (
-                r.protocol IN ('-1', 'all', CAST(q.protocol AS VARCHAR))
-                OR lower(r.protocol) = CASE q.protocol WHEN 6 THEN 'tcp' WHEN 17 THEN 'udp' WHEN 1 THEN 'icmp' WHEN 58 THEN 'icmpv6' END
-            )
-            AND (
-                q.protocol NOT IN (6, 17)
-                OR coalesce(r.from_port, -1) = -1
-                OR q.to_port BETWEEN r.from_port AND r.to_port
-            )
-            AND (
-                p.security_group_id IS NOT NULL
-                OR CASE WHEN r.peer LIKE '%/%' THEN in_cidr(q.peer_addr, r.peer) ELSE false END
-            ),
-            false
-        )) AS allows
-    FROM questions AS q
-    JOIN groups AS g ON g.interface_id = q.at_interface
-    JOIN known_group AS k ON k.security_group_id = g.security_group_id
-    LEFT JOIN security_group_rules AS r
-        ON r.security_group_id = g.security_group_id AND r.direction = q.direction
-    LEFT JOIN groups AS p ON p.interface_id = q.peer_interface AND p.security_group_id = r.peer
-    GROUP BY q.at_interface, q.peer_interface, q.peer_addr, q.direction, q.to_port, q.protocol
-),
-acl_says AS (
-    -- One row for each question that an entry of the subnet's ACL answers: the entry with the lowest number decides.
-    SELECT
-        q.at_interface,
-        q.peer_interface,
-        q.peer_addr,
-        q.direction,
-        q.to_port,
-        q.protocol,
-        min(e.network_acl_id) AS network_acl_id,
-        min(e.rule_number) AS rule_number,
-        first_value(e.rule_action ORDER BY e.rule_number, e.rule_action) = 'allow' AS allows
-    FROM questions AS q
-    JOIN network_acl_entries AS e
-        ON e.subnet_id = q.subnet_id
-        AND e.direction = q.direction
-    WHERE e.protocol IN ('-1', CAST(q.protocol AS VARCHAR))
-        AND in_cidr(q.peer_addr, e.cidr)
-        AND (
-            q.protocol NOT IN (6, 17)
-            OR coalesce(e.from_port, -1) = -1
-            OR q.to_port BETWEEN e.from_port AND e.to_port
-        )
-    GROUP BY q.at_interface, q.peer_interface, q.peer_addr, q.direction, q.to_port, q.protocol
-),
-peer_cidr AS (
-    SELECT subnet_id, unnest(cidrs) AS cidr FROM subnets
-),
-peer_net AS (
-    SELECT q.peer_interface, q.peer_addr, min(c.cidr) AS cidr
-    FROM (SELECT DISTINCT peer_interface, peer_addr FROM questions) AS q
-    JOIN subnet_of AS s ON s.interface_id = q.peer_interface
-    JOIN peer_cidr AS c ON c.subnet_id = s.subnet_id
-    WHERE in_cidr(q.peer_addr, c.cidr)
-    GROUP BY q.peer_interface, q.peer_addr
-),
-acl_number AS (
-    SELECT DISTINCT network_acl_id, direction, rule_number FROM network_acl_entries
-),
-explained AS (
-    SELECT
-        p.*,
-        g.allows AS group_allows,
-        a.allows AS acl_allows,
-        a.network_acl_id,
-        -- An entry just before the one that decides, if that number is free.
-        CASE
-            WHEN a.rule_number > 1 AND taken.rule_number IS NULL THEN CAST(a.rule_number - 1 AS VARCHAR)
-            ELSE '<free number>'
-        END AS new_number,
-        -- Both let it through: what the inventory holds is not what refused it.
-        NOT p.is_reply AND coalesce(g.allows, false) AND coalesce(a.allows, false) AS is_open,
-        -- Groups remember connections, so a refused reply is always the ACL's doing.
-        p.is_reply OR coalesce(g.allows, false) OR (coalesce(NOT a.allows, false) AND g.allows IS NULL) AS is_acl,
-        ag.security_group_id AS at_group,
-        pg.security_group_id AS peer_group,
-        coalesce(n.cidr, concat(p.peer_addr, CASE WHEN p.peer_addr LIKE '%:%' THEN '/128' ELSE '/32' END)) AS peer_cidr,
-        CASE p.protocol WHEN 6 THEN 'tcp' WHEN 17 THEN 'udp' WHEN 1 THEN 'icmp' WHEN 58 THEN 'icmpv6' ELSE CAST(p.protocol AS VARCHAR) END AS protocol_word
-    FROM placed AS p
-    LEFT JOIN group_says AS g
-        ON g.at_interface = p.at_interface
-        AND g.peer_interface = p.peer_interface
-        AND g.peer_addr = p.peer_addr
-        AND g.direction = p.direction
-        AND g.to_port = p.to_port
-        AND g.protocol = p.protocol
-    LEFT JOIN acl_says AS a
-        ON a.at_interface = p.at_interface
-        AND a.peer_interface = p.peer_interface
-        AND a.peer_addr = p.peer_addr
-        AND a.direction = p.direction
-        AND a.to_port = p.to_port
-        AND a.protocol = p.protocol
-    LEFT JOIN acl_number AS taken
-        ON taken.network_acl_id = a.network_acl_id
-        AND taken.direction = p.direction
-        AND taken.rule_number = a.rule_number - 1
-    LEFT JOIN first_group AS ag ON ag.interface_id = p.at_interface
-    LEFT JOIN first_group AS pg ON pg.interface_id = p.peer_interface
-    LEFT JOIN peer_net AS n ON n.peer_interface = p.peer_interface AND n.peer_addr = p.peer_addr
-),
 told AS (
+    -- Held against the groups and ACLs of that time. NULL: by those it was let through.
     SELECT
         *,
-        CASE WHEN region IS NOT NULL THEN concat(' --region ', region) ELSE '' END AS in_region,
-        CASE
-            WHEN reject_reason IS NOT NULL THEN reject_reason
-            WHEN is_reply THEN 'network ACL'
-            WHEN is_open AND is_vague THEN 'late packets after close'
-            WHEN is_open THEN 'a rule that the inventory does not show: its groups and ACLs let it through'
-            WHEN leg = 'request-in' AND is_acl THEN 'receiver''s inbound network ACL'
-            WHEN leg = 'request-in' AND group_allows IS NOT NULL THEN 'receiver''s security group'
-            WHEN leg = 'request-in' THEN 'receiver''s security group (or inbound network ACL)'
-            WHEN is_acl THEN 'sender''s outbound network ACL'
-            WHEN group_allows IS NOT NULL THEN 'sender''s security group egress'
-            ELSE 'sender''s security group egress (or outbound network ACL)'
-        END AS cause
-    FROM explained
+        leg IN ('reply-out', 'reply-in') AS is_reply,
+        why_refused(
+            opener_interface, answerer_interface, opener_addr, answerer_addr,
+            CASE WHEN opener_port >= 0 THEN opener_port END, CASE WHEN answerer_port >= 0 THEN answerer_port END,
+            protocol, leg, first_seen
+        ) AS why,
+        fix_refused(
+            opener_interface, answerer_interface, opener_addr, answerer_addr,
+            CASE WHEN opener_port >= 0 THEN opener_port END, CASE WHEN answerer_port >= 0 THEN answerer_port END,
+            protocol, leg, first_seen
+        ) AS fix
+    FROM refused
 )
 SELECT
     CASE WHEN is_vague THEN 'low' END AS severity,
@@ -372,44 +228,22 @@ SELECT
     packets,
     bytes_out,
     bytes_in,
-    cause,
+    CASE
+        WHEN reject_reason IS NOT NULL THEN reject_reason
+        WHEN why IS NOT NULL THEN why
+        WHEN is_vague THEN 'late packets after close'
+        ELSE 'a rule that the inventory does not show: its groups and ACLs let it through'
+    END AS cause,
     CASE
         WHEN reject_reason = 'BPA' THEN concat(
             'exclude the subnet from VPC Block Public Access: aws ec2 create-vpc-block-public-access-exclusion --subnet-id ',
-            coalesce(opener_subnet, '<subnet>'), ' --internet-gateway-exclusion-mode allow-bidirectional', in_region
+            coalesce(opener_subnet, '<subnet>'), ' --internet-gateway-exclusion-mode allow-bidirectional',
+            CASE WHEN region IS NOT NULL THEN concat(' --region ', region) END
         )
         WHEN reject_reason = 'EC' THEN 'use instance types that encrypt in transit, or exclude the path from VPC encryption controls'
-        WHEN is_open AND is_vague THEN 'nothing, if the job works; a flow log with tcp-flags tells late packets from refused connections'
-        WHEN is_open THEN 'compare the rules as they were then, in CloudTrail or AWS Config: those of the inventory let it through'
-        WHEN is_acl THEN concat(
-            'aws ec2 create-network-acl-entry --network-acl-id ', coalesce(network_acl_id, '<ACL of the subnet>'),
-            ' --', direction, ' --rule-action allow --rule-number ', new_number,
-            CASE WHEN peer_cidr LIKE '%:%' THEN ' --ipv6-cidr-block ' ELSE ' --cidr-block ' END, peer_cidr,
-            ' --protocol ', protocol,
-            CASE
-                WHEN protocol IN (1, 58) THEN ' --icmp-type-code Code=-1,Type=-1'
-                WHEN protocol NOT IN (6, 17) THEN ''
-                WHEN is_reply THEN ' --port-range From=1024,To=65535'
-                ELSE concat(' --port-range From=', to_port, ',To=', to_port)
-            END,
-            in_region
-        )
-        WHEN direction = 'ingress' AND protocol IN (6, 17) THEN concat(
-            'aws ec2 authorize-security-group-ingress --group-id ', coalesce(at_group, '<group of the receiver>'),
-            ' --protocol ', protocol_word, ' --port ', to_port,
-            ' --source-group ', coalesce(peer_group, '<group of the sender>'),
-            in_region
-        )
-        ELSE concat(
-            'aws ec2 authorize-security-group-', direction, ' --group-id ', coalesce(at_group, '<group of the interface>'),
-            ' --ip-permissions ''IpProtocol=', protocol_word,
-            CASE
-                WHEN protocol IN (6, 17) THEN concat(',FromPort=', to_port, ',ToPort=', to_port)
-                WHEN protocol IN (1, 58) THEN ',FromPort=-1,ToPort=-1'
-            END,
-            ',UserIdGroupPairs=[{GroupId=', coalesce(peer_group, '<group of the peer>'), '}]''',
-            in_region
-        )
+        WHEN why IS NOT NULL THEN fix
+        WHEN is_vague THEN 'nothing, if the job works; a flow log with tcp-flags tells late packets from refused connections'
+        ELSE 'compare the rules as they were then, in CloudTrail or AWS Config: those of the inventory let it through'
     END AS remediation,
     evidence
 FROM told

@@ -109,36 +109,6 @@ keyed AS (
     FROM judged
     WHERE path NOT IN ('gateway-endpoint', 'interface-endpoint', 'unknown')
     GROUP BY job, local_addr, remote_addr, remote_port, protocol
-),
-own_table AS (
-    SELECT subnet_id, min(route_table_id) AS route_table_id
-    FROM route_table_associations
-    WHERE subnet_id IS NOT NULL
-    GROUP BY subnet_id
-),
-main_table AS (
-    SELECT vpc_id, min(route_table_id) AS route_table_id
-    FROM route_table_associations
-    WHERE main AND vpc_id IS NOT NULL
-    GROUP BY vpc_id
-),
-gateway AS (
-    SELECT vpc_id, min(vpc_endpoint_id) AS vpc_endpoint_id, flatten(array_agg(route_table_ids)) AS route_table_ids
-    FROM vpc_endpoints
-    WHERE lower(endpoint_type) = 'gateway' AND service_name LIKE '%.s3'
-    GROUP BY vpc_id
-),
-placed AS (
-    SELECT
-        k.*,
-        g.vpc_endpoint_id,
-        coalesce(o.route_table_id, m.route_table_id) AS route_table_id,
-        coalesce(array_has(g.route_table_ids, coalesce(o.route_table_id, m.route_table_id)), false) AS is_routed,
-        CASE WHEN k.region IS NOT NULL THEN concat(' --region ', k.region) ELSE '' END AS in_region
-    FROM keyed AS k
-    LEFT JOIN own_table AS o ON o.subnet_id = k.subnet_id
-    LEFT JOIN main_table AS m ON m.vpc_id = k.vpc_id
-    LEFT JOIN gateway AS g ON g.vpc_id = k.vpc_id
 )
 SELECT
     CASE WHEN k.path = 'cross-region' THEN 'low' END AS severity,
@@ -192,33 +162,11 @@ SELECT
     k.bytes_out,
     k.bytes_in,
     k.path,
-    CASE
-        WHEN k.path = 'cross-region'
-            THEN 'keep the data in the region of the job, or copy it there: a gateway endpoint serves its own region only'
-        WHEN k.path = 'ipv6-around-endpoint' AND k.vpc_endpoint_id IS NOT NULL
-            THEN concat(
-                'aws ec2 modify-vpc-endpoint --vpc-endpoint-id ', k.vpc_endpoint_id, ' --ip-address-type dualstack', k.in_region,
-                ', or do not use the dualstack host names of S3'
-            )
-        WHEN k.is_routed
-            THEN concat(
-                'the endpoint ', k.vpc_endpoint_id, ' is in the route table ', k.route_table_id,
-                ' already: look for a route with a longer prefix, or for the time at which it was added'
-            )
-        WHEN k.vpc_endpoint_id IS NOT NULL
-            THEN concat(
-                'aws ec2 modify-vpc-endpoint --vpc-endpoint-id ', k.vpc_endpoint_id, ' --add-route-table-ids ',
-                coalesce(k.route_table_id, concat('<route table of ', k.subnet_id, '>')), k.in_region
-            )
-        ELSE concat(
-            'aws ec2 create-vpc-endpoint --vpc-endpoint-type Gateway --vpc-id ', coalesce(k.vpc_id, '<VPC>'),
-            ' --service-name com.amazonaws.', coalesce(k.region, '<region>'), '.s3 --route-table-ids ',
-            coalesce(k.route_table_id, concat('<route table of ', k.subnet_id, '>')), k.in_region
-        )
-    END AS remediation,
+    why_bypassed(k.vpc_id, k.subnet_id, k.region, k.remote_addr, k.path) AS cause,
+    fix_bypassed(k.vpc_id, k.subnet_id, k.region, k.remote_addr, k.path) AS remediation,
     CASE
         WHEN k.twin_evidence IS NULL THEN k.evidence
         ELSE array_concat(k.evidence, k.twin_evidence)
     END AS evidence
-FROM placed AS k
+FROM keyed AS k
 WHERE k.bytes >= $min_bytes

@@ -4,6 +4,7 @@ mod account;
 mod alert;
 mod audit;
 mod baseline;
+mod explain;
 mod feed;
 mod lake;
 
@@ -23,6 +24,7 @@ pub use account::{Collect, IamPolicy, Times};
 pub use alert::{Alert, AlertTest};
 pub use audit::{Audit, AuditFormat};
 pub use baseline::{Baseline, Diff, Learn};
+pub use explain::{Explain, ExplainFinding, ExplainFlow, ExplainFormat, Explaining};
 pub use feed::Feed;
 pub use lake::{Compact, Ingest, Replay, Status, StatusFormat, Verify, Wherein};
 
@@ -55,6 +57,8 @@ pub enum Command {
     /// Learn what jobs of a family do on the network, and tell what is new
     #[command(subcommand)]
     Baseline(Baseline),
+    /// Say why a flow or a finding is as it is, by the VPC's configuration of its time, and what would change it
+    Explain(Explain),
     /// Run the detections again and again, as a service with metrics
     Feed(Feed),
     /// Run SQL over flow logs and inventory; without a query, an interactive prompt

@@ -19,6 +19,7 @@ mod check;
 mod compact;
 mod detect;
 pub mod exit;
+mod explain;
 mod feed;
 mod fields;
 mod findings;
@@ -59,6 +60,13 @@ pub fn run() -> Result<Exit, Failure> {
             wait(threads, audit::run(args, started))
         }
         Command::Baseline(args) => baseline::run(args, started),
+        Command::Explain(command) => {
+            let threads = match &command {
+                args::Explain::Flow(args) => args.read.threads,
+                args::Explain::Finding(args) => args.read.threads,
+            };
+            wait(threads, explain::run(command, started))
+        }
         Command::Feed(args) => serve(args.threads, feed::run(args, started)),
         Command::Sql(args) => {
             let threads = args.read.threads;

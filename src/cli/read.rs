@@ -213,9 +213,21 @@ pub(super) async fn open(
     memory_default: &str,
     say: &Say<'_>,
 ) -> Result<Session, Failure> {
+    open_at(read, config, now, memory_default, None, say).await
+}
+
+/// As [`open`], with the VPCs as they were at a time, in Unix seconds. NULL: at the end of what is read.
+pub(super) async fn open_at(
+    read: &Read,
+    config: &Config,
+    now: i64,
+    memory_default: &str,
+    as_of: Option<i64>,
+    say: &Say<'_>,
+) -> Result<Session, Failure> {
     let window = window(read, now)?;
     let account = Arc::new(Account::new(read.aws.options()));
-    let times = (window.since, window.until);
+    let times = (window.since, as_of.or(window.until));
     let (inventory, whole) = inventory(&read.inventory, &account, times, now, say).await?;
     let context = Arc::new(Context::new(Arc::new(inventory), config.rules(), now));
     let access =

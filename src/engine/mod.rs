@@ -39,6 +39,7 @@ mod sniff;
 mod summary;
 mod table;
 mod views;
+mod why;
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,8 @@ use allowed::{Ask, Question};
 pub(crate) use evidence::first_records;
 pub use summary::Summary;
 pub use views::VIEWS;
+#[cfg(test)]
+pub(crate) use why::functions as why_functions;
 
 /// Takes every malformed line, for `--malformed FILE`.
 pub type MalformedSink = dyn Fn(&MalformedLine) -> std::io::Result<()> + Send + Sync;
@@ -226,7 +229,7 @@ impl Engine {
             let ask = Ask::new(question, Arc::clone(context));
             self.session.register_udf(ScalarUDF::from(ask));
         }
-        for function in intern::functions() {
+        for function in intern::functions().into_iter().chain(why::functions(context.inventory())) {
             self.session.register_udf(function);
         }
         self.session.register_udaf(evidence::first_records());

@@ -136,6 +136,18 @@ impl Network {
         self.lists.get(id).map(Vec::as_slice)
     }
 
+    /// Returns the id of the prefix list of a service: `com.amazonaws.us-east-1.s3`.
+    pub fn list_named(&self, service: &str) -> Option<&str> {
+        let mut lists = self.inventory.prefix_lists.iter();
+        let list = lists.find(|row| row.name.as_deref() == Some(service))?;
+        Some(&list.prefix_list_id)
+    }
+
+    /// Returns an endpoint.
+    pub fn endpoint(&self, id: &str) -> Option<&VpcEndpoint> {
+        self.inventory.vpc_endpoints.iter().find(|row| row.vpc_endpoint_id == id)
+    }
+
     /// Returns the endpoints of a VPC.
     pub fn endpoints(&self, vpc: &str) -> impl Iterator<Item = &VpcEndpoint> {
         let rows = self.inventory.vpc_endpoints.iter();

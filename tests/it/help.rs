@@ -9,6 +9,9 @@ const COMMANDS: &[&str] = &[
     "baseline diff",
     "detect",
     "audit",
+    "explain",
+    "explain flow",
+    "explain finding",
     "feed",
     "sql",
     "report",
@@ -45,6 +48,9 @@ fn the_commands_with_sources_have_examples() {
         "baseline",
         "detect",
         "audit",
+        "explain",
+        "explain flow",
+        "explain finding",
         "feed",
         "sql",
         "report",
@@ -55,7 +61,9 @@ fn the_commands_with_sources_have_examples() {
         "compact",
     ];
     for command in commands {
-        let run = flowq(&[command, "--help"]).expect(0);
+        let mut args: Vec<&str> = command.split_whitespace().collect();
+        args.push("--help");
+        let run = flowq(&args).expect(0);
         assert!(run.out.contains("Examples:"), "{command}");
     }
 }

@@ -12,6 +12,7 @@ mod corpus;
 mod equivalence;
 mod errors;
 mod examples;
+mod explain;
 mod feed;
 mod formats;
 mod help;

@@ -56,7 +56,9 @@ fn line(finding: &Value) -> String {
     let candidates: Vec<String> =
         finding["job_candidates"].as_array().unwrap().iter().map(text).collect();
     let job = if finding["job_name"].is_null() { candidates.join("|") } else { of("job_name") };
-    let verdict = if finding["cause"].is_null() { of("path") } else { of("cause") };
+    let verdict = if finding["path"].is_null() { of("cause") } else { of("path") };
+    // Which rule it is stands behind the place.
+    let verdict = verdict.split(": ").next().unwrap_or_default();
     let (remote, port) = (of("remote_addr"), of("remote_port"));
     let [detection, severity] = [of("detection"), of("severity")];
     let [local, protocol, confidence] = [of("local_addr"), of("protocol"), of("confidence")];

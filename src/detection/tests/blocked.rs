@@ -1,12 +1,18 @@
 use super::World;
 use super::findings;
 use super::shown;
+use crate::detection::Finding;
 
 const ENIS: &str = "
     interface_id vpc_id subnet_id security_group_ids
     eni-a        vpc-1  subnet-1  sg-job
-    eni-b        vpc-1  subnet-1  sg-job";
+    eni-b        vpc-1  subnet-2  sg-job";
 const FIELDS: &str = "confidence interface_id local_addr remote_addr remote_port flows cause";
+
+/// The command of a finding; Terraform stands below it.
+fn command(finding: &Finding) -> &str {
+    finding.remediation.as_deref().unwrap().lines().next().unwrap()
+}
 
 fn world(conversations: &'static str) -> World {
     World { conversations, enis: ENIS, ..World::default() }
@@ -25,11 +31,11 @@ async fn refused_at_the_receiver_is_its_security_group() {
     assert_eq!(
         shown(&found, FIELDS),
         [
-            "strong | eni-a | 10.0.1.5 | 10.0.1.6 | 7077 | 2 | receiver's security group (or inbound network ACL)"
+            "strong | eni-a | 10.0.1.5 | 10.0.1.6 | 7077 | 2 | receiver's security group (or inbound network ACL): the rules of sg-job are not in the inventory; the network ACL of subnet-2 is not in the inventory"
         ]
     );
     assert_eq!(
-        found[0].remediation.as_deref().unwrap(),
+        command(&found[0]),
         "aws ec2 authorize-security-group-ingress --group-id sg-job --protocol tcp --port 7077 --source-group sg-job"
     );
 
@@ -38,23 +44,26 @@ async fn refused_at_the_receiver_is_its_security_group() {
         sg-job            egress    -1       -         -       0.0.0.0/0
         sg-job            ingress   tcp      22        22      sg-job";
     let found = findings("blocked-inter-container", &world).await;
-    assert_eq!(shown(&found, "cause"), ["receiver's security group"]);
+    assert_eq!(
+        shown(&found, "cause"),
+        ["receiver's security group: sg-job allows no ingress from itself on tcp/7077"]
+    );
 
     world.rules = "
         security_group_id direction protocol from_port to_port peer
         sg-job            ingress   tcp      7000      7999    sg-job";
     world.acls = "
         network_acl_id subnet_id direction rule_number rule_action protocol cidr       from_port to_port
-        acl-1          subnet-1  ingress   90          deny        6        10.0.0.0/8 7077      7077
-        acl-1          subnet-1  ingress   100         allow       -1       0.0.0.0/0  -         -";
+        acl-1          subnet-2  ingress   90          deny        6        10.0.0.0/8 7077      7077
+        acl-1          subnet-2  ingress   100         allow       -1       0.0.0.0/0  -         -";
     world.subnets = "
         subnet_id cidrs
         subnet-1  10.0.1.0/24";
     let found = findings("blocked-inter-container", &world).await;
     assert_eq!(
-        shown(&found, "cause remediation"),
+        [format!("{} | {}", shown(&found, "cause")[0], command(&found[0]))],
         [
-            "receiver's inbound network ACL | aws ec2 create-network-acl-entry --network-acl-id acl-1 --ingress \
+            "receiver's inbound network ACL: entry 90 of acl-1 denies ingress from 10.0.0.0/8 on tcp/7077 | aws ec2 create-network-acl-entry --network-acl-id acl-1 --ingress \
           --rule-action allow --rule-number 89 --cidr-block 10.0.1.0/24 --protocol 6 --port-range From=7077,To=7077"
         ]
     );
@@ -70,11 +79,11 @@ async fn refused_at_the_sender_is_its_egress() {
     assert_eq!(
         shown(&found, FIELDS),
         [
-            "strong | eni-a | 10.0.1.5 | 10.0.1.6 | 7077 | 2 | sender's security group egress (or outbound network ACL)"
+            "strong | eni-a | 10.0.1.5 | 10.0.1.6 | 7077 | 2 | sender's security group egress (or outbound network ACL): the rules of sg-job are not in the inventory; the network ACL of subnet-1 is not in the inventory"
         ]
     );
     assert_eq!(
-        found[0].remediation.as_deref().unwrap(),
+        command(&found[0]),
         "aws ec2 authorize-security-group-egress --group-id sg-job --ip-permissions \
          'IpProtocol=tcp,FromPort=7077,ToPort=7077,UserIdGroupPairs=[{GroupId=sg-job}]'"
     );
@@ -82,17 +91,23 @@ async fn refused_at_the_sender_is_its_egress() {
 
 #[tokio::test]
 async fn a_refused_reply_is_the_network_acl() {
-    let found = findings("blocked-inter-container", &world(
+    let mut world = world(
         "interface_id job_name attribution local_addr local_port remote_addr remote_port protocol remote_interface_id remote_scope opened_by records accepted_out accepted_in rejected_in rejected_syn rejected_first rejected_last
          eni-a        j        exact       10.0.1.6   40000      10.0.1.5    7077        6        eni-b               same-job     local     2       1            0           1           1            100 200
          eni-b        j        exact       10.0.1.5   7077       10.0.1.6    40000       6        eni-a               same-job     remote    2       1            1           0           0            -   -",
-    ))
-    .await;
+    );
+    let found = findings("blocked-inter-container", &world).await;
     assert_eq!(
         shown(&found, FIELDS),
-        ["strong | eni-a | 10.0.1.6 | 10.0.1.5 | 7077 | 2 | network ACL"]
+        [
+            "strong | eni-a | 10.0.1.6 | 10.0.1.5 | 7077 | 2 | network ACL: the network ACL of subnet-1 is not in the inventory"
+        ]
     );
-    assert!(found[0].remediation.as_deref().unwrap().contains("--port-range From=1024,To=65535"));
+    world.acls = "
+        network_acl_id subnet_id direction rule_number rule_action protocol cidr       from_port to_port
+        acl-1          subnet-1  ingress   100         allow       6        10.0.0.0/8 0         1023";
+    let found = findings("blocked-inter-container", &world).await;
+    assert!(command(&found[0]).contains("--port-range From=1024,To=65535"), "{found:?}");
 }
 
 #[tokio::test]
@@ -123,7 +138,7 @@ async fn esp_both_ways_is_one_finding_and_reject_reason_is_the_cause() {
     assert_eq!(
         shown(&found, "job_candidates confidence local_addr remote_addr protocol cause"),
         [
-            r#"["j","k"] | inferred | 10.0.1.5 | 10.0.1.6 | 50 | receiver's security group (or inbound network ACL)"#,
+            r#"["j","k"] | inferred | 10.0.1.5 | 10.0.1.6 | 50 | receiver's security group (or inbound network ACL): the rules of sg-job are not in the inventory; the network ACL of subnet-2 is not in the inventory"#,
             "[] | proven | 10.0.1.8 | 10.0.1.5 | 1 | BPA",
         ]
     );

@@ -42,9 +42,10 @@ use crate::detection::Detection;
 use crate::detection::Finding;
 use crate::detection::Outcome;
 use crate::detection::built_in;
+use crate::detection::case::inventory_of;
 use crate::detection::run::run;
 use crate::detection::table::Table;
-use crate::engine::{VIEWS, first_records};
+use crate::engine::{VIEWS, first_records, why_functions};
 
 /// Columns of the view `conversations`: t text, n number, b bool, s seconds.
 const CONVERSATIONS: &str = "interface_id:t account_id:t region:t vpc_id:t subnet_id:t job_name:t \
@@ -182,6 +183,19 @@ pub(super) fn session(world: &World) -> SessionContext {
         context.register_batch(name, batch(schema, text)).unwrap();
     }
     register_functions(&context);
+    let texts = [
+        ("enis", world.enis),
+        ("subnets", world.subnets),
+        ("security_group_rules", world.rules),
+        ("network_acl_entries", world.acls),
+        ("route_table_associations", world.tables),
+        ("vpc_endpoints", world.endpoints),
+    ];
+    let texts = texts.map(|(name, text)| (name.to_owned(), toml::Value::String(text.to_owned())));
+    let inventory = inventory_of(&texts.into_iter().collect()).unwrap();
+    for function in why_functions(&Arc::new(inventory)) {
+        context.register_udf(function);
+    }
     context
 }
 

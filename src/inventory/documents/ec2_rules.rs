@@ -224,6 +224,8 @@ pub(super) fn network_acl(reader: &mut Reader, value: Value, at: Option<i64>) ->
         cidr_block: Option<String>,
         #[serde(default)]
         port_range: PortRange,
+        #[serde(default)]
+        icmp_type_code: Value,
     }
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "PascalCase", default)]
@@ -238,6 +240,7 @@ pub(super) fn network_acl(reader: &mut Reader, value: Value, at: Option<i64>) ->
     }
     let mut entries = BTreeSet::new();
     for entry in &shape.entries {
+        let icmp = |key: &str| icmp_number(entry.icmp_type_code.get(key)?);
         entries.extend(subnets.iter().map(|subnet_id| model::NetworkAclEntry {
             network_acl_id: shape.network_acl_id.clone(),
             vpc_id: shape.vpc_id.clone(),
@@ -247,10 +250,16 @@ pub(super) fn network_acl(reader: &mut Reader, value: Value, at: Option<i64>) ->
             rule_action: entry.rule_action.clone(),
             protocol: entry.protocol.clone(),
             cidr: entry.cidr_block.clone().unwrap_or_default(),
-            from_port: entry.port_range.from,
-            to_port: entry.port_range.to,
+            from_port: entry.port_range.from.or_else(|| icmp("Type")),
+            to_port: entry.port_range.to.or_else(|| icmp("Code")),
         }));
     }
     reader.add(Fact::NetworkAcl { at, id: shape.network_acl_id, entries });
     Ok(())
+}
+
+/// Reads an ICMP type or code; in XML's answers it is text. NULL for all.
+fn icmp_number(value: &Value) -> Option<i32> {
+    let number = value.as_i64().or_else(|| value.as_str()?.parse().ok());
+    port(i32::try_from(number?).ok())
 }

@@ -172,9 +172,9 @@ pub struct NetworkAclEntry {
     pub protocol: String,
     /// CIDR.
     pub cidr: String,
-    /// First port; NULL for all.
+    /// First port; NULL for all. For ICMP the type.
     pub from_port: Option<i32>,
-    /// Last port; NULL for all.
+    /// Last port; NULL for all. For ICMP the code.
     pub to_port: Option<i32>,
 }
 

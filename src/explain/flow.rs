@@ -1,0 +1,168 @@
+//! One flow: what each place on its way says, whether the logs agree, and what would let it through.
+
+use serde::Serialize;
+
+use crate::detection::finding::time_text;
+use crate::explain::Error;
+use crate::explain::Logged;
+use crate::explain::logged::contradiction;
+use crate::inventory::Inventory;
+use crate::reach::Fix;
+use crate::reach::Reach;
+use crate::reach::Side;
+use crate::reach::Step;
+use crate::reach::Tuple;
+use crate::reach::Verdict;
+
+/// A flow as somebody asks about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Whoever opens it: an address, or an interface's id.
+    pub from: &'a str,
+    /// To whom: an address, or an interface's id.
+    pub to: &'a str,
+    /// Port, or ICMP type or type/code; NULL: any.
+    pub port: Option<&'a str>,
+    /// Name or number of the protocol.
+    pub protocol: &'a str,
+    /// Port of whoever opens it; NULL: any that a client may pick.
+    pub from_port: Option<u16>,
+    /// The VPC that the addresses are of, where they are not unique.
+    pub vpc: Option<&'a str>,
+    /// When, Unix seconds.
+    pub at: Option<i64>,
+}
+
+/// One end of a flow. NULL is what the inventory does not tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct End {
+    /// Its address.
+    pub address: String,
+    /// The interface that had it then.
+    pub interface_id: Option<String>,
+    /// The job that this interface served.
+    pub job_name: Option<String>,
+    /// Its security groups.
+    pub security_group_ids: Vec<String>,
+    /// Its subnet.
+    pub subnet_id: Option<String>,
+    /// Its VPC.
+    pub vpc_id: Option<String>,
+}
+
+impl End {
+    fn new(side: &Side<'_>) -> Self {
+        let eni = side.eni;
+        Self {
+            address: side.addr.to_string(),
+            interface_id: eni.map(|eni| eni.interface_id.clone()),
+            job_name: eni.and_then(|eni| eni.job_name.clone()),
+            security_group_ids: eni.map(|eni| eni.security_group_ids.clone()).unwrap_or_default(),
+            subnet_id: side.subnet.map(str::to_owned),
+            vpc_id: side.vpc.map(str::to_owned),
+        }
+    }
+}
+
+/// What there is to say of a flow.
+#[derive(Debug, Clone, Serialize)]
+pub struct Explanation {
+    /// Whoever opens it.
+    pub source: End,
+    /// To whom.
+    pub destination: End,
+    /// What it asks for: `tcp/7077`.
+    pub service: String,
+    /// When, RFC 3339.
+    pub at: Option<String>,
+    /// The inventory that it was held against, by the time of its answers.
+    pub inventory: String,
+    /// What all places say together.
+    pub verdict: Verdict,
+    /// The verdict in one sentence.
+    pub summary: String,
+    /// Why the logs contradict it. NULL: they do not, or show nothing of it.
+    pub inconsistent: Option<String>,
+    /// What each place says, in AWS's order.
+    pub steps: Vec<Step>,
+    /// What the logs show of it; empty when none were read, or they show nothing.
+    pub logged: Vec<Logged>,
+    /// What would let it through.
+    pub fixes: Vec<Fix>,
+}
+
+/// Explains a flow. `logged` gives what the logs show of it.
+///
+/// # Errors
+///
+/// When an end is not clear, or port and protocol cannot be read.
+pub fn explain(
+    reach: &Reach,
+    asked: &Asked<'_>,
+    logged: Vec<Logged>,
+) -> Result<Explanation, Error> {
+    let (tuple, from, to) = asked.ends(reach)?;
+    Ok(of(reach, &tuple, (&from, &to), asked.at, logged))
+}
+
+impl Asked<'_> {
+    /// Returns the flow and its ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`explain`].
+    pub fn ends<'r>(&self, reach: &'r Reach) -> Result<(Tuple, Side<'r>, Side<'r>), Error> {
+        let to_ip = crate::flow::addr::parse(self.to);
+        let from = reach.side(self.from, self.vpc, to_ip, self.at)?;
+        // Where an address lies is asked in the sender's own VPC first.
+        let inside = from.vpc.filter(|_| self.vpc.is_none());
+        let to = match reach.side(self.to, self.vpc, Some(from.addr), self.at) {
+            Ok(side) if side.eni.is_some() || inside.is_none() => side,
+            _ => reach.side(self.to, self.vpc.or(inside), Some(from.addr), self.at)?,
+        };
+        let tuple = Tuple::parse((from.addr, to.addr), self.port, self.protocol, self.from_port)?;
+        Ok((tuple, from, to))
+    }
+}
+
+/// Explains a flow whose ends are known.
+pub(super) fn of(
+    reach: &Reach,
+    tuple: &Tuple,
+    (from, to): (&Side<'_>, &Side<'_>),
+    at: Option<i64>,
+    logged: Vec<Logged>,
+) -> Explanation {
+    let judged = reach.judge(tuple, from, to);
+    let inventory = told(reach.network().inventory());
+    let inconsistent = contradiction(&judged, &logged, to)
+        .map(|why| format!("inconsistent with the {inventory}: {why}"));
+    let words = judged.verdict.words();
+    let summary = match judged.decider() {
+        Some(step) => format!("{words}: {}: {}", step.place.words(), step.text),
+        None => words.to_owned(),
+    };
+    Explanation {
+        source: End::new(from),
+        destination: End::new(to),
+        service: tuple.service(),
+        at: at.and_then(time_text),
+        inventory,
+        verdict: judged.verdict,
+        summary,
+        inconsistent,
+        fixes: reach.fixes(tuple, (from, to), &judged),
+        steps: judged.steps,
+        logged,
+    }
+}
+
+/// Names an inventory by the time of its answers.
+pub fn told(inventory: &Inventory) -> String {
+    let times = inventory.told.map(|(first, last)| (time_text(first), time_text(last)));
+    match times {
+        Some((Some(first), Some(last))) if first == last => format!("inventory of {first}"),
+        Some((Some(first), Some(last))) => format!("inventory of {first} to {last}"),
+        _ => "inventory, which does not tell its time".to_owned(),
+    }
+}

@@ -1,0 +1,397 @@
+//! What would let a flow through, ready to paste: a command of the AWS CLI, and Terraform.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::inventory::model::Inventory;
+use crate::inventory::model::NatGateway;
+use crate::inventory::model::NetworkAclEntry;
+use crate::inventory::model::Route;
+use crate::inventory::model::SecurityGroupRule;
+use crate::reach::change::Change;
+use crate::reach::judge::Judgement;
+use crate::reach::judge::Reach;
+use crate::reach::quote::hcl;
+use crate::reach::quote::name;
+use crate::reach::quote::shell;
+use crate::reach::route;
+use crate::reach::route::Hop;
+use crate::reach::s3;
+use crate::reach::side::Side;
+use crate::reach::step::Answer;
+use crate::reach::step::Lack;
+use crate::reach::step::Step;
+use crate::reach::tuple::Packet;
+use crate::reach::tuple::Tuple;
+use crate::reach::tuple::group_protocol;
+
+/// One change that lets through what was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fix {
+    /// Names it, for `--apply`.
+    pub id: String,
+    /// What it does, in one line.
+    pub title: String,
+    /// The command of the AWS CLI that makes it.
+    pub cli: String,
+    /// The same as Terraform.
+    pub terraform: String,
+    /// The change.
+    #[serde(skip)]
+    pub change: Change,
+}
+
+impl Fix {
+    /// Makes all changes on a copy of an inventory.
+    pub fn apply(fixes: &[Self], inventory: &Inventory) -> Inventory {
+        let mut changed = inventory.clone();
+        fixes.iter().for_each(|fix| fix.change.apply(&mut changed));
+        changed
+    }
+
+    /// Returns fixes as a user pastes them: the commands, an empty line, Terraform. NULL when there are none.
+    pub fn paste(fixes: &[Self]) -> Option<String> {
+        let join = |texts: Vec<&str>, between| texts.join(between);
+        let commands = join(fixes.iter().map(|fix| fix.cli.as_str()).collect(), "\n");
+        let blocks = join(fixes.iter().map(|fix| fix.terraform.as_str()).collect(), "\n\n");
+        (!fixes.is_empty()).then(|| format!("{commands}\n\n{blocks}"))
+    }
+}
+
+/// Makes fixes of what steps lack.
+pub(super) struct Fixer<'a> {
+    pub(super) reach: &'a Reach,
+    pub(super) tuple: &'a Tuple,
+    pub(super) from: &'a Side<'a>,
+    pub(super) to: &'a Side<'a>,
+}
+
+impl Reach {
+    /// Returns what lets a flow through that was judged refused: one fix for each place that refuses it. None
+    /// for a place for which no single change would do.
+    pub fn fixes(
+        &self,
+        tuple: &Tuple,
+        (from, to): (&Side<'_>, &Side<'_>),
+        judgement: &Judgement,
+    ) -> Vec<Fix> {
+        let fixer = Fixer { reach: self, tuple, from, to };
+        fixer.of(judgement.steps.iter().filter(|step| step.answer == Answer::Denied))
+    }
+}
+
+impl Fixer<'_> {
+    /// Makes one fix for each step that one is known for.
+    pub(super) fn of<'b>(&self, steps: impl Iterator<Item = &'b Step>) -> Vec<Fix> {
+        let mut fixes: Vec<Fix> = Vec::new();
+        let mut taken = BTreeSet::new();
+        for lack in steps.filter_map(|step| step.lack.as_ref()) {
+            let fix = match lack {
+                Lack::Group { group, direction, peer } => self.group(group, direction, peer),
+                Lack::Acl { .. } => self.acl(lack, &mut taken),
+                Lack::Way { vpc, table, route } => self.way(vpc.as_deref(), table, route.as_ref()),
+            };
+            if let Some(fix) = fix
+                && fixes.iter().all(|known| known.change != fix.change)
+            {
+                fixes.push(fix);
+            }
+        }
+        fixes
+    }
+
+    /// ` --region …`, where the region is known.
+    fn region(&self) -> String {
+        let network = self.reach.network();
+        let region = self.from.region(network).or_else(|| self.to.region(network));
+        region.map(|region| format!(" --region {}", shell(region))).unwrap_or_default()
+    }
+
+    fn group(&self, group: &str, direction: &'static str, peer: &str) -> Option<Fix> {
+        if group.is_empty() {
+            return None;
+        }
+        let (from_port, to_port) = rule_ports(&self.tuple.request());
+        let protocol = group_protocol(self.tuple.protocol);
+        let known = self.reach.network().group(group);
+        let rule = SecurityGroupRule {
+            security_group_id: group.to_owned(),
+            vpc_id: known.and_then(|known| known.vpc_id.clone()),
+            direction: direction.to_owned(),
+            protocol,
+            from_port,
+            to_port,
+            peer: peer.to_owned(),
+            rule_id: None,
+        };
+        let word = if direction == "egress" { "to" } else { "from" };
+        let whom = if group == peer { "itself" } else { peer };
+        let service = self.tuple.service();
+        let id = format!("{group}-{direction}-{}-{word}-{peer}", id_of(self.tuple));
+        Some(Fix {
+            title: format!("let {group} allow {direction} {word} {whom} on {service}"),
+            cli: format!("{}{}", group_command(&rule), self.region()),
+            terraform: group_block(&rule, &id),
+            id,
+            change: Change::GroupRule(rule),
+        })
+    }
+
+    fn acl(&self, lack: &Lack, taken: &mut BTreeSet<(String, &'static str, i32)>) -> Option<Fix> {
+        let Lack::Acl { acl, direction, before, cidr, is_reply } = lack else { return None };
+        let rows = &self.reach.network().inventory().network_acl_entries;
+        let used = |number: i32| {
+            let row = |row: &NetworkAclEntry| {
+                row.network_acl_id == *acl
+                    && row.direction == *direction
+                    && row.rule_number == number
+            };
+            rows.iter().any(row) || taken.contains(&(acl.clone(), *direction, number))
+        };
+        let number = (1..*before).rev().find(|number| !used(*number))?;
+        taken.insert((acl.clone(), direction, number));
+        let packet =
+            if *is_reply { self.tuple.reply()?.to_any_client() } else { self.tuple.request() };
+        let (from_port, to_port) = rule_ports(&packet);
+        let entry = NetworkAclEntry {
+            network_acl_id: acl.clone(),
+            vpc_id: None,
+            subnet_id: None,
+            direction: (*direction).to_owned(),
+            rule_number: number,
+            rule_action: "allow".to_owned(),
+            protocol: self.tuple.protocol.to_string(),
+            cidr: cidr.clone(),
+            from_port,
+            to_port,
+        };
+        let word = if *direction == "egress" { "to" } else { "from" };
+        let id = format!("{acl}-{direction}-{number}");
+        let what = if *is_reply { "replies on " } else { "" };
+        let service = packet.service();
+        Some(Fix {
+            title: format!("let {acl} allow {direction} {word} {cidr} on {what}{service}"),
+            cli: format!("{}{}", acl_command(&entry), self.region()),
+            terraform: acl_block(&entry, &id),
+            id,
+            change: Change::AclEntry(entry),
+        })
+    }
+
+    /// A way to where no route leads: the S3 endpoint for S3, what another route would do, a NAT gateway.
+    fn way(&self, vpc: Option<&str>, table: &str, route: Option<&Route>) -> Option<Fix> {
+        let network = self.reach.network();
+        let to = self.to.addr;
+        let region = self.from.region(network);
+        if let (Some(vpc), Some(region)) = (vpc, region)
+            && s3::region_of(network.inventory(), to).as_deref() == Some(region)
+        {
+            return Some(s3::lead_to_endpoint(network, vpc, region, table));
+        }
+        if let Some(route) = route.filter(|route| !route.destination.starts_with("pl-"))
+            && let Some(fix) = self.without(vpc, route)
+        {
+            return Some(fix);
+        }
+        let is_public = self.to.vpc.is_none() && to.is_ipv4();
+        let gateway = self.nat_for(vpc?, table).filter(|_| is_public)?;
+        let destination = route.map_or("0.0.0.0/0", |route| route.destination.as_str());
+        let verb = if route.is_some() { "replace-route" } else { "create-route" };
+        let nat = &gateway.nat_gateway_id;
+        let made = Route {
+            route_table_id: table.to_owned(),
+            vpc_id: vpc.map(str::to_owned),
+            destination: destination.to_owned(),
+            target: nat.clone(),
+            state: Some("active".to_owned()),
+            origin: Some("CreateRoute".to_owned()),
+        };
+        let id = format!("{table}-{destination}-{nat}");
+        Some(Fix {
+            title: format!("let {table} send {destination} to {nat}"),
+            cli: format!(
+                "aws ec2 {verb} --route-table-id {} --destination-cidr-block {} --nat-gateway-id {}{}",
+                shell(table),
+                shell(destination),
+                shell(nat),
+                self.region()
+            ),
+            terraform: block(
+                "aws_route",
+                &id,
+                &[
+                    ("route_table_id", hcl(table)),
+                    ("destination_cidr_block", hcl(destination)),
+                    ("nat_gateway_id", hcl(nat)),
+                ],
+            ),
+            id,
+            change: Change::SetRoute(made),
+        })
+    }
+
+    /// Taking a route away, where another one of the table then leads on.
+    fn without(&self, vpc: Option<&str>, route: &Route) -> Option<Fix> {
+        let mut changed = (**self.reach.network().inventory()).clone();
+        let change = Change::DropRoute(route.clone());
+        change.apply(&mut changed);
+        let network = crate::reach::network::Network::new(std::sync::Arc::new(changed));
+        let next = route::in_table(&network, vpc, &route.route_table_id, self.to.addr);
+        let leads =
+            matches!(next.hop, Hop::GatewayEndpoint | Hop::Nat | Hop::EgressOnly | Hop::Local);
+        leads.then(|| drop_route(route, &self.region()))
+    }
+
+    fn nat_for(&self, vpc: &str, table: &str) -> Option<&NatGateway> {
+        let network = self.reach.network();
+        let fits = |row: &&NatGateway| {
+            let works = row.state.as_deref().is_some_and(|s| s.eq_ignore_ascii_case("available"));
+            let public = row.connectivity_type.as_deref() != Some("private");
+            let of_nat = row.subnet_id.as_deref().and_then(|subnet| network.table_of(subnet));
+            // Its own table must keep its way out.
+            row.vpc_id.as_deref() == Some(vpc)
+                && works
+                && public
+                && of_nat.is_some_and(|t| t.id != table)
+        };
+        network.inventory().nat_gateways.iter().find(fits)
+    }
+}
+
+/// The fix that takes a route away. `region` is empty, or an option with a blank before it.
+pub(super) fn drop_route(route: &Route, region: &str) -> Fix {
+    let (table, destination) = (&route.route_table_id, &route.destination);
+    let option = if destination.contains(':') {
+        "--destination-ipv6-cidr-block"
+    } else {
+        "--destination-cidr-block"
+    };
+    Fix {
+        id: format!("{table}-{destination}-delete"),
+        title: format!("take the route of {destination} to {} out of {table}", route.target),
+        cli: format!(
+            "aws ec2 delete-route --route-table-id {} {option} {}{region}",
+            shell(table),
+            shell(destination)
+        ),
+        terraform: format!(
+            "# remove the aws_route or the route block of {} with the destination {}",
+            table.replace(char::is_control, ""),
+            destination.replace(char::is_control, "")
+        ),
+        change: Change::DropRoute(route.clone()),
+    }
+}
+
+/// Ports of a rule for a packet, or type and code; NULL for all.
+fn rule_ports(packet: &Packet) -> (Option<i32>, Option<i32>) {
+    match packet.icmp {
+        Some((kind, code)) if packet.is_icmp() => (Some(i32::from(kind)), Some(i32::from(code))),
+        _ if packet.has_ports() => {
+            (Some(i32::from(*packet.ports.start())), Some(i32::from(*packet.ports.end())))
+        }
+        _ => (None, None),
+    }
+}
+
+fn id_of(tuple: &Tuple) -> String {
+    tuple.service().split(" (").next().unwrap_or_default().replace(['/', ' '], "-").to_lowercase()
+}
+
+/// The command that adds a rule to a group.
+fn group_command(rule: &SecurityGroupRule) -> String {
+    let (group, protocol) = (shell(&rule.security_group_id), &rule.protocol);
+    let start = format!("aws ec2 authorize-security-group-{} --group-id {group}", rule.direction);
+    let is_group = rule.peer.starts_with("sg-");
+    let is_ipv6 = rule.peer.contains(':');
+    let ports = matches!(protocol.as_str(), "tcp" | "udp");
+    if let (true, false, "ingress", Some(from), Some(to)) =
+        (ports, is_ipv6, rule.direction.as_str(), rule.from_port, rule.to_port)
+    {
+        let port = if from == to { from.to_string() } else { format!("{from}-{to}") };
+        let peer = if is_group { "--source-group" } else { "--cidr" };
+        return format!("{start} --protocol {protocol} --port {port} {peer} {}", shell(&rule.peer));
+    }
+    let any = if protocol.starts_with("icmp") { Some(-1) } else { None };
+    let from = rule.from_port.or(any).map(|port| format!(",FromPort={port}")).unwrap_or_default();
+    let to = rule.to_port.or(any).map(|port| format!(",ToPort={port}")).unwrap_or_default();
+    let peer = match (is_group, is_ipv6) {
+        (true, _) => format!("UserIdGroupPairs=[{{GroupId={}}}]", rule.peer),
+        (false, true) => format!("Ipv6Ranges=[{{CidrIpv6={}}}]", rule.peer),
+        (false, false) => format!("IpRanges=[{{CidrIp={}}}]", rule.peer),
+    };
+    format!(
+        "{start} --ip-permissions {}",
+        shell(&format!("IpProtocol={protocol}{from}{to},{peer}"))
+    )
+}
+
+fn group_block(rule: &SecurityGroupRule, id: &str) -> String {
+    let any = if rule.protocol.starts_with("icmp") { Some(-1) } else { None };
+    let peer = match (rule.peer.starts_with("sg-"), rule.peer.contains(':')) {
+        (true, _) => "referenced_security_group_id",
+        (false, true) => "cidr_ipv6",
+        (false, false) => "cidr_ipv4",
+    };
+    let mut lines = vec![
+        ("security_group_id", hcl(&rule.security_group_id)),
+        (peer, hcl(&rule.peer)),
+        ("ip_protocol", hcl(&rule.protocol)),
+    ];
+    lines.extend(rule.from_port.or(any).map(|port| ("from_port", port.to_string())));
+    lines.extend(rule.to_port.or(any).map(|port| ("to_port", port.to_string())));
+    block(&format!("aws_vpc_security_group_{}_rule", rule.direction), id, &lines)
+}
+
+/// The command that adds an entry to an ACL.
+fn acl_command(entry: &NetworkAclEntry) -> String {
+    let cidr = if entry.cidr.contains(':') { "--ipv6-cidr-block" } else { "--cidr-block" };
+    let ports = match entry.protocol.as_str() {
+        "1" | "58" => format!(
+            " --icmp-type-code Code={},Type={}",
+            entry.to_port.unwrap_or(-1),
+            entry.from_port.unwrap_or(-1)
+        ),
+        _ => match (entry.from_port, entry.to_port) {
+            (Some(from), Some(to)) => format!(" --port-range From={from},To={to}"),
+            _ => String::new(),
+        },
+    };
+    format!(
+        "aws ec2 create-network-acl-entry --network-acl-id {} --{} --rule-action allow --rule-number {} \
+         {cidr} {} --protocol {}{ports}",
+        shell(&entry.network_acl_id),
+        entry.direction,
+        entry.rule_number,
+        shell(&entry.cidr),
+        entry.protocol,
+    )
+}
+
+fn acl_block(entry: &NetworkAclEntry, id: &str) -> String {
+    let cidr = if entry.cidr.contains(':') { "ipv6_cidr_block" } else { "cidr_block" };
+    let mut lines = vec![
+        ("network_acl_id", hcl(&entry.network_acl_id)),
+        ("egress", (entry.direction == "egress").to_string()),
+        ("rule_number", entry.rule_number.to_string()),
+        ("rule_action", hcl("allow")),
+        ("protocol", hcl(&entry.protocol)),
+        (cidr, hcl(&entry.cidr)),
+    ];
+    if matches!(entry.protocol.as_str(), "1" | "58") {
+        lines.push(("icmp_type", entry.from_port.unwrap_or(-1).to_string()));
+        lines.push(("icmp_code", entry.to_port.unwrap_or(-1).to_string()));
+    } else {
+        lines.extend(entry.from_port.map(|port| ("from_port", port.to_string())));
+        lines.extend(entry.to_port.map(|port| ("to_port", port.to_string())));
+    }
+    block("aws_network_acl_rule", id, &lines)
+}
+
+/// One Terraform resource.
+pub(super) fn block(kind: &str, id: &str, lines: &[(&str, String)]) -> String {
+    let width = lines.iter().map(|(key, _)| key.len()).max().unwrap_or_default();
+    let lines = lines.iter().map(|(key, value)| format!("  {key:<width$} = {value}\n"));
+    format!("resource \"{kind}\" \"{}\" {{\n{}}}", name(id), lines.collect::<String>())
+}
