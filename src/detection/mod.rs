@@ -150,9 +150,19 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
         include_str!("../../queries/detections/isolated-job-traffic.cases.toml"),
     ),
     (
+        "log-gap",
+        include_str!("../../queries/detections/log-gap.sql"),
+        include_str!("../../queries/detections/log-gap.cases.toml"),
+    ),
+    (
         "s3-endpoint-bypass",
         include_str!("../../queries/detections/s3-endpoint-bypass.sql"),
         include_str!("../../queries/detections/s3-endpoint-bypass.cases.toml"),
+    ),
+    (
+        "unattributed-sagemaker-eni",
+        include_str!("../../queries/detections/unattributed-sagemaker-eni.sql"),
+        include_str!("../../queries/detections/unattributed-sagemaker-eni.cases.toml"),
     ),
     (
         "unexpected-egress",
