@@ -21,6 +21,10 @@ use crate::detection::header::one_line;
 use crate::detection::nearest;
 use crate::metrics;
 
+mod prices;
+
+pub use prices::Prices;
+
 /// The whole configuration. The default allows nothing and changes nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
@@ -40,6 +44,8 @@ pub struct Config {
     pub metrics: metrics::Config,
     /// `[feed]`.
     pub feed: Feed,
+    /// `[prices]`.
+    pub prices: Prices,
 }
 
 /// What `[feed]` sets.
@@ -121,6 +127,7 @@ struct Raw {
     suppress: Vec<BTreeMap<String, toml::Value>>,
     metrics: metrics::Config,
     feed: Feed,
+    prices: Prices,
 }
 
 impl Config {
@@ -133,8 +140,11 @@ impl Config {
     ///
     /// [`Error`] with the line, and for an unknown key the nearest known one.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let top =
-            ["sources", "inventory", "allow", "detections", "suppress", "alert", "metrics", "feed"];
+        #[rustfmt::skip]
+        let top = [
+            "sources", "inventory", "allow", "detections", "suppress", "alert", "metrics", "feed",
+            "prices",
+        ];
         check_keys(text, &[], &top).map_err(Error)?;
         let rule = ["to", "job", "ports", "protocol", "reason", "until"];
         check_keys(text, &["allow"], &rule).map_err(Error)?;
@@ -142,6 +152,7 @@ impl Config {
         check_keys(text, &["suppress"], &fields).map_err(Error)?;
         check_keys(text, &["metrics"], metrics::Config::KEYS).map_err(Error)?;
         check_keys(text, &["feed"], Feed::KEYS).map_err(Error)?;
+        check_keys(text, &["prices"], Prices::KEYS).map_err(Error)?;
         let lines = detection_lines(text);
         for id in lines.keys() {
             check_keys(text, &["detections", id], &["enabled", "severity", "params"])
@@ -158,10 +169,11 @@ impl Config {
                     .map_err(|problem| Error(format!("suppress {}: {problem}", at + 1)))
             });
         let suppress = suppress.collect::<Result<_, _>>()?;
-        let Raw { sources, inventory, allow, metrics, feed, .. } = raw;
+        let Raw { sources, inventory, allow, metrics, feed, prices, .. } = raw;
+        prices.check().map_err(|problem| Error(format!("prices: {problem}")))?;
         metrics.check().map_err(|problem| Error(format!("metrics: {problem}")))?;
         let alerts = alert::Config::parse_all(text).map_err(Error)?;
-        Ok(Self { sources, inventory, allow, detections, suppress, alerts, metrics, feed })
+        Ok(Self { sources, inventory, allow, detections, suppress, alerts, metrics, feed, prices })
     }
 
     /// Gives what is read, and where the inventory comes from, to a command line that names none.
@@ -326,6 +338,16 @@ interval = "30s"
             ("listen", "lisen", "line 20: unknown key lisen in metrics; did you mean listen?"),
             ("127.0.0.1:9464", "9464", "line 20: "),
             ("interval", "intervall", "unknown key intervall in feed; did you mean interval?"),
+            (
+                "[feed]",
+                "[prices]\nnat-gatway = 1\n[feed]",
+                "unknown key nat-gatway in prices; did you mean",
+            ),
+            (
+                "[feed]",
+                "[prices]\nnat-gateway = -1\n[feed]",
+                "prices: nat-gateway = -1 is no price",
+            ),
             ("30s", "often", "\"often\" is no duration; write 90s"),
             ("listen = \"127.0.0.1:9464\"", "cloudwatch-namespace = \"\"", "metrics: cloudwatch"),
             (

@@ -75,6 +75,8 @@ pub mod engine;
 
 pub mod detection;
 
+pub mod explain;
+
 pub mod alert;
 
 pub mod metrics;

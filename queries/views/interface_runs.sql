@@ -5,7 +5,7 @@
 -- may be off, in which at least one record was due; `unknown`: its records have no time, or were too many to keep.
 -- An interface's life is looked at while its job ran, from the first minute that any record of a job tells of to the
 -- last: what comes after it may not be delivered yet. One that the inventory does not know lived from its first to
--- its last record. An interface of several candidates is one of the first that began to the last that ended.
+-- its last record. An interface of several candidates lived as long as it was there.
 WITH told AS (
     SELECT
         interface_id,
@@ -57,58 +57,47 @@ pairs AS (
 ),
 job_times AS (
     SELECT
-        p.interface_id,
-        p.job,
-        min(CAST(j.created_at AS BIGINT)) AS created_at,
-        CASE WHEN count(*) = count(j.ended_at) THEN max(CAST(j.ended_at AS BIGINT)) END AS ended_at
-    FROM (SELECT interface_id, job, job_arn, unnest(string_to_array(job, ',')) AS name FROM pairs) AS p
-    JOIN jobs AS j ON j.job_name = p.name AND coalesce(j.job_arn = p.job_arn, true)
-    GROUP BY p.interface_id, p.job
+        job_name,
+        min(CAST(created_at AS BIGINT)) AS created_at,
+        CASE WHEN count(*) = count(ended_at) THEN max(CAST(ended_at AS BIGINT)) END AS ended_at
+    FROM jobs
+    GROUP BY job_name
 ),
 configured AS (
-    SELECT p.interface_id, p.job, max(f.max_aggregation_secs) AS aggregation_secs
-    FROM pairs AS p
-    JOIN aws_flow_logs AS f ON f.resource_id IN (p.vpc_id, p.subnet_id, p.interface_id)
-    GROUP BY p.interface_id, p.job
+    SELECT resource_id, max(max_aggregation_secs) AS secs FROM aws_flow_logs GROUP BY resource_id
 ),
 -- How far records of the job, and of all jobs, reach.
 reach AS (
     SELECT
-        interface_id,
-        job,
-        min(first_minute) OVER of_job AS job_first,
-        max(last_minute) OVER of_job AS job_last,
-        max(longest_secs) OVER of_job AS longest_secs,
+        *,
+        min(first_minute) OVER (PARTITION BY coalesce(job_arn, job)) AS job_first,
+        max(last_minute) OVER (PARTITION BY coalesce(job_arn, job)) AS job_last,
+        max(longest_secs) OVER (PARTITION BY coalesce(job_arn, job)) AS job_longest_secs,
         min(first_minute) OVER () AS all_first,
         max(last_minute) OVER () AS all_last
     FROM pairs
-    WINDOW of_job AS (PARTITION BY coalesce(job_arn, job))
 ),
 lives AS (
     SELECT
-        p.*,
-        r.job_first,
-        r.job_last,
-        c.aggregation_secs IS NOT NULL AS is_configured,
-        greatest(coalesce(c.aggregation_secs, 60), CASE WHEN r.longest_secs > 90 THEN 600 ELSE 60 END) AS aggregation_secs,
+        r.*,
+        coalesce(v.secs, s.secs, i.secs) IS NOT NULL AS is_configured,
+        greatest(v.secs, s.secs, i.secs, CASE WHEN r.job_longest_secs > 90 THEN 600 ELSE 60 END) AS aggregation_secs,
         CASE
-            WHEN NOT p.is_held OR p.valid_from IS NULL THEN p.first_minute
-            ELSE greatest(p.valid_from / 60, coalesce(j.created_at, p.valid_from) / 60, r.all_first)
+            WHEN NOT r.is_held OR r.valid_from IS NULL THEN r.first_minute
+            ELSE greatest(r.valid_from / 60, coalesce(j.created_at, r.valid_from) / 60, r.all_first)
         END AS life_first,
         -- The first minute that is no more part of it.
         CASE
-            WHEN NOT p.is_held THEN p.last_minute + 1
-            ELSE least(
-                (coalesce(p.valid_to, j.ended_at, r.all_last * 60) + 59) / 60,
-                (coalesce(j.ended_at, p.valid_to, r.all_last * 60) + 59) / 60,
-                r.all_last + 1
-            )
+            WHEN NOT r.is_held THEN r.last_minute + 1
+            ELSE least((r.valid_to + 59) / 60, (j.ended_at + 59) / 60, r.all_last + 1)
         END AS life_end
-    FROM pairs AS p
-    JOIN reach AS r ON r.interface_id = p.interface_id AND r.job = p.job
-    LEFT JOIN job_times AS j ON j.interface_id = p.interface_id AND j.job = p.job
-    LEFT JOIN configured AS c ON c.interface_id = p.interface_id AND c.job = p.job
+    FROM reach AS r
+    LEFT JOIN job_times AS j ON j.job_name = r.job_name
+    LEFT JOIN configured AS v ON v.resource_id = r.vpc_id
+    LEFT JOIN configured AS s ON s.resource_id = r.subnet_id
+    LEFT JOIN configured AS i ON i.resource_id = r.interface_id
 ),
+-- The begin and the end of a life stand beside its minutes, so that what lies between any two is told by one rule.
 logged AS (
     SELECT
         interface_id,
@@ -117,33 +106,48 @@ logged AS (
         state, records, nodata, skipdata
     FROM interface_minutes
     WHERE minute IS NOT NULL
+    UNION ALL
+    SELECT interface_id, job, unnest(make_array(edge_first, edge_end)), NULL, 0, 0, 0
+    FROM (
+        SELECT
+            interface_id,
+            job,
+            CASE WHEN first_minute IS NULL OR life_first < first_minute THEN life_first - 1 END AS edge_first,
+            CASE WHEN last_minute IS NULL OR life_end > last_minute + 1 THEN life_end END AS edge_end
+        FROM lives
+        WHERE life_first < life_end
+    )
 ),
 runs AS (
     SELECT
         interface_id, job, state,
         min(minute) AS first_minute,
         max(minute) + 1 AS end_minute,
-        sum(records) AS records, sum(nodata) AS nodata, sum(skipdata) AS skipdata
+        sum(records) AS records, sum(nodata) AS nodata, sum(skipdata) AS skipdata,
+        max(next_minute) AS next_minute
     FROM (
-        SELECT *, minute - row_number() OVER (PARTITION BY interface_id, job, state ORDER BY minute) AS island
+        SELECT
+            *,
+            minute - row_number() OVER (PARTITION BY interface_id, job, state ORDER BY minute) AS island,
+            lead(minute) OVER (PARTITION BY interface_id, job ORDER BY minute) AS next_minute
         FROM logged
+        WHERE minute IS NOT NULL
     )
     GROUP BY interface_id, job, state, island
-    UNION ALL
-    SELECT interface_id, job, NULL, minute + 1, next_minute, 0, 0, 0
-    FROM (
-        SELECT interface_id, job, minute, lead(minute) OVER (PARTITION BY interface_id, job ORDER BY minute) AS next_minute
-        FROM logged
-    )
-    WHERE next_minute > minute + 1
-    UNION ALL
-    SELECT interface_id, job, NULL, life_first, first_minute, 0, 0, 0 FROM lives WHERE life_first < first_minute
-    UNION ALL
-    SELECT interface_id, job, NULL, last_minute + 1, life_end, 0, 0, 0 FROM lives WHERE last_minute + 1 < life_end
-    UNION ALL
-    SELECT interface_id, job, NULL, life_first, life_end, 0, 0, 0
-    FROM lives
-    WHERE first_minute IS NULL AND life_first < life_end
+),
+spans AS (
+    -- A run itself, and what follows it until the next one.
+    SELECT
+        interface_id,
+        job,
+        CASE WHEN is_after THEN NULL ELSE state END AS state,
+        CASE WHEN is_after THEN end_minute ELSE first_minute END AS first_minute,
+        CASE WHEN is_after THEN next_minute ELSE end_minute END AS end_minute,
+        CASE WHEN is_after THEN 0 ELSE records END AS records,
+        CASE WHEN is_after THEN 0 ELSE nodata END AS nodata,
+        CASE WHEN is_after THEN 0 ELSE skipdata END AS skipdata,
+        is_after OR state IS NOT NULL AS is_span
+    FROM (SELECT *, unnest(make_array(false, true)) AS is_after FROM runs)
 )
 SELECT
     l.interface_id, l.account_id, l.region, l.vpc_id, l.subnet_id,
@@ -162,8 +166,9 @@ SELECT
     CAST(r.skipdata AS BIGINT) AS skipdata,
     CAST(l.aggregation_secs AS BIGINT) AS aggregation_secs,
     CASE WHEN l.is_configured THEN 'flow log' ELSE 'records' END AS aggregation_from,
-    -- Until when any record of the job tells of anything.
+    -- From when until when any record of the job tells of anything.
     arrow_cast(l.job_first * 60, 'Timestamp(Second, Some("UTC"))') AS job_first_seen,
     arrow_cast((l.job_last + 1) * 60, 'Timestamp(Second, Some("UTC"))') AS job_last_seen
-FROM runs AS r
+FROM spans AS r
 JOIN lives AS l ON l.interface_id = r.interface_id AND l.job = r.job
+WHERE r.is_span AND r.first_minute < r.end_minute

@@ -2,6 +2,9 @@
 
 mod account;
 mod alert;
+mod coverage;
+mod explain;
+mod explain_job;
 mod feed;
 mod lake;
 
@@ -19,6 +22,9 @@ use crate::sample;
 
 pub use account::{Collect, IamPolicy, Times};
 pub use alert::{Alert, AlertTest};
+pub use coverage::{Coverage, CoverageFormat, Part};
+pub use explain::Explain;
+pub use explain_job::{ExplainJob, PageFormat};
 pub use feed::Feed;
 pub use lake::{Compact, Ingest, Replay, Status, StatusFormat, Verify, Wherein};
 
@@ -46,6 +52,11 @@ pub struct Cli {
 pub enum Command {
     /// Report what processing jobs did on the network that they should not, or could not
     Detect(Detect),
+    /// Show what the logs can tell of the jobs: minutes with and without records, flow logs, questions
+    Coverage(Coverage),
+    /// Say what happened, and why
+    #[command(subcommand)]
+    Explain(Explain),
     /// Run the detections again and again, as a service with metrics
     Feed(Feed),
     /// Run SQL over flow logs and inventory; without a query, an interactive prompt

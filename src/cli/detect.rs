@@ -1,6 +1,5 @@
 //! `flowq detect`: one pass over the sources, all detections on what came out of it.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use crate::aws::Account;
 use crate::cli::args::{Detect, FindingFormat};
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::output::Format;
-use crate::cli::print::{Output, sink};
+use crate::cli::print::{Output, text};
 use crate::cli::progress::ProgressLine;
 use crate::cli::read::{Session, configure, open};
 use crate::cli::say::{Say, number};
@@ -44,7 +43,7 @@ pub(super) async fn run(mut args: Detect, started: Started) -> Result<Exit, Fail
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
     session.engine.keep_conversations().await?;
     let outcome = judge(&session, &detections, &config, started.now).await?;
-    let coverage = coverage(&session, &args, &outcome).await?;
+    let coverage = coverage(&session, &outcome).await?;
     drop(line);
     let summary = session.engine.summary();
     let read = incomplete(&summary).map(|exit| session.exit(exit));
@@ -109,11 +108,8 @@ pub(super) async fn judge(
     outcome.or_exit(Exit::Config)
 }
 
-async fn coverage(
-    session: &Session,
-    _args: &Detect,
-    outcome: &Outcome,
-) -> Result<Coverage, Failure> {
+/// Asks what the findings cannot speak of.
+pub(super) async fn coverage(session: &Session, outcome: &Outcome) -> Result<Coverage, Failure> {
     let query = async |sql: &str, params: &[_]| session.engine.rows(sql, params.to_vec()).await;
     let window = session.window;
     let coverage = Coverage::read(window.since, window.until, query).await;
@@ -135,17 +131,17 @@ fn print(
 ) -> Result<(), Failure> {
     let path = args.output.as_deref();
     let (format, lists) = match args.format {
-        FindingFormat::Table => return text(&findings::table(findings), args),
-        FindingFormat::Ocsf => return text(&ocsf_lines(findings, detections, now), args),
+        FindingFormat::Table => return text(&findings::table(findings), path),
+        FindingFormat::Ocsf => return text(&ocsf_lines(findings, detections, now), path),
         FindingFormat::Json => {
             let mut json = serde_json::to_string_pretty(findings).or_exit(Exit::Output)?;
             json.push('\n');
-            return text(&json, args);
+            return text(&json, path);
         }
         FindingFormat::Ndjson => {
             let lines = findings.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
             let lines = lines.or_exit(Exit::Output)?;
-            return text(&lines.iter().map(|line| format!("{line}\n")).collect::<String>(), args);
+            return text(&lines.iter().map(|line| format!("{line}\n")).collect::<String>(), path);
         }
         FindingFormat::Csv => (Format::Csv, Lists::Text),
         FindingFormat::Parquet => (Format::Parquet, Lists::Nested),
@@ -154,17 +150,6 @@ fn print(
     let mut output = Output::new(format, path, batch.schema())?;
     output.write(&batch)?;
     output.finish().map(drop)
-}
-
-fn text(text: &str, args: &Detect) -> Result<(), Failure> {
-    let (file, mut sink) = sink(false, args.output.as_deref())?;
-    sink.write_all(text.as_bytes()).or_exit(Exit::Output)?;
-    sink.flush().or_exit(Exit::Output)?;
-    drop(sink);
-    match file {
-        Some(file) => file.publish().or_exit(Exit::Output),
-        None => Ok(()),
-    }
 }
 
 fn ocsf_lines(findings: &[Finding], detections: &[Detection], now: i64) -> String {

@@ -15,8 +15,10 @@ mod alert;
 pub mod args;
 mod check;
 mod compact;
+mod coverage;
 mod detect;
 pub mod exit;
+mod explain_job;
 mod feed;
 mod fields;
 mod findings;
@@ -51,6 +53,14 @@ pub fn run() -> Result<Exit, Failure> {
         Command::Detect(args) => {
             let threads = args.read.threads;
             wait(threads, detect::run(args, started))
+        }
+        Command::Coverage(args) => {
+            let threads = args.read.threads;
+            wait(threads, coverage::run(args, started))
+        }
+        Command::Explain(args::Explain::Job(args)) => {
+            let threads = args.read.threads;
+            wait(threads, explain_job::run(args, started))
         }
         Command::Feed(args) => serve(args.threads, feed::run(args, started)),
         Command::Sql(args) => {

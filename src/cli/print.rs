@@ -128,3 +128,15 @@ pub(super) fn batch(batch: &RecordBatch, write: &args::Write) -> Result<(), Fail
     output.write(batch)?;
     output.finish().map(drop)
 }
+
+/// Prints text that is all there.
+pub(super) fn text(text: &str, path: Option<&Path>) -> Result<(), Failure> {
+    let (file, mut sink) = sink(false, path)?;
+    sink.write_all(text.as_bytes()).or_exit(Exit::Output)?;
+    sink.flush().or_exit(Exit::Output)?;
+    drop(sink);
+    match file {
+        Some(file) => file.publish().or_exit(Exit::Output),
+        None => Ok(()),
+    }
+}

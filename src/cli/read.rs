@@ -16,7 +16,7 @@ use crate::cli::output::OutputFile;
 use crate::cli::say::Say;
 use crate::config::Config;
 use crate::context::Context;
-use crate::engine::{Engine, MalformedSink, ReadOptions, Resources};
+use crate::engine::{Engine, MalformedSink, ObjectSink, ReadOptions, Resources};
 use crate::flow::{Limits, LogFormat, MalformedLine};
 use crate::inventory;
 use crate::inventory::collect::{Collector, Report, SINCE_DEFAULT_SECS};
@@ -192,6 +192,18 @@ pub(super) async fn open(
     memory_default: &str,
     say: &Say<'_>,
 ) -> Result<Session, Failure> {
+    open_telling(read, config, now, memory_default, say, None).await
+}
+
+/// As [`open`]; `objects` is told of each object that was read.
+pub(super) async fn open_telling(
+    read: &Read,
+    config: &Config,
+    now: i64,
+    memory_default: &str,
+    say: &Say<'_>,
+    objects: Option<Arc<ObjectSink>>,
+) -> Result<Session, Failure> {
     let window = window(read, now)?;
     let account = Arc::new(Account::new(read.aws.options()));
     let times = (window.since, window.until);
@@ -212,7 +224,7 @@ pub(super) async fn open(
         malformed: malformed.as_ref().map(MalformedFile::sink),
         limits: Limits::default(),
         progress: Arc::clone(&progress),
-        objects: None,
+        objects,
     };
     let engine = Engine::new(
         Arc::clone(&source),

@@ -11,8 +11,11 @@ use crate::detection::nearest;
 use crate::detection::unknown;
 
 /// Keys of a header.
-const KEYS: &[&str] =
-    &["title", "severity", "mitre", "description", "remediation", "requires", "improves", "params"];
+#[rustfmt::skip]
+const KEYS: &[&str] = &[
+    "title", "severity", "mitre", "description", "remediation", "requires", "improves", "strong",
+    "proven", "params",
+];
 
 #[derive(Deserialize)]
 struct Header {
@@ -26,6 +29,10 @@ struct Header {
     requires: Vec<String>,
     #[serde(default)]
     improves: Vec<String>,
+    #[serde(default)]
+    strong: Vec<String>,
+    #[serde(default)]
+    proven: Vec<String>,
     #[serde(default)]
     params: toml::Table,
 }
@@ -59,6 +66,8 @@ impl Detection {
             remediation: header.remediation,
             requires: header.requires,
             improves: header.improves,
+            strong: header.strong,
+            proven: header.proven,
             params: params.collect::<Result<_, _>>()?,
             sql: text.to_owned(),
         })

@@ -5,6 +5,7 @@
 
 pub mod case;
 pub mod coverage;
+pub mod delivery;
 pub mod finding;
 pub mod header;
 pub mod ocsf;
@@ -53,6 +54,10 @@ pub struct Detection {
     pub requires: Vec<String>,
     /// Columns of `flow_logs` that make its verdicts surer.
     pub improves: Vec<String>,
+    /// Columns with which its best verdicts are strong; with none they are whenever it can run.
+    pub strong: Vec<String>,
+    /// Columns with which its best verdicts are proven; with none they never are.
+    pub proven: Vec<String>,
     /// `$name` parameters of the SQL with their values, by name.
     pub params: Vec<(String, ScalarValue)>,
     /// The whole file, header included: it is valid SQL.

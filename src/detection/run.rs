@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use arrow::record_batch::RecordBatch;
 use datafusion::scalar::ScalarValue;
 
+use crate::detection::Confidence;
 use crate::detection::Detection;
 use crate::detection::Error;
 use crate::detection::Finding;
@@ -38,8 +39,21 @@ pub struct NotRun {
 }
 
 impl Detection {
+    /// Returns how sure its best verdicts can be with the columns that are there. NULL: it cannot run.
+    pub fn tier(&self, available: &BTreeSet<String>) -> Option<Confidence> {
+        let has = |wanted: &[String]| Self::missing(wanted, available).is_empty();
+        if !has(&self.requires) {
+            return None;
+        }
+        Some(match (&self.proven[..], &self.strong[..]) {
+            (proven, _) if !proven.is_empty() && has(proven) => Confidence::Proven,
+            (_, strong) if has(strong) => Confidence::Strong,
+            _ => Confidence::Inferred,
+        })
+    }
+
     /// Returns the columns among `wanted` that `available` lacks.
-    fn missing(wanted: &[String], available: &BTreeSet<String>) -> Vec<String> {
+    pub fn missing(wanted: &[String], available: &BTreeSet<String>) -> Vec<String> {
         let lacks = |name: &&String| !name.split('|').any(|one| available.contains(one.trim()));
         wanted.iter().filter(lacks).cloned().collect()
     }

@@ -219,7 +219,8 @@ impl<'a> Columns<'a> {
     /// NULL when a column is missing or of another type.
     fn new(batch: &'a RecordBatch) -> Option<Self> {
         let text = |name: &str| batch.column_by_name(name)?.as_string_view_opt();
-        let time = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<TimestampSecondType>();
+        let time =
+            |name: &str| batch.column_by_name(name)?.as_primitive_opt::<TimestampSecondType>();
         let [interface, job, arn, candidates, attribution] = KEY;
         Some(Self {
             key: [text(interface)?, text(job)?, text(arn)?, text(candidates)?, text(attribution)?],
@@ -230,7 +231,8 @@ impl<'a> Columns<'a> {
     }
 
     fn same_key(&self, a: usize, b: usize) -> bool {
-        let text = |column: &'a StringViewArray, row| column.is_valid(row).then(|| column.value(row));
+        let text =
+            |column: &'a StringViewArray, row| column.is_valid(row).then(|| column.value(row));
         self.key.iter().all(|column| text(column, a) == text(column, b))
     }
 

@@ -347,10 +347,19 @@ impl Engine {
             self.make_view(name, views::sql(name)).await?;
             self.keep(name).await?;
         }
+        // Few rows and many small sums: each of them asks for its memory in every partition.
         self.session.deregister_table("interface_runs")?;
         self.make_view("interface_runs", views::sql("interface_runs")).await?;
+        let threads = self.session.copied_config().target_partitions();
+        self.set("datafusion.execution.target_partitions", 1).await?;
+        self.keep("interface_runs").await?;
+        self.set("datafusion.execution.target_partitions", threads).await?;
         self.session.sql("SET datafusion.optimizer.join_reordering = true").await?;
         Ok(())
+    }
+
+    async fn set(&self, option: &str, value: impl fmt::Display) -> Result<()> {
+        self.session.sql(&format!("SET {option} = {value}")).await.map(drop)
     }
 
     /// Runs a view once and keeps its rows on disk: from now on its name means those rows.

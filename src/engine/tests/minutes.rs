@@ -80,7 +80,8 @@ async fn runs(inventory: Inventory, records: &[(&str, i64, i64, &str)]) -> Vec<S
 async fn a_gap_is_longer_than_two_intervals_and_a_minute() {
     let lives = vec![eni("eni-a", Some(0), Some(20))];
     // Nothing for three minutes may be a record at the begin of one interval and at the end of the next.
-    let records = [("eni-a", 0, 60, "OK"), ("eni-a", 240, 300, "v6"), ("eni-a", 540, 1200, "NODATA")];
+    let records =
+        [("eni-a", 0, 60, "OK"), ("eni-a", 240, 300, "v6"), ("eni-a", 540, 1200, "NODATA")];
     let quiet = runs(inventory(lives.clone(), 20, Some(60)), &records[..2]).await;
     assert_eq!(quiet, ["eni-a records 0-1", "eni-a quiet 1-4", "eni-a records 4-5"]);
     // A record of eleven minutes shows that the intervals are longer than the flow log says.
@@ -103,7 +104,8 @@ async fn without_a_flow_log_the_records_tell_the_interval() {
     let found = runs(inventory(lives.clone(), 60, None), &short).await;
     assert_eq!(found[1], "eni-a gap 1-20");
     // One interface of the job with a record of ten minutes speaks for all.
-    let long = [("eni-a", 0, 60, "OK"), ("eni-a", 1200, 1260, "OK"), ("eni-b", 660, 1260, "NODATA")];
+    let long =
+        [("eni-a", 0, 60, "OK"), ("eni-a", 1200, 1260, "OK"), ("eni-b", 660, 1260, "NODATA")];
     let found = runs(inventory(lives, 60, None), &long).await;
     assert_eq!(found[1], "eni-a quiet 1-20");
     assert_eq!(found[3..], ["eni-b quiet 0-11", "eni-b nodata 11-21"]);

@@ -302,14 +302,23 @@ fn what_sagemaker_made_is_known_by_who_asked_for_it() {
     };
     let cases = [
         (create("eni-1", T0, "10.0.0.5"), Some("cloudtrail")),
-        (by(&|e| e["userIdentity"]["invokedBy"] = json!("sagemaker.amazonaws.com")), Some("cloudtrail")),
+        (
+            by(&|e| e["userIdentity"]["invokedBy"] = json!("sagemaker.amazonaws.com")),
+            Some("cloudtrail"),
+        ),
         (by(&|e| e["sourceIPAddress"] = json!("sagemaker.amazonaws.com")), Some("cloudtrail")),
         // A user of that name, and another service, are not SageMaker.
-        (by(&|e| e["userIdentity"]["arn"] = json!("arn:aws:iam::111122223333:user/SageMaker")), None),
+        (
+            by(&|e| e["userIdentity"]["arn"] = json!("arn:aws:iam::111122223333:user/SageMaker")),
+            None,
+        ),
         (by(&|e| e["sourceIPAddress"] = json!("lambda.amazonaws.com")), None),
         (permission(service), Some("permission")),
         (permission(account), None),
-        (listed("Operator", json!({ "Managed": true, "Principal": "sagemaker.amazonaws.com" })), Some("operator")),
+        (
+            listed("Operator", json!({ "Managed": true, "Principal": "sagemaker.amazonaws.com" })),
+            Some("operator"),
+        ),
         (listed("RequesterId", json!("AROAEXAMPLE:SageMaker")), Some("requester")),
         (listed("RequesterId", json!("111122223333")), None),
         (listed("Description", json!("ENI for a SageMaker model")), Some("description")),
