@@ -23,6 +23,10 @@ use crate::detection::header::one_line;
 use crate::detection::nearest;
 use crate::metrics;
 
+mod prices;
+
+pub use prices::Prices;
+
 /// The whole configuration. The default allows nothing and changes nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
@@ -46,6 +50,8 @@ pub struct Config {
     pub metrics: metrics::Config,
     /// `[feed]`.
     pub feed: Feed,
+    /// `[prices]`.
+    pub prices: Prices,
 }
 
 /// What `[feed]` sets.
@@ -128,6 +134,7 @@ struct Raw {
     suppress: Vec<BTreeMap<String, toml::Value>>,
     metrics: metrics::Config,
     feed: Feed,
+    prices: Prices,
 }
 
 impl Config {
@@ -140,16 +147,10 @@ impl Config {
     ///
     /// [`Error`] with the line, and for an unknown key the nearest known one.
     pub fn parse(text: &str) -> Result<Self, Error> {
+        #[rustfmt::skip]
         let top = [
-            "sources",
-            "inventory",
-            "baseline",
-            "allow",
-            "detections",
-            "suppress",
-            "alert",
-            "metrics",
-            "feed",
+            "sources", "inventory", "baseline", "allow", "detections", "suppress", "alert", "metrics",
+            "feed", "prices",
         ];
         check_keys(text, &[], &top).map_err(Error)?;
         check_keys(text, &["allow"], AllowRule::KEYS).map_err(Error)?;
@@ -157,6 +158,7 @@ impl Config {
         check_keys(text, &["suppress"], &fields).map_err(Error)?;
         check_keys(text, &["metrics"], metrics::Config::KEYS).map_err(Error)?;
         check_keys(text, &["feed"], Feed::KEYS).map_err(Error)?;
+        check_keys(text, &["prices"], Prices::KEYS).map_err(Error)?;
         let lines = detection_lines(text);
         for id in lines.keys() {
             check_keys(text, &["detections", id], &["enabled", "severity", "params"])
@@ -173,7 +175,8 @@ impl Config {
                     .map_err(|problem| Error(format!("suppress {}: {problem}", at + 1)))
             });
         let suppress = suppress.collect::<Result<_, _>>()?;
-        let Raw { sources, inventory, baseline, allow, metrics, feed, .. } = raw;
+        let Raw { sources, inventory, baseline, allow, metrics, feed, prices, .. } = raw;
+        prices.check().map_err(|problem| Error(format!("prices: {problem}")))?;
         metrics.check().map_err(|problem| Error(format!("metrics: {problem}")))?;
         let alerts = alert::Config::parse_all(text).map_err(Error)?;
         Ok(Self {
@@ -187,6 +190,7 @@ impl Config {
             alerts,
             metrics,
             feed,
+            prices,
         })
     }
 
@@ -371,6 +375,16 @@ interval = "30s"
             ("listen", "lisen", "line 20: unknown key lisen in metrics; did you mean listen?"),
             ("127.0.0.1:9464", "9464", "line 20: "),
             ("interval", "intervall", "unknown key intervall in feed; did you mean interval?"),
+            (
+                "[feed]",
+                "[prices]\nnat-gatway = 1\n[feed]",
+                "unknown key nat-gatway in prices; did you mean",
+            ),
+            (
+                "[feed]",
+                "[prices]\nnat-gateway = -1\n[feed]",
+                "prices: nat-gateway = -1 is no price",
+            ),
             ("30s", "often", "\"often\" is no duration; write 90s"),
             ("listen = \"127.0.0.1:9464\"", "cloudwatch-namespace = \"\"", "metrics: cloudwatch"),
             (

@@ -11,6 +11,8 @@
 -- remediation = "associate the S3 gateway endpoint with the route tables of the job's subnets"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "action", "start"]
 -- improves    = ["next_hop_interface_type", "traffic_path", "pkt_dst_aws_service", "bytes", "pkt_srcaddr", "pkt_dstaddr"]
+-- strong      = ["traffic_path"]
+-- proven      = ["next_hop_interface_type"]
 -- [params]
 -- # Findings of fewer bytes, both directions together, are left out.
 -- min_bytes = 0

@@ -4,7 +4,9 @@ mod account;
 mod alert;
 mod audit;
 mod baseline;
+mod coverage;
 mod explain;
+mod explain_job;
 mod feed;
 mod lake;
 
@@ -24,7 +26,9 @@ pub use account::{Collect, IamPolicy, Times};
 pub use alert::{Alert, AlertTest};
 pub use audit::{Audit, AuditFormat};
 pub use baseline::{Baseline, Diff, Learn};
+pub use coverage::{Coverage, CoverageFormat, Part};
 pub use explain::{Explain, ExplainFinding, ExplainFlow, ExplainFormat, Explaining};
+pub use explain_job::{ExplainJob, PageFormat};
 pub use feed::Feed;
 pub use lake::{Compact, Ingest, Replay, Status, StatusFormat, Verify, Wherein};
 
@@ -57,7 +61,10 @@ pub enum Command {
     /// Learn what jobs of a family do on the network, and tell what is new
     #[command(subcommand)]
     Baseline(Baseline),
-    /// Say why a flow or a finding is as it is, by the VPC's configuration of its time, and what would change it
+    /// Show what the logs can tell of the jobs: minutes with and without records, flow logs, questions
+    Coverage(Coverage),
+    /// Say why a flow or a finding is as it is and what would change it; or all about one job
+    #[command(subcommand)]
     Explain(Explain),
     /// Run the detections again and again, as a service with metrics
     Feed(Feed),

@@ -40,7 +40,7 @@ pub(super) async fn run(mut args: Detect, started: Started) -> Result<Exit, Fail
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
     session.engine.keep_conversations().await?;
     let outcome = judge(&session, &detections, &config, started.now).await?;
-    let coverage = coverage(&session, &args, &outcome).await?;
+    let coverage = coverage(&session, &outcome).await?;
     drop(line);
     let summary = session.engine.summary();
     let read = incomplete(&summary).map(|exit| session.exit(exit));
@@ -115,11 +115,8 @@ pub(super) async fn judge(
     outcome.or_exit(Exit::Config)
 }
 
-async fn coverage(
-    session: &Session,
-    _args: &Detect,
-    outcome: &Outcome,
-) -> Result<Coverage, Failure> {
+/// Asks what the findings cannot speak of.
+pub(super) async fn coverage(session: &Session, outcome: &Outcome) -> Result<Coverage, Failure> {
     let query = async |sql: &str, params: &[_]| session.engine.rows(sql, params.to_vec()).await;
     let window = session.window;
     let coverage = Coverage::read(window.since, window.until, query).await;

@@ -17,6 +17,7 @@ mod audit;
 mod baseline;
 mod check;
 mod compact;
+mod coverage;
 mod detect;
 pub mod exit;
 mod explain;
@@ -64,8 +65,13 @@ pub fn run() -> Result<Exit, Failure> {
             let threads = match &command {
                 args::Explain::Flow(args) => args.read.threads,
                 args::Explain::Finding(args) => args.read.threads,
+                args::Explain::Job(args) => args.read.threads,
             };
             wait(threads, explain::run(command, started))
+        }
+        Command::Coverage(args) => {
+            let threads = args.read.threads;
+            wait(threads, coverage::run(args, started))
         }
         Command::Feed(args) => serve(args.threads, feed::run(args, started)),
         Command::Sql(args) => {

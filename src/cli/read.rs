@@ -17,7 +17,7 @@ use crate::cli::say::Say;
 use crate::config::Config;
 use crate::context::AllowRule;
 use crate::context::Context;
-use crate::engine::{Engine, MalformedSink, ReadOptions, Resources};
+use crate::engine::{Engine, MalformedSink, ObjectSink, ReadOptions, Resources};
 use crate::flow::{Limits, LogFormat, MalformedLine};
 use crate::inventory;
 use crate::inventory::collect::{Collector, Report, SINCE_DEFAULT_SECS};
@@ -213,21 +213,30 @@ pub(super) async fn open(
     memory_default: &str,
     say: &Say<'_>,
 ) -> Result<Session, Failure> {
-    open_at(read, config, now, memory_default, None, say).await
+    open_with(read, config, now, memory_default, Opening::default(), say).await
 }
 
-/// As [`open`], with the VPCs as they were at a time, in Unix seconds. NULL: at the end of what is read.
-pub(super) async fn open_at(
+/// What few commands want beyond the rest.
+#[derive(Default)]
+pub(super) struct Opening {
+    /// Takes the VPCs as they were at this time, in Unix seconds. NULL: at the end of what is read.
+    pub(super) as_of: Option<i64>,
+    /// Told of each object that was read.
+    pub(super) objects: Option<Arc<ObjectSink>>,
+}
+
+/// As [`open`], with more to it.
+pub(super) async fn open_with(
     read: &Read,
     config: &Config,
     now: i64,
     memory_default: &str,
-    as_of: Option<i64>,
+    opening: Opening,
     say: &Say<'_>,
 ) -> Result<Session, Failure> {
     let window = window(read, now)?;
     let account = Arc::new(Account::new(read.aws.options()));
-    let times = (window.since, as_of.or(window.until));
+    let times = (window.since, opening.as_of.or(window.until));
     let (inventory, whole) = inventory(&read.inventory, &account, times, now, say).await?;
     let context = Arc::new(Context::new(Arc::new(inventory), config.rules(), now));
     let access =
@@ -245,7 +254,7 @@ pub(super) async fn open_at(
         malformed: malformed.as_ref().map(MalformedFile::sink),
         limits: Limits::default(),
         progress: Arc::clone(&progress),
-        objects: None,
+        objects: opening.objects,
     };
     let engine = Engine::new(
         Arc::clone(&source),

@@ -200,17 +200,6 @@ pub(crate) fn cell_fits(expected: &Option<String>, found: &Option<String>) -> bo
     rest.ends_with(last)
 }
 
-/// Reads an inventory of text tables by their names; other keys do not count.
-fn inventory(texts: &toml::Table, tables: &[(&'static str, Value)]) -> Result<Inventory, String> {
-    let text = |key: &str| texts.get(key).and_then(toml::Value::as_str).unwrap_or_default();
-    let mut inventory = Map::new();
-    for (table, row) in tables {
-        let rows = rows(text(table), row).map_err(|problem| format!("{table}: {problem}"))?;
-        inventory.insert((*table).to_owned(), Value::Array(rows));
-    }
-    serde_json::from_value(Value::Object(inventory)).map_err(|err| err.to_string())
-}
-
 /// Reads an inventory of text tables, for tests of other rooms.
 #[cfg(test)]
 pub(crate) fn inventory_of(texts: &toml::Table) -> Result<Inventory, String> {

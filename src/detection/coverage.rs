@@ -72,6 +72,9 @@ const QUERIES: &[(Kind, &str, &str)] = &[
 /// How much there was to judge.
 const TOTALS: &str = include_str!("../../queries/coverage/totals.sql");
 
+/// The minutes of the interfaces of jobs, by what the log tells of them.
+const MINUTES: &str = include_str!("../../queries/coverage/minutes.sql");
+
 /// One hole in what can be seen. Times are Unix seconds, UTC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
@@ -109,11 +112,56 @@ pub struct Totals {
     pub records: i64,
 }
 
+/// Minutes of all interfaces of jobs together, by what the log tells of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Minutes {
+    /// Interfaces that serve jobs.
+    pub interfaces: i64,
+    /// Minutes that they lived while their jobs ran, as far as records were read.
+    pub minutes: i64,
+    /// Of these, with records or NODATA.
+    pub told: i64,
+    /// Without a record, between two that are so near that none need be missing.
+    pub quiet: i64,
+    /// With SKIPDATA.
+    pub skipdata: i64,
+    /// Without a record though one was due.
+    pub gap: i64,
+    /// Of which nothing can be said: records without a time, or too many to keep.
+    pub unknown: i64,
+}
+
+impl Minutes {
+    /// Returns the minutes in one line. NULL when there are none.
+    pub fn line(&self) -> Option<String> {
+        let Self { interfaces, minutes, told, quiet, skipdata, gap, unknown } = *self;
+        if minutes <= 0 {
+            return None;
+        }
+        // Rounded down: 99.99 % is not all.
+        let tenths = told.saturating_mul(1000) / minutes;
+        let mut line = format!(
+            "interfaces of jobs: {interfaces}, {minutes} minutes: {}.{} % with records or NODATA, {skipdata} \
+             SKIPDATA, {gap} without a record that was due",
+            tenths / 10,
+            tenths % 10
+        );
+        for (count, what) in [(quiet, "quiet between records"), (unknown, "not known")] {
+            if count > 0 {
+                line.push_str(&format!(", {count} {what}"));
+            }
+        }
+        Some(line)
+    }
+}
+
 /// Everything that the findings of a run cannot speak of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// How much there was to judge. NULL: not asked.
     pub totals: Option<Totals>,
+    /// The minutes of the interfaces of jobs.
+    pub minutes: Minutes,
     /// Holes, by kind, then by job and interface.
     pub gaps: Vec<Gap>,
     /// Detections that did not run, with the columns that are missing.
@@ -146,7 +194,8 @@ impl Coverage {
             query(sql, params).await.map_err(|err| failed(err.into()))
         };
         let batches = ask("totals", TOTALS).await?;
-        let mut coverage = Self { totals: totals(&batches)?, ..Self::default() };
+        let minutes = minutes(&ask("minutes", MINUTES).await?)?;
+        let mut coverage = Self { totals: totals(&batches)?, minutes, ..Self::default() };
         for (kind, title, sql) in QUERIES {
             let batches = ask(title, sql).await?;
             for batch in &batches {
@@ -164,6 +213,7 @@ impl Coverage {
             totals: self.totals,
             less_sure: self.less_sure.clone(),
             not_run: unasked.cloned().collect(),
+            minutes: Minutes { skipdata: 0, gap: 0, unknown: 0, ..self.minutes },
             ..Self::default()
         };
         *self == none && self.blindness().is_none()
@@ -182,9 +232,26 @@ impl Coverage {
         Some(format!("NOTHING WAS JUDGED: no record could be tied to a job; {why}"))
     }
 
+    /// Returns the lines that concern one job, the minutes apart: its holes, what did not run, what reading left out.
+    pub fn of_job(&self, job: &str) -> Vec<String> {
+        let named = |gap: &&Gap| {
+            gap.job.as_deref().is_some_and(|names| names.split(',').any(|name| name == job))
+        };
+        let own = Self {
+            totals: None,
+            minutes: Minutes::default(),
+            gaps: self.gaps.iter().filter(named).cloned().collect(),
+            ..self.clone()
+        };
+        if own.is_complete() { Vec::new() } else { own.lines() }
+    }
+
     /// Returns the coverage as lines of text, without line ends.
     pub fn lines(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.blindness().into_iter().collect();
+        if let Some(line) = self.minutes.line() {
+            lines.push(format!("{line}; flowq coverage shows which"));
+        }
         for not_run in &self.not_run {
             lines.push(format!("{} did not run: {}", not_run.id, not_run.why()));
         }
@@ -233,15 +300,32 @@ impl Gap {
     }
 }
 
+/// Returns a number of the first row; 0 where it is NULL or missing.
+fn number(batch: &RecordBatch, name: &str) -> Result<i64, ArrowError> {
+    let column = batch.column_by_name(name).cloned();
+    let column = column.unwrap_or_else(|| new_null_array(&DataType::Int64, 1));
+    Ok(cell::numbers(&column)?.iter().next().flatten().unwrap_or(0))
+}
+
 fn totals(batches: &[RecordBatch]) -> Result<Option<Totals>, ArrowError> {
     let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else { return Ok(None) };
-    let number = |name: &str| -> Result<i64, ArrowError> {
-        let column = batch.column_by_name(name).cloned();
-        let column = column.unwrap_or_else(|| new_null_array(&DataType::Int64, 1));
-        Ok(cell::numbers(&column)?.iter().next().flatten().unwrap_or(0))
+    let (jobs, interfaces) = (number(batch, "jobs")?, number(batch, "interfaces")?);
+    Ok(Some(Totals { jobs, interfaces, records: number(batch, "records")? }))
+}
+
+fn minutes(batches: &[RecordBatch]) -> Result<Minutes, ArrowError> {
+    let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else {
+        return Ok(Minutes::default());
     };
-    let (jobs, interfaces) = (number("jobs")?, number("interfaces")?);
-    Ok(Some(Totals { jobs, interfaces, records: number("records")? }))
+    Ok(Minutes {
+        interfaces: number(batch, "interfaces")?,
+        minutes: number(batch, "minutes")?,
+        told: number(batch, "told")?,
+        quiet: number(batch, "quiet")?,
+        skipdata: number(batch, "skipdata")?,
+        gap: number(batch, "gap")?,
+        unknown: number(batch, "unknown")?,
+    })
 }
 
 fn gaps(kind: Kind, batch: &RecordBatch) -> Result<Vec<Gap>, ArrowError> {

@@ -13,16 +13,10 @@ use crate::detection::nearest;
 use crate::detection::unknown;
 
 /// Keys of a header.
+#[rustfmt::skip]
 const KEYS: &[&str] = &[
-    "title",
-    "severity",
-    "mitre",
-    "description",
-    "remediation",
-    "requires",
-    "improves",
-    "needs",
-    "params",
+    "title", "severity", "mitre", "description", "remediation", "requires", "improves", "needs",
+    "strong", "proven", "params",
 ];
 
 #[derive(Deserialize)]
@@ -39,6 +33,10 @@ struct Header {
     improves: Vec<String>,
     #[serde(default)]
     needs: BTreeMap<String, String>,
+    #[serde(default)]
+    strong: Vec<String>,
+    #[serde(default)]
+    proven: Vec<String>,
     #[serde(default)]
     params: toml::Table,
 }
@@ -73,6 +71,8 @@ impl Detection {
             requires: header.requires,
             improves: header.improves,
             needs: header.needs.into_iter().collect(),
+            strong: header.strong,
+            proven: header.proven,
             params: params.collect::<Result<_, _>>()?,
             sql: text.to_owned(),
         })

@@ -5,6 +5,7 @@
 
 pub mod case;
 pub mod coverage;
+pub mod delivery;
 pub mod finding;
 pub mod header;
 pub mod ocsf;
@@ -55,6 +56,10 @@ pub struct Detection {
     pub improves: Vec<String>,
     /// Tables of the engine that must not be empty for it to run, and what to say where one is.
     pub needs: Vec<(String, String)>,
+    /// Columns with which its best verdicts are strong; with none they are whenever it can run.
+    pub strong: Vec<String>,
+    /// Columns with which its best verdicts are proven; with none they never are.
+    pub proven: Vec<String>,
     /// `$name` parameters of the SQL with their values, by name.
     pub params: Vec<(String, ScalarValue)>,
     /// The whole file, header included: it is valid SQL.
@@ -152,6 +157,11 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
         include_str!("../../queries/detections/isolated-job-traffic.cases.toml"),
     ),
     (
+        "log-gap",
+        include_str!("../../queries/detections/log-gap.sql"),
+        include_str!("../../queries/detections/log-gap.cases.toml"),
+    ),
+    (
         "new-destination",
         include_str!("../../queries/detections/new-destination.sql"),
         include_str!("../../queries/detections/new-destination.cases.toml"),
@@ -160,6 +170,11 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
         "s3-endpoint-bypass",
         include_str!("../../queries/detections/s3-endpoint-bypass.sql"),
         include_str!("../../queries/detections/s3-endpoint-bypass.cases.toml"),
+    ),
+    (
+        "unattributed-sagemaker-eni",
+        include_str!("../../queries/detections/unattributed-sagemaker-eni.sql"),
+        include_str!("../../queries/detections/unattributed-sagemaker-eni.cases.toml"),
     ),
     (
         "unexpected-egress",

@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use arrow::record_batch::RecordBatch;
 use datafusion::scalar::ScalarValue;
 
+use crate::detection::Confidence;
 use crate::detection::Detection;
 use crate::detection::Error;
 use crate::detection::Finding;
@@ -50,8 +51,21 @@ impl NotRun {
 }
 
 impl Detection {
+    /// Returns how sure its best verdicts can be with the columns that are there. NULL: it cannot run.
+    pub fn tier(&self, available: &BTreeSet<String>) -> Option<Confidence> {
+        let has = |wanted: &[String]| Self::missing(wanted, available).is_empty();
+        if !has(&self.requires) {
+            return None;
+        }
+        Some(match (&self.proven[..], &self.strong[..]) {
+            (proven, _) if !proven.is_empty() && has(proven) => Confidence::Proven,
+            (_, strong) if has(strong) => Confidence::Strong,
+            _ => Confidence::Inferred,
+        })
+    }
+
     /// Returns the columns among `wanted` that `available` lacks.
-    fn missing(wanted: &[String], available: &BTreeSet<String>) -> Vec<String> {
+    pub fn missing(wanted: &[String], available: &BTreeSet<String>) -> Vec<String> {
         let lacks = |name: &&String| !name.split('|').any(|one| available.contains(one.trim()));
         wanted.iter().filter(lacks).cloned().collect()
     }
@@ -79,13 +93,8 @@ where
     let mut outcome = Outcome::default();
     for detection in detections {
         let id = detection.id.clone();
-        let missing = Detection::missing(&detection.requires, available);
-        if !missing.is_empty() {
-            outcome.not_run.push(NotRun { id, missing, needs: None });
-            continue;
-        }
-        if let Some(needs) = lacks(detection, &query).await? {
-            outcome.not_run.push(NotRun { id, missing, needs: Some(needs) });
+        if let Some(not_run) = obstacle(detection, available, &query).await? {
+            outcome.not_run.push(not_run);
             continue;
         }
         let batches = query(&detection.sql, &detection.params).await;
@@ -102,19 +111,29 @@ where
     Ok(outcome)
 }
 
-/// Says which table that a detection needs is empty; NULL: none is.
-async fn lacks<E>(
+/// Says why a detection cannot run: the logs lack columns, or a table that it needs is empty. NULL: it can.
+///
+/// # Errors
+///
+/// [`Error::Query`] when a table cannot be looked at.
+pub async fn obstacle<E>(
     detection: &Detection,
+    available: &BTreeSet<String>,
     query: impl AsyncFn(&str, &[(String, ScalarValue)]) -> Result<Vec<RecordBatch>, E>,
-) -> Result<Option<String>, Error>
+) -> Result<Option<NotRun>, Error>
 where
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
+    let id = detection.id.clone();
+    let missing = Detection::missing(&detection.requires, available);
+    if !missing.is_empty() {
+        return Ok(Some(NotRun { id, missing, needs: None }));
+    }
     for (table, needs) in &detection.needs {
         let rows = query(&format!("SELECT 1 FROM {table} LIMIT 1"), &[]).await;
         let failed = |err: E| Error::Query { id: detection.id.clone(), source: err.into() };
         if rows.map_err(failed)?.iter().all(|batch| batch.num_rows() == 0) {
-            return Ok(Some(needs.clone()));
+            return Ok(Some(NotRun { id, missing, needs: Some(needs.clone()) }));
         }
     }
     Ok(None)

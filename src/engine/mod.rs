@@ -13,6 +13,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::ScalarUDF;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{ParquetReadOptions, SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use futures::TryStreamExt as _;
@@ -29,6 +30,7 @@ mod evidence;
 pub mod functions;
 mod intern;
 mod keep;
+mod minutes;
 mod pushdown;
 pub mod query_file;
 mod read;
@@ -141,6 +143,8 @@ impl Scan {
 #[derive(Debug, Default)]
 struct Scans {
     begun: Mutex<Vec<Arc<Scan>>>,
+    /// Counts the minutes of interfaces in the scans that begin now.
+    minutes: Mutex<Option<Arc<minutes::Minutes>>>,
 }
 
 impl Scans {
@@ -149,6 +153,14 @@ impl Scans {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         begun.push(Arc::clone(&scan));
         scan
+    }
+
+    fn minutes(&self) -> Option<Arc<minutes::Minutes>> {
+        self.minutes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count_minutes(&self, minutes: Option<Arc<minutes::Minutes>>) {
+        *self.minutes.lock().unwrap_or_else(PoisonError::into_inner) = minutes;
     }
 
     fn summaries(&self) -> Vec<(Layout, Summary)> {
@@ -322,13 +334,21 @@ impl Engine {
         self.query(sql, params).await?.try_collect().await
     }
 
-    /// Reads the flow logs once and keeps all conversations on disk, for as many queries as there are.
+    /// Reads the flow logs once and keeps all conversations, and the minutes of the interfaces of jobs, on
+    /// disk, for as many queries as there are.
     ///
     /// # Errors
     ///
     /// When the flow logs cannot be read, or the disk is full.
     pub async fn keep_conversations(&mut self) -> Result<()> {
-        self.keep("conversations").await?;
+        let minutes = Arc::new(minutes::Minutes::default());
+        self.scans.count_minutes(Some(Arc::clone(&minutes)));
+        let kept = self.keep("conversations").await;
+        self.scans.count_minutes(None);
+        kept?;
+        let batches = futures::stream::iter(minutes.batches());
+        let rows = RecordBatchStreamAdapter::new(minutes::schema(), batches);
+        self.keep_rows("interface_minutes", Box::pin(rows)).await?;
         // A view holds on to the tables that it was made over: these have to be made over what is kept.
         // Their SQL puts the small side of a join first, where it is held in memory.
         self.session.sql("SET datafusion.optimizer.join_reordering = false").await?;
@@ -337,13 +357,29 @@ impl Engine {
             self.make_view(name, views::sql(name)).await?;
             self.keep(name).await?;
         }
+        // Few rows and many small sums: each of them asks for its memory in every partition.
+        self.session.deregister_table("interface_runs")?;
+        self.make_view("interface_runs", views::sql("interface_runs")).await?;
+        let threads = self.session.copied_config().target_partitions();
+        self.set("datafusion.execution.target_partitions", 1).await?;
+        self.keep("interface_runs").await?;
+        self.set("datafusion.execution.target_partitions", threads).await?;
         self.session.sql("SET datafusion.optimizer.join_reordering = true").await?;
         Ok(())
+    }
+
+    async fn set(&self, option: &str, value: impl fmt::Display) -> Result<()> {
+        self.session.sql(&format!("SET {option} = {value}")).await.map(drop)
     }
 
     /// Runs a view once and keeps its rows on disk: from now on its name means those rows.
     async fn keep(&mut self, view: &str) -> Result<()> {
         let rows = self.query(&format!("SELECT * FROM {view}"), none()).await?;
+        self.keep_rows(view, rows).await
+    }
+
+    /// Keeps rows on disk: from now on a view's name means them.
+    async fn keep_rows(&mut self, view: &str, rows: SendableRecordBatchStream) -> Result<()> {
         let kept = keep::Kept::write(rows).await?;
         self.session.deregister_table(view)?;
         self.session.register_parquet(view, kept.path(), ParquetReadOptions::default()).await?;

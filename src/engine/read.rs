@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 use tokio::sync::mpsc::Sender;
 
 use crate::aws;
+use crate::engine::minutes::Minutes;
 use crate::engine::rows::read_parquet;
 use crate::engine::scan::Job;
 use crate::engine::{ObjectRead, Scan};
@@ -28,13 +29,15 @@ const UPCOMING: usize = 128;
 #[derive(Debug)]
 pub(super) struct Queue {
     scan: Arc<Scan>,
+    /// Counts the minutes of the interfaces of jobs, in a scan that is asked to.
+    minutes: Option<Arc<Minutes>>,
     listing: OnceCell<Listing>,
     next: AtomicUsize,
 }
 
 impl Queue {
-    pub(super) fn new(scan: Arc<Scan>) -> Self {
-        Self { scan, listing: OnceCell::new(), next: AtomicUsize::new(0) }
+    pub(super) fn new(scan: Arc<Scan>, minutes: Option<Arc<Minutes>>) -> Self {
+        Self { scan, minutes, listing: OnceCell::new(), next: AtomicUsize::new(0) }
     }
 
     /// Returns the next object to read.
@@ -101,6 +104,7 @@ pub(super) struct Output {
     job: Arc<Job>,
     batches: Sender<Result<RecordBatch>>,
     rows: usize,
+    minutes: Option<Arc<Minutes>>,
 }
 
 impl Output {
@@ -110,6 +114,9 @@ impl Output {
         }
         self.rows += batch.num_rows();
         let finished = self.job.finish(batch)?;
+        if let Some(minutes) = &self.minutes {
+            minutes.add(&finished);
+        }
         self.batches.send(Ok(finished)).await.map_err(|_| Stop::Enough)?;
         match self.job.limit.is_some_and(|limit| self.rows >= limit) {
             true => Err(Stop::Enough),
@@ -129,7 +136,8 @@ pub(super) async fn read_objects(
     queue: Arc<Queue>,
     batches: Sender<Result<RecordBatch>>,
 ) -> Result<()> {
-    let mut output = Output { job: Arc::clone(&job), batches, rows: 0 };
+    let minutes = queue.minutes.clone();
+    let mut output = Output { job: Arc::clone(&job), batches, rows: 0, minutes };
     while let Some(split) = queue.take(&job).await? {
         queue.scan.update(|summary| summary.objects_begun += 1);
         let own = Scan::new(queue.scan.layout);

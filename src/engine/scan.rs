@@ -19,6 +19,7 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use crate::context::{Column, Context};
+use crate::engine::minutes::Minutes;
 use crate::engine::pushdown::Pushed;
 use crate::engine::read::{Queue, read_objects};
 use crate::engine::table::kinds_text;
@@ -206,8 +207,11 @@ impl ExecutionPlan for FlowScanExec {
     }
 
     fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let queue =
-            self.queue.get_or_init(|| Arc::new(Queue::new(self.scans.begin(self.job.plan.layout))));
+        let queue = self.queue.get_or_init(|| {
+            let counted = self.job.context.is_some() && Minutes::can_read(&self.job.output);
+            let minutes = if counted { self.scans.minutes() } else { None };
+            Arc::new(Queue::new(self.scans.begin(self.job.plan.layout), minutes))
+        });
         let schema = Arc::clone(&self.job.output);
         let mut stream = RecordBatchReceiverStreamBuilder::new(schema, 2);
         let (job, queue, batches) = (Arc::clone(&self.job), Arc::clone(queue), stream.tx());

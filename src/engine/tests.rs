@@ -11,6 +11,7 @@ use super::*;
 use crate::inventory::Inventory;
 use crate::source::{ByteStream, Error, Listing, Memory, Split};
 
+mod minutes;
 mod same_rows;
 
 const VPC: &str = "version interface-id srcaddr dstaddr bytes start end action log-status";

@@ -3,6 +3,8 @@
 /// Name and SQL of every view, each after those it reads.
 pub const VIEWS: &[(&str, &str)] = &[
     ("flows", include_str!("../../queries/views/flows.sql")),
+    ("interface_minutes", include_str!("../../queries/views/interface_minutes.sql")),
+    ("interface_runs", include_str!("../../queries/views/interface_runs.sql")),
     ("conversations", include_str!("../../queries/views/conversations.sql")),
     ("peers", include_str!("../../queries/views/peers.sql")),
     ("refused_conversations", include_str!("../../queries/views/refused_conversations.sql")),

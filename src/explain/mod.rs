@@ -1,9 +1,12 @@
-//! WHY: a flow or a finding, held against the configuration of its time, and what would change it.
+//! WHY: a flow or a finding, held against the configuration of its time, and what would change it; and
+//! everything about one job on one page.
 //!
-//! It judges with `reach`, and is handed what the logs show; it runs no SQL and prints nothing.
+//! It judges with `reach`, and is handed what the logs show; it runs no SQL and prints nothing. A page is data:
+//! how it looks is decided after it is whole.
 
 mod finding;
 mod flow;
+pub mod job;
 mod logged;
 mod simulate;
 

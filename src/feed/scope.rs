@@ -67,7 +67,7 @@ impl Range {
 pub struct Scope {
     range: Range,
     jobs: BTreeSet<String>,
-    /// Interfaces that serve one of several jobs, or one that has no name.
+    /// Interfaces that serve one of several jobs, one that has no name, or none that is known.
     interfaces: BTreeSet<String>,
 }
 
@@ -98,7 +98,9 @@ impl Scope {
 
     fn of_range(inventory: &Inventory, touched: Range) -> Self {
         let near = touched.wider();
-        let serving = inventory.enis.iter().filter(|eni| eni.attribution.is_some());
+        // What SageMaker made is told of also where it serves no job that is known.
+        let told = |eni: &&Eni| eni.attribution.is_some() || eni.made_by.is_some();
+        let serving = inventory.enis.iter().filter(told);
         let jobs = inventory.jobs.iter().filter(|job| Range::of_job(job).wider().meets(near));
         let mut scope = Self {
             range: touched,

@@ -188,4 +188,41 @@ pub(super) struct Details {
     /// When it was created, where the answer itself tells.
     pub(super) created_at: Option<i64>,
     pub(super) creator_arn: Option<String>,
+    /// What says that SageMaker made it.
+    #[serde(default)]
+    pub(super) sagemaker: Option<Maker>,
+}
+
+/// What says that SageMaker made an interface, surest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) enum Maker {
+    /// The call that created it came from SageMaker.
+    CloudTrail,
+    /// SageMaker was allowed to attach it, or allowed that itself.
+    Permission,
+    /// `Operator.Principal`.
+    Operator,
+    /// `RequesterId`: a session of that name.
+    Requester,
+    /// Its description names SageMaker. Anybody may write one.
+    Description,
+}
+
+impl Maker {
+    /// Returns its name in `enis.made_by_from`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::CloudTrail => "cloudtrail",
+            Self::Permission => "permission",
+            Self::Operator => "operator",
+            Self::Requester => "requester",
+            Self::Description => "description",
+        }
+    }
+
+    /// Returns [`Maker::Description`] where a description names SageMaker.
+    pub(super) fn of_description(description: Option<&str>) -> Option<Self> {
+        let named = description.is_some_and(|text| text.to_lowercase().contains("sagemaker"));
+        named.then_some(Self::Description)
+    }
 }

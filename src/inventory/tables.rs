@@ -65,9 +65,9 @@ const ENIS: Columns = &[
     ("account_id", Text), ("region", Text), ("vpc_id", Text), ("subnet_id", Text),
     ("addresses", List), ("public_ip", Text), ("security_group_ids", List),
     ("interface_type", Text), ("description", Text), ("instance_id", Text),
-    ("creator_role_arn", Text), ("belongs_to", Text), ("source", Text), ("job_name", Text),
-    ("job_arn", Text), ("job_candidates", List), ("attribution", Text), ("eni_role", Text),
-    ("reason", Text),
+    ("creator_role_arn", Text), ("made_by", Text), ("made_by_from", Text), ("belongs_to", Text),
+    ("source", Text), ("job_name", Text), ("job_arn", Text), ("job_candidates", List),
+    ("attribution", Text), ("eni_role", Text), ("reason", Text),
 ];
 #[rustfmt::skip]
 const ENI_ADDRESSES: Columns = &[

@@ -116,6 +116,8 @@ pub(super) fn intervals(
         interface_type: details.interface_type,
         description: details.description,
         creator_role_arn: details.creator_arn,
+        made_by: details.sagemaker.map(|_| "sagemaker".to_owned()),
+        made_by_from: details.sagemaker.map(|maker| maker.name().to_owned()),
         source: source.name().to_owned(),
         reason: how.to_owned(),
         ..Eni::default()
@@ -168,6 +170,7 @@ fn merged(sightings: &[&Sighting]) -> Details {
         attached_at: sightings.iter().filter_map(|s| s.details.attached_at).min(),
         created_at: first(&order, |d| &d.created_at),
         creator_arn: first(&order, |d| &d.creator_arn),
+        sagemaker: sightings.iter().filter_map(|s| s.details.sagemaker).min(),
         ..Details::default()
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::Read;
+use super::{ExplainJob, Read};
 
 /// `flowq explain`
 #[derive(Debug, Subcommand)]
@@ -13,12 +13,15 @@ Examples:
   flowq explain flow eni-0aaa eni-0bbb 7077 tcp --at 2026-03-10T08:01:00Z --inventory inventory/
   flowq explain flow 10.0.1.5 52.216.1.1 443 tcp logs/ --inventory inventory/ --at 2026-03-10T08:01:00Z
   flowq explain finding 3f2a logs/ --inventory inventory/
-  flowq explain finding 3f2a logs/ --inventory inventory/ --apply all")]
+  flowq explain finding 3f2a logs/ --inventory inventory/ --apply all
+  flowq explain job nightly-00042 logs/ --inventory inventory/ --format html --output job.html")]
 pub enum Explain {
     /// Replay one flow through security groups, network ACLs and routes as they were, and say what decides
     Flow(ExplainFlow),
     /// Replay the flow behind a finding, and say what would change it
     Finding(ExplainFinding),
+    /// Everything about one job on one page: interfaces, traffic, S3, findings, coverage
+    Job(ExplainJob),
 }
 
 /// How to print an explanation.

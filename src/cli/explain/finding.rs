@@ -12,7 +12,7 @@ use crate::cli::detect;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::explain::{Told, failure, logged, needs_inventory, needs_sources, tried};
 use crate::cli::progress::ProgressLine;
-use crate::cli::read::{ACCOUNT, Session, configure, inventory, open_at};
+use crate::cli::read::{ACCOUNT, Opening, Session, configure, inventory, open_with};
 use crate::cli::say::{Kept, Say};
 use crate::cli::sql::finish;
 use crate::config::Config;
@@ -35,8 +35,9 @@ pub(super) async fn run(mut args: ExplainFinding, started: Started) -> Result<Ex
         return Err(Failure::new(Exit::Usage, error).with_hint(hint));
     }
     let as_of = kept.as_ref().and_then(|finding| finding.first_seen);
+    let opening = Opening { as_of, ..Opening::default() };
     let mut session =
-        open_at(&args.read, &config, started.now, detect::MEMORY, as_of, &say).await?;
+        open_with(&args.read, &config, started.now, detect::MEMORY, opening, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
     let (finding, inventory) = match kept {
         Some(finding) => (finding, Arc::clone(session.context.inventory())),

@@ -7,7 +7,7 @@ use crate::cli::args::ExplainFlow;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::explain::{Told, failure, logged, needs_inventory, needs_sources, tried};
 use crate::cli::progress::ProgressLine;
-use crate::cli::read::{configure, open_at, times};
+use crate::cli::read::{Opening, configure, open_with, times};
 use crate::cli::say::Say;
 use crate::cli::sql::{MEMORY, finish};
 use crate::explain::{self, Asked};
@@ -21,7 +21,8 @@ pub(super) async fn run(mut args: ExplainFlow, started: Started) -> Result<Exit,
     needs_sources(&args.explaining.apply, &args.read.sources)?;
     let (at, _) = times(args.at.as_deref(), None, started.now)?;
     let at = at.unwrap_or(started.now);
-    let session = open_at(&args.read, &config, started.now, MEMORY, Some(at), &say).await?;
+    let opening = Opening { as_of: Some(at), ..Opening::default() };
+    let session = open_with(&args.read, &config, started.now, MEMORY, opening, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
     let reach = Reach::new(Arc::clone(session.context.inventory()));
     let asked = Asked {

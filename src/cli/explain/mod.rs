@@ -1,7 +1,8 @@
-//! `flowq explain`: why a flow or a finding is as it is, and what would change it.
+//! `flowq explain`: why a flow or a finding is as it is, and what would change it; one job on one page.
 
 mod finding;
 mod flow;
+mod job;
 mod text;
 
 use std::io::Write as _;
@@ -26,6 +27,7 @@ pub(super) async fn run(command: Explain, started: Started) -> Result<Exit, Fail
     match command {
         Explain::Flow(args) => Box::pin(flow::run(args, started)).await,
         Explain::Finding(args) => Box::pin(finding::run(args, started)).await,
+        Explain::Job(args) => Box::pin(job::run(args, started)).await,
     }
 }
 

@@ -4,9 +4,11 @@
 
 mod cells;
 mod file;
+mod sections;
 mod table;
 
 pub use file::OutputFile;
+pub use sections::sections;
 
 use std::io::{self, Write};
 use std::sync::Arc;

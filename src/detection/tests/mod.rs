@@ -60,6 +60,9 @@ const CONVERSATIONS: &str = "interface_id:t account_id:t region:t vpc_id:t subne
 const ENIS: &str = "interface_id:t vpc_id:t subnet_id:t security_group_ids:l job_name:t \
     job_candidates:l attribution:t valid_from:s valid_to:s";
 const JOBS: &str = "job_name:t in_vpc:b created_at:s ended_at:s";
+const RUNS: &str = "interface_id:t account_id:t region:t vpc_id:t subnet_id:t job_name:t job_arn:t \
+    job_candidates:t attribution:t state:t first_seen:s last_seen:s minutes:n records:n nodata:n skipdata:n \
+    aggregation_secs:n aggregation_from:t job_first_seen:s job_last_seen:s";
 const SUBNETS: &str = "subnet_id:t vpc_id:t cidrs:l";
 const RULES: &str = "security_group_id:t direction:t protocol:t from_port:n to_port:n peer:t";
 const ACLS: &str = "network_acl_id:t subnet_id:t direction:t rule_number:n rule_action:t protocol:t \
@@ -164,6 +167,7 @@ pub(super) fn session(world: &World) -> SessionContext {
     let tables = [
         ("conversations", CONVERSATIONS, world.conversations),
         ("enis", ENIS, world.enis),
+        ("interface_runs", RUNS, ""),
         ("jobs", JOBS, world.jobs),
         ("subnets", SUBNETS, world.subnets),
         ("security_group_rules", RULES, world.rules),

@@ -10,6 +10,7 @@ use super::shape;
 use crate::inventory::fact::Details;
 use crate::inventory::fact::Event;
 use crate::inventory::fact::Fact;
+use crate::inventory::fact::Maker;
 use crate::inventory::fact::Sighting;
 use crate::inventory::fact::Source;
 use crate::inventory::time::When;
@@ -27,6 +28,8 @@ struct Record {
     aws_region: Option<String>,
     recipient_account_id: Option<String>,
     error_code: Option<String>,
+    #[serde(rename = "sourceIPAddress")]
+    source_ip_address: Option<String>,
     user_identity: UserIdentity,
     request_parameters: Value,
     response_elements: Value,
@@ -36,6 +39,7 @@ struct Record {
 #[serde(rename_all = "camelCase", default)]
 struct UserIdentity {
     arn: Option<String>,
+    invoked_by: Option<String>,
     session_context: SessionContext,
 }
 
@@ -49,6 +53,23 @@ struct SessionContext {
 #[serde(default)]
 struct SessionIssuer {
     arn: Option<String>,
+}
+
+/// The name of SageMaker as a service that calls others.
+const SAGEMAKER: &str = "sagemaker.amazonaws.com";
+
+impl Record {
+    /// Tells whether SageMaker made the call: by its name, or in a session that is called so, as it calls
+    /// its own when it takes up a job's role.
+    fn is_sagemakers(&self) -> bool {
+        let identity = &self.user_identity;
+        let named = [&self.source_ip_address, &identity.invoked_by];
+        let session = identity.arn.as_deref().and_then(|arn| arn.rsplit_once("/"));
+        named.into_iter().flatten().any(|name| name == SAGEMAKER)
+            || session.is_some_and(|(role, session)| {
+                role.contains(":assumed-role/") && session == "SageMaker"
+            })
+    }
 }
 
 /// Reads one of `Events` of `LookupEvents`: the record is text inside it.
@@ -75,7 +96,11 @@ pub(super) fn record(reader: &mut Reader, value: Value, _at: Option<i64>) -> Don
     match (source.as_str(), name.as_str()) {
         ("ec2.amazonaws.com", "CreateNetworkInterface") => created(reader, &record),
         ("ec2.amazonaws.com", "CreateNetworkInterfacePermission") => {
-            sighted(reader, &record, Event::Granted, Details::default());
+            let to = ["awsService", "AwsService"];
+            let services = to.map(|key| text_at(&record.request_parameters, key)).concat();
+            let made = record.is_sagemakers() || services.iter().any(|name| name == SAGEMAKER);
+            let sagemaker = made.then_some(Maker::Permission);
+            sighted(reader, &record, Event::Granted, Details { sagemaker, ..Details::default() });
         }
         ("ec2.amazonaws.com", "AssignPrivateIpAddresses") => {
             let assigned = text_at(&record.response_elements, "privateIpAddress");
@@ -125,6 +150,10 @@ fn created(reader: &mut Reader, record: &Record) {
         addresses: addresses(found.into_iter()),
         security_group_ids: groups.into_iter().collect::<BTreeSet<_>>(),
         interface_type: text("interfaceType"),
+        sagemaker: record
+            .is_sagemakers()
+            .then_some(Maker::CloudTrail)
+            .or_else(|| Maker::of_description(text("description").as_deref())),
         description: text("description"),
         requester_id: text("requesterId"),
         creator_arn: identity

@@ -6,6 +6,7 @@ use super::shape;
 use crate::inventory::fact::Details;
 use crate::inventory::fact::Event;
 use crate::inventory::fact::Fact;
+use crate::inventory::fact::Maker;
 use crate::inventory::fact::Sighting;
 use crate::inventory::fact::Source;
 use crate::inventory::model;
@@ -37,6 +38,7 @@ pub(super) struct NetworkInterface {
     description: Option<String>,
     requester_id: Option<String>,
     attachment: Attachment,
+    operator: Operator,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -73,9 +75,27 @@ struct Attachment {
     attach_time: When,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Operator {
+    principal: Option<String>,
+}
+
 impl NetworkInterface {
+    /// Tells by what SageMaker made it, if anything says so.
+    fn sagemaker(&self) -> Option<Maker> {
+        let operator = self.operator.principal.as_deref();
+        let session = self.requester_id.as_deref().and_then(|id| id.rsplit_once(':'));
+        match (operator, session) {
+            (Some(name), _) if name.to_lowercase().contains("sagemaker") => Some(Maker::Operator),
+            (_, Some((_, "SageMaker"))) => Some(Maker::Requester),
+            _ => Maker::of_description(self.description.as_deref()),
+        }
+    }
+
     /// Returns what it tells, addresses in canonical text.
     pub(super) fn details(self) -> Details {
+        let sagemaker = self.sagemaker();
         let mut listed = self.private_ip_addresses;
         listed.sort_by_key(|ip| !ip.primary);
         let all = self
@@ -97,6 +117,7 @@ impl NetworkInterface {
             instance_id: self.attachment.instance_id,
             instance_owner_id: self.attachment.instance_owner_id,
             attached_at: self.attachment.attach_time.0,
+            sagemaker,
             ..Details::default()
         }
     }

@@ -145,6 +145,11 @@ pub struct Eni {
     pub instance_id: Option<String>,
     /// ARN of the role that created it, from CloudTrail.
     pub creator_role_arn: Option<String>,
+    /// The service that made it, where that is SageMaker: `sagemaker`. NULL: nothing says so.
+    pub made_by: Option<String>,
+    /// What says so, surest first: `cloudtrail`, `permission`, `operator`, `requester`, or `description`,
+    /// which anybody may write.
+    pub made_by_from: Option<String>,
     /// What it belongs to when that is not a processing job: `nat_gateway`, `vpc_endpoint`, `instance`,
     /// `lambda`, `notebook`, `studio` …; NULL: nothing else is known.
     pub belongs_to: Option<String>,

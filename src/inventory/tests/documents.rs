@@ -303,3 +303,57 @@ fn an_empty_list_tells_that_there_is_nothing() {
     assert_eq!(inventory.asked, ["VpcEndpoints"]);
     assert!(inventory.vpc_endpoints.is_empty());
 }
+
+#[test]
+fn what_sagemaker_made_is_known_by_who_asked_for_it() {
+    let by = |change: &dyn Fn(&mut Value)| {
+        let mut event = create("eni-1", T0, "10.0.0.5");
+        event["userIdentity"]["arn"] = json!("arn:aws:sts::111122223333:assumed-role/job-role/me");
+        change(&mut event);
+        event
+    };
+    let permission = |grant: Value| {
+        json!({ "eventSource": "ec2.amazonaws.com", "eventTime": iso(T0 + 2),
+            "eventName": "CreateNetworkInterfacePermission", "requestParameters": grant })
+    };
+    let service = json!({ "CreateNetworkInterfacePermissionRequest": {
+        "NetworkInterfaceId": "eni-1", "AwsService": "sagemaker.amazonaws.com" } });
+    let account = json!({ "networkInterfaceId": "eni-1", "awsAccountId": "444455556666" });
+    let listed = |key: &str, value: Value| {
+        let mut eni = described("eni-1", &["2001:db8::5"]);
+        eni[key] = value;
+        listing(T0 + 30, &[eni])
+    };
+    let cases = [
+        (create("eni-1", T0, "10.0.0.5"), Some("cloudtrail")),
+        (
+            by(&|e| e["userIdentity"]["invokedBy"] = json!("sagemaker.amazonaws.com")),
+            Some("cloudtrail"),
+        ),
+        (by(&|e| e["sourceIPAddress"] = json!("sagemaker.amazonaws.com")), Some("cloudtrail")),
+        // A user of that name, and another service, are not SageMaker.
+        (
+            by(&|e| e["userIdentity"]["arn"] = json!("arn:aws:iam::111122223333:user/SageMaker")),
+            None,
+        ),
+        (by(&|e| e["sourceIPAddress"] = json!("lambda.amazonaws.com")), None),
+        (permission(service), Some("permission")),
+        (permission(account), None),
+        (
+            listed("Operator", json!({ "Managed": true, "Principal": "sagemaker.amazonaws.com" })),
+            Some("operator"),
+        ),
+        (listed("RequesterId", json!("AROAEXAMPLE:SageMaker")), Some("requester")),
+        (listed("RequesterId", json!("111122223333")), None),
+        (listed("Description", json!("ENI for a SageMaker model")), Some("description")),
+    ];
+    for (document, from) in cases {
+        let inventory = inventory(&[document.clone()]);
+        let eni = eni(&inventory, "eni-1");
+        assert_eq!(eni.made_by_from.as_deref(), from, "{document}");
+        assert_eq!(eni.made_by.as_deref(), from.map(|_| "sagemaker"));
+    }
+    // The surest of several counts.
+    let both = [listed("Description", json!("sagemaker")), create("eni-1", T0, "10.0.0.5")];
+    assert_eq!(eni(&inventory(&both), "eni-1").made_by_from.as_deref(), Some("cloudtrail"));
+}
