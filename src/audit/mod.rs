@@ -218,6 +218,14 @@ impl Silence {
     fn lacks(what: &str, call: &str) -> Self {
         Self::NotKnown(format!("the inventory lacks {what}; hint: aws ec2 {call}"))
     }
+
+    /// Another account shares the VPC, and tells of these things only to itself.
+    fn of_owner(vpc: &str, owner: &str, what: &str) -> Self {
+        Self::NotKnown(format!(
+            "account {owner} owns {vpc}, and its {what} are told to that account only; hint: collect its \
+             inventory too"
+        ))
+    }
 }
 
 /// What is to be audited. The times are Unix seconds, UTC.

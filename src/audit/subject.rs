@@ -185,9 +185,22 @@ impl<'a> World<'a> {
         };
         let endpoints: Vec<&VpcEndpoint> = self.network.endpoints(&id).filter(is_there).collect();
         if endpoints.is_empty() && !self.was_asked("VpcEndpoints") {
-            return Err(Silence::lacks(&id, "describe-vpc-endpoints"));
+            return Err(Silence::lacks(
+                &format!("the endpoints of {id}"),
+                "describe-vpc-endpoints",
+            ));
         }
-        Ok(endpoints)
+        match self.owner_of_shared(subject) {
+            Some(owner) if endpoints.is_empty() => Err(Silence::of_owner(&id, owner, "endpoints")),
+            _ => Ok(endpoints),
+        }
+    }
+
+    /// Returns the account of a VPC that is shared with the account of the jobs.
+    pub(super) fn owner_of_shared(&self, subject: &Subject<'_>) -> Option<&'a str> {
+        let owner = self.vpc(subject).ok()?.account_id.as_deref()?;
+        let mut accounts = subject.jobs.iter().filter_map(|job| job.account_id.as_deref());
+        accounts.next().filter(|account| *account != owner).map(|_| owner)
     }
 
     /// Tells whether any answer gives this list, be it empty.

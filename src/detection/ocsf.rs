@@ -151,6 +151,11 @@ fn resources(finding: &Finding) -> Value {
     }
     if let Some(eni) = &finding.interface_id {
         add("AWS::EC2::NetworkInterface", Some(eni), eni);
+    } else {
+        // About configuration: where it is.
+        let subnet = finding.subnet_id.iter().map(|id| ("AWS::EC2::Subnet", id));
+        let vpc = finding.vpc_id.iter().map(|id| ("AWS::EC2::VPC", id));
+        subnet.chain(vpc).for_each(|(kind, id)| add(kind, Some(id), id));
     }
     Value::Array(resources)
 }

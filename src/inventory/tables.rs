@@ -97,7 +97,7 @@ const ROUTE_TABLE_ASSOCIATIONS: Columns = &[
 const VPC_ENDPOINTS: Columns = &[
     ("vpc_endpoint_id", Text), ("endpoint_type", Text), ("vpc_id", Text), ("service_name", Text),
     ("state", Text), ("route_table_ids", List), ("subnet_ids", List), ("interface_ids", List),
-    ("security_group_ids", List), ("private_dns", Flag), ("ip_address_type", Text),
+    ("security_group_ids", List), ("private_dns", Flag), ("private_dns_inbound_only", Flag), ("ip_address_type", Text),
     ("policy", Text), ("created_at", Time),
 ];
 #[rustfmt::skip]

@@ -172,6 +172,14 @@ impl Place {
         if let Some(eni) = &finding.interface_id {
             let arn = format!("arn:{partition}:ec2:{region}:{account}:network-interface/{eni}");
             resources.push(resource("AwsEc2NetworkInterface", arn));
+        } else {
+            // About configuration: where it is.
+            let place = |name: &str, id: &str| {
+                format!("arn:{partition}:ec2:{region}:{account}:{name}/{id}")
+            };
+            let subnet = finding.subnet_id.iter().map(|id| ("AwsEc2Subnet", place("subnet", id)));
+            let vpc = finding.vpc_id.iter().map(|id| ("AwsEc2Vpc", place("vpc", id)));
+            resources.extend(subnet.chain(vpc).map(|(kind, arn)| resource(kind, arn)));
         }
         for job in &finding.job_candidates {
             resources.push(resource("Other", arn(job)));

@@ -85,7 +85,13 @@ fn covering<'a, 'b>(
         return Err(Silence::lacks("flow logs", "describe-flow-logs"));
     }
     let of = |subnet: &'b String| (subnet.as_str(), of_subnet(world, &vpc, subnet));
-    Ok(subject.subnets.iter().map(of).collect())
+    let covering: Vec<_> = subject.subnets.iter().map(of).collect();
+    match world.owner_of_shared(subject) {
+        Some(owner) if covering.iter().all(|(_, logs)| logs.is_empty()) => {
+            Err(Silence::of_owner(&vpc, owner, "flow logs"))
+        }
+        _ => Ok(covering),
+    }
 }
 
 /// Returns every flow log that covers any of the subnets, each once.

@@ -86,26 +86,33 @@ fn by_gateway(endpoint: &VpcEndpoint) -> Answer {
 
 fn by_interface(endpoint: &VpcEndpoint) -> Answer {
     let id = &endpoint.vpc_endpoint_id;
-    match endpoint.private_dns {
-        Some(true) => Answer::pass(format!(
-            "interface endpoint {id} serves S3, with private DNS; that only reaches jobs if it is not for \
-             inbound Resolver endpoints alone, which the inventory does not tell"
-        ))
-        .inferred(),
-        _ => {
-            let fix = Fix::new(
-                "add a gateway endpoint, which costs nothing, or turn private DNS on: SageMaker asks for S3 by \
-                 its public names",
-            );
-            let command = format!("aws ec2 modify-vpc-endpoint --vpc-endpoint-id {id} --private-dns-enabled");
-            Answer::fail(format!(
-                "only interface endpoint {id} serves S3, and without private DNS nothing that asks for S3 by \
-                 its public names gets there"
-            ))
-            .severity(Severity::Medium)
-            .fix(fix.cli(command))
+    let lacks = match (endpoint.private_dns, endpoint.private_dns_inbound_only) {
+        (Some(true), Some(false)) => {
+            return Answer::pass(format!("interface endpoint {id} serves S3, with private DNS"));
         }
-    }
+        (Some(true), None) => {
+            let why = format!(
+                "interface endpoint {id} serves S3, with private DNS; whether that is for inbound Resolver \
+                 endpoints alone is not told"
+            );
+            return Answer::pass(why).inferred();
+        }
+        (Some(true), Some(true)) => "its private DNS is for inbound Resolver endpoints alone",
+        _ => "it has no private DNS",
+    };
+    let fix = Fix::new(
+        "add a gateway endpoint, which costs nothing, or turn private DNS on for the VPC: SageMaker asks for S3 by \
+         its public names",
+    )
+    .cli(format!(
+        "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {id} --private-dns-enabled --dns-options \
+         PrivateDnsOnlyForInboundResolverEndpoint=false"
+    ));
+    let why = format!(
+        "only interface endpoint {id} serves S3, and {lacks}: what asks for S3 by its public names does not get \
+         there"
+    );
+    Answer::fail(why).severity(Severity::Medium).fix(fix)
 }
 
 fn not_routed(endpoint: &VpcEndpoint, subject: &Subject<'_>, table: &str) -> Answer {

@@ -103,15 +103,17 @@ impl Policy {
 
     /// Tells whether it lets everyone do everything everywhere, as the document that AWS puts by default.
     pub fn is_full_access(&self) -> bool {
-        let is_all = |statement: &Statement, element: &str, all: &[&str]| {
+        let is_all = |statement: &Statement, element: &str, all: &dyn Fn(&str) -> bool| {
             let texts = statement.elements.get(element).map(texts).unwrap_or_default();
-            texts.iter().any(|text| all.contains(text))
+            texts.into_iter().any(all)
         };
         let is_everything = |statement: &Statement| {
             statement.allows
                 && statement.elements.get("Principal").is_some_and(is_everyone)
-                && is_all(statement, "Action", &["*", "s3:*"])
-                && is_all(statement, "Resource", &["*", "arn:aws:s3:::*"])
+                && is_all(statement, "Action", &|text| {
+                    text == "*" || text.eq_ignore_ascii_case("s3:*")
+                })
+                && is_all(statement, "Resource", &|text| text == "*" || text.ends_with(":s3:::*"))
                 && !statement.elements.contains_key("Condition")
         };
         self.statements.iter().any(is_everything)

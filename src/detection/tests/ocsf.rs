@@ -176,6 +176,24 @@ async fn a_finding_that_says_next_to_nothing_fits_the_schema() {
 }
 
 #[tokio::test]
+async fn a_finding_about_configuration_names_where_it_is() {
+    let text = |text: &str| Some(text.to_owned());
+    let finding = Finding {
+        interface_id: None,
+        job_name: None,
+        job_arn: None,
+        subnet_id: text("subnet-a"),
+        vpc_id: text("vpc-a"),
+        ..a_finding().await
+    };
+    let event = detection_finding(&finding, None, 1_000);
+    assert_eq!(violations(&event), Vec::<String>::new());
+    let types: Vec<&Value> =
+        event["resources"].as_array().unwrap().iter().map(|one| &one["type"]).collect();
+    assert_eq!(types, ["AWS::EC2::Subnet", "AWS::EC2::VPC"]);
+}
+
+#[tokio::test]
 async fn the_checker_sees_what_is_wrong() {
     let mut event = detection_finding(&a_finding().await, None, 1_000);
     event["severity"] = "Huge".into();

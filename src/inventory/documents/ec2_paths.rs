@@ -33,12 +33,20 @@ pub(super) fn vpc_endpoint(reader: &mut Reader, value: Value, at: Option<i64>) -
         #[serde(default)]
         groups: Vec<Group>,
         private_dns_enabled: Option<bool>,
+        #[serde(default)]
+        dns_options: DnsOptions,
         ip_address_type: Option<String>,
         policy_document: Option<String>,
         #[serde(default)]
         creation_timestamp: When,
     }
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "PascalCase", default)]
+    struct DnsOptions {
+        private_dns_only_for_inbound_resolver_endpoint: Option<bool>,
+    }
     let shape: Shape = shape(value)?;
+    let inbound_only = shape.dns_options.private_dns_only_for_inbound_resolver_endpoint;
     let endpoint = model::VpcEndpoint {
         vpc_endpoint_id: shape.vpc_endpoint_id,
         endpoint_type: shape.vpc_endpoint_type,
@@ -50,6 +58,7 @@ pub(super) fn vpc_endpoint(reader: &mut Reader, value: Value, at: Option<i64>) -
         interface_ids: shape.network_interface_ids.into_iter().collect(),
         security_group_ids: group_ids(shape.groups),
         private_dns: shape.private_dns_enabled,
+        private_dns_inbound_only: inbound_only,
         ip_address_type: shape.ip_address_type,
         policy: shape.policy_document,
         created_at: shape.creation_timestamp.0,

@@ -98,6 +98,8 @@ pub struct VpcEndpoint {
     pub security_group_ids: Vec<String>,
     /// `PrivateDnsEnabled`.
     pub private_dns: Option<bool>,
+    /// `DnsOptions.PrivateDnsOnlyForInboundResolverEndpoint`: private DNS is not for what lies in the VPC.
+    pub private_dns_inbound_only: Option<bool>,
     /// `IpAddressType`: ipv4, ipv6, dualstack.
     pub ip_address_type: Option<String>,
     /// `PolicyDocument`, as given.

@@ -298,6 +298,15 @@ fn the_policy_of_a_bucket_names_the_bucket() {
 }
 
 #[test]
+fn private_dns_that_is_not_for_the_vpc() {
+    let inventory = inventory(&[
+        json!({ "VpcEndpoints": [{ "VpcEndpointId": "vpce-1", "PrivateDnsEnabled": true,
+        "DnsOptions": { "DnsRecordIpType": "ipv4", "PrivateDnsOnlyForInboundResolverEndpoint": true } }] }),
+    ]);
+    assert_eq!(inventory.vpc_endpoints[0].private_dns_inbound_only, Some(true));
+}
+
+#[test]
 fn an_empty_list_tells_that_there_is_nothing() {
     let inventory = inventory(&[json!({ "VpcEndpoints": [] })]);
     assert_eq!(inventory.asked, ["VpcEndpoints"]);
