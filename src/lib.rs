@@ -16,7 +16,8 @@
 //!    interface up by 5-tuple; it is made once for all detections.
 //! 6. [`detection`] runs the SQL files of `queries/detections` over the conversations and turns their
 //!    rows into findings; [`cli`] prints them, with what was read and what could not be.
-//! 7. [`alert`] tells sinks of findings: each once, and again only when it grew past what was told.
+//! 7. [`baseline`] turns what the jobs of a family opened into allow rules; what these do not hold is new.
+//! 8. [`alert`] tells sinks of findings: each once, and again only when it grew past what was told.
 //!
 //! # Life of a pass
 //!
