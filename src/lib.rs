@@ -18,7 +18,8 @@
 //!    rows into findings; [`cli`] prints them, with what was read and what could not be.
 //!    What refused a packet, [`reach`] says: it replays it through the configuration of the inventory.
 //!    [`explain`] does so for whoever asks about one flow or finding, and tries fixes out.
-//! 7. [`audit`] holds the configuration of the VPC against what AWS recommends for it.
+//! 7. [`audit`] holds the configuration of the VPC against what AWS recommends for it; [`baseline`] turns what the
+//!    jobs of a family opened into allow rules, and what these do not hold is new.
 //! 8. [`alert`] tells sinks of findings: each once, and again only when it grew past what was told.
 //!
 //! # Life of a pass

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{LOGS, flowq, on_samples};
+use crate::support::{LOGS, flowq, on_samples, root};
 
 const INVENTORY: &str = "sample-logs/inventory";
 
@@ -22,6 +22,15 @@ fn learn(folder: &Path, more: &[&str]) -> (String, String) {
 fn detect(file: &str, more: &[&str]) -> Vec<Value> {
     let args = [&["--baseline", file, "--format", "ndjson"], more].concat();
     on_samples(&["detect"], &args).expect(0).json_lines()
+}
+
+/// Takes the rules for a destination out of a file.
+fn without(file: &str, to: &str) {
+    let text = fs::read_to_string(file).unwrap();
+    let (head, rules) = text.split_once("\n[[allow]]\n").unwrap();
+    let kept = rules.split("\n[[allow]]\n").filter(|rule| !rule.contains(to));
+    let fewer = kept.fold(head.to_owned(), |text, rule| format!("{text}\n[[allow]]\n{rule}"));
+    fs::write(file, fewer).unwrap();
 }
 
 fn column(findings: &[Value], name: &str) -> BTreeSet<String> {
@@ -63,11 +72,7 @@ fn what_is_learned_is_accepted_and_keeps_quiet() {
 fn a_rule_taken_out_is_one_finding_and_one_change() {
     let folder = tempfile::tempdir().unwrap();
     let (file, _) = learn(folder.path(), &[]);
-    let text = fs::read_to_string(&file).unwrap();
-    let (head, rules) = text.split_once("\n[[allow]]\n").unwrap();
-    let kept = rules.split("\n[[allow]]\n").filter(|rule| !rule.contains("service:sts"));
-    let fewer = kept.fold(head.to_owned(), |text, rule| format!("{text}\n[[allow]]\n{rule}"));
-    fs::write(&file, fewer).unwrap();
+    without(&file, "service:sts");
     let found = detect(&file, &["--only", "new-destination"]);
     assert_eq!(column(&found, "job_name"), BTreeSet::from(["uses-mirror".to_owned()]));
     assert_eq!(found.len(), 1, "{found:?}");
@@ -82,6 +87,31 @@ fn a_rule_taken_out_is_one_finding_and_one_change() {
     assert!(run.err.contains("1 added"), "{}", run.err);
     // Another job does nothing new.
     diff(&["--job", "clean-features", "--fail-on-new"]).expect(0);
+}
+
+#[test]
+fn a_feed_goes_by_the_baseline_that_its_config_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, _) = learn(folder.path(), &[]);
+    without(&file, "service:sts");
+    let config = folder.path().join("flowq.toml");
+    let lake = folder.path().join("lake");
+    let text = format!(
+        "sources = [{:?}]\ninventory = [{:?}]\nbaseline = \"baseline.toml\"\n\
+         [feed]\nlake = {lake:?}\ninterval = \"0s\"\nlateness = \"100000d\"\n",
+        root().join(LOGS),
+        root().join(INVENTORY),
+    );
+    fs::write(&config, text).unwrap();
+    flowq(&["feed", "--once", "--config", config.to_str().unwrap()]).expect(0);
+    let kept = fs::read(lake.join("_flowq/findings.json")).unwrap();
+    let kept: Value = serde_json::from_slice(&kept).unwrap();
+    let all = kept["findings"].as_array().unwrap().iter();
+    let new = all.filter(|one| one["detection"] == "new-destination").map(|one| &one["finding_id"]);
+    let new: Vec<&Value> = new.collect();
+    let detected = detect(&file, &["--only", "new-destination"]);
+    assert_eq!(new, detected.iter().map(|one| &one["finding_id"]).collect::<Vec<_>>());
+    assert_eq!(new.len(), 1);
 }
 
 #[test]

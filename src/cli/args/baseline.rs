@@ -29,9 +29,9 @@ Examples:
   flowq baseline learn --job 'churn-*' s3://bucket/AWSLogs/ --inventory aws --since 7d
   flowq baseline learn --job 'pip-*' logs/ --inventory inventory/ --include-flagged unexpected-egress --widen 24
 
-What a built-in detection flags as high or critical becomes no rule, whatever flowq.toml says of its severity:
-an address on the internet that no rule of flowq.toml allows is such a thing. --include-flagged names the
-detections whose word does not count here.")]
+What a built-in detection flags as high or critical becomes no rule, whatever severity flowq.toml sets:
+an address on the internet that no rule of flowq.toml allows is such a thing. --include-flagged names
+detections whose word does not count here. Containers of isolated jobs are left out.")]
 pub struct Learn {
     /// The family: a glob of job names; repeatable, a job belongs to the first that fits
     #[arg(long, value_name = "GLOB", required = true)]
@@ -59,11 +59,11 @@ pub struct Learn {
 Examples:
   flowq baseline diff --job 'churn-*' logs/ --inventory inventory/
   flowq baseline diff --job 'churn-*' --run churn-0309 --run churn-0310 logs/ --inventory inventory/
-  flowq baseline diff --before 2026-03-01..2026-03-08 --after 2026-03-08..2026-03-15 logs/ --inventory inventory/
+  flowq baseline diff --before 2026-03-01..2026-03-08 --after 2026-03-08..2026-03-15 logs/
   flowq baseline diff --baseline baseline.toml logs/ --inventory inventory/ --fail-on-new
 
-Without --run, --before or --baseline the last run of the family is compared with all before it. Of what is on
-both sides only the bytes of the run that sent most are compared.")]
+Without --run, --before or --baseline the last run of the family is compared with all before it.
+Of what is on both sides the bytes out of the run that sent most are compared.")]
 pub struct Diff {
     /// The family: a glob of job names
     #[arg(long, value_name = "GLOB")]

@@ -12,8 +12,8 @@ use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::progress::ProgressLine;
 use crate::cli::read::{Session, baseline, config_alone, open, times};
 use crate::cli::say::{Say, number};
-use crate::cli::sql::incomplete;
-use crate::cli::{Started, detect, print};
+use crate::cli::sql::{MEMORY, incomplete};
+use crate::cli::{Started, print};
 
 /// Times, Unix seconds: from, and until, exclusive.
 type Range = (Option<i64>, Option<i64>);
@@ -33,7 +33,7 @@ pub(super) async fn run(mut args: Diff, started: Started) -> Result<Exit, Failur
             return Err(Failure::new(Exit::Config, error));
         }
     }
-    let mut session = open(&args.read, &config, started.now, detect::MEMORY, &say).await?;
+    let mut session = open(&args.read, &config, started.now, MEMORY, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
     session.engine.keep_conversations().await?;
     let all = Sides { args: &args, say, session: &session };

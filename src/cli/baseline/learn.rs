@@ -17,7 +17,7 @@ use crate::cli::print::sink;
 use crate::cli::progress::ProgressLine;
 use crate::cli::read::{Session, config_alone, open};
 use crate::cli::say::{Say, number};
-use crate::cli::sql::incomplete;
+use crate::cli::sql::{MEMORY, incomplete};
 use crate::config::Config;
 use crate::detection;
 use crate::detection::{Detection, Finding, Outcome, Severity};
@@ -40,7 +40,7 @@ pub(super) async fn run(mut args: Learn, started: Started) -> Result<Exit, Failu
     }
     let families = args.job.iter().map(|glob| family(glob)).collect::<Result<Vec<_>, _>>()?;
     let detections = judges(&mut config, &args.include_flagged)?;
-    let mut session = open(&args.read, &config, started.now, detect::MEMORY, &say).await?;
+    let mut session = open(&args.read, &config, started.now, MEMORY, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
     session.engine.keep_conversations().await?;
     let outcome = detect::judge(&session, &detections, &config, started.now).await?;

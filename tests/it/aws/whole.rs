@@ -9,6 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
+use super::baseline;
 use super::inventory::{event, now, tell};
 use super::server::{ACCOUNT, REGION, Server, block_on, server, unique};
 use super::world;
@@ -38,12 +39,12 @@ for name, group, count in (('download', groups[0], 1), ('spark', groups[1], 2)):
 print(json.dumps(dict(vpc=vpc, subnets=[private, public], groups=groups,
     enis=[[e['NetworkInterfaceId'], e['PrivateIpAddress']] for e in enis])))";
 
-pub(super) const FIELDS: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes \
+const FIELDS: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes \
                       start end action log-status vpc-id subnet-id tcp-flags pkt-srcaddr pkt-dstaddr \
                       pkt-dst-aws-service flow-direction traffic-path";
 
 /// Makes the network and its jobs, and says when its interfaces came.
-pub(super) fn make(server: &Server, log_group: &str) -> Value {
+fn make(server: &Server, log_group: &str) -> Value {
     let format: Vec<String> = FIELDS.split_whitespace().map(|f| format!("${{{f}}}")).collect();
     let made = server.python(SCRIPT, &[log_group, &format.join(" ")]);
     let running = |name| json!({ "name": name, "processing_job_status": "InProgress", "processing_end_time": null });
@@ -65,7 +66,7 @@ pub(super) fn make(server: &Server, log_group: &str) -> Value {
 }
 
 /// What the interfaces of the jobs saw, in two parts.
-pub(super) fn records(made: &Value, at: i64) -> [String; 2] {
+fn records(made: &Value, at: i64) -> [String; 2] {
     let line = |eni: usize, from: &str, to: &str, ports: &str, rest: &str| {
         let (id, vpc, subnet) = (&made["enis"][eni][0], &made["vpc"], &made["subnets"][0]);
         let [action, flags, service, direction, path] = rest.split(' ').collect::<Vec<_>>()[..]
@@ -108,7 +109,7 @@ fn findings(server: &Server, source: &str, inventory: &str) -> Vec<Value> {
     found
 }
 
-pub(super) fn gzip(text: &str) -> Vec<u8> {
+fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(text.as_bytes()).unwrap();
     encoder.finish().unwrap()
@@ -177,6 +178,8 @@ fn every_source_and_every_inventory_give_the_same_findings() {
         world::notify(server, &queue, &bucket, &keys, way);
         assert_eq!(findings(server, &format!("sqs://{queue}"), kept), want);
     }
+
+    baseline::is_learned_and_judged(server, &in_s3);
 
     // A feed over each of them, with all that it keeps in S3, ends with the same, and lets a queue go.
     let queue = world::queue(server, &unique("whole"));
