@@ -36,6 +36,7 @@ pub mod reports;
 mod rows;
 mod scan;
 mod sniff;
+mod starts;
 mod summary;
 mod table;
 mod views;
@@ -45,6 +46,8 @@ mod tests;
 
 #[cfg(test)]
 pub(crate) use evidence::first_records;
+#[cfg(test)]
+pub(crate) use starts::first_starts;
 pub use summary::Summary;
 pub use views::VIEWS;
 
@@ -223,6 +226,7 @@ impl Engine {
             self.session.register_udf(function);
         }
         self.session.register_udaf(evidence::first_records());
+        self.session.register_udaf(starts::first_starts());
     }
 
     fn register_inventory(&self, inventory: &Inventory) -> Result<()> {
