@@ -151,7 +151,7 @@ SELECT
             WHEN 'aws' THEN 'a public AWS address'
             ELSE 'the internet'
         END,
-        CASE WHEN k.is_opened_anew THEN '), one each ' ELSE '), which woke up each ' END,
+        CASE WHEN k.is_opened_anew THEN '), one every ' ELSE '), which woke up every ' END,
         CAST(round(r.period) AS BIGINT), ' s, give or take ', CAST(round(r.jitter) AS BIGINT), ' s, ', r.beats, ' times; ',
         CASE WHEN k.answers > 0 THEN 'it was answered' ELSE 'no answer was seen' END,
         CASE WHEN NOT k.opened THEN '; the records do not tell who opened it' END,

@@ -4,7 +4,8 @@
 -- description = """
 -- SSH, RDP or WinRM to or from a job's interface. Nobody logs in to a processing job, and a job has no reason to log in
 -- elsewhere; from outside the VPC into a job is the worst. Between instances of one job SSH is how MPI starts, and is
--- left alone; between two jobs it is reported by cross-job-traffic. An allow rule silences what the job opens; what
+-- left alone; between two jobs it is reported by cross-job-traffic. What was refused or not answered is low: nobody
+-- logged in, and port-scan tells many such tries as one. An allow rule silences what the job opens; what
 -- others open can only be suppressed. unexpected-egress may report the same traffic for where it goes; this one for
 -- what it is. Isolated containers are judged by isolated-job-traffic.
 -- """
@@ -81,7 +82,7 @@ keyed AS (
 )
 SELECT
     CASE
-        WHEN asked = 0 THEN 'low'
+        WHEN asked = 0 OR answers = 0 THEN 'low'
         WHEN NOT opened THEN 'medium'
         WHEN is_inbound AND remote_scope <> 'vpc' THEN 'high'
     END AS severity,

@@ -21,6 +21,7 @@ pub(super) fn write(world: &World, log_format: &str, dir: &Path) -> Result<(), E
     std::fs::create_dir_all(dir).map_err(|err| Error::new(dir, err))?;
     let documents = [
         ("describe-vpcs.json", network::vpcs()),
+        ("describe-dhcp-options.json", network::dhcp_options()),
         ("describe-subnets.json", network::subnets()),
         ("describe-route-tables.json", network::route_tables()),
         ("describe-prefix-lists.json", network::prefix_lists()),

@@ -33,6 +33,20 @@ use crate::sample::network::VPC_CIDR6;
 use crate::sample::world::World;
 
 const MAIN_ROUTE_TABLE: &str = "rtb-0ad11bb22cc33dd47";
+const DHCP_OPTIONS: &str = "dopt-0a1b2c3d4e5f6071a";
+
+pub(super) fn dhcp_options() -> Value {
+    let configuration = |key: &str, value: &str| json!({"Key": key, "Values": [{"Value": value}]});
+    json!({"DhcpOptions": [{
+        "DhcpConfigurations": [
+            configuration("domain-name", "ec2.internal"),
+            configuration("domain-name-servers", "AmazonProvidedDNS"),
+        ],
+        "DhcpOptionsId": DHCP_OPTIONS,
+        "OwnerId": ACCOUNT,
+        "Tags": [],
+    }]})
+}
 
 pub(super) fn vpcs() -> Value {
     let associated = json!({"State": "associated"});
@@ -43,7 +57,7 @@ pub(super) fn vpcs() -> Value {
             "CidrBlock": VPC_CIDR,
             "CidrBlockState": associated,
         }],
-        "DhcpOptionsId": "dopt-0a1b2c3d4e5f6071a",
+        "DhcpOptionsId": DHCP_OPTIONS,
         "InstanceTenancy": "default",
         "Ipv6CidrBlockAssociationSet": [{
             "AssociationId": "vpc-cidr-assoc-0a1b2c3d4e5f6071b",
