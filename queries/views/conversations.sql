@@ -44,7 +44,7 @@ SELECT
     rejected_packets, rejected_bytes_out, rejected_bytes_in,
     accepted_first, accepted_last, rejected_first, rejected_last,
     rejected_syn, rejected_flagless, closed_at, traffic_path, reject_reason,
-    evidence_accepted, evidence_rejected
+    starts, longest_secs, evidence_accepted, evidence_rejected
 FROM (
     SELECT
         about, local_port, remote_addr, remote_port, protocol,
@@ -80,6 +80,9 @@ FROM (
         min(CASE WHEN action = 'ACCEPT' AND tcp_flags & 5 <> 0 THEN "end" END) AS closed_at,
         min(CASE WHEN direction = 'egress' THEN traffic_path END) AS traffic_path,
         max(reject_reason) AS reject_reason,
+        -- When it was active, as far as it sent: a rhythm is in these.
+        first_starts(CASE WHEN direction = 'egress' THEN start END) AS starts,
+        max(CAST("end" AS BIGINT) - CAST(start AS BIGINT)) AS longest_secs,
         first_records(start, object, line) FILTER (WHERE action = 'ACCEPT') AS evidence_accepted,
         first_records(start, object, line) FILTER (WHERE action = 'REJECT') AS evidence_rejected
     FROM (

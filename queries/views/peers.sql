@@ -3,7 +3,8 @@
 --
 -- A sum here is above zero exactly if it is so in each of its conversations: what was accepted, refused or
 -- opened by flags is part of the key. So a question that only asks whether there was any gets the same answer
--- here as there, from far fewer rows. The port that was picked is NULL; `connections` counts what was summed up.
+-- here as there, from far fewer rows. The port that was picked is NULL; `connections` counts what was summed up,
+-- and `connection_starts` are the first hundred times at which one began.
 SELECT
     interface_id, account_id, region, vpc_id, subnet_id,
     job_name, job_arn, job_candidates, attribution, eni_role, network_isolation, eni_belongs_to,
@@ -32,6 +33,9 @@ SELECT
     min(closed_at) AS closed_at,
     min(traffic_path) AS traffic_path,
     max(reject_reason) AS reject_reason,
+    first_starts(starts) AS starts,
+    first_starts(first_seen) AS connection_starts,
+    max(longest_secs) AS longest_secs,
     first_records(evidence_accepted) AS evidence_accepted,
     first_records(evidence_rejected) AS evidence_rejected
 FROM (

@@ -147,9 +147,24 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
         include_str!("../../queries/detections/attempted-egress.cases.toml"),
     ),
     (
+        "beaconing",
+        include_str!("../../queries/detections/beaconing.sql"),
+        include_str!("../../queries/detections/beaconing.cases.toml"),
+    ),
+    (
         "blocked-inter-container",
         include_str!("../../queries/detections/blocked-inter-container.sql"),
         include_str!("../../queries/detections/blocked-inter-container.cases.toml"),
+    ),
+    (
+        "cross-job-traffic",
+        include_str!("../../queries/detections/cross-job-traffic.sql"),
+        include_str!("../../queries/detections/cross-job-traffic.cases.toml"),
+    ),
+    (
+        "dns-outside",
+        include_str!("../../queries/detections/dns-outside.sql"),
+        include_str!("../../queries/detections/dns-outside.cases.toml"),
     ),
     (
         "isolated-job-traffic",
@@ -167,14 +182,34 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
         include_str!("../../queries/detections/new-destination.cases.toml"),
     ),
     (
+        "port-scan",
+        include_str!("../../queries/detections/port-scan.sql"),
+        include_str!("../../queries/detections/port-scan.cases.toml"),
+    ),
+    (
+        "remote-admin",
+        include_str!("../../queries/detections/remote-admin.sql"),
+        include_str!("../../queries/detections/remote-admin.cases.toml"),
+    ),
+    (
         "s3-endpoint-bypass",
         include_str!("../../queries/detections/s3-endpoint-bypass.sql"),
         include_str!("../../queries/detections/s3-endpoint-bypass.cases.toml"),
     ),
     (
+        "slow-exfiltration",
+        include_str!("../../queries/detections/slow-exfiltration.sql"),
+        include_str!("../../queries/detections/slow-exfiltration.cases.toml"),
+    ),
+    (
         "unattributed-sagemaker-eni",
         include_str!("../../queries/detections/unattributed-sagemaker-eni.sql"),
         include_str!("../../queries/detections/unattributed-sagemaker-eni.cases.toml"),
+    ),
+    (
+        "unencrypted-inter-container",
+        include_str!("../../queries/detections/unencrypted-inter-container.sql"),
+        include_str!("../../queries/detections/unencrypted-inter-container.cases.toml"),
     ),
     (
         "unexpected-egress",

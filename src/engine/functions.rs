@@ -97,6 +97,9 @@ pub const FUNCTIONS: &[Function] = &[
     function("first_records(start, object, line)", "list",
              "aggregate: where the first 3 records of a group are, by start, object and line",
              "first_records(start, object, line) FILTER (WHERE action = 'REJECT')"),
+    function("first_starts(start)", "list",
+             "aggregate: the first 100 distinct times of a group, sorted",
+             "first_starts(start) FILTER (WHERE direction = 'egress')"),
 ];
 
 /// Tells which AWS service's public range holds an address.

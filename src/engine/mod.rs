@@ -38,6 +38,7 @@ pub mod reports;
 mod rows;
 mod scan;
 mod sniff;
+mod starts;
 mod summary;
 mod table;
 mod views;
@@ -50,6 +51,8 @@ use allowed::{Ask, Question};
 
 #[cfg(test)]
 pub(crate) use evidence::first_records;
+#[cfg(test)]
+pub(crate) use starts::first_starts;
 pub use summary::Summary;
 pub use views::VIEWS;
 #[cfg(test)]
@@ -245,6 +248,7 @@ impl Engine {
             self.session.register_udf(function);
         }
         self.session.register_udaf(evidence::first_records());
+        self.session.register_udaf(starts::first_starts());
     }
 
     fn register_inventory(&self, inventory: &Inventory) -> Result<()> {

@@ -2,6 +2,7 @@
 //!
 //! One function a story; `sample-logs/README.md` tells them one by one, with the expected verdict.
 
+mod behaviour;
 mod distributed;
 mod single;
 
@@ -36,6 +37,7 @@ impl Scenario {
         single::tell(&mut scenario);
         distributed::tell(&mut scenario);
         scenario.others();
+        behaviour::tell(&mut scenario);
         scenario
     }
 

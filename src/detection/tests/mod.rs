@@ -27,6 +27,7 @@ use arrow::datatypes::Field;
 use arrow::datatypes::Int32Type;
 use arrow::datatypes::Schema;
 use arrow::datatypes::TimeUnit;
+use arrow::datatypes::TimestampSecondType;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::ParamValues;
 use datafusion::error::DataFusionError;
@@ -45,7 +46,7 @@ use crate::detection::built_in;
 use crate::detection::case::inventory_of;
 use crate::detection::run::run;
 use crate::detection::table::Table;
-use crate::engine::{VIEWS, first_records, why_functions};
+use crate::engine::{VIEWS, first_records, first_starts, why_functions};
 
 /// Columns of the view `conversations`: t text, n number, b bool, s seconds.
 const CONVERSATIONS: &str = "interface_id:t account_id:t region:t vpc_id:t subnet_id:t job_name:t \
@@ -55,11 +56,13 @@ const CONVERSATIONS: &str = "interface_id:t account_id:t region:t vpc_id:t subne
     last_seen:s records:n accepted_out:n accepted_in:n rejected_out:n rejected_in:n \
     accepted_packets:n accepted_bytes_out:n accepted_bytes_in:n rejected_packets:n \
     rejected_bytes_out:n rejected_bytes_in:n accepted_first:s accepted_last:s rejected_first:s \
-    rejected_last:s rejected_syn:n rejected_flagless:n closed_at:s traffic_path:n reject_reason:t";
+    rejected_last:s rejected_syn:n rejected_flagless:n closed_at:s traffic_path:n reject_reason:t \
+    longest_secs:n";
 
-const ENIS: &str = "interface_id:t vpc_id:t subnet_id:t security_group_ids:l job_name:t \
-    job_candidates:l attribution:t valid_from:s valid_to:s";
-const JOBS: &str = "job_name:t in_vpc:b created_at:s ended_at:s";
+const ENIS: &str = "interface_id:t account_id:t vpc_id:t subnet_id:t security_group_ids:l job_name:t \
+    job_arn:t job_candidates:l attribution:t valid_from:s valid_to:s";
+const JOBS: &str =
+    "job_name:t job_arn:t in_vpc:b inter_container_encryption:b created_at:s ended_at:s";
 const RUNS: &str = "interface_id:t account_id:t region:t vpc_id:t subnet_id:t job_name:t job_arn:t \
     job_candidates:t attribution:t state:t first_seen:s last_seen:s minutes:n records:n nodata:n skipdata:n \
     aggregation_secs:n aggregation_from:t job_first_seen:s job_last_seen:s";
@@ -115,6 +118,9 @@ fn batch(schema: &str, text: &str) -> RecordBatch {
         assert!(columns.iter().any(|(name, _)| *name == missing), "no column {missing}");
     }
     if schema == CONVERSATIONS {
+        let none = vec![None::<Vec<Option<i64>>>; table.rows.len()];
+        let starts = ListArray::from_iter_primitive::<TimestampSecondType, _, _>(none);
+        columns.push(("starts".to_owned(), Arc::new(starts)));
         columns.push(("evidence_accepted".to_owned(), evidence(table.rows.len(), "accepted.log")));
         columns.push(("evidence_rejected".to_owned(), evidence(table.rows.len(), "rejected.log")));
     }
@@ -174,7 +180,8 @@ pub(super) fn session(world: &World) -> SessionContext {
         ("network_acl_entries", ACLS, world.acls),
         ("route_table_associations", TABLES, world.tables),
         ("vpc_endpoints", ENDPOINTS, world.endpoints),
-        ("vpcs", "vpc_id:t cidrs:l", "vpc_id cidrs\nvpc-1 10.0.0.0/16"),
+        ("vpcs", "vpc_id:t cidrs:l dhcp_options_id:t", "vpc_id cidrs\nvpc-1 10.0.0.0/16"),
+        ("dhcp_options", "dhcp_options_id:t domain_name_servers:l", ""),
         ("ip_ranges", "cidr:t service:t", "cidr service\n52.216.0.0/15 S3"),
         ("prefix_lists", "prefix_list_id:t cidr:t", ""),
         (
@@ -203,8 +210,8 @@ pub(super) fn session(world: &World) -> SessionContext {
     context
 }
 
-/// Stand-ins for the engine's functions: `in_cidr` is real, 192.0.2.1 is allowed, TCP has a name, all that a
-/// job does is in its baseline.
+/// Stand-ins for the engine's functions: `in_cidr` is real, addresses are their own keys, 192.0.2.1 is allowed, TCP
+/// has a name, all that a job does is in its baseline.
 fn register_functions(context: &SessionContext) {
     let text = DataType::Utf8;
     let rows = |args: &[ColumnarValue]| ColumnarValue::values_to_arrays(args);
@@ -234,6 +241,7 @@ fn register_functions(context: &SessionContext) {
         Ok(ColumnarValue::Array(Arc::new(Int32Array::from_value(1, count))))
     };
     let destination = move |args: &[ColumnarValue]| Ok(args[0].clone());
+    let ip_key = move |args: &[ColumnarValue]| Ok(args[0].clone());
     let fixed = Volatility::Immutable;
     let two = vec![text.clone(), text.clone()];
     let five = vec![text.clone(), text.clone(), text.clone(), DataType::Int32, DataType::Int32];
@@ -249,6 +257,8 @@ fn register_functions(context: &SessionContext) {
     ] {
         context.register_udf(create_udf(name, takes, gives, fixed, function));
     }
+    let one = vec![text.clone()];
+    context.register_udf(create_udf("ip_key", one, text.clone(), fixed, Arc::new(ip_key)));
     context.register_udf(create_udf("in_cidr", two, DataType::Boolean, fixed, Arc::new(in_cidr)));
     context.register_udf(create_udf(
         "protocol_name",
@@ -259,6 +269,7 @@ fn register_functions(context: &SessionContext) {
     ));
     context.register_udf(create_udf("allowed_by", five, text, fixed, Arc::new(allowed_by)));
     context.register_udaf(first_records());
+    context.register_udaf(first_starts());
 }
 
 /// The engine's views that are made of conversations alone.
@@ -290,7 +301,7 @@ pub(super) async fn findings(id: &str, world: &World) -> Vec<Finding> {
 
 pub(super) async fn outcome(detections: &[Detection], world: &World) -> Outcome {
     let context = session(world);
-    let names = "interface_id srcaddr dstaddr action start";
+    let names = "interface_id srcaddr dstaddr srcport dstport action start end bytes";
     let columns: BTreeSet<String> = names.split(' ').map(str::to_owned).collect();
     let ask =
         async |sql: &str, params: &[(String, ScalarValue)]| query(&context, sql, params).await;
