@@ -56,6 +56,10 @@ fn place(finding: &Finding) -> String {
 }
 
 fn conversation(finding: &Finding) -> String {
+    if finding.local_addr.is_none() && finding.remote_addr.is_none() {
+        // It is about no traffic.
+        return format!("{} to {}", time(finding.first_seen), time(finding.last_seen));
+    }
     let local = finding.local_addr.as_deref().unwrap_or("?");
     let remote = finding.remote_addr.as_deref().unwrap_or("?");
     let protocol = finding.protocol.map(|number| {

@@ -5,6 +5,9 @@ use crate::support::flowq;
 const COMMANDS: &[&str] = &[
     "",
     "detect",
+    "coverage",
+    "explain",
+    "explain job",
     "feed",
     "sql",
     "report",
@@ -39,6 +42,7 @@ fn help_of_every_command() {
 fn the_commands_with_sources_have_examples() {
     let commands = [
         "detect",
+        "coverage",
         "feed",
         "sql",
         "report",
