@@ -97,7 +97,8 @@ fn mistakes_are_told() {
     // Standard input has no name that tells a flow log, and a log without times tells of no minute.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.log");
-    fs::write(&path, "interface-id srcaddr dstaddr action\neni-1 10.0.0.1 10.0.0.2 ACCEPT\n").unwrap();
+    fs::write(&path, "interface-id srcaddr dstaddr action\neni-1 10.0.0.1 10.0.0.2 ACCEPT\n")
+        .unwrap();
     let run = flowq(&["coverage", path.to_str().unwrap(), "--inventory", "sample-logs/inventory"]);
     let run = run.expect(0);
     assert!(run.err.contains("names of 1 objects do not tell"), "{}", run.err);

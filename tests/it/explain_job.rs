@@ -72,7 +72,8 @@ fn pages_for_people() {
     insta::assert_snapshot!("explain-job-table", text);
     let markdown = on_samples(&["explain", "job", "isolated-*", "--format", "markdown"], &[]);
     insta::assert_snapshot!("explain-job-markdown", markdown.expect(0).out);
-    let html = on_samples(&["explain", "job", "lost-records", "--format", "html"], &[]).expect(0).out;
+    let html =
+        on_samples(&["explain", "job", "lost-records", "--format", "html"], &[]).expect(0).out;
     assert!(html.starts_with("<!doctype html>") && html.ends_with("</html>\n"));
     for outside in ["<script", "http://", "https://", "src=", "@import"] {
         assert!(!html.contains(outside), "{outside}");
