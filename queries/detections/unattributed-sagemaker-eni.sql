@@ -8,11 +8,7 @@
 -- anybody may write one. Interfaces of training jobs and endpoints are found here as well: flowq knows processing jobs.
 -- """
 -- remediation = "describe the jobs of that time (aws sagemaker list-processing-jobs, describe-processing-job) and give the answers to --inventory; or name the job in a mapping"
-WITH judged AS (
-    -- An interface whose creation is not known gets its job record by record.
-    SELECT DISTINCT interface_id FROM peers WHERE attribution IS NOT NULL
-),
-lives AS (
+WITH lives AS (
     SELECT
         e.interface_id,
         min(e.valid_from) AS valid_from,
@@ -27,8 +23,8 @@ lives AS (
         max(e.made_by_from) AS made_by_from,
         max(e.reason) AS why
     FROM enis AS e
-    LEFT ANTI JOIN judged AS j ON j.interface_id = e.interface_id
-    WHERE e.made_by = 'sagemaker' AND e.belongs_to IS NULL
+    -- An interface whose creation is not known gets its job record by record, and may have one after all.
+    WHERE e.made_by = 'sagemaker' AND e.belongs_to IS NULL AND e.created_at IS NOT NULL
     GROUP BY e.interface_id
     HAVING count(e.attribution) = 0
 )

@@ -115,7 +115,8 @@ logged AS (
             CASE WHEN first_minute IS NULL OR life_first < first_minute THEN life_first - 1 END AS edge_first,
             CASE WHEN last_minute IS NULL OR life_end > last_minute + 1 THEN life_end END AS edge_end
         FROM lives
-        WHERE life_first < life_end
+        -- Where no record of any job was read, nothing tells which time was.
+        WHERE life_first < life_end AND (all_first IS NOT NULL OR is_unknown)
     )
 ),
 runs AS (

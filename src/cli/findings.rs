@@ -99,8 +99,12 @@ fn place(finding: &Finding) -> String {
 }
 
 fn conversation(finding: &Finding) -> String {
-    if finding.local_addr.is_none() && finding.remote_addr.is_none() && finding.flows.is_none() {
-        return String::new();
+    if finding.local_addr.is_none() && finding.remote_addr.is_none() {
+        // It is about no traffic: of a configuration, or of a time.
+        return match finding.last_seen {
+            Some(_) => format!("{} to {}", time(finding.first_seen), time(finding.last_seen)),
+            None => String::new(),
+        };
     }
     let local = finding.local_addr.as_deref().unwrap_or("?");
     let remote = finding.remote_addr.as_deref().unwrap_or("?");

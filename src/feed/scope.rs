@@ -98,9 +98,7 @@ impl Scope {
 
     fn of_range(inventory: &Inventory, touched: Range) -> Self {
         let near = touched.wider();
-        // What SageMaker made is told of also where it serves no job that is known.
-        let told = |eni: &&Eni| eni.attribution.is_some() || eni.made_by.is_some();
-        let serving = inventory.enis.iter().filter(told);
+        let serving = inventory.enis.iter().filter(|eni| eni.attribution.is_some());
         let jobs = inventory.jobs.iter().filter(|job| Range::of_job(job).wider().meets(near));
         let mut scope = Self {
             range: touched,
@@ -110,6 +108,15 @@ impl Scope {
         for eni in serving.clone().filter(|eni| Range::of_eni(eni).wider().meets(near)) {
             scope.interfaces.insert(eni.interface_id.clone());
             scope.jobs.extend(names(eni).cloned());
+        }
+        // What SageMaker made for nobody known is a finding by itself: none of its records is read.
+        let is_stray = |eni: &&Eni| {
+            eni.made_by.is_some() && eni.attribution.is_none() && eni.belongs_to.is_none()
+        };
+        for eni in inventory.enis.iter().filter(is_stray) {
+            if Range::of_eni(eni).wider().meets(near) {
+                scope.interfaces.insert(eni.interface_id.clone());
+            }
         }
         // What these jobs and interfaces did at any time, not only in the range touched.
         for eni in serving {

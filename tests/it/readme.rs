@@ -65,7 +65,7 @@ fn every_example_runs() {
         // All cases of all detections: it takes long, so this is the one time.
         if line.starts_with("flowq check") {
             assert!(
-                run.err.contains("5 detections,") && run.err.contains(" 0 failed"),
+                run.err.contains("7 detections,") && run.err.contains(" 0 failed"),
                 "{}",
                 run.err
             );

@@ -147,5 +147,10 @@ async fn a_log_without_times_tells_of_no_minute() {
     let minutes = ask(&engine, MINUTES).await;
     assert_eq!(minutes, ["eni-a nightly   exact   1 0 0 0"]);
     engine.keep_conversations().await.unwrap();
-    assert!(ask(&engine, "SELECT * FROM interface_runs").await.is_empty());
+    let runs = ask(&engine, "SELECT interface_id, state, minutes FROM interface_runs").await;
+    assert_eq!(runs, ["eni-a unknown 20"]);
+    // Of an interface of which nothing at all was read, not even that is said.
+    let none =
+        with(self::inventory(vec![eni("eni-b", Some(0), Some(20))], 20, None), text, 1).await;
+    assert!(ask(&none, "SELECT * FROM interface_runs").await.is_empty());
 }

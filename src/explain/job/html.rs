@@ -12,10 +12,15 @@ body{font:14px/1.45 system-ui,sans-serif;color:#1a1a1a;background:#fff;margin:2r
 h1{font-size:1.5rem;margin:0 0 1rem}h2{font-size:1.1rem;margin:2rem 0 .5rem;border-bottom:1px solid #ccc;padding-bottom:.2rem}\
 ul.notes{margin:.3rem 0;padding-left:1.2rem;color:#555}.scroll{overflow-x:auto}\
 table{border-collapse:collapse;font-size:13px}th{text-align:left;background:#f3f4f6;font-weight:600}\
-th,td{padding:.25rem .6rem;border:1px solid #ddd;vertical-align:top}td{overflow-wrap:anywhere}\
-td.number{text-align:right;white-space:nowrap;overflow-wrap:normal;font-variant-numeric:tabular-nums}td.time{white-space:nowrap;overflow-wrap:normal}\
+th,td{padding:.25rem .6rem;border:1px solid #ddd;vertical-align:top;white-space:nowrap}\
+td.text{white-space:normal;min-width:18rem;overflow-wrap:anywhere}\
+td.number{text-align:right;font-variant-numeric:tabular-nums}\
 .bad{background:#fde8e8}.warn{background:#fff4d6}.good{background:#e7f6ea}\
-@media print{body{margin:0;max-width:none;font-size:10px}table{font-size:9px}h2{break-after:avoid}tr{break-inside:avoid}.scroll{overflow:visible}}";
+@media print{body{margin:0;max-width:none;font-size:10px}table{font-size:9px}h2{break-after:avoid}tr{break-inside:avoid}\
+.scroll{overflow:visible}th,td,td.text{white-space:normal;min-width:0;overflow-wrap:anywhere}}";
+
+/// Columns of sentences: they may take several lines.
+const SENTENCES: &[&str] = &["value", "why", "reason", "cause", "to_do", "known_as", "refused_at"];
 
 /// Returns the page. It has no script, and loads nothing.
 pub(super) fn page(page: &Page) -> Result<String, ArrowError> {
@@ -56,7 +61,7 @@ fn table(text: &mut String, rows: &arrow::array::RecordBatch) -> Result<(), Arro
         for (field, cell) in schema.fields().iter().zip(row) {
             let class = match field.data_type() {
                 kind if kind.is_numeric() => "number",
-                arrow::datatypes::DataType::Timestamp(..) => "time",
+                _ if SENTENCES.contains(&field.name().as_str()) => "text",
                 _ if matches!(field.name().as_str(), "state" | "severity") => tone(&cell),
                 _ => "",
             };

@@ -180,6 +180,7 @@ fn every_source_and_every_inventory_give_the_same_findings() {
     }
 
     baseline::is_learned_and_judged(server, &in_s3);
+    pages(server, &in_s3);
 
     // A feed over each of them, with all that it keeps in S3, ends with the same, and lets a queue go.
     let queue = world::queue(server, &unique("whole"));
@@ -195,6 +196,26 @@ fn every_source_and_every_inventory_give_the_same_findings() {
         assert!(run.err.contains("lake 6 rows: all fit"), "{source}: {}", run.err);
     }
     assert_eq!(world::messages(server, &queue), (0, 0));
+}
+
+/// What was seen, and what not, of a job of the account, from the bucket.
+fn pages(server: &Server, logs: &str) {
+    let from = [logs, "--inventory", "aws", "--format", "json"];
+    let run = server.flowq(&[&["explain", "job", "spark"], &from[..]].concat()).expect(0);
+    let page: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(page["interfaces"]["rows"].as_array().unwrap().len(), 2, "{page}");
+    let between = page["between_instances"]["rows"].as_array().unwrap();
+    let told: Vec<&Value> = between.iter().map(|row| &row["state"]).collect();
+    assert_eq!(told, ["rejected"], "{page}");
+    assert_eq!(between[0]["known_as"], "Spark master");
+    assert_eq!(page["findings"]["rows"][0]["detection"], "blocked-inter-container");
+
+    let run = server.flowq(&[&["coverage"], &from[..]].concat()).expect(0);
+    let coverage: Value = serde_json::from_str(&run.out).unwrap();
+    let rows = coverage["interfaces"].as_array().unwrap();
+    let with_records = rows.iter().filter(|row| row["state"] == "records");
+    assert_eq!(with_records.count(), 3, "{coverage}");
+    assert_eq!(coverage["flow_logs"][0]["flow_log_id"], "fl-0a");
 }
 
 /// Runs a feed until nothing waits, and returns its findings without their evidence; `detect` over the lake has
