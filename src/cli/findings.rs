@@ -110,14 +110,14 @@ fn conversation(finding: &Finding) -> String {
     let remote = finding.remote_addr.as_deref().unwrap_or("?");
     let protocol = finding.protocol.map(|number| {
         let name = i32::try_from(number).ok().and_then(protocol_name);
-        name.map_or_else(|| format!("protocol {number}"), str::to_owned)
+        name.map_or_else(|| format!(" protocol {number}"), |name| format!(" {name}"))
     });
     let port = finding.remote_port.filter(|port| *port > 0).map(|port| format!(" port {port}"));
     let scope = finding.remote_scope.as_ref().map(|scope| format!(" ({scope})"));
     let path = finding.path.as_ref().map(|path| format!(", by {path}"));
     let count = |value: Option<i64>| number(value.unwrap_or(0).unsigned_abs());
     format!(
-        "{local} → {remote}{}{} {}{}; {} records, {} bytes out, {} in; {} to {}",
+        "{local} → {remote}{}{}{}{}; {} records, {} bytes out, {} in; {} to {}",
         scope.unwrap_or_default(),
         port.unwrap_or_default(),
         protocol.unwrap_or_default(),

@@ -11,7 +11,8 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::Value;
 
 use crate::support::{
-    LOGS, command, flowq, flowq_with_input, names, on_samples, run, sql, without_time,
+    LOGS, SAMPLE_FINDINGS, SAMPLE_RECORDS, command, flowq, flowq_with_input, names, on_samples,
+    run, sql, without_time,
 };
 
 const COUNT: &str = "SELECT count(*) AS n FROM flow_logs";
@@ -46,7 +47,11 @@ fn findings_as_json_and_ndjson_and_csv_are_the_same() {
         ids,
         json.iter().map(|finding| finding["finding_id"].as_str().unwrap()).collect::<Vec<_>>()
     );
-    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 15, "a finding has an id of its own");
+    assert_eq!(
+        ids.iter().collect::<BTreeSet<_>>().len(),
+        SAMPLE_FINDINGS,
+        "a finding has an id of its own"
+    );
 }
 
 #[test]
@@ -55,14 +60,14 @@ fn findings_as_parquet_are_read_back() {
     let path = folder.path().join("findings.parquet");
     let run = detect(&["--format", "parquet", "--output", path.to_str().unwrap()]).expect(0);
     assert_eq!(run.out, "");
-    assert_eq!(rows_of_parquet(&path), 15);
+    assert_eq!(rows_of_parquet(&path), SAMPLE_FINDINGS as i64);
     assert_eq!(names(folder.path()), ["findings.parquet"]);
 }
 
 #[test]
 fn findings_as_ocsf_have_what_the_schema_requires() {
     let lines = detect(&["--format", "ocsf"]).expect(0).json_lines();
-    assert_eq!(lines.len(), 15);
+    assert_eq!(lines.len(), SAMPLE_FINDINGS);
     for event in lines {
         for field in [
             "activity_id",
@@ -142,7 +147,15 @@ fn since_and_until_cut_the_time() {
         .collect();
     assert_eq!(
         jobs.into_iter().collect::<Vec<_>>(),
-        ["\"refused-egress\" []", "null [\"tune-a\",\"tune-b\"]"],
+        [
+            "\"calls-home\" []",
+            "\"plain-cluster\" []",
+            "\"reads-cache\" []",
+            "\"refused-egress\" []",
+            "\"slow-upload\" []",
+            "\"ssh-tunnel\" []",
+            "null [\"tune-a\",\"tune-b\"]"
+        ],
     );
     let until = [LOGS, "--until", "2026-03-10T08:05", "--slack", "0s"];
     let first = flowq(&[&["sql", "--format", "csv", "-c", COUNT], &until[..]].concat()).expect(0);
@@ -170,11 +183,11 @@ fn sql_by_argument_file_and_standard_input() {
         flowq(&["sql", "--format", "csv", "-f", file, LOGS]),
         flowq_with_input(&["sql", "--format", "csv", LOGS], COUNT.as_bytes()),
     ] {
-        assert_eq!(run.expect(0).out, "n\n1411\n");
+        assert_eq!(run.expect(0).out, format!("n\n{SAMPLE_RECORDS}\n"));
     }
     let log = fs::read("sample-logs/formats/v2-default.log").unwrap();
     let run = flowq_with_input(&["sql", "--format", "csv", "-c", COUNT, "-"], &log).expect(0);
-    assert_eq!(run.out, "n\n1411\n");
+    assert_eq!(run.out, format!("n\n{SAMPLE_RECORDS}\n"));
 }
 
 #[test]

@@ -8,6 +8,15 @@ use std::process::{Command, Output, Stdio};
 /// The main set of the sample logs.
 pub(crate) const LOGS: &str = "sample-logs/AWSLogs";
 
+/// How many records the main set has; three of them carry no traffic.
+pub(crate) const SAMPLE_RECORDS: usize = 1914;
+
+/// How many findings the samples give.
+pub(crate) const SAMPLE_FINDINGS: usize = 26;
+
+/// How many jobs the samples tell of.
+pub(crate) const SAMPLE_JOBS: usize = 29;
+
 /// The arguments that README and `sample-logs/README.md` name.
 pub(crate) const SAMPLES: [&str; 5] =
     [LOGS, "--inventory", "sample-logs/inventory", "--config", "sample-logs/flowq.toml"];

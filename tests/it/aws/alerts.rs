@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::proxy::{Fault, Proxy, What};
 use super::server::{ACCOUNT, REGION, Server, block_on, server, unique};
 use super::world;
-use crate::support::{LOGS, Run};
+use crate::support::{LOGS, Run, SAMPLE_FINDINGS};
 
 /// Makes a topic and a queue that it delivers to as it is; prints the ARN and the queue's URL.
 const TOPIC: &str = "
@@ -119,8 +119,9 @@ fn each_sink_gets_each_finding_once() {
     let state = folder.path().join("state");
     let state = state.to_str().unwrap();
     let (findings, said) = detect(|args| server.flowq(args), &config, state, 0);
-    assert_eq!(findings.len(), 13);
-    assert!(said.contains("alert sns: 13 new, 0 grown, 13 sent"), "{said}");
+    assert_eq!(findings.len(), SAMPLE_FINDINGS);
+    let all_new = format!("alert sns: {SAMPLE_FINDINGS} new, 0 grown, {SAMPLE_FINDINGS} sent");
+    assert!(said.contains(&all_new), "{said}");
     let all = ids(findings.clone());
     let alerts = messages(server, by_sns);
     assert_eq!(ids(alerts.iter().map(|alert| alert["finding"].clone())), all);
@@ -136,12 +137,12 @@ fn each_sink_gets_each_finding_once() {
     let bad = ids(bad.cloned());
     assert_eq!(
         (bad.len(), ids(messages(server, &queue).iter().map(|a| a["finding"].clone()))),
-        (4, bad)
+        (7, bad)
     );
 
     let imported = server.python(FINDINGS, &[region]);
     let imported = imported.as_array().unwrap();
-    assert_eq!(imported.len(), 13);
+    assert_eq!(imported.len(), SAMPLE_FINDINGS);
     for finding in imported {
         let id = finding["Id"].as_str().unwrap();
         let own = id.strip_prefix(&format!("{region}/{ACCOUNT}/flowq/")).unwrap();
@@ -181,17 +182,16 @@ fn a_sink_that_is_down_gets_it_at_the_next_run_and_the_others_at_once() {
     let down = Fault::new(What::Answer(500, "InternalError")).operation("PublishBatch");
     let proxy = Proxy::start(server.url(), vec![down]);
     let (findings, said) = detect(|args| proxy.flowq(args), &config, &state, 6);
-    assert!(
-        said.contains("alert sns: 13 alerts wait for the next run: no answer: InternalError"),
-        "{said}"
-    );
+    let waiting = format!("alert sns: {SAMPLE_FINDINGS} alerts wait for the next run");
+    assert!(said.contains(&format!("{waiting}: no answer: InternalError")), "{said}");
     assert_eq!(proxy.done(), [2]);
     assert_eq!(messages(server, by_sns), [Value::Null; 0]);
     let all = ids(findings);
     assert_eq!(ids(messages(server, &queue).iter().map(|a| a["finding"].clone())), all);
 
     let (_, said) = detect(|args| server.flowq(args), &config, &state, 0);
-    assert!(said.contains("alert sns: 0 new, 0 grown, 13 sent"), "{said}");
+    let sent = format!("alert sns: 0 new, 0 grown, {SAMPLE_FINDINGS} sent");
+    assert!(said.contains(&sent), "{said}");
     assert_eq!(ids(messages(server, by_sns).iter().map(|a| a["finding"].clone())), all);
     assert_eq!(messages(server, &queue), [Value::Null; 0]);
 }
