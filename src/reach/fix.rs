@@ -9,6 +9,7 @@ use crate::inventory::model::NatGateway;
 use crate::inventory::model::NetworkAclEntry;
 use crate::inventory::model::Route;
 use crate::inventory::model::SecurityGroupRule;
+use crate::reach::acl::LAST;
 use crate::reach::change::Change;
 use crate::reach::judge::Judgement;
 use crate::reach::judge::Reach;
@@ -22,6 +23,7 @@ use crate::reach::side::Side;
 use crate::reach::step::Answer;
 use crate::reach::step::Lack;
 use crate::reach::step::Step;
+use crate::reach::step::Verdict;
 use crate::reach::tuple::Packet;
 use crate::reach::tuple::Tuple;
 use crate::reach::tuple::group_protocol;
@@ -68,8 +70,8 @@ pub(super) struct Fixer<'a> {
 }
 
 impl Reach {
-    /// Returns what lets a flow through that was judged refused: one fix for each place that refuses it. None
-    /// for a place for which no single change would do.
+    /// Returns what lets a flow through: one fix for each place that refuses it; where none does, for each of
+    /// which it is not known. None for a place for which no single change would do.
     pub fn fixes(
         &self,
         tuple: &Tuple,
@@ -77,7 +79,12 @@ impl Reach {
         judgement: &Judgement,
     ) -> Vec<Fix> {
         let fixer = Fixer { reach: self, tuple, from, to };
-        fixer.of(judgement.steps.iter().filter(|step| step.answer == Answer::Denied))
+        let of = |answer| judgement.steps.iter().filter(move |step| step.answer == answer);
+        match judgement.verdict {
+            Verdict::Passes => Vec::new(),
+            Verdict::Refused => fixer.of(of(Answer::Denied)),
+            Verdict::NotKnown => fixer.of(of(Answer::Unknown)),
+        }
     }
 }
 
@@ -149,7 +156,7 @@ impl Fixer<'_> {
             };
             rows.iter().any(row) || taken.contains(&(acl.clone(), *direction, number))
         };
-        let number = (1..*before).rev().find(|number| !used(*number))?;
+        let number = (1..(*before).min(LAST)).rev().find(|number| !used(*number))?;
         taken.insert((acl.clone(), direction, number));
         let packet =
             if *is_reply { self.tuple.reply()?.to_any_client() } else { self.tuple.request() };
