@@ -1,11 +1,12 @@
 -- What the logs show of one flow and of its replies: by interface, direction and action.
 --
--- $port is -1 where any will do. The reply goes to the port that the client picked, which is not asked for.
+-- $port is -1 where any will do. The port that the client picked is not asked for: client_port is the lowest seen.
 SELECT
     interface_id,
     is_request,
     action,
     max(reject_reason) AS reject_reason,
+    CAST(min(CASE WHEN is_request THEN srcport ELSE dstport END) AS BIGINT) AS client_port,
     count(*) AS records,
     CAST(min(start) AS BIGINT) AS first_seen,
     CAST(max("end") AS BIGINT) AS last_seen

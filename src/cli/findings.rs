@@ -81,7 +81,8 @@ fn block(text: &mut String, finding: &Finding) {
         ("evidence", evidence.join("\n")),
     ] {
         if !value.is_empty() {
-            let _ = writeln!(text, "  {label:<9}{}", value.replace('\n', "\n           "));
+            let value = value.replace('\n', "\n           ").replace("\n           \n", "\n\n");
+            let _ = writeln!(text, "  {label:<9}{value}");
         }
     }
 }

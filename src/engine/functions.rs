@@ -84,10 +84,10 @@ pub const FUNCTIONS: &[Function] = &[
     function("why_refused(local_interface, remote_interface, local_addr, remote_addr, local_port, remote_port, protocol, leg, at)",
              "text", "the rule that refused a packet, or that is missing; NULL when the inventory lets it through. The local side \
               opened it; leg is request-out, request-in, reply-out or reply-in",
-             "why_refused(interface_id, remote_interface_id, local_addr, remote_addr, local_port, remote_port, protocol, 'request-in', first_seen)"),
+             "why_refused(interface_id, remote_interface_id, local_addr, remote_addr, local_port, remote_port, protocol, 'request-in', start)"),
     function("fix_refused(local_interface, remote_interface, local_addr, remote_addr, local_port, remote_port, protocol, leg, at)",
              "text", "what would let that packet through: AWS CLI, then Terraform",
-             "fix_refused(interface_id, remote_interface_id, local_addr, remote_addr, local_port, remote_port, protocol, 'request-in', first_seen)"),
+             "fix_refused(interface_id, remote_interface_id, local_addr, remote_addr, local_port, remote_port, protocol, 'request-in', start)"),
     function("why_bypassed(vpc_id, subnet_id, region, remote_addr, path)", "text",
              "why traffic to S3 went around the gateway endpoint; path is its s3_path",
              "why_bypassed(vpc_id, subnet_id, region, remote_addr, s3_path)"),

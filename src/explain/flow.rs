@@ -6,6 +6,7 @@ use crate::detection::finding::time_text;
 use crate::explain::Error;
 use crate::explain::Logged;
 use crate::explain::logged::contradiction;
+use crate::explain::logged::with_client;
 use crate::inventory::Inventory;
 use crate::reach::Fix;
 use crate::reach::Reach;
@@ -133,6 +134,7 @@ pub(super) fn of(
     at: Option<i64>,
     logged: Vec<Logged>,
 ) -> Explanation {
+    let tuple = &with_client(tuple, &logged);
     let judged = reach.judge(tuple, from, to);
     let inventory = told(reach.network().inventory());
     let inconsistent = contradiction(&judged, &logged, to)
@@ -163,6 +165,6 @@ pub fn told(inventory: &Inventory) -> String {
     match times {
         Some((Some(first), Some(last))) if first == last => format!("inventory of {first}"),
         Some((Some(first), Some(last))) => format!("inventory of {first} to {last}"),
-        _ => "inventory, which does not tell its time".to_owned(),
+        _ => "inventory, whose answers tell no time".to_owned(),
     }
 }

@@ -7,6 +7,7 @@ use crate::explain::Error;
 use crate::reach::Judgement;
 use crate::reach::Place;
 use crate::reach::Side;
+use crate::reach::Tuple;
 use crate::reach::Verdict;
 
 /// SQL that gives the rows of [`Logged`]. Its parameters: `source`, `destination`, `port` (-1: any),
@@ -24,6 +25,8 @@ pub struct Logged {
     pub action: String,
     /// `BPA` or `EC`, where the log tells.
     pub reject_reason: Option<String>,
+    /// Lowest port that the client had.
+    pub client_port: Option<i64>,
     /// How many records.
     pub records: i64,
     /// Start of the first of them.
@@ -54,6 +57,15 @@ impl Logged {
         let records = if self.records == 1 { "record" } else { "records" };
         format!("{what} {}{why} on {at}, {} {records}", self.action, self.records)
     }
+}
+
+/// Returns the flow with the port that the client had where it was refused, when the log tells it and nobody
+/// said another.
+pub(super) fn with_client(tuple: &Tuple, logged: &[Logged]) -> Tuple {
+    let refused = logged.iter().filter(|row| row.is_refused());
+    let port = refused.filter_map(|row| row.client_port).min();
+    let port = port.and_then(|port| u16::try_from(port).ok());
+    Tuple { source_port: tuple.source_port.or(port), ..tuple.clone() }
 }
 
 /// Reads rows by the names of their columns.

@@ -155,7 +155,8 @@ pub fn replay(
             text: now.decider().map(|step| format!("{}: {}", step.place.words(), step.text)),
         };
         match (before.verdict, now.verdict) {
-            (Verdict::Refused, Verdict::Passes) => told.let_through.push(line),
+            // The log shows it refused, so that it was is known.
+            (Verdict::Refused | Verdict::NotKnown, Verdict::Passes) => told.let_through.push(line),
             (Verdict::Passes, _) => {
                 line.text = None;
                 told.open_before.push(line);

@@ -38,6 +38,7 @@ fn logged(interface: &str, is_request: bool, action: &str, reason: Option<&str>)
         is_request,
         action: action.to_owned(),
         reject_reason: reason.map(str::to_owned),
+        client_port: None,
         records: 3,
         first_seen: None,
         last_seen: None,

@@ -20,8 +20,8 @@ use crate::reach::step::Place;
 use crate::reach::step::Step;
 use crate::reach::tuple::Packet;
 
-/// Number that AWS gives the last entry, which denies what no other fits.
-const LAST: i32 = 32767;
+/// Number that AWS gives the last entry, which denies what no other fits; that of IPv6 has the next one.
+pub(super) const LAST: i32 = 32767;
 
 /// One subnet's question to its ACL.
 #[derive(Clone, Copy)]
@@ -138,8 +138,8 @@ fn missing(question: &Question<'_>, acl: &str) -> String {
     let direction = question.direction;
     let word = if direction == "egress" { "to" } else { "from" };
     let (peer, service) = (question.peer.addr, question.packet.service());
-    let what = if question.is_reply { "replies on " } else { "" };
-    format!("{acl} has no entry that allows {direction} {word} {peer} on {what}{service}")
+    let what = if question.is_reply { ", which the reply needs" } else { "" };
+    format!("{acl} has no entry that allows {direction} {word} {peer} on {service}{what}")
 }
 
 /// Returns what an entry should open to: the peer's subnet, else its address alone.

@@ -9,11 +9,16 @@ use crate::inventory::model::NatGateway;
 use crate::inventory::model::NetworkAclEntry;
 use crate::inventory::model::Route;
 use crate::inventory::model::SecurityGroupRule;
+use crate::reach::acl::LAST;
 use crate::reach::change::Change;
 use crate::reach::judge::Judgement;
 use crate::reach::judge::Reach;
+use crate::reach::paste::acl_block;
+use crate::reach::paste::acl_command;
+use crate::reach::paste::block;
+use crate::reach::paste::group_block;
+use crate::reach::paste::group_command;
 use crate::reach::quote::hcl;
-use crate::reach::quote::name;
 use crate::reach::quote::shell;
 use crate::reach::route;
 use crate::reach::route::Hop;
@@ -22,6 +27,7 @@ use crate::reach::side::Side;
 use crate::reach::step::Answer;
 use crate::reach::step::Lack;
 use crate::reach::step::Step;
+use crate::reach::step::Verdict;
 use crate::reach::tuple::Packet;
 use crate::reach::tuple::Tuple;
 use crate::reach::tuple::group_protocol;
@@ -68,8 +74,8 @@ pub(super) struct Fixer<'a> {
 }
 
 impl Reach {
-    /// Returns what lets a flow through that was judged refused: one fix for each place that refuses it. None
-    /// for a place for which no single change would do.
+    /// Returns what lets a flow through: one fix for each place that refuses it; where none does, for each of
+    /// which it is not known. None for a place for which no single change would do.
     pub fn fixes(
         &self,
         tuple: &Tuple,
@@ -77,7 +83,12 @@ impl Reach {
         judgement: &Judgement,
     ) -> Vec<Fix> {
         let fixer = Fixer { reach: self, tuple, from, to };
-        fixer.of(judgement.steps.iter().filter(|step| step.answer == Answer::Denied))
+        let of = |answer| judgement.steps.iter().filter(move |step| step.answer == answer);
+        match judgement.verdict {
+            Verdict::Passes => Vec::new(),
+            Verdict::Refused => fixer.of(of(Answer::Denied)),
+            Verdict::NotKnown => fixer.of(of(Answer::Unknown)),
+        }
     }
 }
 
@@ -149,7 +160,7 @@ impl Fixer<'_> {
             };
             rows.iter().any(row) || taken.contains(&(acl.clone(), *direction, number))
         };
-        let number = (1..*before).rev().find(|number| !used(*number))?;
+        let number = (1..(*before).min(LAST)).rev().find(|number| !used(*number))?;
         taken.insert((acl.clone(), direction, number));
         let packet =
             if *is_reply { self.tuple.reply()?.to_any_client() } else { self.tuple.request() };
@@ -297,101 +308,4 @@ fn rule_ports(packet: &Packet) -> (Option<i32>, Option<i32>) {
 
 fn id_of(tuple: &Tuple) -> String {
     tuple.service().split(" (").next().unwrap_or_default().replace(['/', ' '], "-").to_lowercase()
-}
-
-/// The command that adds a rule to a group.
-fn group_command(rule: &SecurityGroupRule) -> String {
-    let (group, protocol) = (shell(&rule.security_group_id), &rule.protocol);
-    let start = format!("aws ec2 authorize-security-group-{} --group-id {group}", rule.direction);
-    let is_group = rule.peer.starts_with("sg-");
-    let is_ipv6 = rule.peer.contains(':');
-    let ports = matches!(protocol.as_str(), "tcp" | "udp");
-    if let (true, false, "ingress", Some(from), Some(to)) =
-        (ports, is_ipv6, rule.direction.as_str(), rule.from_port, rule.to_port)
-    {
-        let port = if from == to { from.to_string() } else { format!("{from}-{to}") };
-        let peer = if is_group { "--source-group" } else { "--cidr" };
-        return format!("{start} --protocol {protocol} --port {port} {peer} {}", shell(&rule.peer));
-    }
-    let any = if protocol.starts_with("icmp") { Some(-1) } else { None };
-    let from = rule.from_port.or(any).map(|port| format!(",FromPort={port}")).unwrap_or_default();
-    let to = rule.to_port.or(any).map(|port| format!(",ToPort={port}")).unwrap_or_default();
-    let peer = match (is_group, is_ipv6) {
-        (true, _) => format!("UserIdGroupPairs=[{{GroupId={}}}]", rule.peer),
-        (false, true) => format!("Ipv6Ranges=[{{CidrIpv6={}}}]", rule.peer),
-        (false, false) => format!("IpRanges=[{{CidrIp={}}}]", rule.peer),
-    };
-    format!(
-        "{start} --ip-permissions {}",
-        shell(&format!("IpProtocol={protocol}{from}{to},{peer}"))
-    )
-}
-
-fn group_block(rule: &SecurityGroupRule, id: &str) -> String {
-    let any = if rule.protocol.starts_with("icmp") { Some(-1) } else { None };
-    let peer = match (rule.peer.starts_with("sg-"), rule.peer.contains(':')) {
-        (true, _) => "referenced_security_group_id",
-        (false, true) => "cidr_ipv6",
-        (false, false) => "cidr_ipv4",
-    };
-    let mut lines = vec![
-        ("security_group_id", hcl(&rule.security_group_id)),
-        (peer, hcl(&rule.peer)),
-        ("ip_protocol", hcl(&rule.protocol)),
-    ];
-    lines.extend(rule.from_port.or(any).map(|port| ("from_port", port.to_string())));
-    lines.extend(rule.to_port.or(any).map(|port| ("to_port", port.to_string())));
-    block(&format!("aws_vpc_security_group_{}_rule", rule.direction), id, &lines)
-}
-
-/// The command that adds an entry to an ACL.
-fn acl_command(entry: &NetworkAclEntry) -> String {
-    let cidr = if entry.cidr.contains(':') { "--ipv6-cidr-block" } else { "--cidr-block" };
-    let ports = match entry.protocol.as_str() {
-        "1" | "58" => format!(
-            " --icmp-type-code Code={},Type={}",
-            entry.to_port.unwrap_or(-1),
-            entry.from_port.unwrap_or(-1)
-        ),
-        _ => match (entry.from_port, entry.to_port) {
-            (Some(from), Some(to)) => format!(" --port-range From={from},To={to}"),
-            _ => String::new(),
-        },
-    };
-    format!(
-        "aws ec2 create-network-acl-entry --network-acl-id {} --{} --rule-action allow --rule-number {} \
-         {cidr} {} --protocol {}{ports}",
-        shell(&entry.network_acl_id),
-        entry.direction,
-        entry.rule_number,
-        shell(&entry.cidr),
-        entry.protocol,
-    )
-}
-
-fn acl_block(entry: &NetworkAclEntry, id: &str) -> String {
-    let cidr = if entry.cidr.contains(':') { "ipv6_cidr_block" } else { "cidr_block" };
-    let mut lines = vec![
-        ("network_acl_id", hcl(&entry.network_acl_id)),
-        ("egress", (entry.direction == "egress").to_string()),
-        ("rule_number", entry.rule_number.to_string()),
-        ("rule_action", hcl("allow")),
-        ("protocol", hcl(&entry.protocol)),
-        (cidr, hcl(&entry.cidr)),
-    ];
-    if matches!(entry.protocol.as_str(), "1" | "58") {
-        lines.push(("icmp_type", entry.from_port.unwrap_or(-1).to_string()));
-        lines.push(("icmp_code", entry.to_port.unwrap_or(-1).to_string()));
-    } else {
-        lines.extend(entry.from_port.map(|port| ("from_port", port.to_string())));
-        lines.extend(entry.to_port.map(|port| ("to_port", port.to_string())));
-    }
-    block("aws_network_acl_rule", id, &lines)
-}
-
-/// One Terraform resource.
-pub(super) fn block(kind: &str, id: &str, lines: &[(&str, String)]) -> String {
-    let width = lines.iter().map(|(key, _)| key.len()).max().unwrap_or_default();
-    let lines = lines.iter().map(|(key, value)| format!("  {key:<width$} = {value}\n"));
-    format!("resource \"{kind}\" \"{}\" {{\n{}}}", name(id), lines.collect::<String>())
 }

@@ -1,12 +1,9 @@
 //! A flow through AWS's order of evaluation, place by place, and back.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::flow::addr;
-use crate::inventory::model::Eni;
 use crate::inventory::model::Inventory;
 use crate::inventory::model::NatGateway;
 use crate::reach::acl;
@@ -15,10 +12,8 @@ use crate::reach::network::Network;
 use crate::reach::route;
 use crate::reach::route::Hop;
 use crate::reach::route::Routed;
-use crate::reach::side;
 use crate::reach::side::Interfaces;
 use crate::reach::side::Side;
-use crate::reach::side::Unclear;
 use crate::reach::step::Answer;
 use crate::reach::step::Lack;
 use crate::reach::step::Place;
@@ -30,8 +25,8 @@ use crate::reach::tuple::Tuple;
 /// The VPCs of an inventory, ready to be asked what passes.
 #[derive(Debug)]
 pub struct Reach {
-    network: Network,
-    interfaces: Interfaces,
+    pub(super) network: Network,
+    pub(super) interfaces: Interfaces,
 }
 
 /// What all places on the way say.
@@ -60,74 +55,6 @@ impl Reach {
     /// Returns the configuration by what a packet meets.
     pub fn network(&self) -> &Network {
         &self.network
-    }
-
-    /// Returns an interface as it was at a time (Unix seconds); where that is not known, as it was nearest to
-    /// it. Without a time, as it was last.
-    pub fn interface(&self, id: &str, at: Option<i64>) -> Option<&Eni> {
-        self.interfaces.interface(&self.network.inventory().enis, id, at)
-    }
-
-    /// Returns the interfaces that there are at a time (Unix seconds), one row each; without a time, all that
-    /// were not deleted.
-    pub fn living(&self, at: Option<i64>) -> impl Iterator<Item = &Eni> {
-        let mut rows: Vec<&Eni> =
-            self.network.inventory().enis.iter().filter(|row| side::off(row, at) == 0).collect();
-        rows.sort_by_key(|row| (&row.interface_id, std::cmp::Reverse(row.valid_from)));
-        rows.dedup_by_key(|row| &row.interface_id);
-        rows.into_iter()
-    }
-
-    /// Returns the end of a flow that an interface's id or an address names, at a time (Unix seconds). `vpc`
-    /// narrows an address down. An interface stands for its first address of the family of `other`, or its
-    /// first address.
-    ///
-    /// # Errors
-    ///
-    /// When it is neither, or several interfaces had the address then.
-    pub fn side(
-        &self,
-        named: &str,
-        vpc: Option<&str>,
-        other: Option<IpAddr>,
-        at: Option<i64>,
-    ) -> Result<Side<'_>, Unclear> {
-        if let Some(ip) = addr::parse(named) {
-            return self.side_at(ip, vpc, at);
-        }
-        let eni = self.interface(named, at).ok_or_else(|| Unclear::NotKnown(named.to_owned()))?;
-        let mut own = eni.addresses.iter().filter_map(|text| addr::parse(text));
-        let ip = own.find(|ip| other.is_none_or(|other| ip.is_ipv4() == other.is_ipv4()));
-        let ip = ip.ok_or_else(|| Unclear::NoAddress(named.to_owned()))?;
-        Ok(self.side_of(eni, ip))
-    }
-
-    fn side_at(&self, ip: IpAddr, vpc: Option<&str>, at: Option<i64>) -> Result<Side<'_>, Unclear> {
-        let inventory = self.network.inventory();
-        let holders = self.interfaces.holders(&inventory.enis, ip, vpc, at);
-        match holders.as_slice() {
-            [] => {
-                let known = inventory.vpcs.iter().find(|row| Some(row.vpc_id.as_str()) == vpc);
-                let known = known.map(|row| row.vpc_id.as_str());
-                let vpc = known.filter(|vpc| route::is_inside(&self.network, vpc, ip));
-                let vpc = vpc.or_else(|| side::vpc_of(inventory, ip));
-                let subnet = vpc.and_then(|vpc| side::subnet_of(inventory, vpc, ip));
-                Ok(Side { addr: ip, eni: None, vpc, subnet })
-            }
-            [eni] => Ok(self.side_of(eni, ip)),
-            several => {
-                let held = several.iter().map(|row| (row.interface_id.clone(), row.vpc_id.clone()));
-                Err(Unclear::Several(ip, held.collect()))
-            }
-        }
-    }
-
-    /// Returns the end of a flow that an interface has with one of its addresses.
-    pub fn side_of<'a>(&'a self, eni: &'a Eni, ip: IpAddr) -> Side<'a> {
-        let subnet = eni.subnet_id.as_deref();
-        let of_subnet = || self.network.subnet(subnet?)?.vpc_id.as_deref();
-        let vpc = eni.vpc_id.as_deref().or_else(of_subnet);
-        Side { addr: ip, eni: Some(eni), vpc, subnet }
     }
 
     /// Judges a flow: what each place on its way and on the reply's way says.

@@ -11,6 +11,7 @@ mod fix;
 mod groups;
 mod judge;
 mod network;
+mod paste;
 mod quote;
 mod refusal;
 mod route;

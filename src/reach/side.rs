@@ -7,7 +7,9 @@ use std::net::IpAddr;
 use crate::flow::addr;
 use crate::inventory::model::Eni;
 use crate::inventory::model::Inventory;
+use crate::reach::judge::Reach;
 use crate::reach::network::Network;
+use crate::reach::route;
 
 /// Both ends of an aggregation interval, and with it of an interface's time, may be so much off, in seconds.
 const SLACK_SECS: i64 = 60;
@@ -126,8 +128,78 @@ impl Interfaces {
     }
 }
 
+impl Reach {
+    /// Returns an interface as it was at a time (Unix seconds); where that is not known, as it was nearest to
+    /// it. Without a time, as it was last.
+    pub fn interface(&self, id: &str, at: Option<i64>) -> Option<&Eni> {
+        self.interfaces.interface(&self.network.inventory().enis, id, at)
+    }
+
+    /// Returns the interfaces that there are at a time (Unix seconds), one row each; without a time, all that
+    /// were not deleted.
+    pub fn living(&self, at: Option<i64>) -> impl Iterator<Item = &Eni> {
+        let mut rows: Vec<&Eni> =
+            self.network.inventory().enis.iter().filter(|row| off(row, at) == 0).collect();
+        rows.sort_by_key(|row| (&row.interface_id, std::cmp::Reverse(row.valid_from)));
+        rows.dedup_by_key(|row| &row.interface_id);
+        rows.into_iter()
+    }
+
+    /// Returns the end of a flow that an interface's id or an address names, at a time (Unix seconds). `vpc`
+    /// narrows an address down. An interface stands for its first address of the family of `other`, or its
+    /// first address.
+    ///
+    /// # Errors
+    ///
+    /// When it is neither, or several interfaces had the address then.
+    pub fn side(
+        &self,
+        named: &str,
+        vpc: Option<&str>,
+        other: Option<IpAddr>,
+        at: Option<i64>,
+    ) -> Result<Side<'_>, Unclear> {
+        if let Some(ip) = addr::parse(named) {
+            return self.side_at(ip, vpc, at);
+        }
+        let eni = self.interface(named, at).ok_or_else(|| Unclear::NotKnown(named.to_owned()))?;
+        let mut own = eni.addresses.iter().filter_map(|text| addr::parse(text));
+        let ip = own.find(|ip| other.is_none_or(|other| ip.is_ipv4() == other.is_ipv4()));
+        let ip = ip.ok_or_else(|| Unclear::NoAddress(named.to_owned()))?;
+        Ok(self.side_of(eni, ip))
+    }
+
+    fn side_at(&self, ip: IpAddr, vpc: Option<&str>, at: Option<i64>) -> Result<Side<'_>, Unclear> {
+        let inventory = self.network.inventory();
+        let holders = self.interfaces.holders(&inventory.enis, ip, vpc, at);
+        match holders.as_slice() {
+            [] => {
+                let known = inventory.vpcs.iter().find(|row| Some(row.vpc_id.as_str()) == vpc);
+                let known = known.map(|row| row.vpc_id.as_str());
+                let vpc = known.filter(|vpc| route::is_inside(&self.network, vpc, ip));
+                let vpc = vpc.or_else(|| vpc_of(inventory, ip));
+                let subnet = vpc.and_then(|vpc| subnet_of(inventory, vpc, ip));
+                Ok(Side { addr: ip, eni: None, vpc, subnet })
+            }
+            [eni] => Ok(self.side_of(eni, ip)),
+            several => {
+                let held = several.iter().map(|row| (row.interface_id.clone(), row.vpc_id.clone()));
+                Err(Unclear::Several(ip, held.collect()))
+            }
+        }
+    }
+
+    /// Returns the end of a flow that an interface has with one of its addresses.
+    pub fn side_of<'a>(&'a self, eni: &'a Eni, ip: IpAddr) -> Side<'a> {
+        let subnet = eni.subnet_id.as_deref();
+        let of_subnet = || self.network.subnet(subnet?)?.vpc_id.as_deref();
+        let vpc = eni.vpc_id.as_deref().or_else(of_subnet);
+        Side { addr: ip, eni: Some(eni), vpc, subnet }
+    }
+}
+
 /// Returns how many seconds a time lies outside of a row's interval. Without a time: how long ago it ended.
-pub(super) fn off(row: &Eni, at: Option<i64>) -> i64 {
+fn off(row: &Eni, at: Option<i64>) -> i64 {
     let at = at.unwrap_or(i64::MAX);
     let early = row.valid_from.map_or(0, |from| from.saturating_sub(at));
     let late = row.valid_to.map_or(0, |to| at.saturating_sub(to).saturating_add(1));
@@ -135,7 +207,7 @@ pub(super) fn off(row: &Eni, at: Option<i64>) -> i64 {
 }
 
 /// Returns the VPC whose address blocks hold an address, if it is exactly one.
-pub(super) fn vpc_of(inventory: &Inventory, ip: IpAddr) -> Option<&str> {
+fn vpc_of(inventory: &Inventory, ip: IpAddr) -> Option<&str> {
     let holds = |cidr: &String| addr::parse_net(cidr).is_some_and(|net| net.contains(&ip));
     let mut found = inventory.vpcs.iter().filter(|vpc| vpc.cidrs.iter().any(holds));
     let first = found.next()?;

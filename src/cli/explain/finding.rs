@@ -60,7 +60,7 @@ pub(super) async fn run(mut args: ExplainFinding, started: Started) -> Result<Ex
         _ => logged(&session.engine, &target.tuple, (first, last.unwrap_or(first))).await?,
     };
     let explained = target.explain(&reach, logged);
-    let named = &args.explaining.apply;
+    let named = (args.explaining.apply.as_slice(), say);
     let asked = (&target.tuple, finding.first_seen);
     let replay = tried(&session.engine, &reach, &explained, asked, named).await?;
     drop(line);

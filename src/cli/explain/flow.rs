@@ -11,7 +11,7 @@ use crate::cli::read::{Opening, configure, open_with, times};
 use crate::cli::say::Say;
 use crate::cli::sql::{MEMORY, finish};
 use crate::explain::{self, Asked};
-use crate::reach::Reach;
+use crate::reach::{Reach, Verdict};
 
 /// Runs the command.
 pub(super) async fn run(mut args: ExplainFlow, started: Started) -> Result<Exit, Failure> {
@@ -40,9 +40,12 @@ pub(super) async fn run(mut args: ExplainFlow, started: Started) -> Result<Exit,
         _ => logged(&session.engine, &tuple, (at, at)).await?,
     };
     let explained = explain::explain(&reach, &asked, logged).map_err(failure)?;
-    let named = &args.explaining.apply;
+    let named = (args.explaining.apply.as_slice(), say);
     let replay = tried(&session.engine, &reach, &explained, (&tuple, Some(at)), named).await?;
     drop(line);
+    if args.at.is_none() && explained.verdict == Verdict::NotKnown {
+        say.note("note: this is asked about now; --at TIME asks about another time");
+    }
     let told = Told { finding: None, explanation: Some(explained), replay };
     told.print(&args.explaining)?;
     finish(session, say, started).await

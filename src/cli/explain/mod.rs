@@ -15,6 +15,7 @@ use crate::cli::Started;
 use crate::cli::args::{Explain, ExplainFormat, Explaining};
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::print::sink;
+use crate::cli::say::Say;
 use crate::engine::{Engine, none};
 use crate::explain::{self, Error, Explanation, LOGGED, Logged, REJECTED, Rejected, Replay};
 use crate::reach::{Fix, Reach, Tuple};
@@ -85,10 +86,13 @@ async fn tried(
     reach: &Reach,
     explained: &Explanation,
     (tuple, at): (&Tuple, Option<i64>),
-    named: &[String],
+    (named, say): (&[String], Say<'_>),
 ) -> Result<Option<Replay>, Failure> {
     let fixes = chosen(&explained.fixes, named)?;
     if fixes.is_empty() {
+        if !named.is_empty() {
+            say.warn("no fix was tried out: the explanation names none");
+        }
         return Ok(None);
     }
     let rows = engine.rows(REJECTED, none()).await?;
@@ -98,13 +102,8 @@ async fn tried(
 
 /// The fixes that `--apply` names.
 fn chosen(fixes: &[Fix], named: &[String]) -> Result<Vec<Fix>, Failure> {
-    if named.is_empty() {
+    if named.is_empty() || fixes.is_empty() {
         return Ok(Vec::new());
-    }
-    if fixes.is_empty() {
-        let error = anyhow!("there is no fix to apply");
-        let hint = "run it without --apply: it says what decides, and which fixes there are";
-        return Err(Failure::new(Exit::Usage, error).with_hint(hint));
     }
     let known: Vec<&str> = fixes.iter().map(|fix| fix.id.as_str()).collect();
     for name in named.iter().filter(|name| *name != "all") {

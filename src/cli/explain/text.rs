@@ -80,7 +80,7 @@ fn line(text: &mut String, label: &str, value: &str) {
     if value.is_empty() {
         return;
     }
-    let value = value.replace('\n', "\n          ");
+    let value = value.replace('\n', "\n          ").replace("\n          \n", "\n\n");
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{label:<9} {value}");
 }

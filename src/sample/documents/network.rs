@@ -242,7 +242,23 @@ pub(super) fn network_acls() -> Value {
             "VpcId": VPC,
         })
     };
-    let open = |egress| [entry(egress, 100, "allow", "-1"), entry(egress, 32767, "deny", "-1")];
+    let ipv6 = |egress: bool, number: i32, action: &str| {
+        json!({
+            "Egress": egress,
+            "Ipv6CidrBlock": "::/0",
+            "Protocol": "-1",
+            "RuleAction": action,
+            "RuleNumber": number,
+        })
+    };
+    let open = |egress| {
+        [
+            entry(egress, 100, "allow", "-1"),
+            ipv6(egress, 101, "allow"),
+            entry(egress, 32767, "deny", "-1"),
+            ipv6(egress, 32768, "deny"),
+        ]
+    };
     // Out of private-c go requests to HTTPS and to the shuffle service, and nothing to ephemeral ports.
     let closed = [
         ports(entry(true, 100, "allow", "6"), "0.0.0.0/0", 443, 443),

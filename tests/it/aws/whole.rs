@@ -168,6 +168,8 @@ fn every_source_and_every_inventory_give_the_same_findings() {
         ]
     );
 
+    explain(server, logs, &want);
+
     let in_s3 = format!("s3://{bucket}/AWSLogs/");
     assert_eq!(findings(server, &in_s3, kept), want);
     assert_eq!(findings(server, &in_s3, &kept_in_s3), want);
@@ -216,6 +218,19 @@ fn pages(server: &Server, logs: &str) {
     let with_records = rows.iter().filter(|row| row["state"] == "records");
     assert_eq!(with_records.count(), 3, "{coverage}");
     assert_eq!(coverage["flow_logs"][0]["flow_log_id"], "fl-0a");
+}
+
+/// The account itself says which rule the blocked job lacks, and what that rule lets through.
+fn explain(server: &Server, logs: &str, findings: &[Value]) {
+    let blocked = findings.iter().find(|finding| finding["job_name"] == "spark").unwrap();
+    let id = blocked["finding_id"].as_str().unwrap();
+    let more = ["--inventory", "aws", "--format", "json", "--apply", "all"];
+    let run = server.flowq(&[&["explain", "finding", id, logs], &more[..]].concat()).expect(0);
+    let told: Value = serde_json::from_str(&run.out).unwrap();
+    let summary = told["summary"].as_str().unwrap();
+    assert!(summary.ends_with("allows no ingress from itself on tcp/7077"), "{told}");
+    assert_eq!(told["replay"]["let_through"].as_array().unwrap().len(), 1, "{told}");
+    assert!(told["inventory"].as_str().unwrap().starts_with("inventory of 20"), "{told}");
 }
 
 /// Runs a feed until nothing waits, and returns its findings without their evidence; `detect` over the lake has
