@@ -151,6 +151,7 @@ fn mistakes_are_told() {
     let diff = ["baseline", "diff", LOGS, "--inventory", INVENTORY];
     let cases: &[(&[&str], &[&str], i32, &str)] = &[
         (&learn, &["--job", "nobody-*"], 4, "no job that fits \"nobody-*\" opened anything"),
+        (&["baseline", "learn", LOGS, "--job", "*"], &[], 4, "warning: no --inventory: "),
         (&learn, &["--job", "***"], 2, "--job \"***\" is no glob"),
         (&learn, &["--job", "*", "--headroom", "0.5"], 2, "--headroom 0.5 is below 1"),
         (&learn, &["--job", "*", "--include-flagged", "egress"], 2, "there are attempted-egress,"),

@@ -23,7 +23,7 @@ pub(super) async fn run(mut args: Diff, started: Started) -> Result<Exit, Failur
     let say = Say::new(args.read.quiet);
     let mut config = config_alone(args.read.config.as_deref())?;
     config.complete(&mut args.read.sources, &mut args.read.inventory);
-    sources_named(&args.read, "diff")?;
+    sources_named(&args.read, "diff", say)?;
     let ranges = ranges(&mut args, started.now)?;
     check(&args)?;
     if let Some(path) = &args.baseline {

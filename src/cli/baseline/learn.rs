@@ -33,7 +33,7 @@ pub(super) async fn run(mut args: Learn, started: Started) -> Result<Exit, Failu
     // What is learned stands for the whole baseline, so the old one tells nothing here.
     let mut config = config_alone(args.read.config.as_deref())?;
     config.complete(&mut args.read.sources, &mut args.read.inventory);
-    sources_named(&args.read, "learn --job GLOB")?;
+    sources_named(&args.read, "learn --job GLOB", say)?;
     if !args.headroom.is_finite() || args.headroom < 1.0 {
         let error = anyhow!("--headroom {} is below 1: the runs seen would not fit", args.headroom);
         return Err(Failure::new(Exit::Usage, error));

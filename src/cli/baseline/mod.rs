@@ -13,6 +13,7 @@ use crate::baseline::Seen;
 use crate::cli::args::{Baseline, Read};
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::read::Session;
+use crate::cli::say::Say;
 use crate::cli::{Started, wait};
 
 /// Runs the command.
@@ -30,11 +31,15 @@ fn family(glob: &str) -> Result<Pattern, Failure> {
     })
 }
 
-fn sources_named(read: &Read, command: &str) -> Result<(), Failure> {
+/// Sees to it that there are sources, and says what an inventory is for where there is none.
+fn sources_named(read: &Read, command: &str, say: Say<'_>) -> Result<(), Failure> {
     if read.sources.is_empty() {
         let error = anyhow!("no flow logs named");
         let hint = format!("flowq baseline {command} SOURCE… --inventory PATH");
         return Err(Failure::new(Exit::Usage, error).with_hint(hint));
+    }
+    if read.inventory.is_empty() {
+        say.warn("no --inventory: without interfaces and jobs no record can be tied to a job");
     }
     Ok(())
 }
