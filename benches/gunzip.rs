@@ -1,7 +1,6 @@
 //! What reading the logs costs at the least: every gzip object below the folders named, inflated to nowhere by
 //! the inflater that flowq uses. `benches/peers.py` runs it beside flowq.
 
-#![expect(missing_docs, reason = "a program of its own")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot read its data has failed")]
 
 use std::fs::File;

@@ -9,6 +9,7 @@ mod explain;
 mod explain_job;
 mod feed;
 mod lake;
+mod query;
 
 use std::path::PathBuf;
 
@@ -31,6 +32,7 @@ pub use explain::{Explain, ExplainFinding, ExplainFlow, ExplainFormat, Explainin
 pub use explain_job::{ExplainJob, PageFormat};
 pub use feed::Feed;
 pub use lake::{Compact, Ingest, Replay, Status, StatusFormat, Verify, Wherein};
+pub use query::{Report, Sql};
 
 /// Ties VPC flow logs to SageMaker Processing jobs and says what the jobs did on the network.
 #[derive(Debug, Parser)]
@@ -253,53 +255,6 @@ pub struct Detect {
 fn severity() -> impl TypedValueParser<Value = Severity> {
     let names = Severity::ALL.iter().map(|severity| severity.as_str());
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Severity>())
-}
-
-/// `flowq sql`
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  flowq sql -c 'SELECT action, count(*) FROM flow_logs GROUP BY action' logs/
-  flowq sql -c 'SELECT * FROM flow_logs WHERE in_cidr(dstaddr, $net)' --param net=10.0.0.0/8 logs/
-  flowq sql -f question.sql logs/ --inventory inventory/ --format parquet --output answer.parquet
-  flowq sql logs/                       an interactive prompt; \\? there lists its commands")]
-pub struct Sql {
-    /// The query
-    #[arg(long, short, value_name = "QUERY", conflicts_with = "file")]
-    pub command: Option<String>,
-    /// A file with the query
-    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub file: Option<PathBuf>,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "its fields are documented")]
-    pub read: Read,
-    /// Value of $name in the query, repeatable
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub param: Vec<String>,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "its fields are documented")]
-    pub write: Write,
-}
-
-/// `flowq report`
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  flowq report
-  flowq report top-talkers logs/ --param limit=5
-  flowq report s3-bytes-by-path logs/ --inventory inventory/ --format csv")]
-pub struct Report {
-    /// The report; without it they are listed
-    pub name: Option<String>,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "its fields are documented")]
-    pub read: Read,
-    /// Value of a parameter of the report, repeatable
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub param: Vec<String>,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "its fields are documented")]
-    pub write: Write,
 }
 
 /// `flowq inventory`

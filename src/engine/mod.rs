@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use datafusion::common::{DataFusionError, ParamValues, Result};
@@ -37,6 +37,7 @@ mod read;
 pub mod reports;
 mod rows;
 mod scan;
+mod scans;
 mod sniff;
 mod starts;
 mod summary;
@@ -51,6 +52,7 @@ use allowed::{Ask, Question};
 
 #[cfg(test)]
 pub(crate) use evidence::first_records;
+use scans::Scans;
 #[cfg(test)]
 pub(crate) use starts::first_starts;
 pub use summary::Summary;
@@ -119,61 +121,6 @@ pub struct Resources {
     pub threads: usize,
     /// Memory of sorts, joins and groups; beyond it they go to disk where they can.
     pub memory_bytes: usize,
-}
-
-/// One scan's summary while it runs.
-#[derive(Debug)]
-struct Scan {
-    layout: Layout,
-    summary: Mutex<Summary>,
-}
-
-impl Scan {
-    fn new(layout: Layout) -> Self {
-        Self { layout, summary: Mutex::default() }
-    }
-
-    fn take(self) -> Summary {
-        self.summary.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn update(&self, change: impl FnOnce(&mut Summary)) {
-        change(&mut self.summary.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-/// The scans of one session.
-#[derive(Debug, Default)]
-struct Scans {
-    begun: Mutex<Vec<Arc<Scan>>>,
-    /// Counts the minutes of interfaces in the scans that begin now.
-    minutes: Mutex<Option<Arc<minutes::Minutes>>>,
-}
-
-impl Scans {
-    fn begin(&self, layout: Layout) -> Arc<Scan> {
-        let scan = Arc::new(Scan::new(layout));
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        begun.push(Arc::clone(&scan));
-        scan
-    }
-
-    fn minutes(&self) -> Option<Arc<minutes::Minutes>> {
-        self.minutes.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn count_minutes(&self, minutes: Option<Arc<minutes::Minutes>>) {
-        *self.minutes.lock().unwrap_or_else(PoisonError::into_inner) = minutes;
-    }
-
-    fn summaries(&self) -> Vec<(Layout, Summary)> {
-        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = |scan: &Arc<Scan>| {
-            let summary = scan.summary.lock().unwrap_or_else(PoisonError::into_inner);
-            (scan.layout, summary.clone())
-        };
-        begun.iter().map(held).collect()
-    }
 }
 
 /// No parameters, for [`Engine::query`].

@@ -12,10 +12,11 @@ use tokio::sync::OnceCell;
 use tokio::sync::mpsc::Sender;
 
 use crate::aws;
+use crate::engine::ObjectRead;
 use crate::engine::minutes::Minutes;
 use crate::engine::rows::read_parquet;
 use crate::engine::scan::Job;
-use crate::engine::{ObjectRead, Scan};
+use crate::engine::scans::Scan;
 use crate::flow::field::column_name;
 use crate::flow::{DecodeError, Decoder, Refusal, Tally};
 use crate::source;

@@ -3,9 +3,9 @@
 use datafusion::common::{DataFusionError, Result};
 use futures::StreamExt as _;
 
-use crate::engine::Scan;
 use crate::engine::read::{Fault, Output, Stop, object, unopened};
 use crate::engine::scan::Job;
+use crate::engine::scans::Scan;
 use crate::flow::field::{LINE, OBJECT};
 use crate::flow::parquet;
 use crate::flow::parquet::{Request, Tally};

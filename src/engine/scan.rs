@@ -19,11 +19,12 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use crate::context::{Column, Context};
+use crate::engine::ReadOptions;
 use crate::engine::minutes::Minutes;
 use crate::engine::pushdown::Pushed;
 use crate::engine::read::{Queue, read_objects};
+use crate::engine::scans::Scans;
 use crate::engine::table::kinds_text;
-use crate::engine::{ReadOptions, Scans};
 use crate::flow::{MalformedLine, Plan};
 use crate::source::Source;
 

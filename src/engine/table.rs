@@ -12,9 +12,10 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::context;
 use crate::context::{Context, Interest};
+use crate::engine::ReadOptions;
 use crate::engine::pushdown::Pushed;
 use crate::engine::scan::{FlowScanExec, Job};
-use crate::engine::{ReadOptions, Scans};
+use crate::engine::scans::Scans;
 use crate::flow::field::{Kind, LINE, Layout, OBJECT};
 use crate::flow::{Filter, Plan};
 use crate::source::{Source, Window};
