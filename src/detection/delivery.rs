@@ -70,7 +70,7 @@ impl Deliveries {
                 to,
                 objects: 0,
                 records: 0,
-                others: self.others(id, from, to),
+                others: 0,
             };
             let mut end = *first;
             let mut run: Option<Span> = None;
@@ -84,13 +84,13 @@ impl Deliveries {
                 (span.to, span.objects) = (end, span.objects + objects);
                 span.records += records;
             }
-            if let Some(mut run) = run {
-                run.others = self.others(id, run.from, run.to);
-                spans.push(run);
-            }
+            spans.extend(run);
             if last + OBJECT_SECS - end > most {
                 spans.push(silent("late", end, last + OBJECT_SECS));
             }
+        }
+        for span in &mut spans {
+            span.others = self.others(&span.flow_log_id, span.from, span.to);
         }
         spans
     }

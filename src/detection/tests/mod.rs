@@ -59,8 +59,9 @@ const CONVERSATIONS: &str = "interface_id:t account_id:t region:t vpc_id:t subne
     rejected_last:s rejected_syn:n rejected_flagless:n closed_at:s traffic_path:n reject_reason:t \
     longest_secs:n";
 
-const ENIS: &str = "interface_id:t account_id:t vpc_id:t subnet_id:t security_group_ids:l job_name:t \
-    job_arn:t job_candidates:l attribution:t valid_from:s valid_to:s";
+const ENIS: &str = "interface_id:t vpc_id:t subnet_id:t security_group_ids:l job_name:t job_arn:t \
+    job_candidates:l attribution:t valid_from:s valid_to:s created_at:s account_id:t region:t \
+    addresses:l creator_role_arn:t made_by:t made_by_from:t belongs_to:t reason:t";
 const JOBS: &str =
     "job_name:t job_arn:t in_vpc:b inter_container_encryption:b created_at:s ended_at:s";
 const RUNS: &str = "interface_id:t account_id:t region:t vpc_id:t subnet_id:t job_name:t job_arn:t \

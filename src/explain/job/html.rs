@@ -8,7 +8,7 @@ use super::{Page, cells};
 
 /// Light, and fit for print.
 const STYLE: &str = "\
-body{font:14px/1.45 system-ui,sans-serif;color:#1a1a1a;background:#fff;margin:2rem auto;max-width:84rem;padding:0 1rem}\
+body{font:14px/1.45 system-ui,sans-serif;color:#1a1a1a;background:#fff;margin:2rem;padding:0 1rem}\
 h1{font-size:1.5rem;margin:0 0 1rem}h2{font-size:1.1rem;margin:2rem 0 .5rem;border-bottom:1px solid #ccc;padding-bottom:.2rem}\
 ul.notes{margin:.3rem 0;padding-left:1.2rem;color:#555}.scroll{overflow-x:auto}\
 table{border-collapse:collapse;font-size:13px}th{text-align:left;background:#f3f4f6;font-weight:600}\
