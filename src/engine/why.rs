@@ -177,7 +177,11 @@ impl<'a> Row<'a> {
 }
 
 fn why_refused(reach: &Reach, row: &Row<'_>) -> Option<String> {
-    reach.refusal(&row.refused()?).cause
+    match row.refused() {
+        Some(refused) => reach.refusal(&refused).cause,
+        // NULL would say that the inventory lets it through.
+        None => Some("not known: the log does not tell the protocol".to_owned()),
+    }
 }
 
 fn fix_refused(reach: &Reach, row: &Row<'_>) -> Option<String> {

@@ -179,10 +179,10 @@ impl Fixer<'_> {
         };
         let word = if *direction == "egress" { "to" } else { "from" };
         let id = format!("{acl}-{direction}-{number}");
-        let what = if *is_reply { "replies on " } else { "" };
+        let what = if *is_reply { ", for replies" } else { "" };
         let service = packet.service();
         Some(Fix {
-            title: format!("let {acl} allow {direction} {word} {cidr} on {what}{service}"),
+            title: format!("let {acl} allow {direction} {word} {cidr} on {service}{what}"),
             cli: format!("{}{}", acl_command(&entry), self.region()),
             terraform: acl_block(&entry, &id),
             id,

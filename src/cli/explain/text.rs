@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::cli::explain::Told;
 use crate::explain::{End, Explanation, Line, Replay};
-use crate::reach::{Answer, Fix};
+use crate::reach::{Answer, Fix, Verdict};
 
 /// Most lines of one list of a replay that are shown; `--format json` has all.
 const LINES_MAX: usize = 20;
@@ -70,9 +70,14 @@ fn explanation(text: &mut String, explained: &Explanation) {
     line(text, "logged", &logged.join("\n"));
     for fix in &explained.fixes {
         text.push('\n');
-        line(text, "fix", &format!("{}: {}", fix.id, fix.title));
+        line(text, fix_word(explained), &format!("{}: {}", fix.id, fix.title));
         line(text, "", &format!("{}\n\n{}", fix.cli, fix.terraform));
     }
+}
+
+/// Where it is not known what refuses, a fix is for what may.
+fn fix_word(explained: &Explanation) -> &'static str {
+    if explained.verdict == Verdict::NotKnown { "may fix" } else { "fix" }
 }
 
 /// One label and its value; nothing for no value.
@@ -169,7 +174,8 @@ fn markdown_explanation(text: &mut String, explained: &Explanation) {
         let (title, cli) = (cell(title), cli);
         let _ = writeln!(
             text,
-            "\n### Fix `{id}`\n\n{title}\n\n```sh\n{cli}\n```\n\n```terraform\n{terraform}\n```"
+            "\n### {} `{id}`\n\n{title}\n\n```sh\n{cli}\n```\n\n```terraform\n{terraform}\n```",
+            fix_word(explained)
         );
     }
 }

@@ -104,6 +104,24 @@ fn network_acls_vpcs_subnets_gateways_and_flow_logs() {
 }
 
 #[test]
+fn an_entry_for_icmp_has_type_and_code_in_the_place_of_ports() {
+    let entry = |number: i32, icmp: serde_json::Value| {
+        json!({ "Egress": false, "RuleNumber": number, "RuleAction": "allow", "Protocol": "1",
+            "CidrBlock": "0.0.0.0/0", "IcmpTypeCode": icmp })
+    };
+    let inventory = inventory(&[json!({ "NetworkAcls": [{ "NetworkAclId": "acl-1", "Entries": [
+        entry(100, json!({ "Type": 3, "Code": 4 })),
+        // All codes, all types, and the texts of XML's answers.
+        entry(110, json!({ "Type": 8, "Code": -1 })),
+        entry(120, json!({ "Type": -1, "Code": -1 })),
+        entry(130, json!({ "Type": "11", "Code": "0" })),
+    ] }] })]);
+    let rows = inventory.network_acl_entries.iter().map(|row| (row.from_port, row.to_port));
+    let rows: Vec<_> = rows.collect();
+    assert_eq!(rows, [(Some(3), Some(4)), (Some(8), None), (None, None), (Some(11), Some(0))]);
+}
+
+#[test]
 fn prefix_lists_of_both_apis() {
     let (inventory, complaints) = complaining(&[
         json!({ "PrefixLists": [{ "PrefixListId": "pl-1", "PrefixListName": "com.amazonaws.eu-west-1.s3", "Cidrs": ["192.0.2.0/24"] }] }),
