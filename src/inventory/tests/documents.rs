@@ -324,7 +324,7 @@ fn what_sagemaker_made_is_known_by_who_asked_for_it() {
         (listed("Description", json!("ENI for a SageMaker model")), Some("description")),
     ];
     for (document, from) in cases {
-        let inventory = inventory(&[document.clone()]);
+        let inventory = inventory(std::slice::from_ref(&document));
         let eni = eni(&inventory, "eni-1");
         assert_eq!(eni.made_by_from.as_deref(), from, "{document}");
         assert_eq!(eni.made_by.as_deref(), from.map(|_| "sagemaker"));
