@@ -47,8 +47,9 @@ async fn a_detection_without_its_columns_is_not_run() {
 
 #[tokio::test]
 async fn every_built_in_detection_runs_on_nothing() {
-    let outcome = outcome(&built_in().unwrap(), &World::default()).await;
-    assert_eq!((outcome.findings.len(), outcome.ran.len()), (0, 7));
+    let detections = built_in().unwrap();
+    let outcome = outcome(&detections, &World::default()).await;
+    assert_eq!((outcome.findings.len(), outcome.ran.len()), (0, detections.len()));
 }
 
 #[tokio::test]
