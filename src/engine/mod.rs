@@ -40,6 +40,7 @@ mod starts;
 mod summary;
 mod table;
 mod views;
+mod within;
 
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,8 @@ pub(crate) use evidence::first_records;
 pub(crate) use starts::first_starts;
 pub use summary::Summary;
 pub use views::VIEWS;
+#[cfg(test)]
+pub(crate) use within::most_within;
 
 /// Takes every malformed line, for `--malformed FILE`.
 pub type MalformedSink = dyn Fn(&MalformedLine) -> std::io::Result<()> + Send + Sync;
@@ -227,6 +230,7 @@ impl Engine {
         }
         self.session.register_udaf(evidence::first_records());
         self.session.register_udaf(starts::first_starts());
+        self.session.register_udf(within::most_within());
     }
 
     fn register_inventory(&self, inventory: &Inventory) -> Result<()> {
