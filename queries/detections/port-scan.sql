@@ -66,95 +66,43 @@ WITH tries AS (
         AND allowed_by(job_name, remote_addr, remote_scope, remote_port, protocol) IS NULL
     GROUP BY coalesce(job_arn, job_name, interface_id), local_addr, remote_addr, remote_port, protocol
 ),
-shaped AS (
-    SELECT
-        'vertical' AS shape,
-        remote_addr AS scanned_addr,
-        CAST(NULL AS INT) AS scanned_port,
-        lpad(CAST(remote_port AS VARCHAR), 5, '0') AS sorted,
-        CAST(remote_port AS VARCHAR) AS target,
-        CAST($min_ports AS BIGINT) AS wanted,
-        t.*
-    FROM tries AS t
-    WHERE is_try
-    UNION ALL
-    SELECT
-        'horizontal' AS shape,
-        CAST(NULL AS VARCHAR) AS scanned_addr,
-        remote_port AS scanned_port,
-        remote_addr AS sorted,
-        remote_addr AS target,
-        CAST($min_addresses AS BIGINT) AS wanted,
-        t.*
-    FROM tries AS t
-    WHERE is_try
-),
--- Tries are counted in steps of half the window, two neighbours together.
-steps AS (
-    SELECT
-        shape, job, local_addr, scanned_addr, scanned_port, protocol,
-        CAST(first_seen AS BIGINT) * 2 / CAST($window_secs AS BIGINT) AS step,
-        count(*) AS tries
-    FROM shaped
-    GROUP BY shape, job, local_addr, scanned_addr, scanned_port, protocol, CAST(first_seen AS BIGINT) * 2 / CAST($window_secs AS BIGINT)
-),
-bursts AS (
-    SELECT shape, job, local_addr, scanned_addr, scanned_port, protocol, max(tries) AS tries
-    FROM (
-        SELECT
-            shape, job, local_addr, scanned_addr, scanned_port, protocol,
-            sum(tries) OVER (
-                PARTITION BY shape, job, local_addr, scanned_addr, scanned_port, protocol
-                ORDER BY step
-                RANGE BETWEEN 1 PRECEDING AND CURRENT ROW
-            ) AS tries
-        FROM steps
-    )
-    GROUP BY shape, job, local_addr, scanned_addr, scanned_port, protocol
-),
 keyed AS (
+    -- Both shapes at once: a row without port is vertical, one without address horizontal.
     SELECT
-        s.shape,
-        s.job,
-        s.local_addr,
-        s.scanned_addr AS remote_addr,
-        s.scanned_port AS remote_port,
-        s.protocol,
-        min(s.first_seen) AS first_seen,
-        max(s.last_seen) AS last_seen,
-        min(s.account_id) AS account_id,
-        min(s.region) AS region,
-        min(s.vpc_id) AS vpc_id,
-        min(s.subnet_id) AS subnet_id,
-        min(s.interface_id) AS interface_id,
-        min(s.job_name) AS job_name,
-        min(s.job_arn) AS job_arn,
-        min(s.job_candidates) AS job_candidates,
-        min(s.attribution) AS attribution,
-        min(CASE WHEN s.shape = 'vertical' THEN s.remote_interface_id END) AS remote_interface_id,
-        CASE WHEN min(s.remote_scope) = max(s.remote_scope) THEN min(s.remote_scope) END AS remote_scope,
+        job,
+        local_addr,
+        remote_addr,
+        remote_port,
+        protocol,
+        min(first_seen) AS first_seen,
+        max(last_seen) AS last_seen,
+        min(account_id) AS account_id,
+        min(region) AS region,
+        min(vpc_id) AS vpc_id,
+        min(subnet_id) AS subnet_id,
+        min(interface_id) AS interface_id,
+        min(job_name) AS job_name,
+        min(job_arn) AS job_arn,
+        min(job_candidates) AS job_candidates,
+        min(attribution) AS attribution,
+        min(remote_interface_id) AS any_remote_interface,
+        min(remote_scope) AS least_scope,
+        max(remote_scope) AS greatest_scope,
         count(*) AS tries,
-        max(b.tries) AS burst,
-        count(*) FILTER (WHERE s.is_refused) AS refused,
-        count(*) FILTER (WHERE s.is_answered) AS answered,
-        bool_and(s.opened) AS opened,
-        array_to_string(array_slice(array_agg(s.target ORDER BY s.sorted), 1, 5), ', ') AS sample,
-        CAST(sum(s.records) AS BIGINT) AS flows,
-        CAST(sum(s.packets) AS BIGINT) AS packets,
-        CAST(sum(s.bytes_out) AS BIGINT) AS bytes_out,
-        CAST(sum(s.bytes_in) AS BIGINT) AS bytes_in,
-        first_records(s.evidence_accepted) AS evidence_accepted,
-        first_records(s.evidence_rejected) AS evidence_rejected
-    FROM bursts AS b
-    JOIN shaped AS s
-        ON s.shape = b.shape
-        AND s.job = b.job
-        AND s.local_addr = b.local_addr
-        AND s.protocol = b.protocol
-        AND coalesce(s.scanned_addr, '') = coalesce(b.scanned_addr, '')
-        AND coalesce(s.scanned_port, -1) = coalesce(b.scanned_port, -1)
-    WHERE b.tries >= s.wanted
-    GROUP BY s.shape, s.job, s.local_addr, s.scanned_addr, s.scanned_port, s.protocol
+        most_within(array_agg(CAST(first_seen AS BIGINT)), CAST($window_secs AS BIGINT)) AS burst,
+        sum(CASE WHEN is_refused THEN 1 ELSE 0 END) AS refused,
+        sum(CASE WHEN is_answered THEN 1 ELSE 0 END) AS answered,
+        bool_and(opened) AS opened,
+        array_agg(tried_port) AS ports,
+        array_agg(tried_addr) AS addresses,
+        CAST(sum(records) AS BIGINT) AS flows,
+        CAST(sum(packets) AS BIGINT) AS packets,
+        CAST(sum(bytes_out) AS BIGINT) AS bytes_out,
+        CAST(sum(bytes_in) AS BIGINT) AS bytes_in,
+        first_records(evidence_accepted) AS evidence_accepted,
+        first_records(evidence_rejected) AS evidence_rejected
+    FROM (SELECT *, remote_port AS tried_port, remote_addr AS tried_addr FROM tries WHERE is_try)
+    GROUP BY GROUPING SETS ((job, local_addr, protocol, remote_addr), (job, local_addr, protocol, remote_port))
 )
 SELECT
     CASE
@@ -165,12 +113,16 @@ SELECT
     concat(
         local_addr,
         CASE
-            WHEN shape = 'vertical' THEN concat(' tried ', tries, ' ports of ', remote_addr)
+            WHEN remote_port IS NULL THEN concat(' tried ', tries, ' ports of ', remote_addr)
             ELSE concat(' tried port ', remote_port, ' of ', tries, ' addresses')
         END,
         ' (', coalesce(protocol_name(protocol), concat('protocol ', protocol)), '), ', burst, ' of them within ',
         $window_secs, ' s: ', refused, ' refused, ', tries - refused - answered, ' not answered, ', answered,
-        ' given up after a few packets; among them ', sample,
+        ' given up after a few packets; among them ',
+        CASE
+            WHEN remote_port IS NULL THEN array_to_string(array_slice(array_sort(ports), 1, 5), ', ')
+            ELSE array_to_string(array_slice(array_sort(addresses), 1, 5), ', ')
+        END,
         CASE WHEN NOT opened THEN '; of some the records do not tell who opened them' END,
         CASE attribution
             WHEN 'shared' THEN concat('; the interface may serve any of ', job_candidates)
@@ -192,11 +144,12 @@ SELECT
     remote_addr,
     remote_port,
     protocol,
-    remote_interface_id,
-    remote_scope,
+    CASE WHEN remote_port IS NULL THEN any_remote_interface END AS remote_interface_id,
+    CASE WHEN least_scope = greatest_scope THEN least_scope END AS remote_scope,
     flows,
     packets,
     bytes_out,
     bytes_in,
     array_concat(evidence_accepted, evidence_rejected) AS evidence
 FROM keyed
+WHERE burst >= CASE WHEN remote_port IS NULL THEN $min_ports ELSE $min_addresses END

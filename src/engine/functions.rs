@@ -100,6 +100,9 @@ pub const FUNCTIONS: &[Function] = &[
     function("first_starts(start)", "list",
              "aggregate: the first 100 distinct times of a group, sorted",
              "first_starts(start) FILTER (WHERE direction = 'egress')"),
+    function("most_within(times, secs)", "integer",
+             "how many of a list of Unix seconds lie within so many seconds, where they are densest",
+             "most_within(array_agg(CAST(start AS BIGINT)), 60)"),
 ];
 
 /// Tells which AWS service's public range holds an address.

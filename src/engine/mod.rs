@@ -44,6 +44,7 @@ mod summary;
 mod table;
 mod views;
 mod why;
+mod within;
 
 #[cfg(test)]
 mod tests;
@@ -59,6 +60,7 @@ pub use summary::Summary;
 pub use views::VIEWS;
 #[cfg(test)]
 pub(crate) use why::functions as why_functions;
+pub(crate) use within::most_within;
 
 /// Takes every malformed line, for `--malformed FILE`.
 pub type MalformedSink = dyn Fn(&MalformedLine) -> std::io::Result<()> + Send + Sync;
@@ -196,6 +198,7 @@ impl Engine {
         }
         self.session.register_udaf(evidence::first_records());
         self.session.register_udaf(starts::first_starts());
+        self.session.register_udf(within::most_within());
     }
 
     fn register_inventory(&self, inventory: &Inventory) -> Result<()> {

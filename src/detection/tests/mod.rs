@@ -46,7 +46,7 @@ use crate::detection::built_in;
 use crate::detection::case::inventory_of;
 use crate::detection::run::run;
 use crate::detection::table::Table;
-use crate::engine::{VIEWS, first_records, first_starts, why_functions};
+use crate::engine::{VIEWS, first_records, first_starts, most_within, why_functions};
 
 /// Columns of the view `conversations`: t text, n number, b bool, s seconds.
 const CONVERSATIONS: &str = "interface_id:t account_id:t region:t vpc_id:t subnet_id:t job_name:t \
@@ -271,6 +271,7 @@ fn register_functions(context: &SessionContext) {
     context.register_udf(create_udf("allowed_by", five, text, fixed, Arc::new(allowed_by)));
     context.register_udaf(first_records());
     context.register_udaf(first_starts());
+    context.register_udf(most_within());
 }
 
 /// The engine's views that are made of conversations alone.
