@@ -60,6 +60,7 @@ pub use summary::Summary;
 pub use views::VIEWS;
 #[cfg(test)]
 pub(crate) use why::functions as why_functions;
+#[cfg(test)]
 pub(crate) use within::most_within;
 
 /// Takes every malformed line, for `--malformed FILE`.
