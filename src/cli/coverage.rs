@@ -20,7 +20,7 @@ use crate::cli::say::{Say, number};
 use crate::cli::sql::incomplete;
 use crate::detection;
 use crate::detection::delivery::{Deliveries, Span};
-use crate::detection::{Detection, Outcome};
+use crate::detection::{Detection, NotRun, Outcome};
 use crate::engine::none;
 
 /// The runs of minutes of each interface.
@@ -58,21 +58,37 @@ pub(super) async fn run(mut args: Coverage, started: Started) -> Result<Exit, Fa
     let summary = session.engine.summary();
     let read = incomplete(&summary).map(|exit| session.exit(exit));
     let deliveries = delivered.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let outcome = unanswered(&session, &detections, &summary.columns).await?;
     if read.is_ok() {
-        let parts = parts(&session, &detections, &deliveries, &args).await?;
+        let parts = parts(&session, &detections, (&deliveries, &outcome), &args).await?;
         drop(line);
         write(&parts, &args)?;
     }
-    tell(&session, &detections, &deliveries, say, started).await?;
+    tell(&session, &outcome, &deliveries, say, started).await?;
     session.close(say).await?;
     read
+}
+
+/// Which questions cannot be answered, and why.
+async fn unanswered(
+    session: &Session,
+    detections: &[Detection],
+    columns: &BTreeSet<String>,
+) -> Result<Outcome, Failure> {
+    let query = async |sql: &str, params: &[_]| session.engine.rows(sql, params.to_vec()).await;
+    let mut outcome = Outcome::default();
+    for detection in detections {
+        let obstacle = detection::run::obstacle(detection, columns, query).await;
+        outcome.not_run.extend(obstacle.or_exit(Exit::Config)?);
+    }
+    Ok(outcome)
 }
 
 /// The parts that were asked for, each with its name and its rows.
 async fn parts(
     session: &Session,
     detections: &[Detection],
-    deliveries: &Deliveries,
+    (deliveries, outcome): (&Deliveries, &Outcome),
     args: &Coverage,
 ) -> Result<Vec<(&'static str, RecordBatch)>, Failure> {
     let default = (args.format == CoverageFormat::Csv).then_some(Part::Interfaces);
@@ -97,7 +113,8 @@ async fn parts(
     }
     if wanted(Part::Questions) {
         let columns = session.engine.summary().columns;
-        parts.push(("questions", questions(detections, &columns).or_exit(Exit::Output)?));
+        let rows = questions(detections, outcome, &columns);
+        parts.push(("questions", rows.or_exit(Exit::Output)?));
     }
     Ok(parts)
 }
@@ -128,10 +145,12 @@ fn flow_logs(spans: &[Span]) -> Result<RecordBatch, ArrowError> {
 /// Which question can be answered, how surely at best, and what would make it surer.
 fn questions(
     detections: &[Detection],
+    outcome: &Outcome,
     columns: &BTreeSet<String>,
 ) -> Result<RecordBatch, ArrowError> {
     let row = |detection: &Detection| {
-        let tier = detection.tier(columns);
+        let not_run = outcome.not_run.iter().find(|not_run| not_run.id == detection.id);
+        let tier = detection.tier(columns).filter(|_| not_run.is_none());
         let missing = |wanted: &[String]| Detection::missing(wanted, columns);
         let mut raise = missing(&detection.requires);
         for column in [&detection.proven, &detection.strong, &detection.improves] {
@@ -143,9 +162,10 @@ fn questions(
             detection.id.clone(),
             tier.map_or_else(|| "not".to_owned(), |tier| tier.to_string()),
             raise.join(", "),
+            not_run.map(NotRun::why).unwrap_or_default(),
         ]
     };
-    let rows: Vec<[String; 3]> = detections.iter().map(row).collect();
+    let rows: Vec<[String; 4]> = detections.iter().map(row).collect();
     let column = |at: usize| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row[at])))
     };
@@ -153,6 +173,7 @@ fn questions(
         ("question", column(0)),
         ("answered_at_best", column(1)),
         ("raised_by_fields", column(2)),
+        ("why_not", column(3)),
     ])
 }
 
@@ -170,20 +191,14 @@ fn write(parts: &[(&'static str, RecordBatch)], args: &Coverage) -> Result<(), F
 /// Says beside the rows what they come to, what else cannot be seen, and what was read.
 async fn tell(
     session: &Session,
-    detections: &[Detection],
+    outcome: &Outcome,
     deliveries: &Deliveries,
     say: Say<'_>,
     started: Started,
 ) -> Result<(), Failure> {
     let summary = session.engine.summary();
-    let query = async |sql: &str, params: &[_]| session.engine.rows(sql, params.to_vec()).await;
-    let mut outcome = Outcome::default();
-    for detection in detections {
-        let obstacle = detection::run::obstacle(detection, &summary.columns, query).await;
-        outcome.not_run.extend(obstacle.or_exit(Exit::Config)?);
-    }
     say.note("coverage:");
-    for line in coverage(session, &outcome).await?.lines() {
+    for line in coverage(session, outcome).await?.lines() {
         say.note(&format!("  {line}"));
     }
     if deliveries.nameless() > 0 {

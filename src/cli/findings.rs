@@ -108,7 +108,7 @@ fn conversation(finding: &Finding) -> String {
         };
     }
     let local = finding.local_addr.as_deref().unwrap_or("?");
-    let remote = finding.remote_addr.as_deref().unwrap_or("?");
+    let remote = finding.remote_addr.as_deref().unwrap_or("several addresses");
     let protocol = finding.protocol.map(|number| {
         let name = i32::try_from(number).ok().and_then(protocol_name);
         name.map_or_else(|| format!(" protocol {number}"), |name| format!(" {name}"))
