@@ -3,6 +3,7 @@
 use crate::flow::format::LogFormat;
 use crate::flow::plan::{Object, Plan};
 use crate::flow::reader::{Fit, Reader};
+use crate::flow::scan::Span;
 use crate::flow::several::Several;
 
 /// The format, or formats, that hold now.
@@ -66,8 +67,13 @@ impl Current {
         Some(self.reader.insert(Reader::new(format.clone(), plan, false)))
     }
 
-    /// Reads a record.
-    pub(super) fn read(&mut self, line: &str, plan: &Plan) -> Told<'_> {
+    /// Reads a record. `spans`: its fields, where they were found already; others of no meaning are left there.
+    pub(super) fn read(
+        &mut self,
+        line: &str,
+        spans: Option<&mut Vec<Span>>,
+        plan: &Plan,
+    ) -> Told<'_> {
         match (&mut self.reader, &mut self.several) {
             (None, Some(several)) => several.read(line),
             (reader, _) => {
@@ -77,7 +83,10 @@ impl Current {
                     let format = self.stated.clone().unwrap_or_else(LogFormat::default_v2);
                     Reader::new(format, plan, assumed)
                 });
-                let fit = reader.read(line);
+                let fit = match spans {
+                    Some(spans) => reader.read_split(line, spans),
+                    None => reader.read(line),
+                };
                 self.proven |= fit.is_ok();
                 let is_new = is_first && (fit.is_ok() || !reader.assumed);
                 Told { reader, fit, is_new }

@@ -12,6 +12,7 @@ use crate::flow::plan::{Object, Plan};
 use crate::flow::reader::{Place, Status};
 use crate::flow::refusal::{DecodeError, Refusal};
 use crate::flow::rows::Rows;
+use crate::flow::scan::{Scanner, Span};
 use crate::flow::shape::{BOM, Shape, shape_of};
 use crate::flow::tally::{MalformedLine, Reason, TEXT_BYTES_MAX, Tally};
 use crate::flow::value::trimmed;
@@ -34,6 +35,8 @@ pub struct Decoder {
     rows: Rows,
     /// The beginning of a line whose end has not come yet.
     carry: Vec<u8>,
+    /// Room for the fields of a line.
+    spans: Vec<Span>,
     tally: Tally,
     malformed: Vec<MalformedLine>,
 }
@@ -51,6 +54,7 @@ impl Decoder {
             shape: Shape::Unknown(Vec::new()),
             event: None,
             carry: Vec::new(),
+            spans: Vec::new(),
             tally: Tally::default(),
             malformed: Vec::new(),
         }
@@ -161,14 +165,41 @@ impl Decoder {
         }
         self.rows.set_block(Some(bytes));
         let rest = bytes.get(start..).unwrap_or_default();
-        let base = start;
-        for end in memchr::memchr_iter(b'\n', rest) {
-            let line = bytes.get(start..base + end).unwrap_or_default();
-            self.line(line, Some(start), out)?;
-            start = base + end + 1;
+        let ended = memchr::memrchr(b'\n', rest).map_or(0, |last| last + 1);
+        let rest = rest.get(..ended).unwrap_or_default();
+        // One check of all is cheaper than one of each line, and hardly ever fails.
+        let text = std::str::from_utf8(rest).ok();
+        let mut spans = std::mem::take(&mut self.spans);
+        let mut scanner = Scanner::new(rest);
+        while let Some(found) = scanner.next(&mut spans) {
+            let base = start + found.start;
+            let line = text.and_then(|text| text.get(found.start..found.end));
+            match line.filter(|line| found.is_plain && self.is_plain_record(line)) {
+                Some(line) => {
+                    self.tally.lines += 1;
+                    self.record(line, line.as_bytes(), Some(base), Some(&mut spans), out)?;
+                }
+                None => {
+                    self.line(
+                        rest.get(found.start..found.end).unwrap_or_default(),
+                        Some(base),
+                        out,
+                    )?;
+                }
+            }
         }
-        self.carry(bytes.get(start..).unwrap_or_default());
+        self.spans = spans;
+        self.carry(bytes.get(start + ended..).unwrap_or_default());
         self.endless(out)
+    }
+
+    /// Tells whether a line can be nothing but a record of the one format that holds, without a timestamp
+    /// before it.
+    fn is_plain_record(&self, line: &str) -> bool {
+        let stamped = matches!(self.shape, Shape::Lines { stamped: Some(false) });
+        let first = line.as_bytes().first();
+        let is_record = first.is_some_and(|first| *first != b'#' && !first.is_ascii_lowercase());
+        stamped && is_record && line.len() <= self.plan.limits.line_bytes_max
     }
 
     /// Gives up on a first line without end: a bomb of zeros need not be read to its own.
@@ -274,7 +305,7 @@ impl Decoder {
             Some(first) if first.is_ascii_lowercase() && self.header(line, out)? => return Ok(()),
             _ => {}
         }
-        self.record(line, raw, base, out)
+        self.record(line, raw, base, None, out)
     }
 
     /// Tells whether records have a timestamp before them; the first line with something in it decides.
@@ -304,15 +335,17 @@ impl Decoder {
         Ok(true)
     }
 
+    /// Reads a record. `spans`: its fields, where they were found already.
     fn record(
         &mut self,
         line: &str,
         raw: &[u8],
         base: Option<usize>,
+        spans: Option<&mut Vec<Span>>,
         out: &mut Vec<RecordBatch>,
     ) -> Result<(), Refusal> {
         let mixed = self.current.is_mixed();
-        let Told { reader, fit, is_new } = self.current.read(line, &self.plan);
+        let Told { reader, fit, is_new } = self.current.read(line, spans, &self.plan);
         if is_new {
             self.tally.add_format(reader.format.clone());
         }

@@ -25,6 +25,7 @@ mod several;
 mod shape;
 
 mod rows;
+mod scan;
 
 mod envelope;
 

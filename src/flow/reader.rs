@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::flow::field::{Kind, LINE, OBJECT, column_name};
 use crate::flow::format::LogFormat;
 use crate::flow::plan::{InterfaceTest, Plan};
+use crate::flow::scan::Span;
 use crate::flow::tally::Reason;
 use crate::flow::value::{check, integer, is_none, is_null, is_tag, percent_decoded};
 
@@ -73,7 +74,7 @@ pub(super) struct Reader {
     status: Option<usize>,
     action: Option<usize>,
     /// Where each field of the record at hand is in its line.
-    spans: Vec<(usize, usize)>,
+    spans: Vec<Span>,
     /// The numbers of the record at hand, one for each check.
     numbers: Vec<Option<i64>>,
 }
@@ -90,7 +91,7 @@ pub(super) struct Place<'a> {
 pub(super) struct Record<'a> {
     pub(super) line: &'a str,
     pub(super) place: Place<'a>,
-    spans: &'a [(usize, usize)],
+    spans: &'a [Span],
     numbers: &'a [Option<i64>],
 }
 
@@ -101,7 +102,8 @@ impl<'a> Record<'a> {
             return None;
         };
         let &(start, end) = self.spans.get(field)?;
-        let text = self.line.get(start..end)?;
+        let start = start as usize;
+        let text = self.line.get(start..end as usize)?;
         let is_null = is_null(text) || (matches!(origin, Origin::Addr(_)) && is_none(text));
         (!is_null).then_some((text, start))
     }
@@ -218,6 +220,16 @@ impl Reader {
     /// Why the line does not fit, and the field where that shows, if it is one field.
     pub(super) fn read(&mut self, line: &str) -> Fit {
         self.split(line);
+        self.fit(line)
+    }
+
+    /// As [`Self::read`], for a line whose fields were found already; takes `spans` for others of no meaning.
+    pub(super) fn read_split(&mut self, line: &str, spans: &mut Vec<Span>) -> Fit {
+        std::mem::swap(&mut self.spans, spans);
+        self.fit(line)
+    }
+
+    fn fit(&mut self, line: &str) -> Fit {
         match self.spans.len().cmp(&self.format.names().len()) {
             Ordering::Less => return Err((Reason::TooFewFields, None)),
             Ordering::Greater => return Err((Reason::TooManyFields, None)),
@@ -246,18 +258,19 @@ impl Reader {
         Ok(status)
     }
 
-    /// One pass over the line: fields end at a blank, and runs of blanks count as one.
+    /// One pass over the line: fields end at a blank, and runs of blanks count as one. A line is far shorter
+    /// than a `u32` counts.
     fn split(&mut self, line: &str) {
         self.spans.clear();
         let mut start = 0;
         for blank in memchr::memchr2_iter(b' ', b'\t', line.as_bytes()) {
             if blank > start {
-                self.spans.push((start, blank));
+                self.spans.push((start as u32, blank as u32));
             }
             start = blank + 1;
         }
         if line.len() > start {
-            self.spans.push((start, line.len()));
+            self.spans.push((start as u32, line.len() as u32));
         }
     }
 
@@ -301,6 +314,7 @@ fn within(number: i64, low: Option<i64>, high: Option<i64>) -> bool {
     low.is_none_or(|low| number >= low) && high.is_none_or(|high| number <= high)
 }
 
-fn text_of<'a>(line: &'a str, spans: &[(usize, usize)], field: usize) -> &'a str {
-    spans.get(field).and_then(|&(start, end)| line.get(start..end)).unwrap_or("-")
+fn text_of<'a>(line: &'a str, spans: &[Span], field: usize) -> &'a str {
+    let span = spans.get(field);
+    span.and_then(|&(start, end)| line.get(start as usize..end as usize)).unwrap_or("-")
 }
