@@ -63,9 +63,9 @@ pub enum Command {
     /// Learn what jobs of a family do on the network, and tell what is new
     #[command(subcommand)]
     Baseline(Baseline),
-    /// Show what the logs can tell of the jobs: minutes with and without records, flow logs, questions
+    /// Show what the logs can tell of the jobs, minute by minute and question by question
     Coverage(Coverage),
-    /// Say why a flow or a finding is as it is and what would change it; or all about one job
+    /// Say why a flow or a finding is as it is, and what would change it; or all of a job
     #[command(subcommand)]
     Explain(Explain),
     /// Run the detections again and again, as a service with metrics

@@ -143,7 +143,7 @@ fn coverage_says_what_could_not_be_seen() {
         "job no-records",
         "jobs without VpcConfig (their traffic is in no flow log): 1",
         "job no-vpc-config",
-        "with records or NODATA, 1 SKIPDATA, 53 without a record that was due",
+        "with records or NODATA, 1 SKIPDATA, 180 without a record that was due",
         "flowq coverage shows which",
     ] {
         assert!(run.err.contains(line), "{line}: {}", run.err);
