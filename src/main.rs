@@ -1,7 +1,6 @@
 //! Runs one command, prints the error, picks the exit code.
 
-#![expect(clippy::print_stderr, reason = "errors go to the user here")]
-
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use flowq::cli;
@@ -12,7 +11,8 @@ fn main() -> ExitCode {
         // `flowq … | head` is no error.
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("flowq: {failure}");
+            // Where standard error is closed there is nobody to tell.
+            drop(writeln!(std::io::stderr().lock(), "flowq: {failure}"));
             failure.exit.into()
         }
     }

@@ -1,7 +1,6 @@
 //! What flowq tells people beside the result: on standard error, never in the result.
 
-#![expect(clippy::print_stderr, reason = "this is the one place that talks to people")]
-
+use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +36,11 @@ impl Say<'_> {
     }
 }
 
+/// Writes a line to standard error. Nobody listens where it is closed, and there is nobody to tell of it.
+pub(super) fn line(text: &str) {
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
+}
+
 impl<'a> Say<'a> {
     /// Says nothing, and keeps the warnings.
     pub(super) fn keeping(kept: &'a Kept) -> Self {
@@ -49,14 +53,14 @@ impl<'a> Say<'a> {
             Some(kept) => {
                 kept.0.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
             }
-            None => eprintln!("flowq: warning: {text}"),
+            None => line(&format!("flowq: warning: {text}")),
         }
     }
 
     /// One line of what was done.
     pub(super) fn note(self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            line(text);
         }
     }
 

@@ -184,10 +184,15 @@ fn every_source_and_every_inventory_give_the_same_findings() {
     baseline::is_learned_and_judged(server, &in_s3);
     pages(server, &in_s3);
 
-    // A feed over each of them, with all that it keeps in S3, ends with the same, and lets a queue go.
     let queue = world::queue(server, &unique("whole"));
     world::notify(server, &queue, &bucket, &keys, world::Way::Direct);
     let sources = [in_s3, format!("cloudwatch://{log_group}"), format!("sqs://{queue}")];
+    feeds(server, &bucket, &sources, &want);
+    assert_eq!(world::messages(server, &queue), (0, 0));
+}
+
+/// A feed over each source, with all that it keeps in S3, ends with the same findings, and lets a queue go.
+fn feeds(server: &Server, bucket: &str, sources: &[String], want: &[Value]) {
     for (n, source) in sources.iter().enumerate() {
         let lake = format!("s3://{bucket}/lake-{n}");
         assert_eq!(feed(server, source, &lake), want, "{source}");
@@ -197,7 +202,6 @@ fn every_source_and_every_inventory_give_the_same_findings() {
         let run = server.flowq(&args).expect(0);
         assert!(run.err.contains("lake 6 rows: all fit"), "{source}: {}", run.err);
     }
-    assert_eq!(world::messages(server, &queue), (0, 0));
 }
 
 /// What was seen, and what not, of a job of the account, from the bucket.
