@@ -5,8 +5,6 @@ mod flow;
 mod job;
 mod text;
 
-use std::io::Write as _;
-
 use anyhow::anyhow;
 use datafusion::common::ScalarValue;
 use serde::Serialize;
@@ -14,7 +12,7 @@ use serde::Serialize;
 use crate::cli::Started;
 use crate::cli::args::{Explain, ExplainFormat, Explaining};
 use crate::cli::exit::{Exit, Failure, OrExit as _};
-use crate::cli::print::sink;
+use crate::cli::print;
 use crate::cli::say::Say;
 use crate::engine::{Engine, none};
 use crate::explain::{self, Error, Explanation, LOGGED, Logged, REJECTED, Rejected, Replay};
@@ -53,14 +51,7 @@ impl Told {
                 format!("{json}\n")
             }
         };
-        let (file, mut sink) = sink(false, how.output.as_deref())?;
-        sink.write_all(text.as_bytes()).or_exit(Exit::Output)?;
-        sink.flush().or_exit(Exit::Output)?;
-        drop(sink);
-        match file {
-            Some(file) => file.publish().or_exit(Exit::Output),
-            None => Ok(()),
-        }
+        print::text(&text, how.output.as_deref())
     }
 }
 
