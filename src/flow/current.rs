@@ -3,7 +3,7 @@
 use crate::flow::format::LogFormat;
 use crate::flow::plan::{Object, Plan};
 use crate::flow::reader::{Fit, Reader};
-use crate::flow::scan::Span;
+use crate::flow::scan::Lines;
 use crate::flow::several::Several;
 
 /// The format, or formats, that hold now.
@@ -20,7 +20,7 @@ pub(super) struct Current {
 
 /// What came of one record.
 pub(super) struct Told<'a> {
-    pub(super) reader: &'a Reader,
+    pub(super) reader: &'a mut Reader,
     pub(super) fit: Fit,
     /// Whether it is the first record of its format.
     pub(super) is_new: bool,
@@ -67,13 +67,14 @@ impl Current {
         Some(self.reader.insert(Reader::new(format.clone(), plan, false)))
     }
 
-    /// Reads a record. `spans`: its fields, where they were found already; others of no meaning are left there.
-    pub(super) fn read(
-        &mut self,
-        line: &str,
-        spans: Option<&mut Vec<Span>>,
-        plan: &Plan,
-    ) -> Told<'_> {
+    /// Returns the reader of the one format that holds, once a header or a record has shown that it does.
+    pub(super) fn settled(&mut self) -> Option<&mut Reader> {
+        let is_settled = |reader: &&mut Reader| self.proven || !reader.assumed;
+        self.reader.as_mut().filter(is_settled)
+    }
+
+    /// Reads a record.
+    pub(super) fn read(&mut self, line: Lines<'_>, plan: &Plan) -> Told<'_> {
         match (&mut self.reader, &mut self.several) {
             (None, Some(several)) => several.read(line),
             (reader, _) => {
@@ -83,10 +84,7 @@ impl Current {
                     let format = self.stated.clone().unwrap_or_else(LogFormat::default_v2);
                     Reader::new(format, plan, assumed)
                 });
-                let fit = match spans {
-                    Some(spans) => reader.read_split(line, spans),
-                    None => reader.read(line),
-                };
+                let fit = reader.read(line);
                 self.proven |= fit.is_ok();
                 let is_new = is_first && (fit.is_ok() || !reader.assumed);
                 Told { reader, fit, is_new }

@@ -11,16 +11,20 @@ use crate::flow::current::{Current, Told};
 use crate::flow::envelope::{after_stamp, is_stamped};
 use crate::flow::format::LogFormat;
 use crate::flow::plan::{Object, Plan};
-use crate::flow::reader::{Place, Status};
+use crate::flow::reader::Statuses;
+use crate::flow::records::Place;
 use crate::flow::refusal::{DecodeError, Refusal};
 use crate::flow::rows::Rows;
-use crate::flow::scan::{Scanner, Span};
+use crate::flow::scan::{Ends, Found, Lines, Scanner, Taken, Wanted};
 use crate::flow::shape::{BOM, Shape, shape_of};
 use crate::flow::tally::{MalformedLine, Reason, TEXT_BYTES_MAX, Tally};
 use crate::flow::value::trimmed;
 
 /// Most bytes that are one block, which is what a batch may hold on to.
 const BLOCK_MAX: usize = 4 << 20;
+
+/// Most lines that are read together: what there is to know of them stays near the processor.
+const LINES_MAX: usize = 128;
 
 /// Turns the lines of one object into batches of `batch_rows` rows.
 ///
@@ -37,8 +41,12 @@ pub struct Decoder {
     rows: Rows,
     /// The beginning of a line whose end has not come yet.
     carry: Vec<u8>,
-    /// Room for the fields of a line.
-    spans: Vec<Span>,
+    /// Room for where the fields of lines end.
+    ends: Ends,
+    /// The same for one line that had to be made plain.
+    one: Ends,
+    /// Room for a line that had to be made plain.
+    plain: String,
     tally: Tally,
     malformed: Vec<MalformedLine>,
 }
@@ -56,7 +64,9 @@ impl Decoder {
             shape: Shape::Unknown(Vec::new()),
             event: None,
             carry: Vec::new(),
-            spans: Vec::new(),
+            ends: Ends::default(),
+            one: Ends::default(),
+            plain: String::new(),
             tally: Tally::default(),
             malformed: Vec::new(),
         }
@@ -169,39 +179,61 @@ impl Decoder {
         let rest = bytes.get(start..).unwrap_or_default();
         let ended = memchr::memrchr(b'\n', rest).map_or(0, |last| last + 1);
         let rest = rest.get(..ended).unwrap_or_default();
-        // One check of all is cheaper than one of each line, and hardly ever fails.
-        let text = std::str::from_utf8(rest).ok();
-        let mut spans = std::mem::take(&mut self.spans);
+        let mut ends = std::mem::take(&mut self.ends);
         let mut scanner = Scanner::new(rest);
-        while let Some(found) = scanner.next(&mut spans) {
-            let base = start + found.start;
-            let line = text.and_then(|text| text.get(found.start..found.end));
-            match line.filter(|line| found.is_plain && self.is_plain_record(line)) {
-                Some(line) => {
-                    self.tally.lines += 1;
-                    self.record(line, line.as_bytes(), Some(base), Some(&mut spans), out)?;
+        loop {
+            ends.clear();
+            let fields = self.plain_fields();
+            let (bytes_max, lines_max) = (self.plan.limits.line_bytes_max, LINES_MAX);
+            let taken = match fields {
+                Some(fields) => {
+                    let taken = scanner.take(&mut ends, Wanted { fields, bytes_max, lines_max });
+                    self.records(ends.lines(rest, fields), out)?;
+                    taken
                 }
-                None => {
-                    self.line(
-                        rest.get(found.start..found.end).unwrap_or_default(),
-                        Some(base),
-                        out,
-                    )?;
+                None => scanner.next(&mut ends).map_or(Taken::All, Taken::Before),
+            };
+            match taken {
+                Taken::Enough => {}
+                Taken::Before(Found { start, end, .. }) => {
+                    self.line(rest.get(start..end).unwrap_or_default(), out)?;
                 }
+                Taken::All => break,
             }
         }
-        self.spans = spans;
+        self.ends = ends;
         self.carry(bytes.get(start + ended..).unwrap_or_default());
         self.endless(out)
     }
 
-    /// Tells whether a line can be nothing but a record of the one format that holds, without a timestamp
-    /// before it.
-    fn is_plain_record(&self, line: &str) -> bool {
-        let stamped = matches!(self.shape, Shape::Lines { stamped: Some(false) });
-        let first = line.as_bytes().first();
-        let is_record = first.is_some_and(|first| *first != b'#' && !first.is_ascii_lowercase());
-        stamped && is_record && line.len() <= self.plan.limits.line_bytes_max
+    /// Returns how many fields a record has, if it is of the one format that holds and nothing comes before it.
+    fn plain_fields(&mut self) -> Option<usize> {
+        let is_plain = matches!(self.shape, Shape::Lines { stamped: Some(false) });
+        let reader = self.current.settled().filter(|_| is_plain)?;
+        Some(reader.format.names().len())
+    }
+
+    /// Reads lines that are all records of the one format that holds. If one of them does not fit, each is read
+    /// alone.
+    fn records(&mut self, lines: Lines<'_>, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+        let first = self.tally.lines + 1;
+        let count = lines.len() as u64;
+        let Some(reader) = self.current.settled().filter(|_| count > 0) else { return Ok(()) };
+        let Ok(statuses) = reader.read(lines) else {
+            for line in 0..lines.len() {
+                self.tally.lines += 1;
+                self.record(lines.only(line), lines.bytes(line), out)?;
+            }
+            return Ok(());
+        };
+        self.tally.lines += count;
+        if !reader.wanted {
+            self.tally.other_layout += count;
+            return Ok(());
+        }
+        add(&mut self.tally, statuses);
+        let place = Place { object: &self.object.name, line: first };
+        Ok(self.rows.push(reader.records(lines, place), out)?)
     }
 
     /// Gives up on a first line without end: a bomb of zeros need not be read to its own.
@@ -220,19 +252,14 @@ impl Decoder {
 
     fn carried(&mut self, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
         let line = std::mem::take(&mut self.carry);
-        let done = self.line(&line, None, out);
+        let done = self.line(&line, out);
         self.carry = line;
         self.carry.clear();
         done
     }
 
-    /// Reads one line. `base` is where it starts in the block at hand.
-    fn line(
-        &mut self,
-        raw: &[u8],
-        base: Option<usize>,
-        out: &mut Vec<RecordBatch>,
-    ) -> Result<(), Refusal> {
+    /// Reads one line.
+    fn line(&mut self, raw: &[u8], out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
         self.tally.lines += 1;
         if let Some((_, lines)) = &mut self.event {
             *lines += 1;
@@ -244,11 +271,8 @@ impl Decoder {
         let Ok(mut line) = std::str::from_utf8(raw.get(start..end).unwrap_or_default()) else {
             return self.misfit(Reason::NotUtf8, None, raw);
         };
-        let mut base = base.map(|base| base + start);
         if self.is_stamped(line) {
-            let skip = after_stamp(line);
-            line = line.get(skip..).unwrap_or_default();
-            base = base.map(|base| base + skip);
+            line = line.get(after_stamp(line)..).unwrap_or_default();
         }
         match line.as_bytes().first() {
             None | Some(b'#') => {
@@ -258,7 +282,22 @@ impl Decoder {
             Some(first) if first.is_ascii_lowercase() && self.header(line, out)? => return Ok(()),
             _ => {}
         }
-        self.record(line, raw, base, None, out)
+        self.unplain(line, raw, out)
+    }
+
+    /// Reads a record whose fields may lie between runs of blanks and tabs: between single blanks they are the
+    /// same.
+    fn unplain(
+        &mut self,
+        line: &str,
+        raw: &[u8],
+        out: &mut Vec<RecordBatch>,
+    ) -> Result<(), Refusal> {
+        let (mut plain, mut ends) =
+            (std::mem::take(&mut self.plain), std::mem::take(&mut self.one));
+        let done = self.record(ends.plainly(line, &mut plain), raw, out);
+        (self.plain, self.one) = (plain, ends);
+        done
     }
 
     /// Tells whether records have a timestamp before them; the first line with something in it decides.
@@ -288,25 +327,22 @@ impl Decoder {
         Ok(true)
     }
 
-    /// Reads a record. `spans`: its fields, where they were found already.
     fn record(
         &mut self,
-        line: &str,
+        line: Lines<'_>,
         raw: &[u8],
-        base: Option<usize>,
-        spans: Option<&mut Vec<Span>>,
         out: &mut Vec<RecordBatch>,
     ) -> Result<(), Refusal> {
         let mixed = self.current.is_mixed();
-        let Told { reader, fit, is_new } = self.current.read(line, spans, &self.plan);
+        let Told { reader, fit, is_new } = self.current.read(line, &self.plan);
         if is_new {
             self.tally.add_format(reader.format.clone());
         }
         if is_new || (mixed && fit.is_ok()) {
             out.extend(self.rows.set_origins(&reader.origins)?);
         }
-        let status = match fit {
-            Ok(status) => status,
+        let statuses = match fit {
+            Ok(statuses) => statuses,
             Err((reason, field)) => {
                 let field = field.and_then(|field| reader.format.names().get(field)).cloned();
                 return self.misfit(reason, field, raw);
@@ -316,20 +352,9 @@ impl Decoder {
             self.tally.other_layout += 1;
             return Ok(());
         }
-        match status {
-            Status::Ok => self.tally.ok += 1,
-            Status::NoData => self.tally.nodata += 1,
-            Status::SkipData => self.tally.skipdata += 1,
-            Status::Other => self.tally.other += 1,
-        }
+        add(&mut self.tally, statuses);
         let place = place(self.event.as_ref(), &self.object, self.tally.lines);
-        if let Some(record) = reader.record(line, place) {
-            self.rows.push(&record, base)?;
-        }
-        if self.rows.is_full() {
-            out.extend(self.rows.flush()?);
-        }
-        Ok(())
+        Ok(self.rows.push(reader.records(line, place), out)?)
     }
 
     /// Sets a line aside; refuses the object if it is the first one and nothing states the format.
@@ -354,6 +379,13 @@ impl Decoder {
             self.malformed.push(line);
         }
     }
+}
+
+fn add(tally: &mut Tally, statuses: Statuses) {
+    tally.ok += statuses.ok;
+    tally.nodata += statuses.nodata;
+    tally.skipdata += statuses.skipdata;
+    tally.other += statuses.other;
 }
 
 /// Returns where the line at hand stands: in its event, where that has a name.

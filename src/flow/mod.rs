@@ -20,12 +20,21 @@ mod refusal;
 
 mod reader;
 
+mod records;
+
 mod several;
 
 mod shape;
 
 mod rows;
+
 mod scan;
+
+pub mod texts;
+
+pub mod nulls;
+
+mod interfaces;
 
 mod envelope;
 

@@ -2,40 +2,15 @@
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use crate::flow::field::{Kind, LINE, OBJECT, column_name};
 use crate::flow::format::LogFormat;
-use crate::flow::plan::{InterfaceTest, Plan};
-use crate::flow::scan::Span;
+use crate::flow::interfaces::Interfaces;
+use crate::flow::plan::Plan;
+use crate::flow::records::{Check, Numbers, Origin, Place, Records};
+use crate::flow::scan::{Lines, Word};
 use crate::flow::tally::Reason;
-use crate::flow::value::{check, integer, is_none, is_null, is_tag, percent_decoded};
-
-/// Where the value of a column comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// The log does not have it.
-    Absent,
-    /// The name of the object.
-    Object,
-    /// The number of the line.
-    Line,
-    /// The text of this field.
-    Text(usize),
-    /// The address in this field.
-    Addr(usize),
-    /// The text of this field, percent-encoded.
-    Encoded(usize),
-    /// The number in this slot.
-    Number(usize),
-}
-
-/// A field whose type is checked on every record; a number goes into the slot of the same index.
-#[derive(Debug)]
-struct Check {
-    field: usize,
-    kind: Kind,
-}
+use crate::flow::value::{Checker, integer, is_tag, percent_decoded};
 
 /// A condition of the plan's filter.
 enum Test {
@@ -46,20 +21,21 @@ enum Test {
     Range(Origin, Option<i64>, Option<i64>),
     /// As `Range`, but NULL passes.
     Window(Origin, Option<i64>, Option<i64>),
-    Interface(Origin, InterfaceTest),
+    Interface(Origin, Interfaces),
 }
 
-/// What the status of a record says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Status {
-    Ok,
-    NoData,
-    SkipData,
-    Other,
+/// How many records have which status.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Statuses {
+    pub(super) ok: u64,
+    pub(super) nodata: u64,
+    pub(super) skipdata: u64,
+    pub(super) other: u64,
 }
 
-/// What the status of a record says; or why it does not fit, and the field where that shows, if it is one.
-pub(super) type Fit = Result<Status, (Reason, Option<usize>)>;
+/// What the statuses of records say; or why one of them does not fit, and the field where that shows, if it is
+/// one.
+pub(super) type Fit = Result<Statuses, (Reason, Option<usize>)>;
 
 /// Reads records of one format.
 pub(super) struct Reader {
@@ -71,51 +47,15 @@ pub(super) struct Reader {
     pub(super) origins: Vec<Origin>,
     checks: Vec<Check>,
     tests: Vec<Test>,
+    /// The interfaces that are wanted, where nothing else of a record of another one is looked at.
+    interfaces: Option<(Origin, Interfaces)>,
     status: Option<usize>,
     action: Option<usize>,
-    /// Where each field of the record at hand is in its line.
-    spans: Vec<Span>,
-    /// The numbers of the record at hand, one for each check.
-    numbers: Vec<Option<i64>>,
-}
-
-/// Where a record stands.
-#[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) object: &'a str,
-    pub(super) line: u64,
-}
-
-/// The record at hand: the values of its fields.
-#[derive(Clone, Copy)]
-pub(super) struct Record<'a> {
-    pub(super) line: &'a str,
-    pub(super) place: Place<'a>,
-    spans: &'a [Span],
-    numbers: &'a [Option<i64>],
-}
-
-impl<'a> Record<'a> {
-    /// Returns a text as it stands in the line, and where in the line it starts. `None` is NULL.
-    pub(super) fn text(&self, origin: Origin) -> Option<(&'a str, usize)> {
-        let (Origin::Text(field) | Origin::Addr(field) | Origin::Encoded(field)) = origin else {
-            return None;
-        };
-        let &(start, end) = self.spans.get(field)?;
-        let start = start as usize;
-        let text = self.line.get(start..end as usize)?;
-        let is_null = is_null(text) || (matches!(origin, Origin::Addr(_)) && is_none(text));
-        (!is_null).then_some((text, start))
-    }
-
-    /// Returns a number; the line's own number is one.
-    pub(super) fn number(&self, origin: Origin) -> Option<i64> {
-        match origin {
-            Origin::Number(slot) => self.numbers.get(slot).copied().flatten(),
-            Origin::Line => i64::try_from(self.place.line).ok(),
-            _ => None,
-        }
-    }
+    checker: Checker,
+    /// The numbers of the lines at hand, for each check.
+    numbers: Vec<Numbers>,
+    /// Which of the lines at hand are wanted.
+    kept: Vec<u32>,
 }
 
 impl Reader {
@@ -130,8 +70,10 @@ impl Reader {
             origins: Vec::new(),
             checks: Vec::new(),
             tests: Vec::new(),
-            spans: Vec::with_capacity(format.names().len()),
+            interfaces: None,
+            checker: Checker::default(),
             numbers: Vec::new(),
+            kept: Vec::new(),
             format,
         };
         if assumed || plan.validate_all {
@@ -143,7 +85,7 @@ impl Reader {
         let columns = plan.schema.fields().iter();
         reader.origins = columns.map(|column| reader.origin(column.name())).collect();
         reader.tests = reader.tests(plan);
-        reader.numbers = vec![None; reader.checks.len()];
+        reader.numbers.resize_with(reader.checks.len(), Numbers::default);
         reader
     }
 
@@ -190,9 +132,10 @@ impl Reader {
             tests.push(match self.origin(column) {
                 Origin::Absent => Test::Never,
                 Origin::Object => Test::Object(values.clone()),
-                origin @ (Origin::Number(_) | Origin::Line) => {
-                    Test::Number(origin, values.iter().filter_map(|v| integer(v).ok()).collect())
-                }
+                origin @ (Origin::Number(_) | Origin::Line) => Test::Number(
+                    origin,
+                    values.iter().filter_map(|v| integer(v.as_str().into()).ok()).collect(),
+                ),
                 origin => Test::Text(origin, values.clone()),
             });
         }
@@ -208,113 +151,108 @@ impl Reader {
             }
         }
         if let Some(wanted) = &filter.interface {
-            tests.push(Test::Interface(self.origin("interface_id"), Arc::clone(wanted)));
+            let (origin, interfaces) = (self.origin("interface_id"), Interfaces::new(wanted));
+            match self.assumed || plan.validate_all {
+                true => tests.push(Test::Interface(origin, interfaces)),
+                false => self.interfaces = Some((origin, interfaces)),
+            }
         }
         tests
     }
 
-    /// Splits a line into its fields and checks them.
+    /// Checks the fields of lines.
     ///
     /// # Errors
     ///
-    /// Why the line does not fit, and the field where that shows, if it is one field.
-    pub(super) fn read(&mut self, line: &str) -> Fit {
-        self.split(line);
-        self.fit(line)
-    }
-
-    /// As [`Self::read`], for a line whose fields were found already; takes `spans` for others of no meaning.
-    pub(super) fn read_split(&mut self, line: &str, spans: &mut Vec<Span>) -> Fit {
-        std::mem::swap(&mut self.spans, spans);
-        self.fit(line)
-    }
-
-    fn fit(&mut self, line: &str) -> Fit {
-        match self.spans.len().cmp(&self.format.names().len()) {
+    /// Why a line does not fit, and the field where that shows, if it is one field.
+    pub(super) fn read(&mut self, lines: Lines<'_>) -> Fit {
+        match lines.fields().cmp(&self.format.names().len()) {
             Ordering::Less => return Err((Reason::TooFewFields, None)),
             Ordering::Greater => return Err((Reason::TooManyFields, None)),
             Ordering::Equal => {}
         }
         if !self.wanted {
-            return Ok(Status::Other);
+            return Ok(Statuses::default());
         }
-        for (check_, number) in self.checks.iter().zip(&mut self.numbers) {
-            let text = text_of(line, &self.spans, check_.field);
-            *number = check(text, check_.kind).map_err(|reason| (reason, Some(check_.field)))?;
+        self.kept.clear();
+        self.kept.extend(0..lines.len() as u32);
+        if let Some((origin, interfaces)) = &mut self.interfaces
+            && let Origin::Text(field) = *origin
+        {
+            self.kept.retain(|line| {
+                let id = lines.word(*line as usize, field);
+                id.is_null() || interfaces.contain(id)
+            });
         }
-        let status = match self.status.map(|field| text_of(line, &self.spans, field)) {
-            None | Some("OK" | "-") => Status::Ok,
-            Some("NODATA") => Status::NoData,
-            Some("SKIPDATA") => Status::SkipData,
-            Some(_) if self.assumed => return Err((Reason::NotAWord, self.status)),
-            Some(_) => Status::Other,
+        for (check, numbers) in self.checks.iter().zip(&mut self.numbers) {
+            let checked = numbers.read(lines, &self.kept, check, &mut self.checker);
+            checked.map_err(|reason| (reason, Some(check.field)))?;
+        }
+        let statuses = self.statuses(lines)?;
+        if let Some(field) = self.action.filter(|_| self.assumed) {
+            let is_action = |word: Word<'_>| matches!(word.bytes(), b"ACCEPT" | b"REJECT" | b"-");
+            if !lines.column(field).all(is_action) {
+                return Err((Reason::NotAWord, Some(field)));
+            }
+        }
+        Ok(statuses)
+    }
+
+    fn statuses(&self, lines: Lines<'_>) -> Fit {
+        let mut statuses = Statuses::default();
+        let Some(field) = self.status else {
+            return Ok(Statuses { ok: lines.len() as u64, ..statuses });
         };
-        if self.assumed {
-            let action = self.action.map(|field| text_of(line, &self.spans, field));
-            if !matches!(action, Some("ACCEPT" | "REJECT" | "-")) {
-                return Err((Reason::NotAWord, self.action));
+        for word in lines.column(field) {
+            match word.bytes() {
+                b"OK" | b"-" => statuses.ok += 1,
+                b"NODATA" => statuses.nodata += 1,
+                b"SKIPDATA" => statuses.skipdata += 1,
+                _ if self.assumed => return Err((Reason::NotAWord, self.status)),
+                _ => statuses.other += 1,
             }
         }
-        Ok(status)
+        Ok(statuses)
     }
 
-    /// One pass over the line: fields end at a blank, and runs of blanks count as one. A line is far shorter
-    /// than a `u32` counts.
-    fn split(&mut self, line: &str) {
-        self.spans.clear();
-        let mut start = 0;
-        for blank in memchr::memchr2_iter(b' ', b'\t', line.as_bytes()) {
-            if blank > start {
-                self.spans.push((start as u32, blank as u32));
-            }
-            start = blank + 1;
+    /// Returns the records that [`Self::read`] just read, with those that the filter wants.
+    pub(super) fn records<'a>(&'a mut self, lines: Lines<'a>, place: Place<'a>) -> Records<'a> {
+        let mut kept = std::mem::take(&mut self.kept);
+        let records = Records { lines, place, kept: &[], numbers: &self.numbers };
+        for test in &mut self.tests {
+            kept.retain(|line| test.holds(&records, *line));
         }
-        if line.len() > start {
-            self.spans.push((start as u32, line.len() as u32));
-        }
-    }
-
-    /// Returns a field of the line that [`Self::read`] just read.
-    pub(super) fn text<'a>(&self, line: &'a str, field: usize) -> &'a str {
-        text_of(line, &self.spans, field)
-    }
-
-    /// Returns the record that [`Self::read`] just read, if the filter wants it.
-    pub(super) fn record<'a>(&'a self, line: &'a str, place: Place<'a>) -> Option<Record<'a>> {
-        let record = Record { line, place, spans: &self.spans, numbers: &self.numbers };
-        self.tests.iter().all(|test| test.holds(&record)).then_some(record)
+        self.kept = kept;
+        Records { lines, place, kept: &self.kept, numbers: &self.numbers }
     }
 }
 
 impl Test {
-    fn holds(&self, record: &Record<'_>) -> bool {
-        let text = |origin| record.text(origin).map(|(text, _)| text);
+    fn holds(&mut self, records: &Records<'_>, line: u32) -> bool {
+        let text = |origin| records.word(line, origin).map(|word| word.text());
         match self {
             Self::Never => false,
-            Self::Object(values) => values.contains(record.place.object),
+            Self::Object(values) => values.contains(records.place.object),
             Self::Text(origin @ Origin::Encoded(_), values) => {
                 text(*origin).is_some_and(|text| values.contains(percent_decoded(text).as_ref()))
             }
             Self::Text(origin, values) => text(*origin).is_some_and(|text| values.contains(text)),
             Self::Number(origin, values) => {
-                record.number(*origin).is_some_and(|number| values.contains(&number))
+                records.number(line, *origin).is_some_and(|number| values.contains(&number))
             }
             Self::Range(origin, low, high) => {
-                record.number(*origin).is_some_and(|number| within(number, *low, *high))
+                records.number(line, *origin).is_some_and(|number| within(number, *low, *high))
             }
             Self::Window(origin, low, high) => {
-                record.number(*origin).is_none_or(|number| within(number, *low, *high))
+                records.number(line, *origin).is_none_or(|number| within(number, *low, *high))
             }
-            Self::Interface(origin, wanted) => text(*origin).is_none_or(|eni| wanted(eni)),
+            Self::Interface(origin, wanted) => {
+                records.word(line, *origin).is_none_or(|id| wanted.contain(id))
+            }
         }
     }
 }
 
 fn within(number: i64, low: Option<i64>, high: Option<i64>) -> bool {
     low.is_none_or(|low| number >= low) && high.is_none_or(|high| number <= high)
-}
-
-fn text_of<'a>(line: &'a str, spans: &[Span], field: usize) -> &'a str {
-    let span = spans.get(field);
-    span.and_then(|&(start, end)| line.get(start as usize..end as usize)).unwrap_or("-")
 }

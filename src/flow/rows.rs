@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Int32Builder, Int64Builder, RecordBatch, RecordBatchOptions, StringViewBuilder,
-    TimestampSecondBuilder, new_null_array,
+    ArrayRef, Int32Array, Int64Array, RecordBatch, RecordBatchOptions, TimestampSecondArray,
+    new_null_array,
 };
 use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
@@ -12,12 +12,12 @@ use arrow::error::ArrowError;
 use bytes::Bytes;
 
 use crate::flow::field::OBJECT;
+use crate::flow::nulls::Nulls;
 use crate::flow::plan::{Object, Plan};
-use crate::flow::reader::{Origin, Record};
+use crate::flow::records::{Origin, Records};
+use crate::flow::scan::Word;
+use crate::flow::texts::{Block, Texts};
 use crate::flow::value::percent_decoded;
-
-/// Longest text that an Arrow view holds within itself.
-const INLINE_MAX: usize = 12;
 
 /// Most bytes of blocks that a batch may hold on to before it is cut short.
 const PINNED_MAX: usize = 16 << 20;
@@ -26,17 +26,14 @@ const PINNED_MAX: usize = 16 << 20;
 pub(super) struct Rows {
     schema: SchemaRef,
     columns: Vec<Column>,
-    /// Where each column's values come from; the same for all rows of a batch.
-    origins: Vec<Origin>,
     /// The last columns without a value, one of each type: many columns share them.
     nulls: Vec<ArrayRef>,
-    object: Buffer,
+    object: String,
     rows: usize,
     rows_max: usize,
     /// The block that lines are in now. `None` = copy texts.
-    block: Option<Buffer>,
-    /// Counts blocks, so that a column knows whether it has the block at hand already.
-    block_number: u64,
+    block: Option<Block>,
+    blocks: u64,
     pinned: usize,
     /// Whether rows are dropped: then a batch would hold on to much that is not in it.
     sparse: bool,
@@ -46,40 +43,130 @@ pub(super) struct Rows {
     events: bool,
 }
 
-enum Column {
-    Text {
-        values: StringViewBuilder,
-        block: Option<(u64, u32)>,
-    },
-    Code(Int32Builder),
-    Count(Int64Builder),
-    Time(TimestampSecondBuilder),
+/// A column of the batch to be.
+struct Column {
+    values: Values,
+    /// Where its values come from; the same for all rows of a batch.
+    origin: Origin,
+    nulls: Nulls,
+}
+
+enum Values {
+    Text(Texts),
+    Code(Vec<i32>),
+    Count(Vec<i64>),
+    /// Unix seconds.
+    Time(Vec<i64>),
     /// The name of the object: the same in every row.
     Object,
     /// The name of the event that a row is from.
-    Event(StringViewBuilder),
+    Event(Texts),
     /// A type that no flow log column has.
-    Null(DataType),
+    Null,
+}
+
+impl Values {
+    fn new(field: &Field, rows: usize, events: bool) -> Self {
+        match field.data_type() {
+            DataType::Utf8View if field.name() == OBJECT && !events => Self::Object,
+            DataType::Utf8View if field.name() == OBJECT => Self::Event(Texts::with_capacity(rows)),
+            DataType::Utf8View => Self::Text(Texts::with_capacity(rows)),
+            DataType::Int32 => Self::Code(Vec::with_capacity(rows)),
+            DataType::Int64 => Self::Count(Vec::with_capacity(rows)),
+            DataType::Timestamp(TimeUnit::Second, _) => Self::Time(Vec::with_capacity(rows)),
+            _ => Self::Null,
+        }
+    }
 }
 
 impl Column {
     fn new(field: &Field, rows: usize, events: bool) -> Self {
-        let data_type = field.data_type();
-        match data_type {
-            DataType::Utf8View if field.name() == OBJECT && events => {
-                Self::Event(StringViewBuilder::with_capacity(rows))
+        let values = Values::new(field, rows, events);
+        Self { values, origin: Origin::Absent, nulls: Nulls::default() }
+    }
+
+    /// Adds the values of the kept records.
+    fn push(&mut self, records: &Records<'_>, block: Option<&Block>) {
+        let Self { values, origin, nulls } = self;
+        match values {
+            // What does not fit was set aside before.
+            Values::Code(codes) => {
+                let first = codes.len();
+                records.numbers(*origin, nulls, first, |number| codes.push(number as i32));
             }
-            DataType::Utf8View if field.name() == OBJECT => Self::Object,
-            DataType::Utf8View => {
-                Self::Text { values: StringViewBuilder::with_capacity(rows), block: None }
+            Values::Count(numbers) | Values::Time(numbers) => {
+                let first = numbers.len();
+                records.numbers(*origin, nulls, first, |number| numbers.push(number));
             }
-            DataType::Int32 => Self::Code(Int32Builder::with_capacity(rows)),
-            DataType::Int64 => Self::Count(Int64Builder::with_capacity(rows)),
-            DataType::Timestamp(TimeUnit::Second, _) => Self::Time(
-                TimestampSecondBuilder::with_capacity(rows).with_data_type(data_type.clone()),
-            ),
-            _ => Self::Null(data_type.clone()),
+            Values::Text(texts) => text(texts, *origin, nulls, records, block),
+            Values::Event(texts) => {
+                records.kept.iter().for_each(|_| texts.push_copy(records.place.object));
+            }
+            Values::Object | Values::Null => {}
         }
+    }
+
+    /// Returns how many bytes it holds beside those of blocks.
+    fn copied(&self) -> usize {
+        match &self.values {
+            Values::Text(texts) | Values::Event(texts) => texts.copied(),
+            _ => 0,
+        }
+    }
+
+    fn finish(self, field: &Field, rows: usize, object: &str) -> Result<ArrayRef, ArrowError> {
+        let nulls = self.nulls;
+        Ok(match self.values {
+            Values::Text(texts) | Values::Event(texts) => Arc::new(texts.finish(nulls)?),
+            Values::Code(codes) => {
+                let nulls = nulls.finish(codes.len());
+                Arc::new(Int32Array::try_new(codes.into(), nulls)?)
+            }
+            Values::Count(counts) => {
+                let nulls = nulls.finish(counts.len());
+                Arc::new(Int64Array::try_new(counts.into(), nulls)?)
+            }
+            Values::Time(times) => {
+                let nulls = nulls.finish(times.len());
+                let times = TimestampSecondArray::try_new(times.into(), nulls)?;
+                Arc::new(times.with_data_type(field.data_type().clone()))
+            }
+            Values::Object => Arc::new(Texts::repeated(object, rows)?),
+            Values::Null => new_null_array(field.data_type(), rows),
+        })
+    }
+}
+
+/// Adds the texts of the kept records.
+fn text(
+    texts: &mut Texts,
+    origin: Origin,
+    nulls: &mut Nulls,
+    records: &Records<'_>,
+    block: Option<&Block>,
+) {
+    let lines = &records.lines;
+    let is_null = |word: Word<'_>| word.is_null();
+    let is_none = |word: Word<'_>| word.is_null() || word.is_none();
+    let kept = |field: usize| {
+        records.kept.iter().map(move |line| records.lines.word(*line as usize, field))
+    };
+    match origin {
+        Origin::Text(field) if records.is_all() => {
+            texts.extend(lines.column(field), is_null, nulls, block);
+        }
+        Origin::Text(field) => texts.extend(kept(field), is_null, nulls, block),
+        Origin::Addr(field) if records.is_all() => {
+            texts.extend(lines.column(field), is_none, nulls, block);
+        }
+        Origin::Addr(field) => texts.extend(kept(field), is_none, nulls, block),
+        Origin::Encoded(field) => kept(field).for_each(|word| {
+            // What is decoded lies in no block.
+            let text = percent_decoded(word.text());
+            let word = if word.is_null() { word } else { Word::from(&*text) };
+            texts.extend(std::iter::once(word), is_null, nulls, block);
+        }),
+        _ => texts.extend(records.kept.iter().map(|_| Word::NULL), is_null, nulls, block),
     }
 }
 
@@ -91,13 +178,12 @@ impl Rows {
         Self {
             schema: Arc::clone(&plan.schema),
             columns: columns.collect(),
-            origins: Vec::new(),
             nulls: Vec::new(),
-            object: Buffer::from(object.name.as_bytes().to_vec()),
+            object: object.name.clone(),
             rows: 0,
             rows_max: plan.batch_rows.max(1),
             block: None,
-            block_number: 0,
+            blocks: 0,
             pinned: 0,
             sparse: !plan.filter.is_empty(),
             mixed,
@@ -111,59 +197,65 @@ impl Rows {
         &mut self,
         origins: &[Origin],
     ) -> Result<Option<RecordBatch>, ArrowError> {
-        if self.origins == origins {
+        if self.columns.iter().map(|column| column.origin).eq(origins.iter().copied()) {
             return Ok(None);
         }
         let batch = if self.mixed { None } else { self.flush()? };
-        self.origins.clear();
-        self.origins.extend_from_slice(origins);
+        for (column, origin) in self.columns.iter_mut().zip(origins) {
+            column.origin = *origin;
+        }
         Ok(batch)
     }
 
     /// Tells which block the next lines are in; `None` when they are in none that can be held.
     pub(super) fn set_block(&mut self, block: Option<&Bytes>) {
-        self.block = block.filter(|_| !self.sparse).map(|bytes| Buffer::from(bytes.clone()));
-        self.block_number += 1;
+        self.blocks += 1;
+        let number = self.blocks;
+        let block = block.filter(|_| !self.sparse);
+        self.block = block.map(|bytes| Block { bytes: Buffer::from(bytes.clone()), number });
         if self.rows == 0 {
             self.pinned = 0;
         }
-        self.pinned += self.block.as_ref().map_or(0, Buffer::len);
+        self.pinned += self.block_bytes();
     }
 
-    /// Adds a row. `base` is where the record's line starts in the block.
+    fn block_bytes(&self) -> usize {
+        self.block.as_ref().map_or(0, |block| block.bytes.len())
+    }
+
+    /// Adds the kept records, and appends the batches that are full to `out`.
+    ///
+    /// # Errors
+    ///
+    /// When Arrow refuses a batch.
     pub(super) fn push(
         &mut self,
-        record: &Record<'_>,
-        base: Option<usize>,
+        records: Records<'_>,
+        out: &mut Vec<RecordBatch>,
     ) -> Result<(), ArrowError> {
-        let block =
-            self.block.as_ref().zip(base).map(|(block, base)| (block, self.block_number, base));
-        for (column, &origin) in self.columns.iter_mut().zip(&self.origins) {
-            match column {
-                _ if origin == Origin::Absent && !self.mixed => {}
-                Column::Text { values, block: known } => match record.text(origin) {
-                    None => values.append_null(),
-                    Some((text, _)) if matches!(origin, Origin::Encoded(_)) => {
-                        values.try_append_value(percent_decoded(text))?;
-                    }
-                    Some((text, start)) => append(values, known, text, start, block)?,
-                },
-                Column::Code(values) => {
-                    let number = record.number(origin).and_then(|n| i32::try_from(n).ok());
-                    values.append_option(number);
+        let mut rest = records.kept;
+        while !rest.is_empty() {
+            let room = self.rows_max.saturating_sub(self.rows).min(rest.len());
+            let (kept, after) = rest.split_at(room);
+            rest = after;
+            let records = Records { kept, ..records };
+            for column in &mut self.columns {
+                if column.origin != Origin::Absent || self.mixed {
+                    let copied = column.copied();
+                    column.push(&records, self.block.as_ref());
+                    self.pinned += column.copied() - copied;
                 }
-                Column::Count(values) => values.append_option(record.number(origin)),
-                Column::Time(values) => values.append_option(record.number(origin)),
-                Column::Event(values) => values.try_append_value(record.place.object)?,
-                Column::Object | Column::Null(_) => {}
+            }
+            self.rows += kept.len();
+            if self.is_full() {
+                out.extend(self.flush()?);
             }
         }
-        self.rows += 1;
         Ok(())
     }
 
     /// Tells whether it is time for a batch.
-    pub(super) fn is_full(&self) -> bool {
+    fn is_full(&self) -> bool {
         self.rows >= self.rows_max || (self.pinned > PINNED_MAX && self.rows > 0)
     }
 
@@ -173,50 +265,21 @@ impl Rows {
             return Ok(None);
         }
         let rows = std::mem::take(&mut self.rows);
-        self.pinned = self.block.as_ref().map_or(0, Buffer::len);
+        self.pinned = self.block_bytes();
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
-        let columns = self.columns.iter_mut().zip(&self.origins);
-        for ((column, &origin), field) in columns.zip(self.schema.fields()) {
+        for (column, field) in self.columns.iter_mut().zip(self.schema.fields()) {
+            let origin = column.origin;
             if origin == Origin::Absent && !self.mixed {
                 arrays.push(nulls(&mut self.nulls, field.data_type(), rows));
                 continue;
             }
             // The next batch is likely to be as large as this one.
-            arrays.push(match std::mem::replace(column, Column::new(field, rows, self.events)) {
-                Column::Text { mut values, .. } => Arc::new(values.finish()),
-                Column::Code(mut values) => Arc::new(values.finish()),
-                Column::Count(mut values) => Arc::new(values.finish()),
-                Column::Time(mut values) => Arc::new(values.finish()),
-                Column::Event(mut values) => Arc::new(values.finish()),
-                Column::Object => repeated(&self.object, rows)?,
-                Column::Null(data_type) => new_null_array(&data_type, rows),
-            });
+            let next = Column { origin, ..Column::new(field, rows, self.events) };
+            arrays.push(std::mem::replace(column, next).finish(field, rows, &self.object)?);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options).map(Some)
     }
-}
-
-/// Appends a text: as it is if it is short, else as a view into its block, else as a copy.
-fn append(
-    values: &mut StringViewBuilder,
-    known: &mut Option<(u64, u32)>,
-    text: &str,
-    start: usize,
-    block: Option<(&Buffer, u64, usize)>,
-) -> Result<(), ArrowError> {
-    let Some((buffer, number, base)) = block.filter(|_| text.len() > INLINE_MAX) else {
-        return values.try_append_value(text);
-    };
-    let (Ok(offset), Ok(length)) = (u32::try_from(base + start), u32::try_from(text.len())) else {
-        return values.try_append_value(text);
-    };
-    let index = match *known {
-        Some((known, index)) if known == number => index,
-        _ => values.append_block(buffer.clone()),
-    };
-    *known = Some((number, index));
-    values.try_append_view(index, offset, length)
 }
 
 /// Returns a column without a value, the same one as long as the number of rows stays.
@@ -228,15 +291,4 @@ fn nulls(known: &mut Vec<ArrayRef>, data_type: &DataType, rows: usize) -> ArrayR
     let array = new_null_array(data_type, rows);
     known.push(Arc::clone(&array));
     array
-}
-
-/// Returns a column that holds one text in every row, once in memory.
-fn repeated(text: &Buffer, rows: usize) -> Result<ArrayRef, ArrowError> {
-    let length = u32::try_from(text.len()).map_err(|err| ArrowError::ExternalError(err.into()))?;
-    let mut values = StringViewBuilder::with_capacity(rows);
-    let block = values.append_block(text.clone());
-    for _ in 0..rows {
-        values.try_append_view(block, 0, length)?;
-    }
-    Ok(Arc::new(values.finish()))
 }

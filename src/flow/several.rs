@@ -4,9 +4,10 @@ use crate::flow::current::Told;
 use crate::flow::field::Kind;
 use crate::flow::format::LogFormat;
 use crate::flow::plan::Plan;
-use crate::flow::reader::{Fit, Reader, Status};
+use crate::flow::reader::{Fit, Reader, Statuses};
+use crate::flow::scan::{Lines, Word};
 use crate::flow::tally::Reason;
-use crate::flow::value::{check, integer, is_null};
+use crate::flow::value::{Checker, integer};
 
 /// No record is from before 2010: flow logs are younger.
 const FIRST_SECOND: i64 = 1_262_304_000;
@@ -25,6 +26,7 @@ struct Candidate {
     /// Whether it read a record before.
     used: bool,
     fit: Fit,
+    checker: Checker,
 }
 
 impl Several {
@@ -33,7 +35,8 @@ impl Several {
         let candidate = |format: &LogFormat| Candidate {
             reader: Reader::new(format.clone(), plan, false),
             used: false,
-            fit: Ok(Status::Other),
+            fit: Ok(Statuses::default()),
+            checker: Checker::default(),
         };
         let (first, rest) = formats.split_first()?;
         let mut others: Vec<&LogFormat> = Vec::new();
@@ -56,7 +59,7 @@ impl Several {
 
     /// Reads a record with the one format that it fits, or with any of those that say the same of it. A
     /// record that fits none is told by the format that it comes closest to, for its reason.
-    pub(super) fn read(&mut self, line: &str) -> Told<'_> {
+    pub(super) fn read(&mut self, line: Lines<'_>) -> Told<'_> {
         let mut best = &mut self.first;
         best.try_on(line);
         for candidate in &mut self.others {
@@ -65,24 +68,25 @@ impl Several {
                 best = candidate;
             } else if candidate.fit.is_ok() && !same(&best.reader, &candidate.reader, line) {
                 let fit = Err((Reason::FitsSeveral, None));
-                return Told { reader: &best.reader, fit, is_new: false };
+                return Told { reader: &mut best.reader, fit, is_new: false };
             }
         }
         let fit = match best.fit {
             // A line of the other layout is for the reading of that layout to judge.
-            Err((_, Some(_))) if !best.reader.wanted => Ok(Status::Other),
+            Err((_, Some(_))) if !best.reader.wanted => Ok(Statuses::default()),
             fit => fit,
         };
         let is_new = best.fit.is_ok() && !best.used;
         best.used |= best.fit.is_ok();
-        Told { reader: &best.reader, fit, is_new }
+        Told { reader: &mut best.reader, fit, is_new }
     }
 }
 
 impl Candidate {
-    fn try_on(&mut self, line: &str) {
+    fn try_on(&mut self, line: Lines<'_>) {
         let read = self.reader.read(line);
-        self.fit = read.and_then(|status| fits(&self.reader, line).map(|()| status));
+        let fits = |statuses| fits(&self.reader, &mut self.checker, line).map(|()| statuses);
+        self.fit = read.and_then(fits);
     }
 
     /// How well the line at hand fits: in all, in its number of fields and its layout, or not even so.
@@ -95,14 +99,18 @@ impl Candidate {
 }
 
 /// Checks every field of a record by all that AWS says of its values: the number of fields proves nothing.
-fn fits(reader: &Reader, line: &str) -> Result<(), (Reason, Option<usize>)> {
+fn fits(
+    reader: &Reader,
+    checker: &mut Checker,
+    line: Lines<'_>,
+) -> Result<(), (Reason, Option<usize>)> {
     let layout = reader.format.layout();
     let mut seen = Seen::default();
     for (at, name) in reader.format.names().iter().enumerate() {
-        let text = reader.text(line, at);
+        let word = line.word(0, at);
         let kind = layout.field(name).map_or(Kind::Name, |field| field.kind);
-        let number = check(text, kind).map_err(|reason| (reason, Some(at)))?;
-        if !is_null(text) && !is_word(name, text, number) {
+        let number = checker.check(word, kind).map_err(|reason| (reason, Some(at)))?;
+        if !word.is_null() && !is_word(name, word, number) {
             return Err((Reason::NotAWord, Some(at)));
         }
         seen.add(name, number);
@@ -139,12 +147,13 @@ impl Seen {
 }
 
 /// Tells whether AWS would write this value into this field.
-fn is_word(name: &str, text: &str, number: Option<i64>) -> bool {
+fn is_word(name: &str, word: Word<'_>, number: Option<i64>) -> bool {
+    let text = word.text();
     let within = |low, high| number.is_none_or(|number| (low..=high).contains(&number));
     match name {
         "version" => within(2, 99),
         "account-id" | "tgw-account-id" => {
-            text == "unknown" || (text.len() == 12 && integer(text).is_ok())
+            text == "unknown" || (text.len() == 12 && integer(word).is_ok())
         }
         "interface-id" => text.starts_with("eni-"),
         "vpc-id" => text.starts_with("vpc-"),
@@ -166,14 +175,14 @@ fn is_word(name: &str, text: &str, number: Option<i64>) -> bool {
 
 /// Tells whether two formats say the same of a record: every field that has a value in one has it in the
 /// other.
-fn same(a: &Reader, b: &Reader, line: &str) -> bool {
+fn same(a: &Reader, b: &Reader, line: Lines<'_>) -> bool {
     says(a, b, line) && says(b, a, line)
 }
 
-fn says(a: &Reader, b: &Reader, line: &str) -> bool {
+fn says(a: &Reader, b: &Reader, line: Lines<'_>) -> bool {
     a.format.names().iter().enumerate().all(|(at, name)| {
-        let text = a.text(line, at);
+        let word = line.word(0, at);
         let other = b.format.names().iter().position(|other| other == name);
-        is_null(text) || other.is_some_and(|other| b.text(line, other) == text)
+        word.is_null() || other.is_some_and(|other| line.word(0, other).bytes() == word.bytes())
     })
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::flow::addr;
 use crate::flow::field::Kind;
+use crate::flow::scan::Word;
 use crate::flow::tally::Reason;
 
 /// The last second of the year 9999: what is later is no time that a log can hold.
@@ -13,57 +14,107 @@ const TIME_MAX: i64 = 253_402_300_799;
 /// year 5138.
 const SECONDS_MAX: i64 = 99_999_999_999;
 
-/// Tells whether a value is NULL, whatever its field.
-pub(super) fn is_null(text: &str) -> bool {
-    text == "-"
+/// Checks values against their kinds. It remembers addresses: few are on most records.
+#[derive(Debug)]
+pub(super) struct Checker {
+    /// Addresses that were checked lately, each where its bytes hash to.
+    addresses: Box<[u128; ADDRESSES]>,
 }
 
-/// Tells whether a value is Python's `None`, which some exports have where nothing is known. Only a number
-/// or an address is NULL then: a text may really be `None`.
-pub(super) fn is_none(text: &str) -> bool {
-    text == "None"
+/// How many addresses are remembered: 8 KiB of them.
+const ADDRESSES: usize = 512;
+
+impl Default for Checker {
+    fn default() -> Self {
+        Self { addresses: Box::new([0; ADDRESSES]) }
+    }
 }
 
-/// Checks a value against its kind and returns it, if it is a number. `None` is NULL, or text.
-pub(super) fn check(text: &str, kind: Kind) -> Result<Option<i64>, Reason> {
-    if is_null(text) || (kind != Kind::Name && is_none(text)) {
+impl Checker {
+    /// Checks a value against its kind and returns it, if it is a number. `None` is NULL, or text.
+    pub(super) fn check(&mut self, word: Word<'_>, kind: Kind) -> Result<Option<i64>, Reason> {
+        match kind {
+            Kind::Name => Ok(None),
+            Kind::Addr if self.is_addr_or_null(word) => Ok(None),
+            Kind::Addr => Err(Reason::NotAnAddress),
+            kind => number(word, kind),
+        }
+    }
+
+    /// Tells whether a value is an address, or stands for none.
+    #[inline]
+    pub(super) fn is_addr_or_null(&mut self, word: Word<'_>) -> bool {
+        word.is_null() || self.is_addr(word) || word.is_none()
+    }
+
+    #[inline]
+    fn is_addr(&mut self, word: Word<'_>) -> bool {
+        let length = word.bytes().len();
+        if length > 15 {
+            return addr::is_addr(word.text());
+        }
+        // The head of so short a text is the whole text; its length tells it from one with zeros at its end.
+        let key = word.head() | (length as u128) << 120;
+        let hash = (key as u64 ^ (key >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let slot = self.addresses.get_mut((hash >> 32) as usize % ADDRESSES);
+        match slot {
+            Some(known) if *known == key => true,
+            slot => {
+                let is_addr = addr::is_addr(word.text());
+                if let Some(known) = slot.filter(|_| is_addr) {
+                    *known = key;
+                }
+                is_addr
+            }
+        }
+    }
+}
+
+/// Checks a value that is a number of some kind, and returns it. `None` is NULL.
+#[inline]
+pub(super) fn number(word: Word<'_>, kind: Kind) -> Result<Option<i64>, Reason> {
+    let most = match kind {
+        Kind::Code => i64::from(i32::MAX),
+        Kind::Time => SECONDS_MAX,
+        _ => i64::MAX,
+    };
+    match word.digits() {
+        Some(number) if number <= most => Ok(Some(number)),
+        _ if word.is_null() => Ok(None),
+        _ => careful(word, kind),
+    }
+}
+
+/// Reads what is not just a few digits.
+#[cold]
+fn careful(word: Word<'_>, kind: Kind) -> Result<Option<i64>, Reason> {
+    if word.is_none() {
         return Ok(None);
     }
-    match kind {
-        Kind::Name => Ok(None),
-        Kind::Addr => {
-            if addr::is_addr(text) {
-                Ok(None)
-            } else {
-                Err(Reason::NotAnAddress)
-            }
-        }
-        Kind::Count => integer(text).map(Some),
-        Kind::Code => {
-            let number = integer(text)?;
-            if i32::try_from(number).is_ok() { Ok(Some(number)) } else { Err(Reason::OutOfRange) }
-        }
-        Kind::Time => {
-            let number = integer(text)?;
-            let seconds = if number > SECONDS_MAX { number / 1000 } else { number };
-            if (0..=TIME_MAX).contains(&seconds) {
-                Ok(Some(seconds))
-            } else {
-                Err(Reason::OutOfRange)
-            }
-        }
-    }
+    let number = integer(word)?;
+    let (least, most, number) = match kind {
+        Kind::Code => (i64::from(i32::MIN), i64::from(i32::MAX), number),
+        Kind::Time if number > SECONDS_MAX => (0, TIME_MAX, number / 1000),
+        Kind::Time => (0, TIME_MAX, number),
+        _ => (i64::MIN, i64::MAX, number),
+    };
+    let fits = (least..=most).contains(&number);
+    if fits { Ok(Some(number)) } else { Err(Reason::OutOfRange) }
 }
 
 /// Reads a decimal number.
-pub(super) fn integer(text: &str) -> Result<i64, Reason> {
+pub(super) fn integer(word: Word<'_>) -> Result<i64, Reason> {
+    match word.digits() {
+        Some(number) => Ok(number),
+        None => parsed(word.text()),
+    }
+}
+
+#[cold]
+fn parsed(text: &str) -> Result<i64, Reason> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Reason::NotANumber);
-    }
-    // 18 digits always fit; only longer texts and negative ones need the careful way.
-    if digits.len() == text.len() && digits.len() <= 18 {
-        return Ok(digits.bytes().fold(0, |sum, b| sum * 10 + i64::from(b - b'0')));
     }
     text.parse().map_err(|_| Reason::OutOfRange)
 }
@@ -117,6 +168,10 @@ mod tests {
 
     use super::*;
 
+    fn check(text: &str, kind: Kind) -> Result<Option<i64>, Reason> {
+        Checker::default().check(text.into(), kind)
+    }
+
     #[test]
     fn numbers_keep_to_their_range() {
         assert_eq!(check("2147483647", Kind::Code), Ok(Some(2_147_483_647)));
@@ -142,7 +197,7 @@ mod tests {
         for kind in [Kind::Addr, Kind::Code, Kind::Count, Kind::Time] {
             assert_eq!((check("-", kind), check("None", kind)), (Ok(None), Ok(None)));
         }
-        assert!(is_null("-") && !is_null("None"));
+        assert_eq!(check("None", Kind::Name), Ok(None));
     }
 
     #[test]
@@ -168,7 +223,16 @@ mod tests {
     proptest! {
         #[test]
         fn every_number_is_read_back(number in any::<i64>()) {
-            prop_assert_eq!(integer(&number.to_string()), Ok(number));
+            prop_assert_eq!(integer(number.to_string().as_str().into()), Ok(number));
+        }
+
+        #[test]
+        fn an_address_is_one_also_when_it_comes_again(texts in proptest::collection::vec("[0-9]{1,3}(\\.[0-9]{1,3}){3}|[0-9a-f:.\0]{1,17}", 1..20)) {
+            let mut checker = Checker::default();
+            for text in texts.iter().chain(&texts) {
+                let known = checker.check(text.as_str().into(), Kind::Addr).is_ok();
+                prop_assert_eq!(known, addr::is_addr(text), "{}", text);
+            }
         }
     }
 }

@@ -60,7 +60,7 @@ impl Decoder {
             self.event = name.map(|(stream, id)| (format!("{group}/{stream}#{id}"), 0));
         }
         for line in event.message.trim_end().split('\n') {
-            self.line(line.as_bytes(), None, out)?;
+            self.line(line.as_bytes(), out)?;
         }
         self.event = None;
         Ok(())

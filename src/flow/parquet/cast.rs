@@ -13,7 +13,7 @@ use arrow::error::ArrowError;
 
 use crate::flow::addr;
 use crate::flow::field::OBJECT;
-use crate::flow::value::{is_none, percent_decoded};
+use crate::flow::value::percent_decoded;
 
 /// Larger than any Unix time in seconds before the year 5138: such a number is in milliseconds.
 pub(super) const SECONDS_MAX: i64 = 99_999_999_999;
@@ -70,7 +70,7 @@ pub(super) fn addresses(cast: Cast) -> Result<Cast, ArrowError> {
     if wrong.count_set_bits() == 0 {
         return Ok(cast);
     }
-    let none = rows_where(&is_none);
+    let none = rows_where(&|text| text == "None");
     let wrong = &wrong & &!&none;
     let array = arrow::compute::nullif(&cast.array, &BooleanArray::from(none))?;
     let misfits = match cast.misfits {

@@ -40,7 +40,9 @@ fn reason(kind: Kind, text: &str) -> Reason {
     match kind {
         Kind::Name => Reason::NotUtf8,
         Kind::Addr => Reason::NotAnAddress,
-        Kind::Code | Kind::Count | Kind::Time => integer(text).err().unwrap_or(Reason::OutOfRange),
+        Kind::Code | Kind::Count | Kind::Time => {
+            integer(text.into()).err().unwrap_or(Reason::OutOfRange)
+        }
     }
 }
 

@@ -121,7 +121,7 @@ proptest! {
     #[test]
     fn any_bytes_give_an_answer_and_the_same_for_any_cut(
         head in prop_oneof![
-            Just(""), Just("srcaddr bytes\n"), Just("{\"message\":\"srcaddr bytes\"}"), Just("{\"events\":["),
+            Just(""), Just("srcaddr bytes\n"), Just("vpc-id bytes\n"), Just("vpc-id bytes\nvpc-0123456789abcdef0 1\n"), Just("{\"message\":\"srcaddr bytes\"}"), Just("{\"events\":["),
             Just("2024-01-18T10:00:00Z srcaddr bytes\n"), Just("\u{feff}"),
         ],
         tail in prop_oneof![vec(any::<u8>(), 0..300), "[ \\-0-9.{}\"\\\\\n\r\t#a-z]{0,300}".prop_map(String::into_bytes)],
@@ -129,7 +129,7 @@ proptest! {
         stated in any::<bool>(),
     ) {
         let bytes = [head.as_bytes(), &tail].concat();
-        let mut plan = Plan::new(Layout::Vpc, schema(Layout::Vpc, &["srcaddr", "bytes", "object", "line"]));
+        let mut plan = Plan::new(Layout::Vpc, schema(Layout::Vpc, &["srcaddr", "bytes", "vpc_id", "object", "line"]));
         plan.stated = stated.then(|| "srcaddr bytes".parse().unwrap());
         plan.limits.line_bytes_max = 100;
         let answer = |chunk| match decode(plan.clone(), &bytes, chunk) {
