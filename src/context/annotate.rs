@@ -6,16 +6,20 @@ use arrow::array::ArrayRef;
 use arrow::array::BooleanBuilder;
 use arrow::array::Int32Builder;
 use arrow::array::RecordBatch;
-use arrow::array::StringViewBuilder;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
 use crate::context::Context;
 use crate::context::column::Column;
 use crate::context::input::Input;
+use crate::context::jobs::Who;
 use crate::context::record::Direction;
 use crate::context::record::Facts;
 use crate::context::record::Reader;
+use crate::context::record::Whose;
+use crate::flow::nulls::Nulls;
+use crate::flow::texts::Lasting;
+use crate::flow::texts::Texts;
 use crate::inventory::model::Attribution;
 
 /// Makes the wanted columns, one array each, in the order wanted.
@@ -27,40 +31,57 @@ pub(super) fn annotate(
     let input = Input::new(batch, wanted)?;
     let mut reader = Reader::new(context, &input, wanted);
     let rows = batch.num_rows();
-    let mut outputs: Vec<Output> = wanted.iter().map(|column| Output::new(*column, rows)).collect();
+    let mut outputs: Vec<Output<'_>> =
+        wanted.iter().map(|column| Output::new(*column, rows)).collect();
     for row in 0..rows {
         let facts = reader.read(row);
         for output in &mut outputs {
-            output.push(&facts);
+            output.push(row, &facts);
         }
     }
-    Ok(outputs.into_iter().map(Output::finish).collect())
+    outputs.into_iter().map(Output::finish).collect()
 }
 
-struct Output {
+struct Output<'a> {
     column: Column,
-    values: Values,
+    values: Values<'a>,
 }
 
-enum Values {
-    Text(StringViewBuilder),
+enum Values<'a> {
+    Text { texts: Texts, nulls: Nulls, known: Lasting<'a> },
     Code(Int32Builder),
     Flag(BooleanBuilder),
 }
 
-impl Output {
+/// A text that lives as long as the batch, or only as long as the facts of one record.
+enum Text<'a, 'f> {
+    Lasting(&'a str),
+    Passing(&'f str),
+}
+
+impl<'a> Output<'a> {
     fn new(column: Column, rows: usize) -> Self {
         let values = match column.info().data_type {
             DataType::Int32 => Values::Code(Int32Builder::with_capacity(rows)),
             DataType::Boolean => Values::Flag(BooleanBuilder::with_capacity(rows)),
-            _ => Values::Text(StringViewBuilder::with_capacity(rows)),
+            _ => {
+                let texts = Texts::with_capacity(rows);
+                Values::Text { texts, nulls: Nulls::default(), known: Lasting::default() }
+            }
         };
         Self { column, values }
     }
 
-    fn push(&mut self, facts: &Facts<'_>) {
+    fn push(&mut self, row: usize, facts: &Facts<'a>) {
         match &mut self.values {
-            Values::Text(values) => values.append_option(text(self.column, facts)),
+            Values::Text { texts, nulls, known } => match text(self.column, facts) {
+                Some(Text::Lasting(text)) => texts.push_lasting(text, known),
+                Some(Text::Passing(text)) => texts.push_copy(text),
+                None => {
+                    nulls.add(row);
+                    texts.push_null();
+                }
+            },
             Values::Code(values) => values.append_option(match self.column {
                 Column::LocalPort => facts.local_port,
                 _ => facts.remote_port,
@@ -71,26 +92,32 @@ impl Output {
         }
     }
 
-    fn finish(self) -> ArrayRef {
-        match self.values {
-            Values::Text(mut values) => Arc::new(values.finish()),
+    fn finish(self) -> Result<ArrayRef, ArrowError> {
+        Ok(match self.values {
+            Values::Text { texts, nulls, .. } => Arc::new(texts.finish(nulls)?),
             Values::Code(mut values) => Arc::new(values.finish()),
             Values::Flag(mut values) => Arc::new(values.finish()),
-        }
+        })
     }
 }
 
-fn text<'f>(column: Column, facts: &'f Facts<'_>) -> Option<&'f str> {
-    let who = facts.who.as_deref();
-    match column {
-        Column::JobName => who?.job_name.as_deref(),
-        Column::JobArn => who?.job_arn.as_deref(),
-        Column::JobCandidates => who?.candidates.as_deref(),
+fn text<'a, 'f>(column: Column, facts: &'f Facts<'a>) -> Option<Text<'a, 'f>> {
+    let who = facts.who.as_ref();
+    let text = match column {
+        Column::JobName => return of_job(who?, |who| who.job_name.as_deref()),
+        Column::JobArn => return of_job(who?, |who| who.job_arn.as_deref()),
+        Column::JobCandidates => return of_job(who?, |who| who.candidates.as_deref()),
+        Column::RemoteJobName => {
+            return of_job(facts.remote_who.as_ref()?, |who| who.job_name.as_deref());
+        }
+        Column::LocalRegion => match facts.region {
+            None => return of_job(who?, |who| who.region.as_deref()),
+            region => region,
+        },
         Column::Attribution => who.map(|who| attribution_name(who.attribution)),
         Column::EniRole => who.and(facts.row)?.eni.eni_role.as_deref(),
         Column::EniBelongsTo => facts.belongs_to,
         Column::LocalAccountId => facts.account,
-        Column::LocalRegion => facts.region(),
         Column::LocalVpcId => facts.vpc,
         Column::LocalSubnetId => facts.subnet,
         Column::Direction => facts.direction.map(|direction| match direction {
@@ -101,11 +128,21 @@ fn text<'f>(column: Column, facts: &'f Facts<'_>) -> Option<&'f str> {
         Column::RemoteAddr => facts.remote_addr,
         Column::SynBy => facts.syn_by,
         Column::RemoteInterfaceId => facts.remote_row.map(|row| row.eni.interface_id.as_str()),
-        Column::RemoteJobName => facts.remote_who.as_ref()?.job_name.as_deref(),
         Column::RemoteScope => facts.scope,
         Column::S3Path => facts.s3.map(|(path, _)| path),
         Column::S3Evidence => facts.s3.map(|(_, evidence)| evidence),
         Column::NetworkIsolation | Column::LocalPort | Column::RemotePort => None,
+    };
+    text.map(Text::Lasting)
+}
+
+fn of_job<'a, 'f>(
+    whose: &'f Whose<'a>,
+    text: impl Fn(&Who) -> Option<&str>,
+) -> Option<Text<'a, 'f>> {
+    match whose {
+        Whose::Known(who) => text(who).map(Text::Lasting),
+        Whose::Inferred(who) => text(who).map(Text::Passing),
     }
 }
 

@@ -1,6 +1,6 @@
 //! VPC endpoints: which service an interface leads to, and what a VPC's S3 gateway endpoints carry.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use crate::context::places;
 use crate::inventory::model::Inventory;

@@ -1,12 +1,12 @@
 //! Who owned which interface and which address, when.
 
 use std::collections::BTreeSet;
-use std::collections::HashMap;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use ipnet::IpNet;
 
 use crate::context::endpoints::Endpoints;
@@ -84,11 +84,11 @@ impl Index {
     pub(super) fn new(inventory: &Inventory, jobs: &Jobs, endpoints: &Endpoints) -> Self {
         let mut index = Self {
             rows: Vec::with_capacity(inventory.enis.len()),
-            by_interface: HashMap::new(),
-            vpcs: HashMap::new(),
+            by_interface: HashMap::default(),
+            vpcs: HashMap::default(),
             vpc_nets: Vec::new(),
-            vpc_of_subnet: HashMap::new(),
-            by_address: HashMap::new(),
+            vpc_of_subnet: HashMap::default(),
+            by_address: HashMap::default(),
         };
         index.add_vpcs(inventory);
         let subnets = inventory.subnets.iter();
@@ -135,7 +135,7 @@ impl Index {
     }
 
     fn add_addresses(&mut self) {
-        let mut holders: HashMap<(u32, IpAddr), Vec<u32>> = HashMap::new();
+        let mut holders: HashMap<(u32, IpAddr), Vec<u32>> = HashMap::default();
         for (number, row) in (0u32..).zip(&self.rows) {
             let Some(vpc) = row.vpc else { continue };
             for address in &row.addresses {

@@ -21,6 +21,7 @@ use crate::context::column::Column;
 pub(super) struct Text(Option<StringViewArray>);
 
 impl Text {
+    #[inline]
     pub(super) fn get(&self, row: usize) -> Option<&str> {
         let array = self.0.as_ref()?;
         array.is_valid(row).then(|| array.value(row))
@@ -32,6 +33,7 @@ impl Text {
 pub(super) struct Code(Option<Int32Array>);
 
 impl Code {
+    #[inline]
     pub(super) fn get(&self, row: usize) -> Option<i32> {
         let array = self.0.as_ref()?;
         array.is_valid(row).then(|| array.value(row))
@@ -43,6 +45,7 @@ impl Code {
 pub(super) struct Time(Option<TimestampSecondArray>);
 
 impl Time {
+    #[inline]
     pub(super) fn get(&self, row: usize) -> Option<i64> {
         let array = self.0.as_ref()?;
         array.is_valid(row).then(|| array.value(row))

@@ -1,7 +1,8 @@
 //! Which jobs an interface serves: what the inventory says, and the rule for interfaces without history.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::inventory::model::Attribution;
 use crate::inventory::model::Eni;
@@ -64,8 +65,8 @@ struct Window {
 
 impl Jobs {
     pub(super) fn new(inventory: &Inventory, now: i64) -> Self {
-        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
-        let mut by_subnet: HashMap<String, Vec<Window>> = HashMap::new();
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::default();
+        let mut by_subnet: HashMap<String, Vec<Window>> = HashMap::default();
         for (index, job) in inventory.jobs.iter().enumerate() {
             by_name.entry(job.job_name.clone()).or_default().push(index);
             let Some((from, to)) = window(job, now) else { continue };

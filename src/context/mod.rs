@@ -21,6 +21,7 @@ mod s3;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -126,6 +127,15 @@ impl Context {
         } else {
             Interest::Other
         }
+    }
+
+    /// Tells whether a record of an interface may be attributed to one of these jobs, by their names.
+    pub fn may_serve(&self, interface_id: &str, jobs: &HashSet<String>) -> bool {
+        let rows = self.index.interface(interface_id);
+        let names = rows.iter().filter_map(|row| row.who.as_ref()?.job_name.as_ref());
+        self.interest(interface_id) == Interest::Maybe
+            || names.into_iter().any(|name| jobs.contains(name))
+            || rows.iter().any(|row| row.may_infer)
     }
 
     /// Returns the AWS service whose public range holds an address at a time (Unix seconds; without one,

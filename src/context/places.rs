@@ -1,8 +1,9 @@
 //! What a public address belongs to: AWS's published ranges and the prefix lists.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::net::IpAddr;
+
+use foldhash::HashMap;
 
 use crate::context::prefix::PrefixTree;
 use crate::flow::addr;

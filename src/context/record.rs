@@ -1,8 +1,10 @@
 //! Reads one record: its interface, its job, its two sides, and where the other side is.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::context::Context;
 use crate::context::column::Column;
@@ -23,11 +25,29 @@ pub(super) enum Direction {
     Egress,
 }
 
+/// Which job, or jobs, an interface serves: as the inventory says, or as a rule found.
+#[derive(Debug, Clone)]
+pub(super) enum Whose<'a> {
+    Known(&'a Who),
+    Inferred(Arc<Who>),
+}
+
+impl Deref for Whose<'_> {
+    type Target = Who;
+
+    fn deref(&self) -> &Who {
+        match self {
+            Self::Known(who) => who,
+            Self::Inferred(who) => who,
+        }
+    }
+}
+
 /// What one record means. A field that no wanted column needs is left empty.
 #[derive(Debug, Default)]
 pub(super) struct Facts<'a> {
     pub(super) row: Option<&'a Row>,
-    pub(super) who: Option<Arc<Who>>,
+    pub(super) who: Option<Whose<'a>>,
     pub(super) belongs_to: Option<&'a str>,
     pub(super) account: Option<&'a str>,
     pub(super) region: Option<&'a str>,
@@ -40,7 +60,7 @@ pub(super) struct Facts<'a> {
     pub(super) remote_port: Option<i32>,
     pub(super) syn_by: Option<&'static str>,
     pub(super) remote_row: Option<&'a Row>,
-    pub(super) remote_who: Option<Arc<Who>>,
+    pub(super) remote_who: Option<Whose<'a>>,
     pub(super) scope: Option<&'static str>,
     pub(super) s3: Option<Verdict>,
 }
@@ -106,8 +126,8 @@ impl<'a> Reader<'a> {
             steps: Steps { job, sides: remote || sides, remote, scope, s3 },
             last_interface: None,
             last_vpc: None,
-            inferred: HashMap::new(),
-            places: HashMap::new(),
+            inferred: HashMap::default(),
+            places: HashMap::default(),
         }
     }
 
@@ -175,7 +195,7 @@ impl<'a> Reader<'a> {
 
     /// Returns the job of a record's interface: as the inventory says, else by the rule for interfaces
     /// without history.
-    fn who(&mut self, at: usize, row: Option<&'a Row>, times: Times) -> Option<Arc<Who>> {
+    fn who(&mut self, at: usize, row: Option<&'a Row>, times: Times) -> Option<Whose<'a>> {
         if let Some(row) = row.filter(|row| !row.may_infer) {
             return self.known(row, times);
         }
@@ -186,12 +206,12 @@ impl<'a> Reader<'a> {
         self.infer(row, subnet.or_else(|| self.input.subnet_id.get(at)), times)
     }
 
-    fn known(&self, row: &'a Row, times: Times) -> Option<Arc<Who>> {
+    fn known(&self, row: &'a Row, times: Times) -> Option<Whose<'a>> {
         let who = row.who.as_ref()?;
         let holds = times.at.is_none_or(|at| index::holds(who.attribution, row.gap(at)));
         let runs = who.attribution != Attribution::Inferred
             || times.span.is_none_or(|(start, end)| self.context.may_run(who, start, end));
-        (holds && runs).then(|| Arc::clone(who))
+        (holds && runs).then_some(Whose::Known(who))
     }
 
     fn infer(
@@ -199,7 +219,7 @@ impl<'a> Reader<'a> {
         row: Option<&'a Row>,
         subnet: Option<&str>,
         times: Times,
-    ) -> Option<Arc<Who>> {
+    ) -> Option<Whose<'a>> {
         let ((start, end), subnet) = times.span.zip(subnet)?;
         let jobs = &self.context.jobs;
         let groups = row.map_or(&[][..], |row| &row.eni.security_group_ids);
@@ -208,11 +228,11 @@ impl<'a> Reader<'a> {
             return None;
         }
         if let Some(who) = self.inferred.get(&found) {
-            return who.clone();
+            return who.clone().map(Whose::Inferred);
         }
         let who = jobs.inferred(&found).map(Arc::new);
         self.inferred.insert(found, who.clone());
-        who
+        who.map(Whose::Inferred)
     }
 
     fn read_sides(&self, at: usize, facts: &mut Facts<'a>) {

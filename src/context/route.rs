@@ -1,7 +1,8 @@
 //! Which way a subnet's route table sends an address.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
+
+use foldhash::HashMap;
 
 use crate::context::endpoints::Endpoints;
 use crate::context::endpoints::Kind;
