@@ -4,16 +4,18 @@
 //! one number instead of all those texts is what keeps groups small. A number means something only in the
 //! session that made it.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _, Int32Builder, StringViewBuilder};
+use arrow::array::{
+    Array as _, ArrayRef, AsArray as _, Int32Builder, StringViewArray, StringViewBuilder,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use foldhash::HashMap;
 
 /// Every combination of texts seen so far.
 #[derive(Debug, Default)]
@@ -76,31 +78,35 @@ impl ScalarUDFImpl for Intern {
         let columns = ColumnarValue::values_to_arrays(&args.args)?;
         let columns = columns.iter().map(|column| cast(column, &DataType::Utf8View));
         let columns = columns.collect::<Result<Vec<ArrayRef>, _>>()?;
+        let texts: Vec<&StringViewArray> = columns.iter().map(|c| c.as_string_view()).collect();
         let mut ids = Int32Builder::with_capacity(args.number_rows);
-        let mut store = self.store.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut last: (Vec<u8>, Option<i32>) = (Vec::new(), None);
-        let mut key = Vec::new();
+        // Within a batch the same views are the same texts: most rows are told by their views alone.
+        let mut known: HashMap<Box<[u128]>, i32> = HashMap::default();
+        let mut last: (Vec<u128>, Option<i32>) = (Vec::new(), None);
+        let (mut views, mut bytes) = (Vec::new(), Vec::new());
         for row in 0..args.number_rows {
-            key.clear();
-            for column in &columns {
-                let column = column.as_string_view();
-                match column.is_null(row) {
-                    // No text is that long.
-                    true => key.extend_from_slice(&u32::MAX.to_le_bytes()),
-                    false => {
-                        let text = column.value(row).as_bytes();
-                        key.extend_from_slice(&(text.len() as u32).to_le_bytes());
-                        key.extend_from_slice(text);
-                    }
-                }
-            }
+            views.clear();
+            views.extend(texts.iter().map(|column| match column.is_null(row) {
+                // No text is that long.
+                true => u128::MAX,
+                false => column.views()[row],
+            }));
             // Records of one interface stand together.
             let id = match last.1 {
-                Some(id) if last.0 == key => id,
-                _ => store.id(&key, &columns, row),
+                Some(id) if last.0 == views => id,
+                _ => match known.get(views.as_slice()) {
+                    Some(id) => *id,
+                    None => {
+                        let store = self.store.0.lock();
+                        let mut store = store.unwrap_or_else(PoisonError::into_inner);
+                        let id = store.id(&texts, row, &mut bytes);
+                        known.insert(views.as_slice().into(), id);
+                        id
+                    }
+                },
             };
             ids.append_value(id);
-            std::mem::swap(&mut last.0, &mut key);
+            std::mem::swap(&mut last.0, &mut views);
             last.1 = Some(id);
         }
         Ok(ColumnarValue::Array(Arc::new(ids.finish())))
@@ -108,17 +114,27 @@ impl ScalarUDFImpl for Intern {
 }
 
 impl Store {
-    fn id(&mut self, key: &[u8], columns: &[ArrayRef], row: usize) -> i32 {
-        if let Some(id) = self.ids.get(key) {
+    /// Returns the number of the texts of a row. `key` is room for them.
+    fn id(&mut self, columns: &[&StringViewArray], row: usize, key: &mut Vec<u8>) -> i32 {
+        let text =
+            |column: &&StringViewArray| column.is_valid(row).then(|| column.value(row).to_owned());
+        key.clear();
+        for column in columns {
+            match column.is_null(row) {
+                true => key.extend_from_slice(&u32::MAX.to_le_bytes()),
+                false => {
+                    let text = column.value(row).as_bytes();
+                    key.extend_from_slice(&(text.len() as u32).to_le_bytes());
+                    key.extend_from_slice(text);
+                }
+            }
+        }
+        if let Some(id) = self.ids.get(key.as_slice()) {
             return *id;
         }
         let id = self.texts.len() as i32;
-        let text = |column: &ArrayRef| {
-            let column = column.as_string_view();
-            column.is_valid(row).then(|| column.value(row).to_owned())
-        };
         self.texts.push(columns.iter().map(text).collect());
-        self.ids.insert(key.into(), id);
+        self.ids.insert(key.as_slice().into(), id);
         id
     }
 }

@@ -31,6 +31,7 @@ pub mod functions;
 mod intern;
 mod keep;
 mod minutes;
+mod output;
 mod pushdown;
 pub mod query_file;
 mod read;

@@ -1,6 +1,6 @@
 //! From SQL filters to what the decoder understands: less is built when less is asked for.
 //!
-//! Every filter stays in the plan as well, so what is not understood here costs time and never rows.
+//! Every filter is applied to the rows as well, so what is not understood here costs time and never rows.
 
 use std::collections::HashSet;
 
@@ -20,6 +20,8 @@ pub(super) struct Pushed {
     pub(super) ranges: Vec<(String, Option<i64>, Option<i64>)>,
     /// Kinds of interfaces whose records can pass. NULL-free: `None` is all of them.
     pub(super) interests: Option<Vec<Interest>>,
+    /// Names of jobs, one of which a record must be attributed to.
+    pub(super) jobs: Option<HashSet<String>>,
 }
 
 /// Tells what kind of column of the log itself a name is; `None` for every other column.
@@ -36,6 +38,7 @@ impl Pushed {
     }
 
     /// Tells whether nothing of the filters could be used.
+    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.equals.is_empty() && self.ranges.is_empty() && self.interests.is_none()
     }
@@ -52,6 +55,13 @@ impl Pushed {
                 Some(held) => held.into_iter().filter(|kind| kinds.contains(kind)).collect(),
             };
             self.interests = Some(kept);
+        }
+        if let Some(("job_name", names)) = texts(filter, is_text, &text) {
+            let held = self.jobs.take();
+            self.jobs = Some(match held {
+                None => names,
+                Some(held) => held.intersection(&names).cloned().collect(),
+            });
         }
         if let Some((column, texts)) = equals(filter, kind_of) {
             self.equals.push((column, texts));
@@ -277,6 +287,16 @@ mod tests {
             Some(vec![Interest::Job, Interest::Maybe, Interest::Nat])
         );
         assert!(pushed(col("attribution").is_null()).interests.is_none());
+    }
+
+    #[test]
+    fn the_jobs_that_are_asked_for_are_known() {
+        let one = col("job_name").in_list(vec![lit("a"), lit("b")], false);
+        let got = pushed(one.and(col("job_name").eq(lit("b"))));
+        assert_eq!(got.jobs, Some(HashSet::from(["b".to_owned()])));
+        assert!(pushed(col("job_name").not_eq(lit("a"))).jobs.is_none());
+        let either = col("job_name").eq(lit("a")).or(col("action").eq(lit("REJECT")));
+        assert!(pushed(either).jobs.is_none());
     }
 
     #[test]

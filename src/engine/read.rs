@@ -14,6 +14,7 @@ use tokio::sync::mpsc::Sender;
 use crate::aws;
 use crate::engine::ObjectRead;
 use crate::engine::minutes::Minutes;
+use crate::engine::output::{Fault, Output, Stop};
 use crate::engine::rows::read_parquet;
 use crate::engine::scan::Job;
 use crate::engine::scans::Scan;
@@ -68,64 +69,6 @@ fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusion
     DataFusionError::External(Box::new(error))
 }
 
-/// Why an object was left.
-#[derive(Debug)]
-pub(super) enum Stop {
-    /// Nobody wants more rows.
-    Enough,
-    /// The object is at fault: it is named, and the rest goes on.
-    Object(Fault),
-    /// The whole scan is at fault.
-    Scan(DataFusionError),
-}
-
-/// What is wrong with an object.
-#[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) reason: String,
-    /// Whether a later try may read it.
-    pub(super) is_retryable: bool,
-}
-
-impl Fault {
-    /// What is wrong with the bytes themselves.
-    pub(super) fn lasting(reason: String) -> Stop {
-        Stop::Object(Self { reason, is_retryable: false })
-    }
-}
-
-impl From<DataFusionError> for Stop {
-    fn from(error: DataFusionError) -> Self {
-        Self::Scan(error)
-    }
-}
-
-/// Sends finished batches on and counts their rows against the limit.
-pub(super) struct Output {
-    job: Arc<Job>,
-    batches: Sender<Result<RecordBatch>>,
-    rows: usize,
-    minutes: Option<Arc<Minutes>>,
-}
-
-impl Output {
-    pub(super) async fn send(&mut self, batch: &RecordBatch) -> std::result::Result<(), Stop> {
-        if batch.num_rows() == 0 {
-            return Ok(());
-        }
-        self.rows += batch.num_rows();
-        let finished = self.job.finish(batch)?;
-        if let Some(minutes) = &self.minutes {
-            minutes.add(&finished);
-        }
-        self.batches.send(Ok(finished)).await.map_err(|_| Stop::Enough)?;
-        match self.job.limit.is_some_and(|limit| self.rows >= limit) {
-            true => Err(Stop::Enough),
-            false => Ok(()),
-        }
-    }
-}
-
 /// Reads objects until the queue is empty. An object that cannot be read is counted and named; with
 /// `--strict` it ends the scan.
 ///
@@ -138,7 +81,7 @@ pub(super) async fn read_objects(
     batches: Sender<Result<RecordBatch>>,
 ) -> Result<()> {
     let minutes = queue.minutes.clone();
-    let mut output = Output { job: Arc::clone(&job), batches, rows: 0, minutes };
+    let mut output = Output::new(Arc::clone(&job), batches, minutes);
     while let Some(split) = queue.take(&job).await? {
         queue.scan.update(|summary| summary.objects_begun += 1);
         let own = Scan::new(queue.scan.layout);
@@ -172,7 +115,10 @@ pub(super) async fn read_objects(
             tell(split, ObjectRead { summary, failure });
         }
     }
-    Ok(())
+    match output.finish().await {
+        Err(Stop::Scan(error)) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 async fn read_object(

@@ -3,7 +3,8 @@
 use datafusion::common::{DataFusionError, Result};
 use futures::StreamExt as _;
 
-use crate::engine::read::{Fault, Output, Stop, object, unopened};
+use crate::engine::output::{Fault, Output, Stop};
+use crate::engine::read::{object, unopened};
 use crate::engine::scan::Job;
 use crate::engine::scans::Scan;
 use crate::flow::field::{LINE, OBJECT};

@@ -2,12 +2,15 @@
 //!
 //! Partitions take objects from one queue, so that a large object does not hold up the rest.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, SecondsFormat};
+use datafusion::common::cast::as_boolean_array;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -37,9 +40,13 @@ pub(super) struct Job {
     /// What to decode.
     pub(super) plan: Arc<Plan>,
     /// The columns to give, the context's among them.
-    pub(super) output: SchemaRef,
-    /// The context's columns among `output`, in its order.
+    pub(super) made: SchemaRef,
+    /// The context's columns among `made`, in its order.
     pub(super) wanted: Vec<Column>,
+    /// Which rows to give; all without it.
+    pub(super) filter: Option<RowFilter>,
+    /// Rows of a batch.
+    pub(super) batch_rows: usize,
     /// All columns of the table: what an object has beyond them cannot be read.
     pub(super) table: SchemaRef,
     /// Where the context's columns come from.
@@ -49,6 +56,17 @@ pub(super) struct Job {
     pub(super) pushed: Pushed,
     /// Rows after which no more objects need be opened.
     pub(super) limit: Option<usize>,
+}
+
+/// Which rows a scan gives.
+#[derive(Debug)]
+pub(super) struct RowFilter {
+    /// Over the columns of `made`. NULL stands for no.
+    pub(super) expr: Arc<dyn PhysicalExpr>,
+    /// The columns that it reads.
+    pub(super) made: SchemaRef,
+    /// The context's columns among them, in their order.
+    pub(super) wanted: Vec<Column>,
 }
 
 impl Job {
@@ -63,15 +81,39 @@ impl Job {
         lines.iter().try_for_each(|line| sink(line)).map_err(DataFusionError::IoError)
     }
 
-    /// Turns a batch of the log's columns into the columns asked for.
-    pub(super) fn finish(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+    /// Makes the rows that the filter lets pass.
+    ///
+    /// What only the other columns need of the context is not worked out for rows that fail.
+    pub(super) fn passing(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let Some(filter) = &self.filter else { return self.make(batch) };
+        let made = self.columns(batch, &filter.made, &filter.wanted)?;
+        let passes = filter.expr.evaluate(&made)?.into_array(made.num_rows())?;
+        let passes = as_boolean_array(&passes)?;
+        match passes.true_count() {
+            0 => Ok(RecordBatch::new_empty(Arc::clone(&self.made))),
+            count if count == made.num_rows() => self.make(batch),
+            _ => self.make(&filter_record_batch(batch, passes)?),
+        }
+    }
+
+    /// Turns a batch of the log's columns into the columns of `made`.
+    fn make(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        self.columns(batch, &self.made, &self.wanted)
+    }
+
+    fn columns(
+        &self,
+        batch: &RecordBatch,
+        made: &SchemaRef,
+        wanted: &[Column],
+    ) -> Result<RecordBatch> {
         let mut added = match &self.context {
-            Some(context) if !self.wanted.is_empty() => context.annotate(batch, &self.wanted)?,
+            Some(context) if !wanted.is_empty() => context.annotate(batch, wanted)?,
             _ => Vec::new(),
         }
         .into_iter();
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.output.fields().len());
-        for field in self.output.fields() {
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(made.fields().len());
+        for field in made.fields() {
             let column = match batch.column_by_name(field.name()) {
                 Some(column) => Some(Arc::clone(column)),
                 None => added.next(),
@@ -80,7 +122,7 @@ impl Job {
             columns.push(column.ok_or_else(missing)?);
         }
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.output), columns, &rows)?)
+        Ok(RecordBatch::try_new_with_options(Arc::clone(made), columns, &rows)?)
     }
 }
 
@@ -96,7 +138,7 @@ pub(super) struct FlowScanExec {
 impl FlowScanExec {
     pub(super) fn new(job: Job, partitions: usize, scans: Arc<Scans>) -> Self {
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&job.output)),
+            EquivalenceProperties::new(Arc::clone(&job.made)),
             Partitioning::UnknownPartitioning(partitions),
             EmissionType::Incremental,
             Boundedness::Bounded,
@@ -113,15 +155,7 @@ impl FlowScanExec {
     fn conditions(&self) -> Vec<String> {
         let mut conditions = Vec::new();
         for (column, values) in &self.job.pushed.equals {
-            let mut values: Vec<&str> = values.iter().map(String::as_str).collect();
-            values.sort_unstable();
-            let more = values.len().saturating_sub(VALUES_SHOWN);
-            values.truncate(VALUES_SHOWN);
-            let more = if more > 0 { format!(", {more} more") } else { String::new() };
-            conditions.push(match values.as_slice() {
-                [value] => format!("{column} = {value}"),
-                values => format!("{column} in ({}{more})", values.join(", ")),
-            });
+            conditions.push(one_of(column, values));
         }
         let filter = &self.job.plan.filter;
         let ranges = filter.ranges.iter().map(|(column, low, high)| (column.as_str(), *low, *high));
@@ -134,7 +168,22 @@ impl FlowScanExec {
         if let Some(kinds) = &self.job.pushed.interests {
             conditions.push(format!("interface is {}", kinds_text(kinds)));
         }
+        if let Some(jobs) = &self.job.pushed.jobs {
+            conditions.push(one_of("job that the interface may serve", jobs));
+        }
         conditions
+    }
+}
+
+fn one_of(column: &str, values: &HashSet<String>) -> String {
+    let mut values: Vec<&str> = values.iter().map(String::as_str).collect();
+    values.sort_unstable();
+    let more = values.len().saturating_sub(VALUES_SHOWN);
+    values.truncate(VALUES_SHOWN);
+    let more = if more > 0 { format!(", {more} more") } else { String::new() };
+    match values.as_slice() {
+        [value] => format!("{column} = {value}"),
+        values => format!("{column} in ({}{more})", values.join(", ")),
     }
 }
 
@@ -155,6 +204,9 @@ impl DisplayAs for FlowScanExec {
         let conditions = self.conditions();
         if !conditions.is_empty() {
             write!(f, ", where=[{}]", conditions.join(", "))?;
+        }
+        if let Some(filter) = &self.job.filter {
+            write!(f, ", filter={}", filter.expr)?;
         }
         match self.job.limit {
             Some(limit) => write!(f, ", limit={limit}"),
@@ -209,11 +261,11 @@ impl ExecutionPlan for FlowScanExec {
 
     fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let queue = self.queue.get_or_init(|| {
-            let counted = self.job.context.is_some() && Minutes::can_read(&self.job.output);
+            let counted = self.job.context.is_some() && Minutes::can_read(&self.job.made);
             let minutes = if counted { self.scans.minutes() } else { None };
             Arc::new(Queue::new(self.scans.begin(self.job.plan.layout), minutes))
         });
-        let schema = Arc::clone(&self.job.output);
+        let schema = Arc::clone(&self.job.made);
         let mut stream = RecordBatchReceiverStreamBuilder::new(schema, 2);
         let (job, queue, batches) = (Arc::clone(&self.job), Arc::clone(queue), stream.tx());
         stream.spawn(async move { read_objects(job, queue, batches).await });

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Result;
+use datafusion::common::tree_node::TreeNode as _;
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
@@ -14,7 +16,7 @@ use crate::context;
 use crate::context::{Context, Interest};
 use crate::engine::ReadOptions;
 use crate::engine::pushdown::Pushed;
-use crate::engine::scan::{FlowScanExec, Job};
+use crate::engine::scan::{FlowScanExec, Job, RowFilter};
 use crate::engine::scans::Scans;
 use crate::flow::field::{Kind, LINE, Layout, OBJECT};
 use crate::flow::{Filter, Plan};
@@ -59,6 +61,25 @@ impl FlowTable {
         Ok(Arc::new(self.schema.project(&columns)?))
     }
 
+    /// The columns of the context among these.
+    fn wanted(&self, columns: &[usize]) -> Vec<context::Column> {
+        let added = columns.iter().filter_map(|index| index.checked_sub(self.log_columns));
+        added.map(|index| context::COLUMNS[index].column).collect()
+    }
+
+    /// Makes a filter ready to be applied to the rows, and tells which columns it reads.
+    fn row_filter(&self, state: &dyn Session, filter: &Expr) -> Result<(RowFilter, Vec<usize>)> {
+        let columns = filter.column_refs();
+        let columns = columns.into_iter().map(|column| self.schema.index_of(&column.name));
+        let mut columns = columns.collect::<Result<Vec<usize>, _>>()?;
+        columns.sort_unstable();
+        columns.dedup();
+        let made = Arc::new(self.schema.project(&columns)?);
+        let schema = DFSchema::try_from(Arc::clone(&made))?;
+        let expr = state.create_physical_expr(filter.clone(), &schema)?;
+        Ok((RowFilter { expr, made, wanted: self.wanted(&columns) }, columns))
+    }
+
     /// The columns of the log that have to be decoded: those asked for, and those that the context needs.
     fn needed(&self, projection: &[usize]) -> BTreeSet<usize> {
         let mut needed: BTreeSet<usize> = BTreeSet::new();
@@ -95,7 +116,11 @@ impl FlowTable {
         let interface = match (&self.context, &pushed.interests) {
             (Some(context), Some(kinds)) => {
                 let (context, kinds) = (Arc::clone(context), kinds.clone());
-                let keep = move |id: &str| kinds.contains(&context.interest(id));
+                let jobs = pushed.jobs.clone();
+                let keep = move |id: &str| {
+                    let serves = |jobs| context.may_serve(id, jobs);
+                    kinds.contains(&context.interest(id)) && jobs.as_ref().is_none_or(serves)
+                };
                 Some(Arc::new(keep) as Arc<dyn Fn(&str) -> bool + Send + Sync>)
             }
             _ => None,
@@ -125,9 +150,10 @@ impl TableProvider for FlowTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        let understood = |filter: &&Expr| match self.pushed(&[(*filter).clone()]).is_empty() {
-            true => TableProviderFilterPushDown::Unsupported,
-            false => TableProviderFilterPushDown::Inexact,
+        // The scan applies them itself: rows that pass need not be copied once more.
+        let understood = |filter: &&Expr| match is_alone(filter) {
+            true => TableProviderFilterPushDown::Exact,
+            false => TableProviderFilterPushDown::Unsupported,
         };
         Ok(filters.iter().map(understood).collect())
     }
@@ -141,7 +167,11 @@ impl TableProvider for FlowTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let everything: Vec<usize> = (0..self.schema.fields().len()).collect();
         let projection = projection.unwrap_or(&everything);
-        let needed = self.needed(projection);
+        let filter = conjunction(filters.iter().cloned());
+        let filter = filter.map(|filter| self.row_filter(state, &filter)).transpose()?;
+        let read = filter.iter().flat_map(|(_, read)| read);
+        let decoded: Vec<usize> = projection.iter().chain(read).copied().collect();
+        let needed = self.needed(&decoded);
         let pushed = self.pushed(filters);
         let plan = Plan {
             layout: self.layout,
@@ -153,11 +183,12 @@ impl TableProvider for FlowTable {
             limits: self.options.limits,
             keep_all_malformed: self.options.malformed.is_some(),
         };
-        let added = projection.iter().filter_map(|index| index.checked_sub(self.log_columns));
         let job = Job {
             plan: Arc::new(plan),
-            output: Arc::new(self.schema.project(projection)?),
-            wanted: added.map(|index| context::COLUMNS[index].column).collect(),
+            made: Arc::new(self.schema.project(projection)?),
+            filter: filter.map(|(filter, _)| filter),
+            batch_rows: state.config().batch_size(),
+            wanted: self.wanted(projection),
             table: Arc::clone(&self.schema),
             context: self.context.clone(),
             source: Arc::clone(&self.source),
@@ -168,6 +199,24 @@ impl TableProvider for FlowTable {
         let partitions = state.config().target_partitions();
         Ok(Arc::new(FlowScanExec::new(job, partitions, Arc::clone(&self.scans))))
     }
+}
+
+/// Tells whether a filter can be judged from the rows of this table alone.
+fn is_alone(filter: &Expr) -> bool {
+    let is_other = |expr: &Expr| {
+        let is_other = matches!(
+            expr,
+            Expr::Exists(_)
+                | Expr::InSubquery(_)
+                | Expr::ScalarSubquery(_)
+                | Expr::SetComparison(_)
+                | Expr::OuterReferenceColumn(..)
+                | Expr::Placeholder(_)
+        );
+        Ok(is_other)
+    };
+    // What cannot be looked through stays in the plan.
+    !filter.is_volatile() && !filter.exists(is_other).unwrap_or(true)
 }
 
 /// Returns the kinds of interfaces in reading order, for `EXPLAIN`.

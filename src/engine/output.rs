@@ -1,0 +1,110 @@
+//! What a scan gives: batches of the rows that pass its filter.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::BatchCoalescer;
+use datafusion::common::{DataFusionError, Result};
+use tokio::sync::mpsc::Sender;
+
+use crate::engine::minutes::Minutes;
+use crate::engine::scan::Job;
+
+/// Why an object was left.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Nobody wants more rows.
+    Enough,
+    /// The object is at fault: it is named, and the rest goes on.
+    Object(Fault),
+    /// The whole scan is at fault.
+    Scan(DataFusionError),
+}
+
+/// What is wrong with an object.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) reason: String,
+    /// Whether a later try may read it.
+    pub(super) is_retryable: bool,
+}
+
+impl Fault {
+    /// What is wrong with the bytes themselves.
+    pub(super) fn lasting(reason: String) -> Stop {
+        Stop::Object(Self { reason, is_retryable: false })
+    }
+}
+
+impl From<DataFusionError> for Stop {
+    fn from(error: DataFusionError) -> Self {
+        Self::Scan(error)
+    }
+}
+
+/// Sends finished batches on and counts their rows against the limit.
+pub(super) struct Output {
+    job: Arc<Job>,
+    batches: Sender<Result<RecordBatch>>,
+    rows: usize,
+    minutes: Option<Arc<Minutes>>,
+    /// What is left of batches of which the filter let few rows pass.
+    few: BatchCoalescer,
+}
+
+impl Output {
+    pub(super) fn new(
+        job: Arc<Job>,
+        batches: Sender<Result<RecordBatch>>,
+        minutes: Option<Arc<Minutes>>,
+    ) -> Self {
+        let few = BatchCoalescer::new(Arc::clone(&job.made), job.batch_rows)
+            .with_biggest_coalesce_batch_size(Some(job.batch_rows / 2));
+        Self { job, batches, rows: 0, minutes, few }
+    }
+
+    pub(super) async fn send(&mut self, batch: &RecordBatch) -> std::result::Result<(), Stop> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let given = self.job.passing(batch)?;
+        if let Some(minutes) = &self.minutes {
+            minutes.add(&given);
+        }
+        // Rows without a column cannot be put together; nor need they.
+        if self.job.filter.is_none() || given.num_columns() == 0 {
+            return self.pass_on(given).await;
+        }
+        self.few.push_batch(given).map_err(DataFusionError::from)?;
+        // Whoever wants only some rows does not wait for more.
+        if self.job.limit.is_some() {
+            self.few.finish_buffered_batch().map_err(DataFusionError::from)?;
+        }
+        self.pass_on_full().await
+    }
+
+    /// Sends what is left.
+    pub(super) async fn finish(&mut self) -> std::result::Result<(), Stop> {
+        self.few.finish_buffered_batch().map_err(DataFusionError::from)?;
+        self.pass_on_full().await
+    }
+
+    async fn pass_on_full(&mut self) -> std::result::Result<(), Stop> {
+        while let Some(batch) = self.few.next_completed_batch() {
+            self.pass_on(batch).await?;
+        }
+        Ok(())
+    }
+
+    async fn pass_on(&mut self, batch: RecordBatch) -> std::result::Result<(), Stop> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        self.rows += batch.num_rows();
+        self.batches.send(Ok(batch)).await.map_err(|_| Stop::Enough)?;
+        match self.job.limit.is_some_and(|limit| self.rows >= limit) {
+            true => Err(Stop::Enough),
+            false => Ok(()),
+        }
+    }
+}
