@@ -7,6 +7,7 @@
 
 mod compact;
 mod file;
+mod held;
 mod order;
 mod read;
 mod rewrite;

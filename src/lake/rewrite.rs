@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, AsArray as _, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 
 use super::order::stored_schema;
@@ -50,6 +50,7 @@ impl Table {
                     columns: rows.columns.join(","),
                     options: options.clone(),
                 };
+                let kept = concat_batches(&schema, &kept)?;
                 change.add.push(new.write(self.place(), kept).await?);
             }
             change.remove.push(file);
@@ -105,7 +106,7 @@ impl Table {
             columns: columns.join(","),
             options: options.clone(),
         };
-        Ok(Some(new.write(self.place(), batches).await?))
+        Ok(Some(new.write(self.place(), concat_batches(&schema, &batches)?).await?))
     }
 }
 

@@ -3,11 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array as _, AsArray as _, RecordBatch, StringViewArray, TimestampSecondArray, UInt32Array,
-};
-use arrow::compute::{cast, concat_batches, take_record_batch};
-use arrow::datatypes::{DataType, Int32Type, TimeUnit, TimestampSecondType};
+use arrow::array::{Array as _, AsArray as _, RecordBatch, StringViewArray, TimestampSecondArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int32Type, Schema, SchemaRef, TimeUnit, TimestampSecondType};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, PutPayload};
 use parquet::arrow::ArrowWriter;
@@ -18,7 +16,8 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 use tokio::task::{JoinSet, spawn_blocking};
 
-use super::order::{sorted, stored};
+use super::held::Held;
+use super::order::sorted;
 use super::{COLUMNS_KEY, Error, File, Partition};
 use crate::flow::field::{LINE, Layout, OBJECT};
 use crate::store::Place;
@@ -69,19 +68,14 @@ pub struct Writer {
     origin: Arc<Origin>,
     options: WriterOptions,
     columns: Vec<String>,
-    pending: HashMap<Partition, Pending>,
+    /// The schema of the batches that were taken.
+    schema: SchemaRef,
+    pending: HashMap<Partition, Held>,
     bytes: usize,
     /// Files begun so far, which gives the next its number.
     begun: usize,
     making: JoinSet<Result<File, Error>>,
     files: Vec<File>,
-}
-
-#[derive(Default)]
-struct Pending {
-    batches: Vec<RecordBatch>,
-    rows: usize,
-    bytes: usize,
 }
 
 impl Writer {
@@ -100,6 +94,7 @@ impl Writer {
             origin,
             options,
             columns: Vec::new(),
+            schema: Arc::new(Schema::empty()),
             pending: HashMap::new(),
             bytes: 0,
             begun: 0,
@@ -121,24 +116,19 @@ impl Writer {
     ///
     /// When a file cannot be written.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        self.schema = batch.schema();
         for (partition, rows) in self.partitions(batch) {
-            let part = match rows.len() == batch.num_rows() {
-                true => stored(batch)?,
-                false => stored(&take_record_batch(batch, &UInt32Array::from(rows))?)?,
-            };
-            let bytes = part.get_array_memory_size();
-            let pending = self.pending.entry(partition.clone()).or_default();
-            pending.rows += part.num_rows();
-            pending.bytes += bytes;
-            pending.batches.push(part);
-            let is_full = pending.rows >= self.options.file_rows;
-            self.bytes += bytes;
+            let held = self.pending.entry(partition.clone()).or_default();
+            let bytes = held.bytes();
+            held.add(batch, &rows)?;
+            self.bytes += held.bytes() - bytes;
+            let is_full = held.rows() >= self.options.file_rows;
             if is_full {
                 self.flush(&partition).await?;
             }
         }
         while self.bytes > self.options.memory_bytes {
-            let largest = self.pending.iter().max_by_key(|(_, pending)| pending.bytes);
+            let largest = self.pending.iter().max_by_key(|(_, held)| held.bytes());
             let Some(partition) = largest.map(|(partition, _)| partition.clone()) else { break };
             self.flush(&partition).await?;
         }
@@ -178,17 +168,18 @@ impl Writer {
         let mut origin = (None, None);
         let mut last: Option<(Key, usize)> = None;
         for row in 0..batch.num_rows() {
-            let key = cut.key(row, &origin);
+            let key = cut.key(row);
             let same = last.as_ref().filter(|(other, _)| *other == key).map(|(_, at)| *at);
             let at = same.unwrap_or_else(|| {
                 if last.as_ref().is_none_or(|(other, _)| other.object != key.object) {
-                    origin = (self.origin)(key.object.unwrap_or_default());
+                    origin = (self.origin)(text_at(cut.objects, row).unwrap_or_default());
                 }
-                let key = cut.key(row, &origin);
+                // What the object's name tells, the record need not.
                 let (account, region) = origin.clone();
+                let text = |texts| text_at(texts, row).map(str::to_owned);
                 let partition = Partition {
-                    log_account: account.or_else(|| key.account.map(str::to_owned)),
-                    log_region: region.or_else(|| key.region.map(str::to_owned)),
+                    log_account: account.or_else(|| text(cut.accounts)),
+                    log_region: region.or_else(|| text(cut.regions)),
                     hour: key.hour,
                 };
                 let at = *by_partition.entry(partition.clone()).or_insert_with(|| {
@@ -205,8 +196,8 @@ impl Writer {
 
     /// Has the rows of a partition written as one file.
     async fn flush(&mut self, partition: &Partition) -> Result<(), Error> {
-        let Some(pending) = self.pending.remove(partition) else { return Ok(()) };
-        self.bytes -= pending.bytes;
+        let Some(held) = self.pending.remove(partition) else { return Ok(()) };
+        self.bytes -= held.bytes();
         while self.making.len() >= FILES_AT_A_TIME {
             let Some(made) = self.making.join_next().await else { break };
             self.files.push(made.map_err(stopped)??);
@@ -219,8 +210,11 @@ impl Writer {
             columns: self.columns.join(","),
             options: self.options.clone(),
         };
-        let place = self.place.clone();
-        self.making.spawn(async move { new.write(&place, pending.batches).await });
+        let (place, schema) = (self.place.clone(), Arc::clone(&self.schema));
+        self.making.spawn(async move {
+            let rows = spawn_blocking(move || held.finish(&schema)).await;
+            new.write(&place, rows.map_err(stopped)??).await
+        });
         Ok(())
     }
 }
@@ -229,13 +223,13 @@ fn stopped(error: tokio::task::JoinError) -> Error {
     Error::Stopped { source: error }
 }
 
-/// What tells the partition of a row.
+/// What tells the partition of a row: texts by their views, of which the same one is always the same text.
 #[derive(Clone, Copy, PartialEq)]
-struct Key<'a> {
-    object: Option<&'a str>,
+struct Key {
+    object: Option<u128>,
     hour: Option<i64>,
-    account: Option<&'a str>,
-    region: Option<&'a str>,
+    account: Option<u128>,
+    region: Option<u128>,
 }
 
 /// The columns that tell the partition of a row.
@@ -246,20 +240,24 @@ struct Cut<'a> {
     regions: Option<&'a StringViewArray>,
 }
 
-impl<'a> Cut<'a> {
-    /// What the object's name tells, the record need not.
-    fn key(&self, row: usize, origin: &(Option<String>, Option<String>)) -> Key<'a> {
-        let text = |column: Option<&'a StringViewArray>| {
-            column.filter(|column| column.is_valid(row)).map(|column| column.value(row))
+impl Cut<'_> {
+    fn key(&self, row: usize) -> Key {
+        let view = |texts: Option<&StringViewArray>| {
+            let texts = texts.filter(|texts| texts.is_valid(row));
+            texts.and_then(|texts| texts.views().get(row).copied())
         };
         let start = self.starts.filter(|starts| starts.is_valid(row));
         Key {
-            object: text(self.objects),
+            object: view(self.objects),
             hour: start.map(|starts| starts.value(row).div_euclid(3600)),
-            account: if origin.0.is_none() { text(self.accounts) } else { None },
-            region: if origin.1.is_none() { text(self.regions) } else { None },
+            account: view(self.accounts),
+            region: view(self.regions),
         }
     }
+}
+
+fn text_at(texts: Option<&StringViewArray>, row: usize) -> Option<&str> {
+    texts.filter(|texts| texts.is_valid(row)).map(|texts| texts.value(row))
 }
 
 /// A file that is to be written.
@@ -273,12 +271,8 @@ pub(super) struct New {
 
 impl New {
     /// Sorts stored rows and writes them.
-    pub(super) async fn write(
-        self,
-        place: &Place,
-        batches: Vec<RecordBatch>,
-    ) -> Result<File, Error> {
-        let made = spawn_blocking(move || self.encode(&batches)).await;
+    pub(super) async fn write(self, place: &Place, rows: RecordBatch) -> Result<File, Error> {
+        let made = spawn_blocking(move || self.encode(&rows)).await;
         let (file, bytes) = made.map_err(stopped)??;
         let path = Path::from(file.path.as_str());
         let put = place.objects().put(&path, PutPayload::from(bytes)).await;
@@ -286,10 +280,8 @@ impl New {
         Ok(file)
     }
 
-    fn encode(self, batches: &[RecordBatch]) -> Result<(File, Vec<u8>), Error> {
-        let schema = batches.first().map(RecordBatch::schema);
-        let schema = schema.unwrap_or_else(|| Arc::new(arrow::datatypes::Schema::empty()));
-        let rows = sorted(&concat_batches(&schema, batches)?)?;
+    fn encode(self, rows: &RecordBatch) -> Result<(File, Vec<u8>), Error> {
+        let rows = sorted(rows)?;
         let columns = KeyValue::new(COLUMNS_KEY.to_owned(), self.columns);
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
