@@ -1,6 +1,7 @@
 //! Rows to standard output or to a file.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use anyhow::anyhow;
@@ -61,11 +62,24 @@ pub(super) fn sink(
             let error = anyhow!("this format is not for a terminal");
             return Err(Failure::new(Exit::Usage, error).with_hint("name a file with --output"));
         }
-        return Ok((None, Box::new(std::io::stdout())));
+        let out: Sink = match binary {
+            true => Box::new(BufWriter::new(bare_stdout().or_exit(Exit::Output)?)),
+            false => Box::new(std::io::stdout()),
+        };
+        return Ok((None, out));
     };
     let file = OutputFile::create(path).or_exit(Exit::Output)?;
     let writer = file.writer().or_exit(Exit::Output)?;
     Ok((Some(file), writer))
+}
+
+/// Returns standard output without its search for the ends of lines, which costs as much as writing.
+fn bare_stdout() -> std::io::Result<File> {
+    #[cfg(unix)]
+    let out = std::os::fd::AsFd::as_fd(&std::io::stdout()).try_clone_to_owned()?;
+    #[cfg(windows)]
+    let out = std::os::windows::io::AsHandle::as_handle(&std::io::stdout()).try_clone_to_owned()?;
+    Ok(File::from(out))
 }
 
 /// Prints a stream as it comes. Returns the number of rows. `--output` and the last batch appear only if
