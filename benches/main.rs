@@ -1,4 +1,4 @@
-//! Decode, join and detect on traffic that the generator makes. `cargo bench`; results in `benches/README.md`.
+//! Decode, join, judge and write, on traffic that the generator makes. `cargo bench`; results in `benches/README.md`.
 
 #![expect(missing_docs, reason = "criterion's macros make undocumented items")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot set up its data has failed")]
@@ -10,15 +10,18 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use flowq::aws::{Account, Options};
 use flowq::context::{Column, Context};
 use flowq::engine::{Engine, ReadOptions, Resources};
 use flowq::flow::field::Layout;
 use flowq::flow::{Decoder, Plan};
 use flowq::inventory::Inventory;
 use flowq::inventory::model::{Attribution, Eni, IpRange};
+use flowq::lake::{Origin, Writer, WriterOptions};
 use flowq::sample;
 use flowq::source;
 use flowq::source::Window;
+use flowq::store::Place;
 
 const RECORDS: u64 = 200_000;
 
@@ -174,5 +177,33 @@ fn detecting(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decoding, joining, detecting);
+/// Records of every column, cut by partition, sorted and encoded into the files of a lake.
+fn writing(c: &mut Criterion) {
+    let logs = logs();
+    let schema = Layout::Vpc.schema(&[]);
+    let every: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let batches = decode(&logs.texts, &every);
+    let account = Arc::new(Account::new(Options::default()));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut group = c.benchmark_group("write");
+    group.throughput(Throughput::Elements(RECORDS)).sample_size(10);
+    group.bench_function("lake", |b| {
+        b.iter(|| {
+            runtime.block_on(async {
+                let folder = tempfile::tempdir().unwrap();
+                let lake = Place::create(folder.path().to_str().unwrap(), &account).unwrap();
+                let origin: Arc<Origin> = Arc::new(|_: &str| (None, None));
+                let options = WriterOptions::default();
+                let mut writer = Writer::new(&lake, Layout::Vpc, "bench", origin, options);
+                for batch in &batches {
+                    writer.write(batch).await.unwrap();
+                }
+                writer.finish().await.unwrap().len()
+            })
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, decoding, joining, detecting, writing);
 criterion_main!(benches);

@@ -301,6 +301,85 @@ def head(arguments, data, versions):
     )
 
 
+def shelves(data):
+    """The same million records or so as one gzip object, as ten, as ten thousand, and as one Parquet file."""
+    import gzip
+
+    folder = data / "shelves"
+    if (folder / "done").exists():
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    lines = []
+    for path in worker.logs(str(data)):
+        with gzip.open(path, "rt") as file:
+            header, *records = file.read().splitlines()
+        # Only files of the format that most have.
+        if header.count(" ") > 20:
+            lines.extend(records)
+        if len(lines) >= 1_000_000:
+            break
+    for name, count in (("one", 1), ("few", 10), ("many", 10_000)):
+        (folder / name).mkdir(parents=True)
+        size = -(-len(lines) // count)
+        for at in range(count):
+            part = lines[at * size:(at + 1) * size]
+            with gzip.open(folder / name / f"{at:05}.log.gz", "wt", compresslevel=6) as file:
+                file.write("\n".join([header, *part]) + "\n")
+    (folder / "done").write_text(str(len(lines)))
+    return folder
+
+
+def scale(bench, say):
+    """Threads, many small objects, memory, growth and the start, of flowq alone. Returns lines of a table."""
+    data, flowq = bench.data, bench.flowq
+    bytes_by_source = worker.questions("flow_logs", "", lambda text: text)["bytes"]
+
+    def sql(threads, source, query=bytes_by_source):
+        return [flowq, "sql", "-q", "--threads", str(threads), "-c", query, source]
+
+    def taken(*commands, runs=5):
+        """Medians of (cpu, wall, peak) of several commands, run in turn."""
+        samples = [[] for _ in commands]
+        for _ in range(runs):
+            for command, into in zip(commands, samples):
+                into.append(run(command)[:3])
+        return [tuple(statistics.median(one[at] for one in into) for at in range(3)) for into in samples]
+
+    rows = []
+
+    def row(what, beside, ratio):
+        rows.append(f"| {what} | {beside} | {ratio} |")
+        say(rows[-1])
+
+    shelf = shelves(data)
+    big = shelf / "big.parquet"
+    if not big.exists():
+        run([flowq, "sql", "-q", "-c", "SELECT * EXCEPT (object, line) FROM flow_logs", data / "logs", "--format", "parquet",
+             "--output", big])
+    for what, source in (("many files", data / "logs"), ("one big Parquet file", big), ("one gzip object", shelf / "one")):
+        one, two = taken(sql(1, source), sql(2, source))
+        row(f"two threads, {what}: wall time", "one thread", f"{two[1] / one[1]:.2f}")
+    few, many = taken(sql(1, shelf / "few"), sql(1, shelf / "many"))
+    row("10,000 objects of 100 records: wall time", "the same records in 10 objects", f"{many[1] / few[1]:.2f}")
+    for what, source in (("many files", data / "logs"), ("10,000 small objects", shelf / "many"), ("one gzip object", shelf / "one")):
+        peak = taken(sql(2, source), runs=3)[0][2]
+        row(f"peak memory, two threads, {what}", "–", f"{peak / 2**20:.0f} MiB")
+    start = taken(sql(1, shelf / "one", "select 1"), runs=9)[0][1]
+    row("start to first row of `select 1`", "–", f"{start * 1000:.0f} ms")
+    ten = [data / "logs"]
+    base = taken(sql(1, shelf / "few"), runs=3)[0][0] / int((shelf / "done").read_text())
+    for times in (1, 10):
+        folder = shelf / f"times-{times}"
+        if not folder.exists():
+            for at in range(times):
+                shutil.copytree(ten[0], folder / str(at), copy_function=os.link)
+        records = run(sql(1, folder, "SELECT count(*) AS n FROM flow_logs") + ["--format", "json"])[3]
+        records = json.loads(records)[0]["n"]
+        cpu = taken(sql(1, folder), runs=1 if times > 1 else 3)[0][0]
+        row(f"CPU for each record of {records:,}", f"of {(shelf / 'done').read_text()}", f"{cpu / records / base:.2f}")
+    return ["| what | beside it | ratio or value |", "|--|--|--:|", *rows]
+
+
 MARKS = ("<!-- peers: written by benches/peers.py -->", "<!-- peers: end -->")
 
 
@@ -319,6 +398,7 @@ def main():
     parser.add_argument("--files", type=int, default=200)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only-scale", action="store_true", help="print the second table alone")
     parser.add_argument("--flowq", help="a flowq that is built already")
     parser.add_argument("--gunzip", help="a gunzip that is built already")
     arguments = parser.parse_args()
@@ -329,10 +409,16 @@ def main():
     gunzip = arguments.gunzip or cargo("bench", "--bench", "gunzip", "--no-run")
     data = data_of(arguments.records, arguments.files, flowq)
     bench = Bench(arguments, flowq, gunzip, python, data)
+    if arguments.only_scale:
+        print("\n".join(scale(bench, lambda line: print(line, file=sys.stderr, flush=True))))
+        return
     medians = compare(bench, arguments.runs, lambda line: print(line, file=sys.stderr, flush=True))
     wanted = (HERE / "peers-requirements.txt").read_text().split()
     text = head(arguments, data, ", ".join(one.replace("==", " ") for one in wanted if not one.startswith("pyarrow")))
     text = f"{text}\n\n{table(medians)}\n\n![the same as bars](peers.svg)"
+    if not arguments.quick:
+        lines = scale(bench, lambda line: print(line, file=sys.stderr, flush=True))
+        text += "\n\nflowq alone, bytes by source, medians of five runs in turn:\n\n" + "\n".join(lines)
     print(text)
     if not arguments.quick:
         (HERE / "peers.svg").write_text(plot(medians))
