@@ -19,6 +19,9 @@ use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split, 
 
 pub(super) use walk::is_hidden;
 
+/// Bytes that are read at least at a time, if there are as many.
+const CHUNK_BYTES_MIN: usize = 4 << 10;
+
 /// The argument that stands for standard input.
 pub const STDIN: &str = "-";
 
@@ -64,7 +67,8 @@ impl Source for Files {
 
     async fn head(&self, split: &Split, bytes_max: usize) -> Result<Bytes, Error> {
         if let Some(split) = self.at_rest(split).await {
-            let head = fill(&mut open(&split).await?, Bytes::new(), bytes_max).await?;
+            let first = bytes_max.max(CHUNK_BYTES_MIN);
+            let head = fill(&mut open_with(&split, first).await?, Bytes::new(), bytes_max).await?;
             return Ok(head.slice(..bytes_max.min(head.len())));
         }
         let mut streams = self.streams.lock().await;
@@ -135,28 +139,65 @@ fn stopped(id: &str, err: tokio::task::JoinError) -> Error {
 
 /// Opens the split from its start.
 async fn open(split: &Split) -> Result<ByteStream, Error> {
-    if split.id == STDIN && split.one_shot {
-        return Ok(chunks(split.id.clone(), io::stdin()));
-    }
-    let path = split.path.clone();
-    let opened = spawn_blocking(move || File::open(path)).await;
-    let file = opened.map_err(|err| stopped(&split.id, err))?;
-    Ok(chunks(split.id.clone(), file.map_err(|err| Error::io(&split.id, err))?))
+    open_with(split, CHUNK_BYTES_MAX).await
 }
 
-/// Gives out what `reader` reads. A pipe gives what it has, without waiting for a full chunk.
-fn chunks<R: Read + Send + 'static>(id: String, reader: R) -> ByteStream {
-    stream::try_unfold((reader, id), |(reader, id)| async move {
-        let read = spawn_blocking(move || read_chunk(reader)).await;
+/// Opens the split from its start; its first chunk has at most so many bytes. A file that fits into one chunk is
+/// read to its end at once: with many small files the way to another thread and back is what costs.
+async fn open_with(split: &Split, first_max: usize) -> Result<ByteStream, Error> {
+    if split.id == STDIN && split.one_shot {
+        return Ok(chunks(split.id.clone(), io::stdin(), None));
+    }
+    let (path, size) = (split.path.clone(), split.size_bytes.filter(|_| !split.one_shot));
+    let Some(size) = size else {
+        let opened = spawn_blocking(move || File::open(path)).await;
+        let file = opened.map_err(|err| stopped(&split.id, err))?;
+        return Ok(chunks(split.id.clone(), file.map_err(|err| Error::io(&split.id, err))?, None));
+    };
+    let room = room(Some(size)).min(first_max);
+    let opened = spawn_blocking(move || {
+        let (mut file, first) = read_chunk(File::open(path)?, room)?;
+        let is_all = first.len() as u64 == size && file.read(&mut [0])? == 0;
+        Ok((file, first, is_all))
+    });
+    let opened: io::Result<(File, Bytes, bool)> =
+        opened.await.map_err(|err| stopped(&split.id, err))?;
+    let (mut file, first, is_all) = opened.map_err(|err| Error::io(&split.id, err))?;
+    let id = split.id.clone();
+    if is_all || first.is_empty() {
+        return Ok(stream::iter((!first.is_empty()).then_some(Ok(first))).boxed());
+    }
+    // What was looked for behind the size is read again.
+    let read = first.len() as u64;
+    file.seek(io::SeekFrom::Start(read)).map_err(|err| Error::io(&id, err))?;
+    let rest = chunks(id, file, Some(size.saturating_sub(read)));
+    Ok(stream::iter([Ok(first)]).chain(rest).boxed())
+}
+
+/// Returns how much to read at a time, where so much is likely to be left.
+fn room(left: Option<u64>) -> usize {
+    let left = left.map_or(CHUNK_BYTES_MAX, |left| {
+        usize::try_from(left.saturating_add(1)).unwrap_or(CHUNK_BYTES_MAX)
+    });
+    left.clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX)
+}
+
+/// Gives out what `reader` reads. A pipe gives what it has, without waiting for a full chunk. `size`: how many
+/// bytes there are likely to be, so that a small file does not ask for a whole chunk of memory.
+fn chunks<R: Read + Send + 'static>(id: String, reader: R, size: Option<u64>) -> ByteStream {
+    stream::try_unfold((reader, id, size), |(reader, id, left)| async move {
+        let room = room(left);
+        let read = spawn_blocking(move || read_chunk(reader, room)).await;
         let read = read.map_err(|err| stopped(&id, err))?;
         let (reader, chunk) = read.map_err(|err| Error::io(&id, err))?;
-        Ok((!chunk.is_empty()).then_some((chunk, (reader, id))))
+        let left = left.map(|left| left.saturating_sub(chunk.len() as u64));
+        Ok((!chunk.is_empty()).then_some((chunk, (reader, id, left))))
     })
     .boxed()
 }
 
-fn read_chunk<R: Read>(mut reader: R) -> io::Result<(R, Bytes)> {
-    let mut chunk = BytesMut::zeroed(CHUNK_BYTES_MAX);
+fn read_chunk<R: Read>(mut reader: R, room: usize) -> io::Result<(R, Bytes)> {
+    let mut chunk = BytesMut::zeroed(room);
     let read = loop {
         match reader.read(&mut chunk) {
             Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
@@ -164,7 +205,7 @@ fn read_chunk<R: Read>(mut reader: R) -> io::Result<(R, Bytes)> {
         }
     };
     // A short read must not hold on to a whole chunk of memory.
-    let short = read < CHUNK_BYTES_MAX / 2;
+    let short = read < room / 2;
     let bytes =
         if short { Bytes::copy_from_slice(&chunk[..read]) } else { chunk.freeze().slice(..read) };
     Ok((reader, bytes))
