@@ -58,6 +58,9 @@ pub(super) fn cast_column(
     Ok(Cast { array: result, misfits })
 }
 
+/// How many addresses of a batch are remembered.
+const KNOWN_ADDRESSES: usize = 1024;
+
 /// Sets aside what is no address, as in text; `None` is NULL.
 pub(super) fn addresses(cast: Cast) -> Result<Cast, ArrowError> {
     let texts = cast.array.as_string_view();
@@ -66,7 +69,21 @@ pub(super) fn addresses(cast: Cast) -> Result<Cast, ArrowError> {
             texts.is_valid(row) && test(texts.value(row))
         })
     };
-    let wrong = rows_where(&|text| !addr::is_addr(text));
+    // Few addresses are in most rows, and within one array the same view is the same text.
+    let mut known = vec![u128::MAX; KNOWN_ADDRESSES];
+    let wrong = BooleanBuffer::collect_bool(texts.len(), |row| {
+        let Some(view) = texts.views().get(row).copied().filter(|_| texts.is_valid(row)) else {
+            return false;
+        };
+        let hash = (view as u64 ^ (view >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let slot = known.get_mut(hash as usize % KNOWN_ADDRESSES).filter(|slot| **slot != view);
+        let Some(slot) = slot else { return false };
+        let is_wrong = !addr::is_addr(texts.value(row));
+        if !is_wrong {
+            *slot = view;
+        }
+        is_wrong
+    });
     if wrong.count_set_bits() == 0 {
         return Ok(cast);
     }

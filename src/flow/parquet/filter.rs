@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, RecordBatch, StringViewArray,
-    new_null_array,
+    make_view, new_null_array,
 };
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::cast;
@@ -182,13 +182,17 @@ impl Rows<'_> {
             tally.ok += all;
             return;
         };
+        // Texts this short are their views.
+        let [ok, nodata, skipdata] =
+            ["OK", "NODATA", "SKIPDATA"].map(|text| make_view(text.as_bytes(), 0, 0));
         let mut counts = [0u64; 3];
         for row in chosen.set_indices() {
-            match statuses.is_valid(row).then(|| statuses.value(row)) {
+            match statuses.is_valid(row).then(|| statuses.views()[row]) {
                 // As in text: `-` tells no status.
-                None | Some("OK") => counts[0] += 1,
-                Some("NODATA") => counts[1] += 1,
-                Some("SKIPDATA") => counts[2] += 1,
+                None => counts[0] += 1,
+                Some(view) if view == ok => counts[0] += 1,
+                Some(view) if view == nodata => counts[1] += 1,
+                Some(view) if view == skipdata => counts[2] += 1,
                 Some(_) => {}
             }
         }
@@ -222,7 +226,7 @@ impl Rows<'_> {
         }
         if let Some(interface) = &filter.interface {
             let ids = self.column(INTERFACE_ID)?;
-            let wanted = all(ids.as_string_view(), |id| interface(id));
+            let wanted = all_texts(ids.as_string_view(), |id| interface(id));
             kept = &kept & &ids.nulls().map_or(wanted.clone(), |nulls| &wanted | &!nulls.inner());
         }
         Ok(kept)
@@ -232,7 +236,7 @@ impl Rows<'_> {
 /// Returns the rows whose value is one of `values`, compared as the column's type.
 fn among(array: &ArrayRef, values: &HashSet<String>) -> Result<BooleanBuffer, ArrowError> {
     if let Some(texts) = array.as_string_view_opt() {
-        return Ok(all(texts, |text| values.contains(text)));
+        return Ok(all_texts(texts, |text| values.contains(text)));
     }
     let values: HashSet<i64> = values.iter().filter_map(|value| value.parse().ok()).collect();
     let numbers = cast(array, &DataType::Int64)?;
@@ -245,6 +249,22 @@ fn all<A: arrow::array::ArrayAccessor>(array: A, fits: impl Fn(A::Item) -> bool)
         Some(nulls) => fits.values() & nulls.inner(),
         None => fits.values().clone(),
     }
+}
+
+/// Tells which texts fit. Equal ones often stand together: then one view follows the same one, and is the same text.
+fn all_texts(texts: &StringViewArray, fits: impl Fn(&str) -> bool) -> BooleanBuffer {
+    let mut last = None;
+    BooleanBuffer::collect_bool(texts.len(), |row| {
+        let Some(view) = texts.views().get(row).filter(|_| texts.is_valid(row)) else {
+            return false;
+        };
+        if let Some((_, fits)) = last.filter(|(known, _)| known == view) {
+            return fits;
+        }
+        let fits = fits(texts.value(row));
+        last = Some((*view, fits));
+        fits
+    })
 }
 
 /// Returns one text in every row, stored once.
