@@ -17,9 +17,7 @@ use crate::context::record::Direction;
 use crate::context::record::Facts;
 use crate::context::record::Reader;
 use crate::context::record::Whose;
-use crate::flow::nulls::Nulls;
 use crate::flow::texts::Lasting;
-use crate::flow::texts::Texts;
 use crate::inventory::model::Attribution;
 
 /// Makes the wanted columns, one array each, in the order wanted.
@@ -36,7 +34,7 @@ pub(super) fn annotate(
     for row in 0..rows {
         let facts = reader.read(row);
         for output in &mut outputs {
-            output.push(row, &facts);
+            output.push(&facts);
         }
     }
     outputs.into_iter().map(Output::finish).collect()
@@ -48,7 +46,7 @@ struct Output<'a> {
 }
 
 enum Values<'a> {
-    Text { texts: Texts, nulls: Nulls, known: Lasting<'a> },
+    Text(Lasting<'a>),
     Code(Int32Builder),
     Flag(BooleanBuilder),
 }
@@ -64,23 +62,17 @@ impl<'a> Output<'a> {
         let values = match column.info().data_type {
             DataType::Int32 => Values::Code(Int32Builder::with_capacity(rows)),
             DataType::Boolean => Values::Flag(BooleanBuilder::with_capacity(rows)),
-            _ => {
-                let texts = Texts::with_capacity(rows);
-                Values::Text { texts, nulls: Nulls::default(), known: Lasting::default() }
-            }
+            _ => Values::Text(Lasting::with_capacity(rows)),
         };
         Self { column, values }
     }
 
-    fn push(&mut self, row: usize, facts: &Facts<'a>) {
+    fn push(&mut self, facts: &Facts<'a>) {
         match &mut self.values {
-            Values::Text { texts, nulls, known } => match text(self.column, facts) {
-                Some(Text::Lasting(text)) => texts.push_lasting(text, known),
+            Values::Text(texts) => match text(self.column, facts) {
+                Some(Text::Lasting(text)) => texts.push(text),
                 Some(Text::Passing(text)) => texts.push_copy(text),
-                None => {
-                    nulls.add(row);
-                    texts.push_null();
-                }
+                None => texts.push_null(),
             },
             Values::Code(values) => values.append_option(match self.column {
                 Column::LocalPort => facts.local_port,
@@ -94,7 +86,7 @@ impl<'a> Output<'a> {
 
     fn finish(self) -> Result<ArrayRef, ArrowError> {
         Ok(match self.values {
-            Values::Text { texts, nulls, .. } => Arc::new(texts.finish(nulls)?),
+            Values::Text(texts) => Arc::new(texts.finish()?),
             Values::Code(mut values) => Arc::new(values.finish()),
             Values::Flag(mut values) => Arc::new(values.finish()),
         })

@@ -160,11 +160,10 @@ fn text(
             texts.extend(lines.column(field), is_none, nulls, block);
         }
         Origin::Addr(field) => texts.extend(kept(field), is_none, nulls, block),
-        Origin::Encoded(field) => kept(field).for_each(|word| {
-            // What is decoded lies in no block.
-            let text = percent_decoded(word.text());
-            let word = if word.is_null() { word } else { Word::from(&*text) };
-            texts.extend(std::iter::once(word), is_null, nulls, block);
+        // What is decoded lies in no block, and is no NULL, whatever it says.
+        Origin::Encoded(field) => kept(field).for_each(|word| match word.is_null() {
+            true => texts.push_null(nulls),
+            false => texts.push_copy(&percent_decoded(word.text())),
         }),
         _ => texts.extend(records.kept.iter().map(|_| Word::NULL), is_null, nulls, block),
     }

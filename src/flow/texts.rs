@@ -20,7 +20,7 @@ pub(super) struct Block {
 
 /// The texts of a column, in views that are made without looking at the texts again.
 #[derive(Debug)]
-pub struct Texts {
+pub(super) struct Texts {
     views: Vec<u128>,
     long: Long,
 }
@@ -40,7 +40,7 @@ struct Long {
 
 impl Texts {
     /// Makes room for so many rows.
-    pub fn with_capacity(rows: usize) -> Self {
+    pub(super) fn with_capacity(rows: usize) -> Self {
         let long = Long {
             buffers: vec![Buffer::from_vec(Vec::<u8>::new())],
             copies: Vec::new(),
@@ -51,9 +51,10 @@ impl Texts {
         Self { views: Vec::with_capacity(rows), long }
     }
 
-    /// Adds what stands for NULL.
+    /// Adds NULL, to `nulls` as well.
     #[inline]
-    pub fn push_null(&mut self) {
+    pub(super) fn push_null(&mut self, nulls: &mut Nulls) {
+        nulls.add(self.views.len());
         self.views.push(0);
     }
 
@@ -80,19 +81,8 @@ impl Texts {
     }
 
     /// Adds a text as a copy.
-    pub fn push_copy(&mut self, text: &str) {
+    pub(super) fn push_copy(&mut self, text: &str) {
         let view = self.long.view(Word::from(text), None);
-        self.views.push(view);
-    }
-
-    /// Adds a text that lives as long as the column is filled: the same one again is not copied again.
-    #[inline]
-    pub fn push_lasting<'t>(&mut self, text: &'t str, known: &mut Lasting<'t>) {
-        let Some(view) = known.view_of(text) else {
-            self.push_copy(text);
-            let view = self.views.last().copied().unwrap_or_default();
-            return known.add(text, view);
-        };
         self.views.push(view);
     }
 
@@ -118,7 +108,7 @@ impl Texts {
     /// # Errors
     ///
     /// When more was copied than a view can point to; no limit lets that come to pass.
-    pub fn finish(self, nulls: Nulls) -> Result<StringViewArray, ArrowError> {
+    pub(super) fn finish(self, nulls: Nulls) -> Result<StringViewArray, ArrowError> {
         let Self { views, long: Long { mut buffers, copies, is_too_large, .. } } = self;
         if is_too_large {
             let reason = "more than 4 GB of text in one column of a batch";
@@ -201,37 +191,62 @@ impl Long {
     }
 }
 
-/// The texts of a column that were pushed lately, by where they lie.
+/// A column of texts of which most live as long as it is filled: the same one again is not copied again.
 #[derive(Debug)]
-pub struct Lasting<'t>(Box<[(&'t str, u128); LASTING]>);
+pub struct Lasting<'t> {
+    texts: Texts,
+    nulls: Nulls,
+    /// Texts of this column that were added lately, and their views, by where they lie.
+    known: Box<[(&'t str, u128); LASTING]>,
+}
 
 /// How many texts are remembered.
 const LASTING: usize = 64;
 
-impl Default for Lasting<'_> {
-    fn default() -> Self {
-        Self(Box::new([("", 0); LASTING]))
-    }
-}
-
 impl<'t> Lasting<'t> {
-    fn slot(text: &str) -> usize {
-        let at = text.as_ptr().addr();
-        (at >> 4 ^ at >> 10) % LASTING
+    /// Makes room for so many rows.
+    pub fn with_capacity(rows: usize) -> Self {
+        let (texts, nulls) = (Texts::with_capacity(rows), Nulls::default());
+        Self { texts, nulls, known: Box::new([("", 0); LASTING]) }
     }
 
+    /// Adds a text.
     #[inline]
-    fn view_of(&self, text: &str) -> Option<u128> {
-        let (known, view) = self.0.get(Self::slot(text))?;
+    pub fn push(&mut self, text: &'t str) {
+        let at = text.as_ptr().addr();
+        let slot = self.known.get_mut((at >> 4 ^ at >> 10) % LASTING);
         // The empty text stands for none.
-        let is_same = std::ptr::eq(*known, text) && !text.is_empty();
-        is_same.then_some(*view)
-    }
-
-    fn add(&mut self, text: &'t str, view: u128) {
-        if let Some(slot) = self.0.get_mut(Self::slot(text)) {
+        if let Some((known, view)) = &slot
+            && std::ptr::eq(*known, text)
+            && !text.is_empty()
+        {
+            return self.texts.views.push(*view);
+        }
+        let view = self.texts.long.view(Word::from(text), None);
+        self.texts.views.push(view);
+        if let Some(slot) = slot {
             *slot = (text, view);
         }
+    }
+
+    /// Adds a text that may be gone before the next one.
+    pub fn push_copy(&mut self, text: &str) {
+        self.texts.push_copy(text);
+    }
+
+    /// Adds NULL.
+    #[inline]
+    pub fn push_null(&mut self) {
+        self.texts.push_null(&mut self.nulls);
+    }
+
+    /// Makes the column.
+    ///
+    /// # Errors
+    ///
+    /// When more was copied than a view can point to; no limit lets that come to pass.
+    pub fn finish(self) -> Result<StringViewArray, ArrowError> {
+        self.texts.finish(self.nulls)
     }
 }
 

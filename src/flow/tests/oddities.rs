@@ -170,7 +170,8 @@ fn times_in_milliseconds_and_a_none_for_null() {
 
 #[test]
 fn tag_values_are_decoded_and_other_text_is_not() {
-    let text = "instance-tag interface-tag-2 asg-tag region\na%20b %C3%A9 - a%20b\n";
+    let text = "instance-tag interface-tag-2 asg-tag region\na%20b %C3%A9 - a%20b\n%2D x - y\n";
     let (rows, _) = rows(&["instance_tag", "interface_tag_2", "asg_tag", "region"], text);
-    assert_eq!(rows, ["a b é NULL a%20b"]);
+    // `-` alone stands for nothing; a value that says so is one.
+    assert_eq!(rows, ["a b é NULL a%20b", "- x NULL y"]);
 }
