@@ -168,6 +168,12 @@ impl Index {
         self.by_interface.get(id).map_or(&[], |range| &self.rows[range.clone()])
     }
 
+    /// Returns the addresses of all interfaces that serve a job or may do so.
+    pub(super) fn job_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let rows = self.rows.iter().filter(|row| row.who.is_some() || row.may_infer);
+        rows.flat_map(|row| row.addresses.iter().copied())
+    }
+
     /// Returns the row that held an address of a VPC at a time: the one whose interval contains it (the
     /// younger of two), else the nearest within 60 s. Without a time, the only one.
     pub(super) fn holder(&self, vpc: u32, ip: IpAddr, at: Option<i64>) -> Option<&Row> {

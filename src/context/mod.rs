@@ -59,7 +59,7 @@ pub struct Context {
 }
 
 /// What records of an interface can be of use for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Interest {
     /// It serves a job at some time.
     Job,
@@ -127,6 +127,12 @@ impl Context {
         } else {
             Interest::Other
         }
+    }
+
+    /// Returns every address at which a job may be reached: `remote_scope` is `same-job` or `other-job` of
+    /// none but these.
+    pub fn job_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.index.job_addresses()
     }
 
     /// Tells whether a record of an interface may be attributed to one of these jobs, by their names.

@@ -2,7 +2,7 @@
 //!
 //! Every filter is applied to the rows as well, so what is not understood here costs time and never rows.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -19,10 +19,13 @@ pub(super) struct Pushed {
     /// Columns that must lie within bounds, both inclusive, in Unix seconds or plain numbers.
     pub(super) ranges: Vec<(String, Option<i64>, Option<i64>)>,
     /// Kinds of interfaces whose records can pass. NULL-free: `None` is all of them.
-    pub(super) interests: Option<Vec<Interest>>,
+    pub(super) interests: Option<Interests>,
     /// Names of jobs, one of which a record must be attributed to.
     pub(super) jobs: Option<HashSet<String>>,
 }
+
+/// Kinds of interfaces, and of each whether only those of its records can pass whose remote side serves a job.
+pub(super) type Interests = BTreeMap<Interest, bool>;
 
 /// Tells what kind of column of the log itself a name is; `None` for every other column.
 pub(super) type KindOf<'a> = &'a dyn Fn(&str) -> Option<Kind>;
@@ -52,7 +55,7 @@ impl Pushed {
         if let Some(kinds) = interests(filter) {
             let kept = match self.interests.take() {
                 None => kinds,
-                Some(held) => held.into_iter().filter(|kind| kinds.contains(kind)).collect(),
+                Some(held) => both(&held, &kinds),
             };
             self.interests = Some(kept);
         }
@@ -209,25 +212,47 @@ fn seconds(expr: &Expr) -> Option<(i64, i64)> {
 const OF_JOBS: &[&str] =
     &["attribution", "job_name", "job_arn", "job_candidates", "network_isolation"];
 
+/// What passes two filters.
+fn both(one: &Interests, other: &Interests) -> Interests {
+    let of_both =
+        |(kind, to_jobs): (&Interest, &bool)| Some((*kind, *to_jobs || *other.get(kind)?));
+    one.iter().filter_map(of_both).collect()
+}
+
+/// What passes either of two filters.
+fn either(mut one: Interests, other: &Interests) -> Interests {
+    for (kind, to_jobs) in other {
+        one.entry(*kind).and_modify(|held| *held &= to_jobs).or_insert(*to_jobs);
+    }
+    one
+}
+
+/// Tells whether only records whose remote side serves a job pass a filter.
+fn is_to_jobs(expr: &Expr) -> bool {
+    let is_job = |value: &String| matches!(value.as_str(), "same-job" | "other-job");
+    texts(expr, is_text, &text)
+        .is_some_and(|(name, values)| name == "remote_scope" && values.iter().all(is_job))
+}
+
 /// The kinds of interfaces whose records can pass `expr`; `None` when it does not say.
-fn interests(expr: &Expr) -> Option<Vec<Interest>> {
-    let jobs = || Some(vec![Interest::Job, Interest::Maybe]);
+fn interests(expr: &Expr) -> Option<Interests> {
+    let jobs = || Some([Interest::Job, Interest::Maybe].map(|kind| (kind, false)).into());
     match expr {
         Expr::IsNotNull(inner) => {
             column(inner, |_| false).filter(|name| OF_JOBS.contains(name)).and_then(|_| jobs())
         }
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
-            let mut kinds = interests(left)?;
-            kinds.extend(interests(right)?);
-            Some(kinds)
+            Some(either(interests(left)?, &interests(right)?))
         }
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
-            match (interests(left), interests(right)) {
-                (Some(one), Some(other)) => {
-                    Some(one.into_iter().filter(|kind| other.contains(kind)).collect())
-                }
-                (one, other) => one.or(other),
+            let mut kinds = match (interests(left), interests(right)) {
+                (Some(one), Some(other)) => both(&one, &other),
+                (one, other) => one.or(other)?,
+            };
+            if is_to_jobs(left) || is_to_jobs(right) {
+                kinds.values_mut().for_each(|to_jobs| *to_jobs = true);
             }
+            Some(kinds)
         }
         _ => {
             let (name, values) = texts(expr, is_text, &text)?;
@@ -236,7 +261,8 @@ fn interests(expr: &Expr) -> Option<Vec<Interest>> {
             }
             let nat =
                 |value: &String| matches!(value.as_str(), "nat_gateway" | "regional_nat_gateway");
-            (name == "eni_belongs_to" && values.iter().all(nat)).then(|| vec![Interest::Nat])
+            (name == "eni_belongs_to" && values.iter().all(nat))
+                .then(|| [(Interest::Nat, false)].into())
         }
     }
 }
@@ -282,11 +308,21 @@ mod tests {
     fn only_the_interfaces_that_can_pass_are_read() {
         let either =
             col("attribution").is_not_null().or(col("eni_belongs_to").eq(lit("nat_gateway")));
-        assert_eq!(
-            pushed(either).interests,
-            Some(vec![Interest::Job, Interest::Maybe, Interest::Nat])
-        );
+        let all = [Interest::Job, Interest::Maybe, Interest::Nat].map(|kind| (kind, false));
+        assert_eq!(pushed(either).interests, Some(all.into()));
         assert!(pushed(col("attribution").is_null()).interests.is_none());
+    }
+
+    #[test]
+    fn of_a_nat_gateway_only_what_it_exchanges_with_jobs_may_be_read() {
+        let nat = || col("eni_belongs_to").eq(lit("nat_gateway"));
+        let of_jobs = || nat().and(col("remote_scope").eq(lit("other-job")));
+        let jobs = || col("attribution").is_not_null();
+        let asked = |filter: Expr| pushed(filter).interests.unwrap().get(&Interest::Nat).copied();
+        assert_eq!(asked(jobs().or(of_jobs())), Some(true));
+        assert_eq!(asked(jobs().or(of_jobs()).or(nat())), Some(false));
+        assert_eq!(asked(of_jobs().or(nat().and(col("remote_scope").eq(lit("vpc"))))), Some(false));
+        assert_eq!(asked(jobs()), None);
     }
 
     #[test]

@@ -15,11 +15,11 @@ use datafusion::physical_plan::ExecutionPlan;
 use crate::context;
 use crate::context::{Context, Interest};
 use crate::engine::ReadOptions;
-use crate::engine::pushdown::Pushed;
+use crate::engine::pushdown::{Interests, Pushed};
 use crate::engine::scan::{FlowScanExec, Job, RowFilter};
 use crate::engine::scans::Scans;
 use crate::flow::field::{Kind, LINE, Layout, OBJECT};
-use crate::flow::{Filter, Plan};
+use crate::flow::{Filter, InterfaceTest, Plan, Wanted};
 use crate::source::{Source, Window};
 
 /// A table over flow log objects. With a context it also has the columns that the inventory gives.
@@ -119,17 +119,27 @@ impl FlowTable {
                 let jobs = pushed.jobs.clone();
                 let keep = move |id: &str| {
                     let serves = |jobs| context.may_serve(id, jobs);
-                    kinds.contains(&context.interest(id)) && jobs.as_ref().is_none_or(serves)
+                    match kinds.get(&context.interest(id)) {
+                        Some(to_jobs) if jobs.as_ref().is_none_or(serves) => match to_jobs {
+                            true => Wanted::OfAddresses,
+                            false => Wanted::All,
+                        },
+                        _ => Wanted::None,
+                    }
                 };
-                Some(Arc::new(keep) as Arc<dyn Fn(&str) -> bool + Send + Sync>)
+                Some(Arc::new(keep) as InterfaceTest)
             }
             _ => None,
         };
+        let to_jobs = pushed.interests.as_ref().is_some_and(|kinds| kinds.values().any(|is| *is));
+        let addresses = self.context.iter().filter(|_| to_jobs);
+        let addresses = addresses.flat_map(|context| context.job_addresses()).collect();
         let Window { since, until, .. } = self.options.window;
         Filter {
             equals: pushed.equals.clone(),
             ranges: pushed.ranges.clone(),
             interface,
+            addresses,
             since,
             until,
         }
@@ -220,7 +230,9 @@ fn is_alone(filter: &Expr) -> bool {
 }
 
 /// Returns the kinds of interfaces in reading order, for `EXPLAIN`.
-pub(super) fn kinds_text(kinds: &[Interest]) -> String {
-    let names: Vec<String> = kinds.iter().map(|kind| format!("{kind:?}").to_lowercase()).collect();
-    names.join("|")
+pub(super) fn kinds_text(kinds: &Interests) -> String {
+    let name = |(kind, to_jobs): (&Interest, &bool)| {
+        format!("{kind:?}{}", if *to_jobs { " with a job" } else { "" }).to_lowercase()
+    };
+    kinds.iter().map(name).collect::<Vec<_>>().join("|")
 }

@@ -1,9 +1,12 @@
 //! The interfaces whose records are wanted. Asking is dear beside everything else that is done with a line, and
 //! the same few interfaces come again and again: the answers are kept where their ids hash to.
 
+use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::flow::plan::InterfaceTest;
+use crate::flow::plan::Wanted;
 use crate::flow::scan::Word;
 
 /// How many answers are kept.
@@ -16,23 +19,32 @@ const ID_MAX: usize = 30;
 struct Answer {
     id: [u8; ID_MAX],
     length: u8,
-    is_wanted: bool,
+    wanted: Wanted,
 }
 
 /// The interfaces that a filter wants.
 pub(super) struct Interfaces {
     test: InterfaceTest,
     answers: Vec<Answer>,
+    /// Addresses of IPv4 as [`Word::head`] holds their text, which no other text is as long as.
+    addresses: foldhash::HashSet<u128>,
 }
 
 impl Interfaces {
-    pub(super) fn new(test: &InterfaceTest) -> Self {
-        let none = Answer { id: [0; ID_MAX], length: 0, is_wanted: false };
-        Self { test: Arc::clone(test), answers: vec![none; ANSWERS] }
+    pub(super) fn new(test: &InterfaceTest, addresses: &HashSet<IpAddr>) -> Self {
+        let none = Answer { id: [0; ID_MAX], length: 0, wanted: Wanted::None };
+        let head = |address: &IpAddr| Word::from(address.to_string().as_str()).head();
+        let addresses = addresses.iter().filter(|address| address.is_ipv4()).map(head).collect();
+        Self { test: Arc::clone(test), answers: vec![none; ANSWERS], addresses }
     }
 
-    /// Tells whether records of this interface are wanted.
-    pub(super) fn contain(&mut self, id: Word<'_>) -> bool {
+    /// Tells whether an address is one of those asked for, or of IPv6: those have many spellings.
+    pub(super) fn may_ask_for(&self, address: Word<'_>) -> bool {
+        self.addresses.contains(&address.head()) || address.bytes().contains(&b':')
+    }
+
+    /// Tells which records of this interface are wanted.
+    pub(super) fn wanted(&mut self, id: Word<'_>) -> Wanted {
         let bytes = id.bytes();
         // What is different in ids comes behind `eni-`.
         let hash = ((id.head() >> 32) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
@@ -41,13 +53,13 @@ impl Interfaces {
             return (self.test)(id.text());
         };
         if slot.id.get(..usize::from(slot.length)) != Some(bytes) {
-            slot.is_wanted = (self.test)(id.text());
+            slot.wanted = (self.test)(id.text());
             slot.length = bytes.len() as u8;
             if let Some(room) = slot.id.get_mut(..bytes.len()) {
                 room.copy_from_slice(bytes);
             }
         }
-        slot.is_wanted
+        slot.wanted
     }
 }
 
@@ -60,10 +72,14 @@ mod tests {
     proptest! {
         #[test]
         fn the_answer_is_that_of_the_test(ids in proptest::collection::vec("eni-[0-9a-f]{0,30}|[a-z]{0,2}", 1..30)) {
-            let test = |id: &str| id.len().is_multiple_of(3) || id.ends_with(['a', '1']);
-            let mut wanted = Interfaces::new(&(Arc::new(test) as InterfaceTest));
+            let test = |id: &str| match id.len() % 3 {
+                0 => Wanted::All,
+                1 => Wanted::OfAddresses,
+                _ => Wanted::None,
+            };
+            let mut wanted = Interfaces::new(&(Arc::new(test) as InterfaceTest), &HashSet::new());
             for id in ids.iter().chain(&ids) {
-                prop_assert_eq!(wanted.contain(id.as_str().into()), test(id), "{}", id);
+                prop_assert_eq!(wanted.wanted(id.as_str().into()), test(id), "{}", id);
             }
         }
     }

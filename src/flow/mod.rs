@@ -49,6 +49,6 @@ mod tests;
 
 pub use decode::Decoder;
 pub use format::{FormatError, LogFormat};
-pub use plan::{Filter, InterfaceTest, Limits, Object, Plan};
+pub use plan::{Filter, InterfaceTest, Limits, Object, Plan, Wanted};
 pub use refusal::{DecodeError, Refusal};
 pub use tally::{Malformed, MalformedLine, Reason, Tally};

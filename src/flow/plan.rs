@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -66,8 +67,20 @@ impl Plan {
     }
 }
 
-/// Tells of an `interface_id` whether its rows are wanted.
-pub type InterfaceTest = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+/// Which records of an interface are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// None.
+    None,
+    /// Those that name one of [`Filter::addresses`], whichever field it stands in. More may be given: an
+    /// address of IPv6 is not looked up, nor is any in Parquet.
+    OfAddresses,
+    /// All.
+    All,
+}
+
+/// Tells of an `interface_id` which of its records are wanted.
+pub type InterfaceTest = Arc<dyn Fn(&str) -> Wanted + Send + Sync>;
 
 /// Which rows are wanted: all conditions hold. Rows that fail are dropped, but counted. A NULL, or a field
 /// that the log does not have, fails every condition but `interface`, `since` and `until`, as in SQL.
@@ -79,6 +92,8 @@ pub struct Filter {
     pub ranges: Vec<(String, Option<i64>, Option<i64>)>,
     /// Which ENIs. A record that names none stays: regional NAT gateways have no ENI.
     pub interface: Option<InterfaceTest>,
+    /// The addresses that interfaces of [`Wanted::OfAddresses`] are asked for.
+    pub addresses: HashSet<IpAddr>,
     /// Drops records that ended before it (Unix seconds). A record that does not tell when it ended stays:
     /// it is not known to lie outside.
     pub since: Option<i64>,
@@ -111,6 +126,7 @@ impl fmt::Debug for Filter {
             .field("equals", &self.equals)
             .field("ranges", &self.ranges)
             .field("interface", &self.interface.is_some())
+            .field("addresses", &self.addresses.len())
             .field("since", &self.since)
             .field("until", &self.until)
             .finish()

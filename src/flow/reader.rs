@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use crate::flow::field::{Kind, LINE, OBJECT, column_name};
 use crate::flow::format::LogFormat;
 use crate::flow::interfaces::Interfaces;
-use crate::flow::plan::Plan;
+use crate::flow::plan::{Plan, Wanted};
 use crate::flow::records::{Check, Numbers, Origin, Place, Records};
 use crate::flow::scan::{Lines, Word};
 use crate::flow::tally::Reason;
@@ -49,6 +49,8 @@ pub(super) struct Reader {
     tests: Vec<Test>,
     /// The interfaces that are wanted, where nothing else of a record of another one is looked at.
     interfaces: Option<(Origin, Interfaces)>,
+    /// The fields that hold addresses.
+    addresses: Vec<usize>,
     status: Option<usize>,
     action: Option<usize>,
     checker: Checker,
@@ -71,6 +73,7 @@ impl Reader {
             checks: Vec::new(),
             tests: Vec::new(),
             interfaces: None,
+            addresses: Vec::new(),
             checker: Checker::default(),
             numbers: Vec::new(),
             kept: Vec::new(),
@@ -82,6 +85,8 @@ impl Reader {
                 reader.slot(field, kind);
             }
         }
+        let fields = 0..reader.format.names().len();
+        reader.addresses = fields.filter(|field| reader.kind(*field) == Kind::Addr).collect();
         let columns = plan.schema.fields().iter();
         reader.origins = columns.map(|column| reader.origin(column.name())).collect();
         reader.tests = reader.tests(plan);
@@ -151,7 +156,8 @@ impl Reader {
             }
         }
         if let Some(wanted) = &filter.interface {
-            let (origin, interfaces) = (self.origin("interface_id"), Interfaces::new(wanted));
+            let (origin, interfaces) =
+                (self.origin("interface_id"), Interfaces::new(wanted, &filter.addresses));
             match self.assumed || plan.validate_all {
                 true => tests.push(Test::Interface(origin, interfaces)),
                 false => self.interfaces = Some((origin, interfaces)),
@@ -180,8 +186,16 @@ impl Reader {
             && let Origin::Text(field) = *origin
         {
             self.kept.retain(|line| {
-                let id = lines.word(*line as usize, field);
-                id.is_null() || interfaces.contain(id)
+                let word = |field| lines.word(*line as usize, field);
+                let id = word(field);
+                id.is_null()
+                    || match interfaces.wanted(id) {
+                        Wanted::None => false,
+                        Wanted::OfAddresses => {
+                            self.addresses.iter().any(|field| interfaces.may_ask_for(word(*field)))
+                        }
+                        Wanted::All => true,
+                    }
             });
         }
         for (check, numbers) in self.checks.iter().zip(&mut self.numbers) {
@@ -247,7 +261,7 @@ impl Test {
                 records.number(line, *origin).is_none_or(|number| within(number, *low, *high))
             }
             Self::Interface(origin, wanted) => {
-                records.word(line, *origin).is_none_or(|id| wanted.contain(id))
+                records.word(line, *origin).is_none_or(|id| wanted.wanted(id) != Wanted::None)
             }
         }
     }

@@ -16,6 +16,7 @@ use arrow::util::display::array_value_to_string;
 use super::cast::{addresses, cast_column, decoded};
 use super::{MalformedRow, ParquetFormat, Request, Tally};
 use crate::flow::field::{Kind, LINE, Layout, OBJECT};
+use crate::flow::plan::Wanted;
 use crate::flow::tally::Reason;
 use crate::flow::value::{integer, is_tag};
 
@@ -226,7 +227,7 @@ impl Rows<'_> {
         }
         if let Some(interface) = &filter.interface {
             let ids = self.column(INTERFACE_ID)?;
-            let wanted = all_texts(ids.as_string_view(), |id| interface(id));
+            let wanted = all_texts(ids.as_string_view(), |id| interface(id) != Wanted::None);
             kept = &kept & &ids.nulls().map_or(wanted.clone(), |nulls| &wanted | &!nulls.inner());
         }
         Ok(kept)

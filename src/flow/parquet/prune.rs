@@ -13,6 +13,7 @@ use parquet::file::metadata::RowGroupMetaData;
 use super::cast::{SECONDS_MAX, cast_column, is_integer};
 use super::filter::{INTERFACE_ID, column_type};
 use super::{ParquetFormat, Request};
+use crate::flow::plan::Wanted;
 use crate::flow::value::is_tag;
 
 /// Returns the row groups that may hold a row that the filter keeps.
@@ -51,7 +52,7 @@ pub(super) fn row_groups(
         // Busy interfaces fill whole row groups of a file that is sorted by them.
         for (group, kept) in kept.iter_mut().enumerate() {
             let only = bounds.only_text(group).filter(|_| !bounds.may_hold_null(group));
-            *kept &= only.is_none_or(|id| interface(id));
+            *kept &= only.is_none_or(|id| interface(id) != Wanted::None);
         }
     }
     Ok((0..groups.len()).filter(|group| kept[*group]).collect())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{HEADER, RECORD, decode, plan, rows, rows_of, schema};
 use crate::flow::field::Layout;
-use crate::flow::{Decoder, Filter, InterfaceTest, LogFormat, Plan, Reason, Refusal};
+use crate::flow::{Decoder, Filter, InterfaceTest, LogFormat, Plan, Reason, Refusal, Wanted};
 
 const TGW: &str = "version resource-type tgw-id srcaddr packets-lost-mtu-exceeded log-status";
 const TGW_RECORD: &str = "6 TransitGateway tgw-0123456789abcdef0 10.0.0.1 3 OK";
@@ -121,9 +121,30 @@ fn a_filter_drops_rows_and_still_counts_them() {
     assert_eq!(run(equals("line", &["3"])), "3");
     assert_eq!(run(range(Some(200), None)), "4 5");
     assert_eq!(run(range(Some(100), Some(100))), "2 3 6");
-    let interface: Option<InterfaceTest> = Some(Arc::new(|eni| eni == "eni-0b"));
+    let wanted = |eni: &str| if eni == "eni-0b" { Wanted::All } else { Wanted::None };
+    let interface: Option<InterfaceTest> = Some(Arc::new(wanted));
     // Line 6 names no interface: it may belong to anything.
     assert_eq!(run(Filter { interface, ..Filter::default() }), "3 6");
+}
+
+#[test]
+fn of_some_interfaces_only_records_of_some_addresses_are_wanted() {
+    let text = "interface-id srcaddr dstport dstaddr pkt-srcaddr\n\
+        eni-a 10.0.0.1 1 10.0.0.2 -\neni-a 10.0.0.3 1 10.0.0.4 -\neni-a 10.0.0.3 1 10.0.0.4 10.0.0.2\n\
+        eni-a ::ffff:10.0.0.2 1 10.0.0.4 -\neni-b 10.0.0.3 1 10.0.0.4 -\neni-c 10.0.0.2 1 10.0.0.2 -\n\
+        - 10.0.0.3 1 10.0.0.4 -\neni-a 10.0.0.22 1 110.0.0.2 -\n";
+    let interface: Option<InterfaceTest> = Some(Arc::new(|eni| match eni {
+        "eni-a" => Wanted::OfAddresses,
+        "eni-b" => Wanted::All,
+        _ => Wanted::None,
+    }));
+    let addresses = HashSet::from(["10.0.0.2".parse().unwrap(), "2001:db8::1".parse().unwrap()]);
+    let filter = Filter { interface, addresses, ..Filter::default() };
+    let (rows, tally) = rows_of(Plan { filter: filter.clone(), ..plan(&["line"]) }, text);
+    assert_eq!((rows.join(" ").as_str(), tally.ok), ("2 4 5 6 8", 8));
+    // Where every field is checked, what is not looked up is given.
+    let (rows, _) = rows_of(Plan { filter, validate_all: true, ..plan(&["line"]) }, text);
+    assert_eq!(rows.join(" "), "2 3 4 5 6 8 9");
 }
 
 #[test]
