@@ -3,7 +3,7 @@
 --
 -- Both directions are counted apart, as the interface sees them. opened_by goes by the flags of any
 -- record, else by the direction that started first, else by the port rule, as in the view flows.
--- What many conversations share (interface, job, remote …) is one number while they are summed up.
+-- The sums are those of conversation_sums, which holds what many conversations share as one number.
 SELECT
     interned(about, 0) AS interface_id,
     interned(about, 1) AS account_id,
@@ -45,70 +45,4 @@ SELECT
     accepted_first, accepted_last, rejected_first, rejected_last,
     rejected_syn, rejected_flagless, closed_at, traffic_path, reject_reason,
     starts, longest_secs, evidence_accepted, evidence_rejected
-FROM (
-    SELECT
-        about, local_port, remote_addr, remote_port, protocol,
-        min(CASE WHEN direction = 'egress' THEN start END) AS first_out,
-        min(CASE WHEN direction = 'ingress' THEN start END) AS first_in,
-        min(CASE WHEN syn_by = 'local' THEN start END) AS local_syn,
-        min(CASE WHEN syn_by = 'remote' THEN start END) AS remote_syn,
-        -- The best tier wins; among equals the greatest name, so that the answer does not depend on order.
-        max(CASE s3_evidence
-            WHEN 'proven' THEN '4' WHEN 'strong' THEN '3' WHEN 'inferred' THEN '2' WHEN 'unknown' THEN '1'
-        END || s3_path) AS s3_best,
-        min(start) AS first_seen,
-        max("end") AS last_seen,
-        count(*) AS records,
-        sum(CASE WHEN action = 'ACCEPT' AND direction = 'egress' THEN 1 ELSE 0 END) AS accepted_out,
-        sum(CASE WHEN action = 'ACCEPT' AND direction = 'ingress' THEN 1 ELSE 0 END) AS accepted_in,
-        sum(CASE WHEN action = 'REJECT' AND direction = 'egress' THEN 1 ELSE 0 END) AS rejected_out,
-        sum(CASE WHEN action = 'REJECT' AND direction = 'ingress' THEN 1 ELSE 0 END) AS rejected_in,
-        sum(CASE WHEN action = 'ACCEPT' THEN packets ELSE 0 END) AS accepted_packets,
-        sum(CASE WHEN action = 'ACCEPT' AND direction = 'egress' THEN bytes ELSE 0 END) AS accepted_bytes_out,
-        sum(CASE WHEN action = 'ACCEPT' AND direction = 'ingress' THEN bytes ELSE 0 END) AS accepted_bytes_in,
-        sum(CASE WHEN action = 'REJECT' THEN packets ELSE 0 END) AS rejected_packets,
-        sum(CASE WHEN action = 'REJECT' AND direction = 'egress' THEN bytes ELSE 0 END) AS rejected_bytes_out,
-        sum(CASE WHEN action = 'REJECT' AND direction = 'ingress' THEN bytes ELSE 0 END) AS rejected_bytes_in,
-        min(CASE WHEN action = 'ACCEPT' THEN start END) AS accepted_first,
-        max(CASE WHEN action = 'ACCEPT' THEN "end" END) AS accepted_last,
-        min(CASE WHEN action = 'REJECT' THEN start END) AS rejected_first,
-        max(CASE WHEN action = 'REJECT' THEN "end" END) AS rejected_last,
-        sum(CASE WHEN action = 'REJECT' AND syn_by IS NOT NULL THEN 1 ELSE 0 END) AS rejected_syn,
-        sum(CASE WHEN action = 'REJECT' AND protocol = 6 AND tcp_flags IS NOT NULL AND syn_by IS NULL
-            THEN 1 ELSE 0 END) AS rejected_flagless,
-        -- 5 = FIN 1 + RST 4.
-        min(CASE WHEN action = 'ACCEPT' AND tcp_flags & 5 <> 0 THEN "end" END) AS closed_at,
-        min(CASE WHEN direction = 'egress' THEN traffic_path END) AS traffic_path,
-        max(reject_reason) AS reject_reason,
-        -- When it was active, as far as it sent: a rhythm is in these.
-        first_starts(CASE WHEN direction = 'egress' THEN start END) AS starts,
-        max(CAST("end" AS BIGINT) - CAST(start AS BIGINT)) AS longest_secs,
-        first_records(start, object, line) FILTER (WHERE action = 'ACCEPT') AS evidence_accepted,
-        first_records(start, object, line) FILTER (WHERE action = 'REJECT') AS evidence_rejected
-    FROM (
-        SELECT
-            *,
-            intern(
-                interface_id,
-                local_account_id,
-                local_region,
-                local_vpc_id,
-                local_subnet_id,
-                job_name,
-                job_arn,
-                job_candidates,
-                attribution,
-                eni_role,
-                CAST(network_isolation AS VARCHAR),
-                eni_belongs_to,
-                local_addr,
-                remote_interface_id,
-                remote_job_name,
-                remote_scope,
-                log_status
-            ) AS about
-        FROM flow_context
-        WHERE attribution IS NOT NULL OR (eni_belongs_to IN ('nat_gateway', 'regional_nat_gateway') AND remote_scope = 'other-job')
-    )
-    GROUP BY about, local_port, remote_addr, remote_port, protocol
-)
+FROM conversation_sums

@@ -141,7 +141,7 @@ pub struct Read {
     /// Objects read at a time [default: one per processor]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Memory for sorting and grouping; beyond it goes to disk [default: 128MB for detect, else 512MB]
+    /// Memory for sorting and grouping; beyond it goes to disk [default: 256MB for detect, else 512MB]
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<String>,
     /// No progress bar, no summary: only what makes the answer incomplete is told

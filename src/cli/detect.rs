@@ -18,9 +18,9 @@ use crate::detection;
 use crate::detection::coverage::ScanGaps;
 use crate::detection::{Coverage, Detection, Outcome};
 
-/// Memory of a run that says nothing else: what is summed up goes to disk in good time, and the rest of the
-/// program needs about three times as much again.
-pub(super) const MEMORY: &str = "128MB";
+/// Memory of a run that says nothing else. Half a million conversations fit; what goes to disk beyond it costs a
+/// quarter more of the time. The rest of the program needs about as much again.
+pub(super) const MEMORY: &str = "256MB";
 
 /// Runs the command.
 pub(super) async fn run(mut args: Detect, started: Started) -> Result<Exit, Failure> {

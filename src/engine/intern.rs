@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::array::{
     Array as _, ArrayRef, AsArray as _, Int32Builder, StringViewArray, StringViewBuilder,
 };
-use arrow::compute::cast;
+use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Int32Type};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{
@@ -22,6 +22,8 @@ use foldhash::HashMap;
 struct Store {
     ids: HashMap<Box<[u8]>, i32>,
     texts: Vec<Box<[Option<String>]>>,
+    /// The n-th texts of all combinations, where they were asked for; shorter where more have come since.
+    columns: HashMap<usize, StringViewArray>,
 }
 
 type Shared = Arc<Mutex<Store>>;
@@ -139,6 +141,21 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Returns the n-th texts of all combinations.
+    fn column(&mut self, n: usize) -> &StringViewArray {
+        let texts = &self.texts;
+        let none = || StringViewBuilder::new().finish();
+        let column = self.columns.entry(n).or_insert_with(none);
+        if column.len() != texts.len() {
+            let mut all = StringViewBuilder::with_capacity(texts.len()).with_deduplicate_strings();
+            texts.iter().for_each(|list| all.append_option(list.get(n).and_then(Option::as_deref)));
+            *column = all.finish();
+        }
+        column
+    }
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Interned {
     store: Handle,
@@ -165,13 +182,8 @@ impl ScalarUDFImpl for Interned {
         let n = usize::try_from(*n).unwrap_or(usize::MAX);
         let ids = ids.to_array(args.number_rows)?;
         let ids = ids.as_primitive::<Int32Type>();
-        let store = self.store.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut texts = StringViewBuilder::with_capacity(ids.len()).with_deduplicate_strings();
-        for id in ids {
-            let list = id.and_then(|id| store.texts.get(usize::try_from(id).ok()?));
-            texts.append_option(list.and_then(|list| list.get(n)?.as_deref()));
-        }
-        Ok(ColumnarValue::Array(Arc::new(texts.finish())))
+        let mut store = self.store.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(ColumnarValue::Array(take(store.column(n), ids, None)?))
     }
 }
 

@@ -5,7 +5,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt as _;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use tempfile::TempDir;
 
 /// A folder with one Parquet file; goes when dropped.
@@ -19,9 +19,11 @@ impl Kept {
     pub(super) async fn write(mut rows: SendableRecordBatchStream) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("flowq-").tempdir()?;
         let file = std::fs::File::create(folder.path().join("rows.parquet"))?;
-        // Read again within seconds and then thrown away: speed counts, size does not.
+        // Read again within seconds and then thrown away: speed counts, size does not. Few values come twice.
         let properties = WriterProperties::builder()
             .set_compression(Compression::LZ4_RAW)
+            .set_dictionary_enabled(false)
+            .set_statistics_enabled(EnabledStatistics::None)
             .set_max_row_group_row_count(Some(64 * 1024))
             .build();
         let mut writer = ArrowWriter::try_new(file, rows.schema(), Some(properties))?;

@@ -26,6 +26,7 @@ use crate::source::progress::Progress;
 use crate::source::{Source, Split, Window};
 
 mod allowed;
+mod conversation;
 mod evidence;
 pub mod functions;
 mod intern;
@@ -198,6 +199,7 @@ impl Engine {
         for function in intern::functions().into_iter().chain(why::functions(context.inventory())) {
             self.session.register_udf(function);
         }
+        self.session.register_udaf(conversation::conversation());
         self.session.register_udaf(evidence::first_records());
         self.session.register_udaf(starts::first_starts());
         self.session.register_udf(within::most_within());
@@ -299,7 +301,7 @@ impl Engine {
     pub async fn keep_conversations(&mut self) -> Result<()> {
         let minutes = Arc::new(minutes::Minutes::default());
         self.scans.count_minutes(Some(Arc::clone(&minutes)));
-        let kept = self.keep("conversations").await;
+        let kept = self.keep("conversation_sums").await;
         self.scans.count_minutes(None);
         kept?;
         let batches = futures::stream::iter(minutes.batches());
@@ -308,6 +310,8 @@ impl Engine {
         // A view holds on to the tables that it was made over: these have to be made over what is kept.
         // Their SQL puts the small side of a join first, where it is held in memory.
         self.session.sql("SET datafusion.optimizer.join_reordering = false").await?;
+        self.session.deregister_table("conversations")?;
+        self.make_view("conversations", views::sql("conversations")).await?;
         for name in ["peers", "refused_conversations"] {
             self.session.deregister_table(name)?;
             self.make_view(name, views::sql(name)).await?;

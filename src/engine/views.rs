@@ -5,6 +5,7 @@ pub const VIEWS: &[(&str, &str)] = &[
     ("flows", include_str!("../../queries/views/flows.sql")),
     ("interface_minutes", include_str!("../../queries/views/interface_minutes.sql")),
     ("interface_runs", include_str!("../../queries/views/interface_runs.sql")),
+    ("conversation_sums", include_str!("../../queries/views/conversation_sums.sql")),
     ("conversations", include_str!("../../queries/views/conversations.sql")),
     ("peers", include_str!("../../queries/views/peers.sql")),
     ("refused_conversations", include_str!("../../queries/views/refused_conversations.sql")),

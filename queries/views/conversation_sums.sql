@@ -1,0 +1,79 @@
+-- The records of each conversation summed up: the numbers behind the view conversations.
+--
+-- What many conversations share (interface, job, remote …) is one number, about, and interned(about, n) is the
+-- n-th of it, as listed below. So groups are small, and what is kept on disk is as well.
+--
+-- conversation() counts and adds up, each direction apart, as the interface sees it:
+--   first_out, first_in, local_syn, remote_syn: the first start of what was sent, of what came, of what either
+--     side began with a SYN; first_seen and last_seen: of all records.
+--   accepted_out, accepted_in, rejected_out, rejected_in: records; with _packets, _bytes_out and _bytes_in: what
+--     they carried; accepted_first and _last, rejected_first and _last: when. NULL where no record tells.
+--   rejected_syn: refused records with a SYN; rejected_flagless: refused records of TCP whose flags hold none.
+--   closed_at: the first end of an accepted record with FIN or RST; longest_secs: the longest record.
+SELECT * EXCEPT (sums),
+    sums['first_out'] AS first_out,
+    sums['first_in'] AS first_in,
+    sums['local_syn'] AS local_syn,
+    sums['remote_syn'] AS remote_syn,
+    sums['first_seen'] AS first_seen,
+    sums['last_seen'] AS last_seen,
+    sums['records'] AS records,
+    sums['accepted_out'] AS accepted_out,
+    sums['accepted_in'] AS accepted_in,
+    sums['rejected_out'] AS rejected_out,
+    sums['rejected_in'] AS rejected_in,
+    sums['accepted_packets'] AS accepted_packets,
+    sums['accepted_bytes_out'] AS accepted_bytes_out,
+    sums['accepted_bytes_in'] AS accepted_bytes_in,
+    sums['rejected_packets'] AS rejected_packets,
+    sums['rejected_bytes_out'] AS rejected_bytes_out,
+    sums['rejected_bytes_in'] AS rejected_bytes_in,
+    sums['accepted_first'] AS accepted_first,
+    sums['accepted_last'] AS accepted_last,
+    sums['rejected_first'] AS rejected_first,
+    sums['rejected_last'] AS rejected_last,
+    sums['rejected_syn'] AS rejected_syn,
+    sums['rejected_flagless'] AS rejected_flagless,
+    sums['closed_at'] AS closed_at,
+    sums['longest_secs'] AS longest_secs
+FROM (
+    SELECT
+        about, local_port, remote_addr, remote_port, protocol,
+        conversation(action, direction, syn_by, protocol, tcp_flags, start, "end", packets, bytes) AS sums,
+        -- The best tier wins; among equals the greatest name, so that the answer does not depend on order.
+        max(CASE s3_evidence
+            WHEN 'proven' THEN '4' WHEN 'strong' THEN '3' WHEN 'inferred' THEN '2' WHEN 'unknown' THEN '1'
+        END || s3_path) AS s3_best,
+        min(CASE WHEN direction = 'egress' THEN traffic_path END) AS traffic_path,
+        max(reject_reason) AS reject_reason,
+        -- When it was active, as far as it sent: a rhythm is in these.
+        first_starts(CASE WHEN direction = 'egress' THEN start END) AS starts,
+        first_records(start, object, line) FILTER (WHERE action = 'ACCEPT') AS evidence_accepted,
+        first_records(start, object, line) FILTER (WHERE action = 'REJECT') AS evidence_rejected
+    FROM (
+        SELECT
+            *,
+            intern(
+                interface_id,
+                local_account_id,
+                local_region,
+                local_vpc_id,
+                local_subnet_id,
+                job_name,
+                job_arn,
+                job_candidates,
+                attribution,
+                eni_role,
+                CAST(network_isolation AS VARCHAR),
+                eni_belongs_to,
+                local_addr,
+                remote_interface_id,
+                remote_job_name,
+                remote_scope,
+                log_status
+            ) AS about
+        FROM flow_context
+        WHERE attribution IS NOT NULL OR (eni_belongs_to IN ('nat_gateway', 'regional_nat_gateway') AND remote_scope = 'other-job')
+    )
+    GROUP BY about, local_port, remote_addr, remote_port, protocol
+)

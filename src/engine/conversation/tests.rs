@@ -1,0 +1,152 @@
+//! The numbers of conversations are what plain SQL makes of their records.
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
+use arrow::util::pretty::pretty_format_batches;
+use datafusion::datasource::MemTable;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::TryStreamExt as _;
+use proptest::collection::vec;
+use proptest::prelude::{Strategy, prop_assert_eq, proptest};
+use proptest::sample::select;
+
+use super::*;
+
+/// What the function gives, in plain SQL.
+const PLAIN: &[(&str, &str)] = &[
+    ("first_out", "min(CASE WHEN direction = 'egress' THEN start END)"),
+    ("first_in", "min(CASE WHEN direction = 'ingress' THEN start END)"),
+    ("local_syn", "min(CASE WHEN syn_by = 'local' THEN start END)"),
+    ("remote_syn", "min(CASE WHEN syn_by = 'remote' THEN start END)"),
+    ("first_seen", "min(start)"),
+    ("last_seen", "max(\"end\")"),
+    ("records", "count(*)"),
+    ("accepted_out", "sum(CASE WHEN action = 'ACCEPT' AND direction = 'egress' THEN 1 ELSE 0 END)"),
+    ("accepted_in", "sum(CASE WHEN action = 'ACCEPT' AND direction = 'ingress' THEN 1 ELSE 0 END)"),
+    ("rejected_out", "sum(CASE WHEN action = 'REJECT' AND direction = 'egress' THEN 1 ELSE 0 END)"),
+    ("rejected_in", "sum(CASE WHEN action = 'REJECT' AND direction = 'ingress' THEN 1 ELSE 0 END)"),
+    ("accepted_packets", "sum(CASE WHEN action = 'ACCEPT' THEN packets ELSE 0 END)"),
+    (
+        "accepted_bytes_out",
+        "sum(CASE WHEN action = 'ACCEPT' AND direction = 'egress' THEN bytes ELSE 0 END)",
+    ),
+    (
+        "accepted_bytes_in",
+        "sum(CASE WHEN action = 'ACCEPT' AND direction = 'ingress' THEN bytes ELSE 0 END)",
+    ),
+    ("rejected_packets", "sum(CASE WHEN action = 'REJECT' THEN packets ELSE 0 END)"),
+    (
+        "rejected_bytes_out",
+        "sum(CASE WHEN action = 'REJECT' AND direction = 'egress' THEN bytes ELSE 0 END)",
+    ),
+    (
+        "rejected_bytes_in",
+        "sum(CASE WHEN action = 'REJECT' AND direction = 'ingress' THEN bytes ELSE 0 END)",
+    ),
+    ("accepted_first", "min(CASE WHEN action = 'ACCEPT' THEN start END)"),
+    ("accepted_last", "max(CASE WHEN action = 'ACCEPT' THEN \"end\" END)"),
+    ("rejected_first", "min(CASE WHEN action = 'REJECT' THEN start END)"),
+    ("rejected_last", "max(CASE WHEN action = 'REJECT' THEN \"end\" END)"),
+    ("rejected_syn", "sum(CASE WHEN action = 'REJECT' AND syn_by IS NOT NULL THEN 1 ELSE 0 END)"),
+    (
+        "rejected_flagless",
+        "sum(CASE WHEN action = 'REJECT' AND protocol = 6 AND tcp_flags IS NOT NULL
+                       AND syn_by IS NULL THEN 1 ELSE 0 END)",
+    ),
+    ("closed_at", "min(CASE WHEN action = 'ACCEPT' AND tcp_flags & 5 <> 0 THEN \"end\" END)"),
+    ("longest_secs", "max(CAST(\"end\" AS BIGINT) - CAST(start AS BIGINT))"),
+];
+
+type Row = (i64, [Option<&'static str>; 3], [Option<i64>; 6]);
+
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let text = |of: &[Option<&'static str>]| select(of.to_vec());
+    let number = |of: &[Option<i64>]| select(of.to_vec());
+    let texts = [
+        text(&[Some("ACCEPT"), Some("REJECT"), None]),
+        text(&[Some("egress"), Some("ingress"), None]),
+        text(&[Some("local"), Some("remote"), None]),
+    ];
+    let numbers = [
+        number(&[Some(6), Some(17), None]),
+        number(&[Some(0), Some(1), Some(2), Some(4), None]),
+        number(&[Some(0), Some(60), Some(120), None]),
+        number(&[Some(60), Some(180), None]),
+        number(&[Some(1), Some(9), None]),
+        number(&[Some(40), Some(5_000_000_000), None]),
+    ];
+    vec((0..4i64, texts, numbers), 1..60)
+}
+
+fn batch(rows: &[Row]) -> RecordBatch {
+    let text = |at: usize| -> ArrayRef {
+        Arc::new(StringViewArray::from_iter(rows.iter().map(|row| row.1[at])))
+    };
+    let number = |at: usize| rows.iter().map(move |row| row.2[at]);
+    let time = |at| -> ArrayRef {
+        Arc::new(TimestampSecondArray::from_iter(number(at)).with_timezone("UTC"))
+    };
+    let int = |at| -> ArrayRef {
+        cast(&(Arc::new(Int64Array::from_iter(number(at))) as ArrayRef), &DataType::Int32).unwrap()
+    };
+    let long = |at| -> ArrayRef { Arc::new(Int64Array::from_iter(number(at))) };
+    let key: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.0)));
+    RecordBatch::try_from_iter_with_nullable([
+        ("key", key, true),
+        ("action", text(0), true),
+        ("direction", text(1), true),
+        ("syn_by", text(2), true),
+        ("protocol", int(0), true),
+        ("tcp_flags", int(1), true),
+        ("start", time(2), true),
+        ("end", time(3), true),
+        ("packets", long(4), true),
+        ("bytes", long(5), true),
+    ])
+    .unwrap()
+}
+
+/// Asks both ways, in one group for each key and in one for all.
+async fn both(rows: &[Row], partitions: usize) -> [String; 2] {
+    let config = SessionConfig::new().with_target_partitions(partitions);
+    let session = SessionContext::new_with_config(config);
+    session.register_udaf(conversation());
+    let parts: Vec<Vec<RecordBatch>> =
+        rows.chunks(rows.len().div_ceil(3)).map(|part| vec![batch(part)]).collect();
+    let schema: Arc<Schema> = parts[0][0].schema();
+    session.register_table("r", Arc::new(MemTable::try_new(schema, parts).unwrap())).unwrap();
+    let call = "conversation(action, direction, syn_by, protocol, tcp_flags, start, \"end\", packets, bytes)";
+    let ours: Vec<String> =
+        PLAIN.iter().map(|(name, _)| format!("s['{name}'] AS {name}")).collect();
+    let plain: Vec<String> = PLAIN.iter().map(|(name, sql)| format!("{sql} AS {name}")).collect();
+    let (ours, plain) = (ours.join(", "), plain.join(", "));
+    let ask = async |sql: String| {
+        let stream = session.sql(&sql).await.unwrap().execute_stream().await.unwrap();
+        let rows: Vec<RecordBatch> = stream.try_collect().await.unwrap();
+        pretty_format_batches(&rows).unwrap().to_string()
+    };
+    let keyed = |what: &str, from: &str| format!("SELECT key, {what} FROM {from} ORDER BY key");
+    let sums = format!("(SELECT key, {call} AS s FROM r GROUP BY key)");
+    let all = format!("(SELECT {call} AS s FROM r)");
+    [
+        ask(keyed(&ours, &sums)).await + &ask(format!("SELECT {ours} FROM {all}")).await,
+        ask(format!("SELECT key, {plain} FROM r GROUP BY key ORDER BY key")).await
+            + &ask(format!("SELECT {plain} FROM r")).await,
+    ]
+}
+
+proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(32))]
+    #[test]
+    fn the_numbers_are_those_of_plain_sql(rows in rows(), partitions in 1..4usize) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let [ours, plain] = runtime.block_on(both(&rows, partitions));
+        prop_assert_eq!(ours, plain);
+    }
+}
+
+#[test]
+fn every_number_is_compared() {
+    let names = |of: &[(&'static str, Fold)]| of.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    assert_eq!(names(COLUMNS), PLAIN.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+}
