@@ -103,7 +103,7 @@ impl Writer {
             Format::Ndjson => Body::Ndjson(json().build(out)),
             Format::Csv => {
                 let mut csv = csv::Writer::from_writer(out);
-                csv.write_record(names()).map_err(io::Error::from)?;
+                csv.write_record(names()).map_err(of_csv)?;
                 Body::Csv(Box::new(csv))
             }
             Format::Tsv => {
@@ -153,7 +153,7 @@ impl Writer {
             Body::Csv(writer) => {
                 let mut cells = Cells::new(batch)?;
                 for row in 0..batch.num_rows() {
-                    writer.write_record(cells.row(row)?).map_err(io::Error::from)?;
+                    writer.write_record(cells.row(row)?).map_err(of_csv)?;
                 }
                 writer.flush()?;
             }
@@ -239,6 +239,14 @@ pub fn is_broken_pipe(err: &anyhow::Error) -> bool {
     err.chain()
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|err| err.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Returns what the output said: the conversion of the crate itself hides the kind of the error.
+fn of_csv(err: csv::Error) -> io::Error {
+    match err.into_kind() {
+        csv::ErrorKind::Io(err) => err,
+        kind => io::Error::other(format!("{kind:?}")),
+    }
 }
 
 fn lines(batch: &RecordBatch, out: &mut Sink, line: impl Fn(&[String]) -> String) -> Result<()> {

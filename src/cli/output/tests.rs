@@ -178,6 +178,21 @@ fn a_reader_that_went_away_is_told_apart() {
 }
 
 #[test]
+fn a_reader_that_goes_away_within_a_batch_is_told_apart() {
+    // More than any writer holds back.
+    let many = arrow::compute::concat_batches(&batch().schema(), &vec![batch(); 2000]).unwrap();
+    for format in FORMATS {
+        let run = || -> Result<u64> {
+            let mut writer = Writer::new(format, many.schema(), Box::new(Gone), None)?;
+            writer.write(&many)?;
+            writer.finish()
+        };
+        let err = run().unwrap_err();
+        assert!(is_broken_pipe(&err), "{format:?}: {err:#}");
+    }
+}
+
+#[test]
 fn output_file_appears_whole_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.csv");
