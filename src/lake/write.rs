@@ -17,9 +17,10 @@ use parquet::schema::types::ColumnPath;
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::held::Held;
-use super::order::sorted;
+use super::order::{sorted, stretches};
 use super::{COLUMNS_KEY, Error, File, Partition};
 use crate::flow::field::{LINE, Layout, OBJECT};
+use crate::flow::parquet::STRETCHES_KEY;
 use crate::store::Place;
 
 /// Level of zstd: above it, files shrink by little and cost much.
@@ -282,12 +283,14 @@ impl New {
 
     fn encode(self, rows: &RecordBatch) -> Result<(File, Vec<u8>), Error> {
         let rows = sorted(rows)?;
-        let columns = KeyValue::new(COLUMNS_KEY.to_owned(), self.columns);
+        let mut told = vec![KeyValue::new(COLUMNS_KEY.to_owned(), self.columns)];
+        let stretches = stretches(&rows, self.options.group_rows);
+        told.extend(stretches.map(|told| KeyValue::new(STRETCHES_KEY.to_owned(), told)));
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
             .set_max_row_group_row_count(Some(self.options.group_rows))
             .set_data_page_row_count_limit(PAGE_ROWS)
-            .set_key_value_metadata(Some(vec![columns]));
+            .set_key_value_metadata(Some(told));
         for (column, encoding) in ENCODINGS {
             let column = ColumnPath::from(*column);
             properties = properties

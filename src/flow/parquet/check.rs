@@ -32,6 +32,8 @@ pub struct ParquetFormat {
     /// SQL columns that the file holds, and their names in it. `object` and `line` are here where
     /// flowq wrote the file itself.
     pub columns: Vec<(String, String)>,
+    /// Whether it is a file of the lake: its values were checked when they were written.
+    pub checked: bool,
 }
 
 impl ParquetFormat {
@@ -116,5 +118,5 @@ pub fn check(schema: &Schema) -> Result<ParquetFormat, NotFlowLog> {
         }
         columns.push((name, field.name().clone()));
     }
-    Ok(ParquetFormat { layout, extra, columns })
+    Ok(ParquetFormat { layout, extra, columns, checked: false })
 }

@@ -23,7 +23,7 @@ use crate::flow::value::{integer, is_tag};
 /// The virtual column with the row's number in the file, counted from 0.
 pub(super) const ROW: &str = "flowq:row";
 
-const LOG_STATUS: &str = "log_status";
+pub(super) const LOG_STATUS: &str = "log_status";
 pub(super) const INTERFACE_ID: &str = "interface_id";
 
 /// Returns the type that a column of the layout's table has. An unknown field is text.
@@ -64,8 +64,12 @@ pub(super) struct Rows<'a> {
 }
 
 impl Columns {
-    /// Returns the columns that the filter needs, the log status among them: it is counted for every row.
-    pub(super) fn of_filter(request: &Arc<Request>, format: &Arc<ParquetFormat>) -> Self {
+    /// Returns the columns that the filter needs, and those that are counted for every row.
+    pub(super) fn of_filter(
+        request: &Arc<Request>,
+        format: &Arc<ParquetFormat>,
+        counted: &[&str],
+    ) -> Self {
         let filter = &request.filter;
         let wanted = filter.equals.iter().map(|(name, _)| name.as_str());
         let wanted = wanted.chain(filter.ranges.iter().map(|(name, _, _)| name.as_str()));
@@ -73,13 +77,17 @@ impl Columns {
         let wanted = wanted.chain(filter.interface.as_ref().map(|_| INTERFACE_ID));
         let every = format.columns.iter().map(|(name, _)| name.as_str());
         let every = every.filter(|_| request.validate_all);
-        Self::new(request, format, wanted.chain([LOG_STATUS]).chain(every))
+        Self::new(request, format, wanted.chain(counted.iter().copied()).chain(every))
     }
 
     /// Returns the columns that the output needs, and those of the filter: a row that does not fit one
     /// of them is set aside with its line.
-    pub(super) fn of_output(request: &Arc<Request>, format: &Arc<ParquetFormat>) -> Self {
-        let filter = Self::of_filter(request, format).names;
+    pub(super) fn of_output(
+        request: &Arc<Request>,
+        format: &Arc<ParquetFormat>,
+        counted: &[&str],
+    ) -> Self {
+        let filter = Self::of_filter(request, format, counted).names;
         let output = request.schema.fields().iter().map(|field| field.name().as_str());
         Self::new(request, format, output.chain(filter.iter().map(String::as_str)))
     }
@@ -104,6 +112,11 @@ impl Columns {
         for name in &self.names {
             let kind = kind_of(self.request.layout, name);
             let to = column_type(self.request.layout, name);
+            if self.format.checked && !self.request.validate_all {
+                arrays.push(cast(self.raw(name, batch)?, &to)?);
+                misfits.push(None);
+                continue;
+            }
             let mut cast = cast_column(name, self.raw(name, batch)?, &to)?;
             if kind == Kind::Addr {
                 cast = addresses(cast)?;

@@ -9,9 +9,11 @@ mod check;
 mod filter;
 mod prune;
 mod read;
+mod stretches;
 
 pub use check::{COLUMNS_KEY, NotFlowLog, ParquetFormat, check};
 pub use read::{Reading, Request, format_of, read};
+pub use stretches::{STRETCHES_KEY, Stretch, told};
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;

@@ -11,7 +11,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::cast::{SECONDS_MAX, cast_column, is_integer};
-use super::filter::{INTERFACE_ID, column_type};
+use super::filter::{INTERFACE_ID, LOG_STATUS, column_type};
 use super::{ParquetFormat, Request};
 use crate::flow::plan::Wanted;
 use crate::flow::value::is_tag;
@@ -56,6 +56,17 @@ pub(super) fn row_groups(
         }
     }
     Ok((0..groups.len()).filter(|group| kept[*group]).collect())
+}
+
+/// Tells whether the statistics say that no row of these row groups has a status other than OK.
+pub(super) fn are_all_ok(
+    metadata: &ArrowReaderMetadata,
+    format: &ParquetFormat,
+    request: &Request,
+    groups: &[usize],
+) -> Result<bool, ParquetError> {
+    let bounds = Bounds::new(metadata, format, request, LOG_STATUS)?;
+    Ok(bounds.is_some_and(|bounds| groups.iter().all(|at| bounds.only_text(*at) == Some("OK"))))
 }
 
 /// The least and the largest value of one column in each row group, as the layout types it.

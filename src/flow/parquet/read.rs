@@ -22,8 +22,9 @@ use parquet::file::metadata::PageIndexPolicy;
 use parquet::schema::types::SchemaDescriptor;
 
 use super::cast::is_text;
-use super::filter::{Columns, ROW};
-use super::prune::row_groups;
+use super::filter::{Columns, INTERFACE_ID, LOG_STATUS, ROW, column_type};
+use super::prune::{are_all_ok, row_groups};
+use super::stretches::{Chosen, STRETCHES_KEY};
 use super::{COLUMNS_KEY, Error, ParquetFormat, Tally, check};
 use crate::flow::Filter;
 use crate::flow::field::Layout;
@@ -81,13 +82,15 @@ fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
 /// [`Error::Io`] when a later try may work. The stream may end with the last two.
 pub async fn read(
     mut reader: Box<dyn AsyncFileReader>,
-    request: Request,
+    mut request: Request,
 ) -> Result<Reading, Error> {
     let failed = |err| Error::new(&request.object, err);
     // The Parquet reader asserts what a damaged file may break; that must not end the whole query.
     let loaded = AssertUnwindSafe(load(&mut reader)).catch_unwind().await;
     let metadata = loaded.unwrap_or_else(|panic| Err(panicked(panic))).map_err(failed)?;
     let format = Arc::new(format(&metadata, &request.object)?);
+    let is_checked = format.checked && !request.validate_all;
+    let metadata = if is_checked { without_numbers(metadata).map_err(failed)? } else { metadata };
     let rows = metadata.metadata().row_groups().iter().map(|group| rows_of(group.num_rows())).sum();
     if format.layout != request.layout {
         let tally = Tally { rows, other_layout: rows, ..Tally::default() };
@@ -102,17 +105,24 @@ pub async fn read(
     let groups = row_groups(&metadata, &format, &request).map_err(failed)?;
     let kept: u64 =
         groups.iter().map(|at| rows_of(metadata.metadata().row_group(*at).num_rows())).sum();
-    let tally = Tally { rows, pruned: rows - kept, ..Tally::default() };
-    let tally = Arc::new(Mutex::new(tally));
+    // Where all have the same status, it need not be read to be counted.
+    let all_ok = are_all_ok(&metadata, &format, &request, &groups).map_err(failed)?;
+    let counted: &[&str] = if all_ok { &[] } else { &[LOG_STATUS] };
+    let chosen = chosen(&metadata, &format, &mut request, &groups);
+    let others = chosen.as_ref().map(|chosen| chosen.others.clone()).unwrap_or_default();
+    let tally = Arc::new(Mutex::new(Tally { rows, pruned: rows - kept, ..others }));
     let request = Arc::new(request);
-    let output = Columns::of_output(&request, &format);
+    let output = Columns::of_output(&request, &format, counted);
     let descr = metadata.metadata().file_metadata().schema_descr_ptr();
     let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata)
         .with_batch_size(request.batch_rows.max(1))
         .with_row_groups(groups)
         .with_projection(projection(&output, &descr));
+    if let Some(chosen) = chosen {
+        builder = builder.with_row_selection(chosen.rows);
+    }
     if !request.filter.is_empty() {
-        let columns = Columns::of_filter(&request, &format);
+        let columns = Columns::of_filter(&request, &format, counted);
         builder = builder.with_row_filter(row_filter(columns, &descr, Arc::clone(&tally)));
     }
     let object = request.object.clone();
@@ -127,13 +137,30 @@ pub async fn read(
     Ok(Reading { format: ParquetFormat::clone(&format), batches: batches.boxed(), tally })
 }
 
+/// Chooses the rows of wanted interfaces where the file tells which they are; the filter need not look at them
+/// again.
+fn chosen(
+    metadata: &ArrowReaderMetadata,
+    format: &ParquetFormat,
+    request: &mut Request,
+    groups: &[usize],
+) -> Option<Chosen> {
+    // Who wants every value checked wants every row read.
+    let told = told(metadata, STRETCHES_KEY)
+        .filter(|_| format.stored(INTERFACE_ID).is_some() && !request.validate_all)?;
+    let chosen = Chosen::new(told, metadata.metadata().row_groups(), groups, &request.filter)?;
+    request.filter.interface = None;
+    request.filter.equals.retain(|(name, _)| name != INTERFACE_ID);
+    Some(chosen)
+}
+
 fn panicked(panic: Box<dyn Any + Send>) -> ParquetError {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     ParquetError::General(format!("the Parquet reader stopped: {text}"))
 }
 
-fn rows_of(rows: i64) -> u64 {
+pub(super) fn rows_of(rows: i64) -> u64 {
     u64::try_from(rows).unwrap_or(0)
 }
 
@@ -153,13 +180,28 @@ pub async fn format_of(
 fn format(metadata: &ArrowReaderMetadata, object: &str) -> Result<ParquetFormat, Error> {
     let mut format = check(&stored_schema(metadata))
         .map_err(|source| Error::NotFlowLog { object: object.to_owned(), source })?;
-    let told = metadata.metadata().file_metadata().key_value_metadata();
-    let had = told.and_then(|told| told.iter().find(|pair| pair.key == COLUMNS_KEY));
-    let had = had.and_then(|pair| pair.value.as_deref()).filter(|had| !had.is_empty());
-    if let Some(had) = had {
+    if let Some(had) = told(metadata, COLUMNS_KEY).filter(|had| !had.is_empty()) {
         format.narrow(had);
+        format.checked = has_types(&format, metadata.schema());
     }
     Ok(format)
+}
+
+/// Returns what a file tells of itself.
+fn told<'a>(metadata: &'a ArrowReaderMetadata, key: &str) -> Option<&'a str> {
+    let told = metadata.metadata().file_metadata().key_value_metadata()?;
+    told.iter().find(|pair| pair.key == key)?.value.as_deref()
+}
+
+/// Tells whether every column has the type that it has in files of the lake.
+fn has_types(format: &ParquetFormat, schema: &Schema) -> bool {
+    format.columns.iter().all(|(name, stored)| {
+        let to = column_type(format.layout, name);
+        schema.field_with_name(stored).is_ok_and(|field| match (field.data_type(), &to) {
+            (DataType::Timestamp(..), DataType::Timestamp(..)) => true,
+            (from, to) => from == to,
+        })
+    })
 }
 
 /// Reads the footer; asks for text as views, which share the file's bytes, and for row numbers.
@@ -184,6 +226,13 @@ async fn load(reader: &mut Box<dyn AsyncFileReader>) -> Result<ArrowReaderMetada
         Schema::new_with_metadata(as_views.collect::<Vec<_>>(), schema.metadata().clone());
     let options = options.with_schema(Arc::new(as_views));
     Ok(ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).unwrap_or(metadata))
+}
+
+/// Leaves out the numbers of rows: none of a checked file is set aside, and it holds its lines.
+fn without_numbers(metadata: ArrowReaderMetadata) -> Result<ArrowReaderMetadata, ParquetError> {
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let options = options.with_schema(Arc::new(stored_schema(&metadata)));
+    ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)
 }
 
 /// Returns the schema without the row number.

@@ -21,9 +21,16 @@ use super::*;
 use crate::flow::Filter;
 use crate::flow::field::Layout;
 use crate::flow::tally::Reason;
+use crate::flow::{InterfaceTest, Wanted};
 
 mod conditions;
+mod lake;
 mod values;
+
+/// A test that one interface passes.
+fn only(wanted: &'static str) -> InterfaceTest {
+    Arc::new(move |id| if id == wanted { Wanted::All } else { Wanted::None })
+}
 
 type Columns = Vec<(&'static str, ArrayRef)>;
 
@@ -149,6 +156,32 @@ async fn rows_are_counted_by_status() {
     ];
     let (_, tally) = all(write(columns), request(&["srcaddr"])).await;
     assert_eq!((tally.ok, tally.nodata, tally.skipdata, tally.other), (2, 1, 2, 1));
+}
+
+#[tokio::test]
+async fn a_status_that_all_rows_have_is_counted_as_well() {
+    let of = |statuses: &[&str]| {
+        let columns: Columns = vec![
+            ("srcaddr", texts(&vec!["10.0.0.1"; statuses.len()])),
+            ("dstaddr", texts(&vec!["10.0.0.2"; statuses.len()])),
+            ("log_status", texts(statuses)),
+        ];
+        write_with(
+            columns,
+            WriterProperties::builder().set_max_row_group_row_count(Some(2)).build(),
+        )
+    };
+    for (statuses, counts) in [
+        (["OK", "OK", "OK"], (3, 0, 0, 0)),
+        (["OK", "OK", "NODATA"], (2, 1, 0, 0)),
+        (["NODATA", "NODATA", "NODATA"], (0, 3, 0, 0)),
+        (["-", "-", "OK"], (3, 0, 0, 0)),
+        (["NEW", "NEW", "SKIPDATA"], (0, 0, 1, 2)),
+    ] {
+        let (batch, tally) = all(of(&statuses), request(&["srcaddr"])).await;
+        let got = (tally.ok, tally.nodata, tally.skipdata, tally.other);
+        assert_eq!((batch.num_rows(), got), (3, counts), "{statuses:?}");
+    }
 }
 
 #[tokio::test]

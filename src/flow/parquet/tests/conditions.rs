@@ -1,7 +1,6 @@
 use proptest::prelude::{Strategy as _, prop_assert_eq, proptest};
 
 use super::*;
-use crate::flow::Wanted;
 
 #[tokio::test]
 async fn conditions_drop_rows_and_row_groups_and_keep_row_numbers() {
@@ -16,10 +15,7 @@ async fn conditions_drop_rows_and_row_groups_and_keep_row_numbers() {
 
     let mut wanted = request(&["line"]);
     wanted.filter.equals.push(("srcaddr".to_owned(), set(&["10.0.0.42", "10.0.0.7"])));
-    wanted.filter.interface = Some(Arc::new(|id| match id {
-        "eni-0" => Wanted::All,
-        _ => Wanted::None,
-    }));
+    wanted.filter.interface = Some(only("eni-0"));
     let (batch, tally) = all(bytes.clone(), wanted).await;
     assert_eq!(lines(&batch), ["43"]);
     assert!(tally.pruned >= 50, "{tally:?}");
