@@ -30,6 +30,7 @@ mod conversation;
 mod evidence;
 pub mod functions;
 mod intern;
+mod joined;
 mod keep;
 mod minutes;
 mod output;

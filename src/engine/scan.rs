@@ -11,18 +11,29 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, SecondsFormat};
 use datafusion::common::cast::as_boolean_array;
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::{DataFusionError, Result, Statistics};
+use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{
     Boundedness, EmissionType, ReplaceChildrenOptions,
 };
-use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation,
+};
+use datafusion::physical_plan::statistics::StatisticsArgs;
+use datafusion::physical_plan::stream::{
+    RecordBatchReceiverStreamBuilder, RecordBatchStreamAdapter,
+};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures::TryStreamExt as _;
 
 use crate::context::{Column, Context};
 use crate::engine::ReadOptions;
+use crate::engine::joined;
+use crate::engine::joined::is_of_interface;
 use crate::engine::minutes::Minutes;
 use crate::engine::pushdown::Pushed;
 use crate::engine::read::{Queue, read_objects};
@@ -34,8 +45,11 @@ use crate::source::Source;
 /// How many values of a list `EXPLAIN` shows.
 const VALUES_SHOWN: usize = 5;
 
+/// How many rows a scan is taken to give, since nobody counted them: more than any inventory has.
+const ROWS_TAKEN: usize = 1 << 30;
+
 /// What one scan has to do.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Job {
     /// What to decode.
     pub(super) plan: Arc<Plan>,
@@ -59,7 +73,7 @@ pub(super) struct Job {
 }
 
 /// Which rows a scan gives.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct RowFilter {
     /// Over the columns of `made`. NULL stands for no.
     pub(super) expr: Arc<dyn PhysicalExpr>,
@@ -79,6 +93,15 @@ impl Job {
     pub(super) fn report_malformed(&self, lines: &[MalformedLine]) -> Result<()> {
         let Some(sink) = &self.options.malformed else { return Ok(()) };
         lines.iter().try_for_each(|line| sink(line)).map_err(DataFusionError::IoError)
+    }
+
+    /// Returns what is left to do once joins know which interfaces they look for.
+    fn narrowed(&self, joined: &[Arc<dyn PhysicalExpr>]) -> Result<Self> {
+        let mut plan = Plan::clone(&self.plan);
+        for filter in joined {
+            plan.filter.interface = joined::test(filter, plan.filter.interface.take())?;
+        }
+        Ok(Self { plan: Arc::new(plan), ..self.clone() })
     }
 
     /// Makes the rows that the filter lets pass.
@@ -133,6 +156,8 @@ pub(super) struct FlowScanExec {
     queue: Arc<OnceLock<Arc<Queue>>>,
     scans: Arc<Scans>,
     properties: Arc<PlanProperties>,
+    /// The filters of joins that look for interfaces.
+    joined: Vec<Arc<dyn PhysicalExpr>>,
 }
 
 impl FlowScanExec {
@@ -148,6 +173,18 @@ impl FlowScanExec {
             queue: Arc::new(OnceLock::new()),
             scans,
             properties: Arc::new(properties),
+            joined: Vec::new(),
+        }
+    }
+
+    /// Returns the same scan, not begun, with filters of joins.
+    fn anew(&self, joined: Vec<Arc<dyn PhysicalExpr>>) -> Self {
+        Self {
+            job: Arc::clone(&self.job),
+            queue: Arc::new(OnceLock::new()),
+            scans: Arc::clone(&self.scans),
+            properties: Arc::clone(&self.properties),
+            joined,
         }
     }
 
@@ -170,6 +207,9 @@ impl FlowScanExec {
         }
         if let Some(jobs) = &self.job.pushed.jobs {
             conditions.push(one_of("job that the interface may serve", jobs));
+        }
+        if !self.joined.is_empty() {
+            conditions.push("interface is one that the join looks for".to_owned());
         }
         conditions
     }
@@ -230,8 +270,14 @@ impl ExecutionPlan for FlowScanExec {
 
     fn apply_expressions(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
+        // A join fills a filter only if it finds it here.
+        for filter in &self.joined {
+            if f(filter)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
         Ok(TreeNodeRecursion::Continue)
     }
 
@@ -251,12 +297,34 @@ impl ExecutionPlan for FlowScanExec {
     }
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self {
-            job: Arc::clone(&self.job),
-            queue: Arc::new(OnceLock::new()),
-            scans: Arc::clone(&self.scans),
-            properties: Arc::clone(&self.properties),
-        }))
+        Ok(Arc::new(self.anew(self.joined.clone())))
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        _: &[Arc<Statistics>],
+        _: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        // A join holds its smaller side in memory, and that should not be the records.
+        let unknown = Statistics::new_unknown(&self.job.made);
+        Ok(Arc::new(Statistics { num_rows: Precision::Inexact(ROWS_TAKEN), ..unknown }))
+    }
+
+    fn handle_child_pushdown_result(
+        &self,
+        _: FilterPushdownPhase,
+        result: ChildPushdownResult,
+        _: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        let filters = result.parent_filters.iter().map(|parent| &parent.filter);
+        let joined: Vec<_> = filters.filter(|filter| is_of_interface(filter)).cloned().collect();
+        // The join judges every row as well: what is not understood here costs time and never rows.
+        let told = FilterPushdownPropagation::all_unsupported(result);
+        // A scan with context may have to count rows that no join asks for.
+        Ok(match joined.is_empty() || self.job.context.is_some() {
+            true => told,
+            false => told.with_updated_node(Arc::new(self.anew(joined))),
+        })
     }
 
     fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -265,10 +333,21 @@ impl ExecutionPlan for FlowScanExec {
             let minutes = if counted { self.scans.minutes() } else { None };
             Arc::new(Queue::new(self.scans.begin(self.job.plan.layout), minutes))
         });
-        let schema = Arc::clone(&self.job.made);
-        let mut stream = RecordBatchReceiverStreamBuilder::new(schema, 2);
-        let (job, queue, batches) = (Arc::clone(&self.job), Arc::clone(queue), stream.tx());
-        stream.spawn(async move { read_objects(job, queue, batches).await });
-        Ok(stream.build())
+        let queue = Arc::clone(queue);
+        let begin = |job: Arc<Job>| {
+            let mut stream = RecordBatchReceiverStreamBuilder::new(Arc::clone(&job.made), 2);
+            let batches = stream.tx();
+            stream.spawn(async move { read_objects(job, queue, batches).await });
+            stream.build()
+        };
+        if self.joined.is_empty() {
+            return Ok(begin(Arc::clone(&self.job)));
+        }
+        // A join knows what it looks for when it asks for the first row, and not before.
+        let (job, joined) = (Arc::clone(&self.job), self.joined.clone());
+        let later =
+            async move { Ok::<_, DataFusionError>(begin(Arc::new(job.narrowed(&joined)?))) };
+        let stream = futures::stream::once(later).try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.job.made), stream)))
     }
 }
