@@ -38,6 +38,8 @@ pub(super) struct Row {
     /// The interval, end exclusive; open ends are the smallest and the largest number.
     pub(super) from: i64,
     pub(super) to: i64,
+    /// The latest `to` of this row and of those before it of the same interface.
+    latest_to: i64,
     pub(super) eni: Eni,
     pub(super) vpc: Option<u32>,
     pub(super) belongs_to: Option<String>,
@@ -127,7 +129,13 @@ impl Index {
 
     fn add_interfaces(&mut self) {
         let mut start = 0;
-        for rows in self.rows.chunk_by(|a, b| a.eni.interface_id == b.eni.interface_id) {
+        let rows = self.rows.chunk_by_mut(|a, b| a.eni.interface_id == b.eni.interface_id);
+        for rows in rows {
+            let mut latest_to = i64::MIN;
+            for row in rows.iter_mut() {
+                latest_to = latest_to.max(row.to);
+                row.latest_to = latest_to;
+            }
             let id = rows[0].eni.interface_id.clone();
             self.by_interface.insert(id, start..start + rows.len());
             start += rows.len();
@@ -204,8 +212,21 @@ pub(super) fn row_at(rows: &[Row], at: Option<i64>) -> Option<&Row> {
     let [_, _, ..] = rows else { return rows.first() };
     let Some(at) = at else { return rows.last() };
     let begun = rows.partition_point(|row| row.from <= at);
-    let containing = rows[..begun].iter().rev().find(|row| row.contains(at));
-    containing.or_else(|| rows.iter().min_by_key(|row| row.gap(at)))
+    let mut nearest = rows.get(begun).map(|row| (row.gap(at), row));
+    for row in rows[..begun].iter().rev() {
+        if row.contains(at) {
+            return Some(row);
+        }
+        // Neither this row nor any before it is nearer: an interface may have thousands.
+        if nearest.is_some_and(|(gap, _)| at.saturating_sub(row.latest_to) > gap) {
+            break;
+        }
+        let gap = row.gap(at);
+        if nearest.is_none_or(|(least, _)| gap <= least) {
+            nearest = Some((gap, row));
+        }
+    }
+    nearest.map(|(_, row)| row)
 }
 
 /// Cuts the intervals at one address into segments with one holder each; the younger interval wins.
@@ -321,6 +342,7 @@ impl<'a> Filler<'a> {
         Row {
             from: eni.valid_from.unwrap_or(i64::MIN),
             to: eni.valid_to.unwrap_or(i64::MAX),
+            latest_to: i64::MAX,
             vpc: eni.vpc_id.as_deref().map(|id| intern(vpcs, id)),
             who,
             may_infer: !attributed && !created && !is_instance && belongs_to.is_none(),

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::fixture::context;
 use super::fixture::job_eni;
 use super::fixture::range;
+use crate::context::index::row_at;
 use crate::context::places::Places;
 use crate::inventory::model::Eni;
 use crate::inventory::model::Inventory;
@@ -42,6 +43,28 @@ fn lookups_agree_with_a_naive_scan() {
             naive_holders(&inventory.enis, &ip, at).contains(&found),
             "{ip} at {at}: {found:?}"
         );
+    }
+}
+
+#[test]
+fn the_row_of_an_interface_is_that_of_a_naive_scan() {
+    let mut rng = Rng::with_seed(5);
+    for _ in 0..300 {
+        let mut inventory = Inventory::default();
+        for number in 0..rng.usize(1..12) {
+            let from = rng.i64(0..60);
+            let to = from + rng.i64(1..25);
+            let job = format!("job-{number}");
+            inventory.enis.push(job_eni("eni-1", &job, &["10.0.0.1"], from, to));
+        }
+        let context = context(inventory);
+        let rows = context.index.interface("eni-1");
+        for at in -5..90 {
+            let containing = rows.iter().rev().find(|row| row.from <= at && at < row.to);
+            let naive = containing.or_else(|| rows.iter().min_by_key(|row| row.gap(at))).unwrap();
+            let found = row_at(rows, Some(at)).unwrap();
+            assert!(std::ptr::eq(found, naive), "{at}: {rows:?}");
+        }
     }
 }
 
