@@ -26,6 +26,7 @@ VENV = TARGET / "peers"
 HERE = ROOT / "benches"
 
 sys.path.insert(0, str(HERE))
+import lifetimes  # noqa: E402
 import worker  # noqa: E402
 
 ENGINES = ["flowq", "polars", "duckdb", "clickhouse"]
@@ -379,7 +380,12 @@ def scale(bench, say):
         records = json.loads(records)[0]["n"]
         cpu = taken(sql(1, folder), runs=1 if times > 1 else 3)[0][0]
         row(f"CPU for each record of {records:,}", f"of {(shelf / 'done').read_text()}", f"{cpu / records / base:.2f}")
+    rows.extend(alive(bench, say))
     return ["| what | beside it | ratio or value |", "|--|--|--:|", *rows]
+
+
+def alive(bench, say):
+    return lifetimes.rows(bench.flowq, bench.python, bench.data, bench.logs, TARGET, say)
 
 
 MARKS = ("<!-- peers: written by benches/peers.py -->", "<!-- peers: end -->")
@@ -402,6 +408,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--shelves", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--only-scale", action="store_true", help="print the second table alone")
+    parser.add_argument("--only-lifetimes", action="store_true", help="print what lifetimes of interfaces cost alone")
     parser.add_argument("--flowq", help="a flowq that is built already")
     parser.add_argument("--gunzip", help="a gunzip that is built already")
     arguments = parser.parse_args()
@@ -414,6 +421,9 @@ def main():
     gunzip = arguments.gunzip or cargo("bench", "--bench", "gunzip", "--no-run")
     data = data_of(arguments.records, arguments.files, flowq)
     bench = Bench(arguments, flowq, gunzip, python, data)
+    if arguments.only_lifetimes:
+        print("\n".join(alive(bench, lambda line: print(line, file=sys.stderr, flush=True))))
+        return
     if arguments.only_scale:
         print("\n".join(scale(bench, lambda line: print(line, file=sys.stderr, flush=True))))
         return
