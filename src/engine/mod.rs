@@ -26,6 +26,7 @@ use crate::source::progress::Progress;
 use crate::source::{Source, Split, Window};
 
 mod allowed;
+mod blocks;
 mod conversation;
 mod evidence;
 pub mod functions;

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use datafusion::common::{DataFusionError, Result};
-use futures::StreamExt as _;
-use tokio::sync::OnceCell;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::aws;
 use crate::engine::ObjectRead;
+use crate::engine::blocks::Blocks;
 use crate::engine::minutes::Minutes;
 use crate::engine::output::{Fault, Output, Stop};
 use crate::engine::rows::read_parquet;
@@ -21,7 +21,6 @@ use crate::engine::scans::Scan;
 use crate::flow::field::column_name;
 use crate::flow::{DecodeError, Decoder, Refusal, Tally};
 use crate::source;
-use crate::source::decompress::Decompressor;
 use crate::source::{Listing, Split};
 
 /// How many splits ahead a source is told of: enough to hide the way to S3 behind small objects.
@@ -35,11 +34,14 @@ pub(super) struct Queue {
     minutes: Option<Arc<Minutes>>,
     listing: OnceCell<Listing>,
     next: AtomicUsize,
+    /// A permit for each reader that found no object left: its thread may help the others.
+    idle: Arc<Semaphore>,
 }
 
 impl Queue {
     pub(super) fn new(scan: Arc<Scan>, minutes: Option<Arc<Minutes>>) -> Self {
-        Self { scan, minutes, listing: OnceCell::new(), next: AtomicUsize::new(0) }
+        let idle = Arc::new(Semaphore::new(0));
+        Self { scan, minutes, listing: OnceCell::new(), next: AtomicUsize::new(0), idle }
     }
 
     /// Returns the next object to read.
@@ -61,6 +63,9 @@ impl Queue {
         let at = self.next.fetch_add(1, Ordering::Relaxed);
         let rest = listing.splits.get(at..).unwrap_or_default();
         job.source.upcoming(rest.get(..UPCOMING).unwrap_or(rest));
+        if rest.is_empty() {
+            self.idle.add_permits(1);
+        }
         Ok(rest.first())
     }
 }
@@ -85,7 +90,7 @@ pub(super) async fn read_objects(
     while let Some(split) = queue.take(&job).await? {
         queue.scan.update(|summary| summary.objects_begun += 1);
         let own = Scan::new(queue.scan.layout);
-        let result = read_object(&job, split, &own, &mut output).await;
+        let result = read_object(&job, split, &own, &mut output, &queue.idle).await;
         let read = own.take();
         let told = job.options.objects.is_some().then(|| read.clone());
         queue.scan.update(|summary| summary.absorb(read));
@@ -126,12 +131,13 @@ async fn read_object(
     split: &Split,
     scan: &Scan,
     output: &mut Output,
+    idle: &Arc<Semaphore>,
 ) -> std::result::Result<(), Stop> {
     let head = job.source.head(split, 4).await.map_err(unopened)?;
     if head.starts_with(b"PAR1") {
         return read_parquet(job, split, scan, output).await;
     }
-    read_text(job, split, scan, output).await
+    read_text(job, split, scan, output, idle).await
 }
 
 /// What an object that could not be opened means: it is at fault, unless the query reads it twice.
@@ -185,11 +191,12 @@ async fn read_text(
     split: &Split,
     scan: &Scan,
     output: &mut Output,
+    idle: &Arc<Semaphore>,
 ) -> std::result::Result<(), Stop> {
     let decoder = Decoder::new(Arc::clone(&job.plan), split);
     let mut text =
         Text { job, decoder, batches: Vec::new(), records: 0, last_byte: None, refused: None };
-    let read = text.read(split, output).await;
+    let read = text.read(split, output, idle).await;
     // What was decoded before the object broke off counts.
     let (tally, mut rest, ended) = text.end();
     let mut sent = Ok(());
@@ -236,33 +243,24 @@ struct Text<'a> {
 }
 
 impl Text<'_> {
-    async fn read(&mut self, split: &Split, output: &mut Output) -> std::result::Result<(), Stop> {
-        let mut stored = self.job.source.open(split).await.map_err(unopened)?;
-        let mut decompressor = Decompressor::new(&self.job.plan.limits);
-        while let Some(chunk) = stored.next().await {
-            let chunk = chunk.map_err(object)?;
-            self.job.options.progress.add_bytes(chunk.len() as u64);
-            decompressor.feed(chunk);
-            self.decode(&mut decompressor, output).await?;
+    async fn read(
+        &mut self,
+        split: &Split,
+        output: &mut Output,
+        idle: &Arc<Semaphore>,
+    ) -> std::result::Result<(), Stop> {
+        let stored = self.job.source.open(split).await.map_err(unopened)?;
+        let progress = Arc::clone(&self.job.options.progress);
+        let limits = &self.job.plan.limits;
+        let mut blocks = Blocks::new(stored, limits, progress, Arc::clone(idle));
+        while let Some(block) = blocks.next().await? {
+            self.push(block, output).await?;
         }
-        decompressor.finish();
-        self.decode(&mut decompressor, output).await?;
         // The last line may lack its newline; if it is malformed it must be reported like any other.
         match self.last_byte {
             Some(b'\n') | None => Ok(()),
             Some(_) => self.push(Bytes::from_static(b"\n"), output).await,
         }
-    }
-
-    async fn decode(
-        &mut self,
-        decompressor: &mut Decompressor,
-        output: &mut Output,
-    ) -> std::result::Result<(), Stop> {
-        while let Some(block) = decompressor.next_block().map_err(object)? {
-            self.push(block, output).await?;
-        }
-        Ok(())
     }
 
     async fn push(&mut self, block: Bytes, output: &mut Output) -> std::result::Result<(), Stop> {
