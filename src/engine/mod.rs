@@ -37,6 +37,7 @@ mod minutes;
 mod output;
 mod pushdown;
 pub mod query_file;
+mod queue;
 mod read;
 pub mod reports;
 mod rows;

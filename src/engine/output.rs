@@ -9,6 +9,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::engine::minutes::Minutes;
 use crate::engine::scan::Job;
+use crate::flow::LogFormat;
 
 /// Why an object was left.
 #[derive(Debug)]
@@ -48,8 +49,12 @@ pub(super) struct Output {
     batches: Sender<Result<RecordBatch>>,
     rows: usize,
     minutes: Option<Arc<Minutes>>,
-    /// What is left of batches of which the filter let few rows pass.
+    /// What is left of small batches: of small objects, or of which the filter let few rows pass.
     few: BatchCoalescer,
+    /// Whether batches of the objects at hand are put together.
+    gathers: bool,
+    /// The formats of the last object of text: the scan knows their columns.
+    pub(super) formats: Vec<LogFormat>,
 }
 
 impl Output {
@@ -60,7 +65,21 @@ impl Output {
     ) -> Self {
         let few = BatchCoalescer::new(Arc::clone(&job.made), job.batch_rows)
             .with_biggest_coalesce_batch_size(Some(job.batch_rows / 2));
-        Self { job, batches, rows: 0, minutes, few }
+        Self { job, batches, rows: 0, minutes, few, gathers: false, formats: Vec::new() }
+    }
+
+    /// Says whether the next objects are small: then their rows are put together.
+    pub(super) fn gather(&mut self, gathers: bool) {
+        self.gathers = gathers;
+    }
+
+    /// Ends the objects that [`Output::gather`] spoke of: sends what was put together of them.
+    pub(super) async fn end_run(&mut self) -> std::result::Result<(), Stop> {
+        // What a filter leaves of a batch waits for more of the same.
+        match self.gathers && self.job.filter.is_none() {
+            true => self.finish().await,
+            false => Ok(()),
+        }
     }
 
     pub(super) async fn send(&mut self, batch: &RecordBatch) -> std::result::Result<(), Stop> {
@@ -72,7 +91,8 @@ impl Output {
             minutes.add(&given);
         }
         // Rows without a column cannot be put together; nor need they.
-        if self.job.filter.is_none() || given.num_columns() == 0 {
+        let is_whole = self.job.filter.is_none() && !self.gathers;
+        if is_whole || given.num_columns() == 0 {
             return self.pass_on(given).await;
         }
         self.few.push_batch(given).map_err(DataFusionError::from)?;

@@ -2,75 +2,28 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use datafusion::common::{DataFusionError, Result};
+use futures::{StreamExt as _, stream};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
-use tokio::sync::{OnceCell, Semaphore};
 
 use crate::aws;
 use crate::engine::ObjectRead;
 use crate::engine::blocks::Blocks;
-use crate::engine::minutes::Minutes;
 use crate::engine::output::{Fault, Output, Stop};
+use crate::engine::queue::Queue;
 use crate::engine::rows::read_parquet;
 use crate::engine::scan::Job;
 use crate::engine::scans::Scan;
 use crate::flow::field::column_name;
-use crate::flow::{DecodeError, Decoder, Refusal, Tally};
+use crate::flow::{DecodeError, Decoder, LogFormat, Refusal, Tally};
 use crate::source;
-use crate::source::{Listing, Split};
+use crate::source::Split;
 
-/// How many splits ahead a source is told of: enough to hide the way to S3 behind small objects.
-const UPCOMING: usize = 128;
-
-/// The objects of one scan, listed once and handed out one by one.
-#[derive(Debug)]
-pub(super) struct Queue {
-    scan: Arc<Scan>,
-    /// Counts the minutes of the interfaces of jobs, in a scan that is asked to.
-    minutes: Option<Arc<Minutes>>,
-    listing: OnceCell<Listing>,
-    next: AtomicUsize,
-    /// A permit for each reader that found no object left: its thread may help the others.
-    idle: Arc<Semaphore>,
-}
-
-impl Queue {
-    pub(super) fn new(scan: Arc<Scan>, minutes: Option<Arc<Minutes>>) -> Self {
-        let idle = Arc::new(Semaphore::new(0));
-        Self { scan, minutes, listing: OnceCell::new(), next: AtomicUsize::new(0), idle }
-    }
-
-    /// Returns the next object to read.
-    async fn take(&self, job: &Job) -> Result<Option<&Split>> {
-        let list = || async {
-            let listing = job.source.splits(&job.options.window).await?;
-            let known: Option<u64> = listing.splits.iter().map(|split| split.size_bytes).sum();
-            job.options.progress.add_listed(listing.splits.len() as u64, known.unwrap_or(0));
-            self.scan.update(|summary| {
-                summary.objects_listed = listing.splits.len() as u64;
-                summary.objects_pruned = listing.pruned_files;
-                summary.folders_pruned = listing.pruned_folders;
-                summary.skipped = listing.skipped.clone();
-                summary.notes.extend(listing.notes.iter().cloned());
-            });
-            Ok::<_, crate::source::Error>(listing)
-        };
-        let listing = self.listing.get_or_try_init(list).await.map_err(external)?;
-        let at = self.next.fetch_add(1, Ordering::Relaxed);
-        let rest = listing.splits.get(at..).unwrap_or_default();
-        job.source.upcoming(rest.get(..UPCOMING).unwrap_or(rest));
-        if rest.is_empty() {
-            self.idle.add_permits(1);
-        }
-        Ok(rest.first())
-    }
-}
-
-fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
+pub(super) fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
@@ -87,37 +40,22 @@ pub(super) async fn read_objects(
 ) -> Result<()> {
     let minutes = queue.minutes.clone();
     let mut output = Output::new(Arc::clone(&job), batches, minutes);
-    while let Some(split) = queue.take(&job).await? {
-        queue.scan.update(|summary| summary.objects_begun += 1);
-        let own = Scan::new(queue.scan.layout);
-        let result = read_object(&job, split, &own, &mut output, &queue.idle).await;
-        let read = own.take();
-        let told = job.options.objects.is_some().then(|| read.clone());
-        queue.scan.update(|summary| summary.absorb(read));
-        let fault = match result {
-            Err(Stop::Enough) => return Ok(()),
-            Err(Stop::Scan(error)) => return Err(error),
-            Err(Stop::Object(fault)) => Some(fault),
-            Ok(()) => None,
-        };
-        queue.scan.update(|summary| summary.objects_read += 1);
-        job.options.progress.add_object();
-        let fault = fault.map(|fault| {
-            // It is named beside the reason.
-            let named = format!("could not read {}: ", split.id);
-            let reason = fault.reason.strip_prefix(&named).map(str::to_owned);
-            Fault { reason: reason.unwrap_or(fault.reason), ..fault }
-        });
-        if let Some(fault) = &fault {
-            if job.options.strict {
-                let message = format!("object {}: {}", split.id, fault.reason);
-                return Err(DataFusionError::Execution(message));
-            }
-            queue.scan.update(|summary| summary.add_problem(&split.id, fault.reason.clone()));
+    loop {
+        let run = queue.take(&job).await?;
+        if run.is_empty() {
+            break;
         }
-        if let (Some(tell), Some(summary)) = (&job.options.objects, told) {
-            let failure = fault.map(|fault| (fault.reason, fault.is_retryable));
-            tell(split, ObjectRead { summary, failure });
+        output.gather(run.len() > 1);
+        for (split, stored) in run {
+            if !read_one(&job, &queue, split, stored, &mut output).await? {
+                return Ok(());
+            }
+        }
+        // What there is does not wait for what may take long to read.
+        match output.end_run().await {
+            Err(Stop::Scan(error)) => return Err(error),
+            Err(_) => return Ok(()),
+            Ok(()) => {}
         }
     }
     match output.finish().await {
@@ -126,18 +64,64 @@ pub(super) async fn read_objects(
     }
 }
 
+/// Reads one object and counts it. Returns whether more rows are wanted.
+async fn read_one(
+    job: &Job,
+    queue: &Queue,
+    split: &Split,
+    stored: Option<Bytes>,
+    output: &mut Output,
+) -> Result<bool> {
+    queue.scan.update(|summary| summary.objects_begun += 1);
+    let own = Scan::new(queue.scan.layout);
+    let result = read_object(job, split, stored, &own, output, &queue.idle).await;
+    let read = own.take();
+    let told = job.options.objects.is_some().then(|| read.clone());
+    queue.scan.update(|summary| summary.absorb(read));
+    let fault = match result {
+        Err(Stop::Enough) => return Ok(false),
+        Err(Stop::Scan(error)) => return Err(error),
+        Err(Stop::Object(fault)) => Some(fault),
+        Ok(()) => None,
+    };
+    queue.scan.update(|summary| summary.objects_read += 1);
+    job.options.progress.add_object();
+    let fault = fault.map(|fault| {
+        // It is named beside the reason.
+        let named = format!("could not read {}: ", split.id);
+        let reason = fault.reason.strip_prefix(&named).map(str::to_owned);
+        Fault { reason: reason.unwrap_or(fault.reason), ..fault }
+    });
+    if let Some(fault) = &fault {
+        if job.options.strict {
+            let message = format!("object {}: {}", split.id, fault.reason);
+            return Err(DataFusionError::Execution(message));
+        }
+        queue.scan.update(|summary| summary.add_problem(&split.id, fault.reason.clone()));
+    }
+    if let (Some(tell), Some(summary)) = (&job.options.objects, told) {
+        let failure = fault.map(|fault| (fault.reason, fault.is_retryable));
+        tell(split, ObjectRead { summary, failure });
+    }
+    Ok(true)
+}
+
 async fn read_object(
     job: &Job,
     split: &Split,
+    stored: Option<Bytes>,
     scan: &Scan,
     output: &mut Output,
     idle: &Arc<Semaphore>,
 ) -> std::result::Result<(), Stop> {
-    let head = job.source.head(split, 4).await.map_err(unopened)?;
+    let head = match &stored {
+        Some(bytes) => bytes.clone(),
+        None => job.source.head(split, 4).await.map_err(unopened)?,
+    };
     if head.starts_with(b"PAR1") {
         return read_parquet(job, split, scan, output).await;
     }
-    read_text(job, split, scan, output, idle).await
+    read_text(job, split, stored, scan, output, idle).await
 }
 
 /// What an object that could not be opened means: it is at fault, unless the query reads it twice.
@@ -189,6 +173,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 async fn read_text(
     job: &Job,
     split: &Split,
+    stored: Option<Bytes>,
     scan: &Scan,
     output: &mut Output,
     idle: &Arc<Semaphore>,
@@ -196,7 +181,7 @@ async fn read_text(
     let decoder = Decoder::new(Arc::clone(&job.plan), split);
     let mut text =
         Text { job, decoder, batches: Vec::new(), records: 0, last_byte: None, refused: None };
-    let read = text.read(split, output, idle).await;
+    let read = text.read(split, stored, output, idle).await;
     // What was decoded before the object broke off counts.
     let (tally, mut rest, ended) = text.end();
     let mut sent = Ok(());
@@ -209,7 +194,13 @@ async fn read_text(
         }
     }
     let fault = tally.malformed.first.first().cloned();
-    let unknown = tally.formats.iter().filter(|format| format.layout() == job.plan.layout);
+    // Most objects of a folder have the same columns. What is told of each object needs them for each.
+    let is_known = job.options.objects.is_none() && output.formats == tally.formats;
+    if !is_known {
+        output.formats.clone_from(&tally.formats);
+    }
+    let own = |format: &&LogFormat| !is_known && format.layout() == job.plan.layout;
+    let unknown = tally.formats.iter().filter(own);
     let names: BTreeSet<String> =
         unknown.flat_map(|format| format.names()).map(|name| column_name(name)).collect();
     let late: Vec<String> = names.iter().filter(|name| !job.has_column(name)).cloned().collect();
@@ -246,10 +237,14 @@ impl Text<'_> {
     async fn read(
         &mut self,
         split: &Split,
+        stored: Option<Bytes>,
         output: &mut Output,
         idle: &Arc<Semaphore>,
     ) -> std::result::Result<(), Stop> {
-        let stored = self.job.source.open(split).await.map_err(unopened)?;
+        let stored = match stored {
+            Some(bytes) => stream::iter([Ok(bytes)]).boxed(),
+            None => self.job.source.open(split).await.map_err(unopened)?,
+        };
         let progress = Arc::clone(&self.job.options.progress);
         let limits = &self.job.plan.limits;
         let mut blocks = Blocks::new(stored, limits, progress, Arc::clone(idle));

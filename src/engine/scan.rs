@@ -36,7 +36,8 @@ use crate::engine::joined;
 use crate::engine::joined::is_of_interface;
 use crate::engine::minutes::Minutes;
 use crate::engine::pushdown::Pushed;
-use crate::engine::read::{Queue, read_objects};
+use crate::engine::queue::Queue;
+use crate::engine::read::read_objects;
 use crate::engine::scans::Scans;
 use crate::engine::table::kinds_text;
 use crate::flow::{MalformedLine, Plan};
@@ -331,7 +332,8 @@ impl ExecutionPlan for FlowScanExec {
         let queue = self.queue.get_or_init(|| {
             let counted = self.job.context.is_some() && Minutes::can_read(&self.job.made);
             let minutes = if counted { self.scans.minutes() } else { None };
-            Arc::new(Queue::new(self.scans.begin(self.job.plan.layout), minutes))
+            let readers = self.properties.partitioning.partition_count();
+            Arc::new(Queue::new(self.scans.begin(self.job.plan.layout), minutes, readers))
         });
         let queue = Arc::clone(queue);
         let begin = |job: Arc<Job>| {

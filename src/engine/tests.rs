@@ -13,6 +13,7 @@ use crate::source::{ByteStream, Error, Listing, Memory, Split};
 
 mod joins;
 mod minutes;
+mod reading;
 mod same_rows;
 
 const VPC: &str = "version interface-id srcaddr dstaddr bytes start end action log-status";
@@ -25,8 +26,12 @@ fn vpc(rows: u32) -> String {
 }
 
 async fn over(source: Arc<dyn Source>, options: ReadOptions) -> Engine {
+    with(source, options, 1).await
+}
+
+async fn with(source: Arc<dyn Source>, options: ReadOptions, threads: usize) -> Engine {
     let context = Arc::new(Context::new(Arc::new(Inventory::default()), Vec::new(), 0));
-    let resources = Resources { threads: 1, memory_bytes: 256 << 20 };
+    let resources = Resources { threads, memory_bytes: 256 << 20 };
     Engine::new(source, context, options, &resources).await.unwrap()
 }
 

@@ -10,6 +10,9 @@ use crate::flow::Limits;
 /// Bytes of an output block.
 const BLOCK_BYTES: usize = 512 << 10;
 
+/// Bytes of the first block: a small object does not ask for a whole one.
+const FIRST_BLOCK_BYTES: usize = 64 << 10;
+
 /// Window of gzip: 32 KiB.
 const WINDOW_BITS: u8 = 15;
 
@@ -208,7 +211,8 @@ impl Decompressor {
         }
         let input = self.input.front_mut().unwrap_or(&mut none);
         if self.block.capacity() == 0 {
-            self.block.reserve_exact(BLOCK_BYTES);
+            let is_first = self.bytes_out == 0;
+            self.block.reserve_exact(if is_first { FIRST_BLOCK_BYTES } else { BLOCK_BYTES });
         }
         let (taken, given) = (gzip.total_in(), self.block.len());
         let status = gzip.decompress_vec(input, &mut self.block, FlushDecompress::None);

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -21,6 +22,9 @@ pub(super) use walk::is_hidden;
 
 /// Bytes that are read at least at a time, if there are as many.
 const CHUNK_BYTES_MIN: usize = 4 << 10;
+
+/// A file of at most so many bytes is small.
+const SMALL_BYTES_MAX: u64 = 64 << 10;
 
 /// The argument that stands for standard input.
 pub const STDIN: &str = "-";
@@ -96,6 +100,17 @@ impl Source for Files {
             Some(_) => Err(Error::OneShot { id: split.id.clone() }),
             None => open(split).await,
         }
+    }
+
+    fn is_small(&self, split: &Split) -> bool {
+        !split.one_shot && split.size_bytes.is_some_and(|size| size <= SMALL_BYTES_MAX)
+    }
+
+    async fn read_small(&self, splits: &[Split]) -> Vec<Option<Bytes>> {
+        let files: Vec<(PathBuf, u64)> =
+            splits.iter().map(|s| (s.path.clone(), s.size_bytes.unwrap_or(0))).collect();
+        let read = || files.into_iter().map(|(path, size)| read_whole(&path, size).ok().flatten());
+        spawn_blocking(move || read().collect()).await.unwrap_or_default()
     }
 
     async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
@@ -194,6 +209,14 @@ fn chunks<R: Read + Send + 'static>(id: String, reader: R, size: Option<u64>) ->
         Ok((!chunk.is_empty()).then_some((chunk, (reader, id, left))))
     })
     .boxed()
+}
+
+/// Reads a file of about `size` bytes; none that has grown beyond what is small.
+fn read_whole(path: &Path, size: u64) -> io::Result<Option<Bytes>> {
+    let room = usize::try_from(size.min(SMALL_BYTES_MAX)).unwrap_or(0) + 1;
+    let mut bytes = Vec::with_capacity(room);
+    let read = File::open(path)?.take(SMALL_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok((read as u64 <= SMALL_BYTES_MAX).then(|| Bytes::from(bytes)))
 }
 
 fn read_chunk<R: Read>(mut reader: R, room: usize) -> io::Result<(R, Bytes)> {

@@ -75,6 +75,17 @@ pub trait Source: Send + Sync + Debug {
     /// As [`Source::open`].
     async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error>;
 
+    /// Tells whether a split is so small that the way to another thread, which reads it, costs as much as reading.
+    fn is_small(&self, _split: &Split) -> bool {
+        false
+    }
+
+    /// Returns the bytes of small splits as they are stored, all read at one go. NULL, or nothing: the split is
+    /// left to [`Source::open`], and so is what is wrong with it.
+    async fn read_small(&self, _splits: &[Split]) -> Vec<Option<Bytes>> {
+        Vec::new()
+    }
+
     /// Says which splits will be opened next, in this order, so that a network source can begin to read
     /// them. Told again and again, with overlaps, as reading goes on.
     fn upcoming(&self, _splits: &[Split]) {}

@@ -126,6 +126,24 @@ impl Source for Sources {
         self.of(split)?.seek(split).await
     }
 
+    fn is_small(&self, split: &Split) -> bool {
+        self.of(split).is_ok_and(|source| source.is_small(split))
+    }
+
+    async fn read_small(&self, splits: &[Split]) -> Vec<Option<Bytes>> {
+        let mut all = Vec::with_capacity(splits.len());
+        for run in splits.chunk_by(|a, b| a.source == b.source) {
+            let source = run.first().and_then(|split| self.of(split).ok());
+            let mut read = match source {
+                Some(source) => source.read_small(run).await,
+                None => Vec::new(),
+            };
+            read.resize(run.len(), None);
+            all.append(&mut read);
+        }
+        all
+    }
+
     fn upcoming(&self, splits: &[Split]) {
         for run in splits.chunk_by(|a, b| a.source == b.source) {
             if let Some(source) = run.first().and_then(|split| self.of(split).ok()) {

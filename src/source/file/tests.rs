@@ -204,3 +204,20 @@ async fn a_fifo_can_be_sought_in() {
     let chunks: Vec<Bytes> = files.open(&splits[0]).await.unwrap().try_collect().await.unwrap();
     assert_eq!(chunks.concat(), b"PAR1 and so on");
 }
+
+#[tokio::test]
+async fn small_files_are_read_at_one_go_and_what_is_wrong_is_left_to_opening() {
+    let dir = folder(&["a", "b", "gone", "grown"]);
+    let source = open_sources(&[at(&dir, "")], &Access::default()).unwrap();
+    let splits = source.splits(&Window::default()).await.unwrap().splits;
+    assert!(splits.iter().all(|split| source.is_small(split)));
+    fs::remove_file(dir.path().join("gone")).unwrap();
+    fs::write(dir.path().join("grown"), vec![0; 65 << 10]).unwrap();
+    let read = source.read_small(&splits).await;
+    assert_eq!(read, [Some(Bytes::from("a")), Some(Bytes::from("b")), None, None]);
+    assert!(matches!(source.open(&splits[2]).await, Err(Error::Missing { .. })));
+
+    let grown = source.splits(&Window::default()).await.unwrap().splits.pop().unwrap();
+    assert!(!source.is_small(&grown));
+    assert!(!source.is_small(&Split { one_shot: true, ..splits[0].clone() }));
+}
