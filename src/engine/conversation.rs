@@ -235,7 +235,9 @@ impl GroupsAccumulator for Groups {
     }
 
     fn size(&self) -> usize {
-        self.sums.capacity() * size_of::<Sums>()
+        // The answer has a bit for each number as well, and must not need more memory than was asked for.
+        let answer = self.sums.len() * (size_of::<Sums>() + COLUMNS.len().div_ceil(8));
+        answer.max(self.sums.capacity() * size_of::<Sums>())
     }
 }
 

@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Builder, ListArray, StringBuilder,
-    StructArray, TimestampSecondArray,
+    Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, ListArray, StringArray,
+    StringViewBuilder, StructArray, TimestampSecondArray,
 };
-use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Field, FieldRef, Fields, Int64Type, TimeUnit, TimestampSecondType,
@@ -38,16 +38,18 @@ fn time_type() -> DataType {
     DataType::Timestamp(TimeUnit::Second, Some("UTC".into()))
 }
 
-fn record_fields() -> Fields {
+/// The fields of a record. In an answer the names of objects are views, so that many records share one; on the way
+/// to disk each record takes its name along, so that a part of the groups needs no name of the rest.
+fn record_fields(name: &DataType) -> Fields {
     Fields::from(vec![
         Field::new("start", time_type(), true),
-        Field::new("object", DataType::Utf8, true),
+        Field::new("object", name.clone(), true),
         Field::new("line", DataType::Int64, true),
     ])
 }
 
-fn item() -> FieldRef {
-    Arc::new(Field::new("item", DataType::Struct(record_fields()), true))
+fn item(name: &DataType) -> FieldRef {
+    Arc::new(Field::new("item", DataType::Struct(record_fields(name)), true))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -65,12 +67,12 @@ impl AggregateUDFImpl for FirstRecords {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::List(item()))
+        Ok(DataType::List(item(&DataType::Utf8View)))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         let name = format!("{}[records]", args.name);
-        Ok(vec![Arc::new(Field::new(name, DataType::List(item()), true))])
+        Ok(vec![Arc::new(Field::new(name, DataType::List(item(&DataType::Utf8)), true))])
     }
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
@@ -88,6 +90,9 @@ impl AggregateUDFImpl for FirstRecords {
 
 /// Bytes that an object takes beside its name.
 const OBJECT_BYTES: usize = 64;
+
+/// Bytes of a record in an answer: its time, the view of its object's name, its line.
+const ANSWER_BYTES: usize = 8 + 16 + 8;
 
 /// A record's place. `object` is an index into [`Groups::objects`].
 #[derive(Debug, Clone, Copy)]
@@ -113,6 +118,8 @@ struct Groups {
     /// The object cited last.
     last: u32,
     object_bytes: usize,
+    /// How many places there are.
+    cited: usize,
 }
 
 #[derive(Debug)]
@@ -125,6 +132,7 @@ struct Object {
 impl Groups {
     /// Returns the number of an object that one more place cites.
     fn cite(&mut self, object: &str) -> u32 {
+        self.cited += 1;
         // Rows of one object stand together: most look-ups are this comparison.
         if let Some(last) = self.objects.get_mut(self.last as usize)
             && last.cited > 0
@@ -163,6 +171,7 @@ impl Groups {
     fn forget(&mut self, number: u32) {
         let Some(object) = self.objects.get_mut(number as usize) else { return };
         object.cited -= 1;
+        self.cited -= 1;
         if object.cited == 0 {
             self.object_bytes -= object.name.len() + OBJECT_BYTES;
             let name = std::mem::replace(&mut object.name, "".into());
@@ -231,7 +240,7 @@ impl Groups {
     }
 
     fn merge(&mut self, lists: &ArrayRef, group_of: impl Fn(usize) -> Option<usize>) -> Result<()> {
-        let lists = cast(lists, &DataType::List(item()))?;
+        let lists = cast(lists, &DataType::List(item(&DataType::Utf8View)))?;
         let lists = lists.as_list::<i32>();
         let offsets = lists.value_offsets();
         let mut groups = Vec::with_capacity(lists.values().len());
@@ -243,30 +252,32 @@ impl Groups {
         self.add_rows(records.as_struct().columns(), |row| groups[row])
     }
 
-    fn emit(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+    fn emit(&mut self, emit_to: EmitTo, name: &DataType) -> Result<ArrayRef> {
         let groups = emit_to.take_needed(&mut self.places);
-        let mut starts = Vec::with_capacity(groups.len());
-        let mut objects = StringBuilder::new();
-        let mut lines = Int64Builder::new();
-        let mut offsets = vec![0_i32];
-        for places in &groups {
-            for place in places.iter().filter(|place| place.object != u32::MAX) {
-                starts.push((place.start != i64::MAX).then_some(place.start));
-                objects.append_value(self.name(place.object));
-                lines.append_value(i64::from(place.line));
+        let cited = || groups.iter().flatten().filter(|place| place.object != u32::MAX);
+        let count = cited().count();
+        let starts = cited().map(|place| (place.start != i64::MAX).then_some(place.start));
+        let starts = TimestampSecondArray::from_iter(starts).with_timezone("UTC");
+        let names = cited().map(|place| self.name(place.object));
+        let objects: ArrayRef = match name {
+            DataType::Utf8 => Arc::new(StringArray::from_iter_values(names)),
+            _ => {
+                let mut views = StringViewBuilder::with_capacity(count).with_deduplicate_strings();
+                names.for_each(|name| views.append_value(name));
+                Arc::new(views.finish())
             }
-            offsets.push(starts.len() as i32);
-        }
+        };
+        let lines = Int64Array::from_iter_values(cited().map(|place| i64::from(place.line)));
+        let lengths = groups
+            .iter()
+            .map(|places| places.iter().filter(|place| place.object != u32::MAX).count());
+        let offsets = OffsetBuffer::from_lengths(lengths);
         for place in groups.iter().flatten() {
             self.forget(place.object);
         }
-        let starts = TimestampSecondArray::from(starts).with_timezone("UTC");
-        let columns: Vec<ArrayRef> =
-            vec![Arc::new(starts), Arc::new(objects.finish()), Arc::new(lines.finish())];
-        let records = StructArray::try_new(record_fields(), columns, None)?;
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-        let none: Option<NullBuffer> = None;
-        Ok(Arc::new(ListArray::try_new(item(), offsets, Arc::new(records), none)?))
+        let columns: Vec<ArrayRef> = vec![Arc::new(starts), objects, Arc::new(lines)];
+        let records = StructArray::try_new(record_fields(name), columns, None)?;
+        Ok(Arc::new(ListArray::try_new(item(name), offsets, Arc::new(records), None)?))
     }
 
     fn grow(&mut self, total: usize) {
@@ -300,11 +311,11 @@ impl GroupsAccumulator for Groups {
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        self.emit(emit_to)
+        self.emit(emit_to, &DataType::Utf8View)
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        Ok(vec![self.emit(emit_to)?])
+        Ok(vec![self.emit(emit_to, &DataType::Utf8)?])
     }
 
     fn convert_to_state(
@@ -320,7 +331,10 @@ impl GroupsAccumulator for Groups {
     }
 
     fn size(&self) -> usize {
-        self.places.capacity() * size_of::<[Place; KEPT]>() + self.object_bytes
+        // The answer takes the place of all this, and must not need more memory than was asked for.
+        let held = self.places.capacity() * size_of::<[Place; KEPT]>();
+        let answer = self.places.len() * size_of::<i32>() + self.cited * ANSWER_BYTES;
+        held.max(answer) + self.object_bytes
     }
 }
 
@@ -338,11 +352,12 @@ impl Accumulator for Groups {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         self.grow(1);
-        ScalarValue::try_from_array(&self.emit(EmitTo::All)?, 0)
+        ScalarValue::try_from_array(&self.emit(EmitTo::All, &DataType::Utf8View)?, 0)
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![Accumulator::evaluate(self)?])
+        self.grow(1);
+        Ok(vec![ScalarValue::try_from_array(&self.emit(EmitTo::All, &DataType::Utf8)?, 0)?])
     }
 
     fn size(&self) -> usize {
@@ -369,9 +384,9 @@ mod tests {
         assert_eq!(lines, [0, 1, 2]);
         assert_eq!((groups.numbers.len(), groups.objects.len()), (4, 5));
         assert_eq!(groups.object_bytes, 3 * 7 + 4 + 4 * OBJECT_BYTES);
-        groups.emit(EmitTo::First(1)).unwrap();
+        groups.emit(EmitTo::First(1), &DataType::Utf8).unwrap();
         assert_eq!((groups.numbers.len(), groups.object_bytes), (1, 4 + OBJECT_BYTES));
-        groups.emit(EmitTo::All).unwrap();
+        groups.emit(EmitTo::All, &DataType::Utf8View).unwrap();
         assert_eq!((groups.numbers.len(), groups.object_bytes), (0, 0));
     }
 }

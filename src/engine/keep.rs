@@ -23,7 +23,7 @@ impl Kept {
         let properties = WriterProperties::builder()
             .set_compression(Compression::LZ4_RAW)
             .set_dictionary_enabled(false)
-            .set_statistics_enabled(EnabledStatistics::None)
+            .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_max_row_group_row_count(Some(64 * 1024))
             .build();
         let mut writer = ArrowWriter::try_new(file, rows.schema(), Some(properties))?;

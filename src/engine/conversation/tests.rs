@@ -4,6 +4,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::datasource::MemTable;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::TryStreamExt as _;
 use proptest::collection::vec;
@@ -11,6 +13,8 @@ use proptest::prelude::{Strategy, prop_assert_eq, proptest};
 use proptest::sample::select;
 
 use super::*;
+use crate::engine::evidence::first_records;
+use crate::engine::starts::first_starts;
 
 /// What the function gives, in plain SQL.
 const PLAIN: &[(&str, &str)] = &[
@@ -149,4 +153,40 @@ proptest! {
 fn every_number_is_compared() {
     let names = |of: &[(&'static str, Fold)]| of.iter().map(|(name, _)| *name).collect::<Vec<_>>();
     assert_eq!(names(COLUMNS), PLAIN.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+}
+
+/// Groups by key under so little memory.
+async fn grouped(memory_bytes: usize, records: &[RecordBatch]) -> Result<usize> {
+    let pool = Arc::new(FairSpillPool::new(memory_bytes));
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()?;
+    let config = SessionConfig::new().with_target_partitions(1).with_batch_size(512);
+    let session = SessionContext::new_with_config_rt(config, runtime);
+    session.register_udaf(conversation());
+    session.register_udaf(first_records());
+    session.register_udaf(first_starts());
+    let table = MemTable::try_new(records[0].schema(), vec![records.to_vec()])?;
+    session.register_table("r", Arc::new(table))?;
+    let sql = "SELECT key, first_records(start, repeat('x', 100) || CAST(key % 7 AS VARCHAR), key), first_starts(start),
+        conversation(action, direction, syn_by, protocol, tcp_flags, start, \"end\", packets, bytes)
+        FROM r GROUP BY key";
+    let rows = session.sql(sql).await?.execute_stream().await?;
+    rows.try_fold(0, async |count, batch| Ok(count + batch.num_rows())).await
+}
+
+/// The planner asks a pool for the memory of an answer only when it has it, and then nothing can go to disk.
+#[tokio::test]
+async fn an_answer_fits_wherever_its_groups_did() {
+    let texts = [Some("ACCEPT"), Some("egress"), Some("local")];
+    let rows = |from: i64| -> Vec<Row> {
+        (from..from + 512)
+            .flat_map(|key| {
+                [0, 60, 120].map(|at| (key, texts, [Some(6), None, Some(at), None, None, Some(1)]))
+            })
+            .collect()
+    };
+    let records: Vec<RecordBatch> = (0..16).map(|part| batch(&rows(part * 512))).collect();
+    for half_mib in 4..20 {
+        let count = grouped(half_mib << 19, &records).await;
+        assert_eq!(count.unwrap_or_else(|error| panic!("{half_mib}: {error}")), 16 * 512);
+    }
 }
