@@ -23,6 +23,8 @@ use datafusion::logical_expr::{
     TypeSignature, Volatility,
 };
 
+use crate::engine::groups::{each_alone, taken};
+
 /// How many records a group keeps: enough to look one up by hand, few enough to hold for every group.
 const KEPT: usize = 3;
 
@@ -296,8 +298,8 @@ impl GroupsAccumulator for Groups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        let taken = |row| filter.is_none_or(|kept| kept.is_valid(row) && kept.value(row));
-        self.add_values(values, |row| taken(row).then(|| group_indices[row]))
+        let group_of = taken(group_indices, filter);
+        self.add_values(values, group_of)
     }
 
     fn merge_batch(
@@ -323,11 +325,7 @@ impl GroupsAccumulator for Groups {
         values: &[ArrayRef],
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        let rows = values[0].len();
-        let each: Vec<usize> = (0..rows).collect();
-        let mut groups = Self::default();
-        GroupsAccumulator::update_batch(&mut groups, values, &each, filter, rows)?;
-        GroupsAccumulator::state(&mut groups, EmitTo::All)
+        each_alone(Self::default(), values, filter)
     }
 
     fn size(&self) -> usize {

@@ -30,6 +30,7 @@ mod blocks;
 mod conversation;
 mod evidence;
 pub mod functions;
+mod groups;
 mod intern;
 mod joined;
 mod keep;

@@ -17,6 +17,8 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
 
+use crate::engine::groups::{each_alone, taken};
+
 /// How many times a group keeps: enough to see a rhythm, few enough to hold for every group.
 const KEPT: usize = 100;
 
@@ -200,8 +202,8 @@ impl GroupsAccumulator for Groups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        let taken = |row| filter.is_none_or(|kept| kept.is_valid(row) && kept.value(row));
-        self.add_values(&values[0], |row| taken(row).then(|| group_indices[row]))
+        let group_of = taken(group_indices, filter);
+        self.add_values(&values[0], group_of)
     }
 
     fn merge_batch(
@@ -227,11 +229,7 @@ impl GroupsAccumulator for Groups {
         values: &[ArrayRef],
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        let rows = values[0].len();
-        let each: Vec<usize> = (0..rows).collect();
-        let mut groups = Self::default();
-        GroupsAccumulator::update_batch(&mut groups, values, &each, filter, rows)?;
-        GroupsAccumulator::state(&mut groups, EmitTo::All)
+        each_alone(Self::default(), values, filter)
     }
 
     fn size(&self) -> usize {
