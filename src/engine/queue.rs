@@ -1,7 +1,9 @@
 //! The objects of one scan, listed once and handed out as readers ask for them.
+//!
+//! A large Parquet file is handed out in parts, so that no reader is left with all of it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use datafusion::common::Result;
@@ -11,6 +13,7 @@ use crate::engine::minutes::Minutes;
 use crate::engine::read::external;
 use crate::engine::scan::Job;
 use crate::engine::scans::Scan;
+use crate::flow::parquet::Part;
 use crate::source;
 use crate::source::{Listing, Split};
 
@@ -20,6 +23,34 @@ const UPCOMING: usize = 128;
 /// How many small objects a reader takes at a time: enough that the way to another thread, which reads them, and
 /// the way of a batch to whoever wants it hardly count beside them.
 const RUN_MAX: usize = 32;
+
+/// Stored bytes of a Parquet file that make a part of it. It does not depend on the readers: then what is read of
+/// a damaged file does not either.
+const PART_BYTES: u64 = 8 << 20;
+
+/// More parts of a file than this gain nothing: each reads the footer.
+const PARTS_MAX: u64 = 32;
+
+/// What a reader has to read next: an object, or a part of one.
+#[derive(Debug)]
+pub(super) struct Unit<'a> {
+    pub(super) split: &'a Split,
+    /// Which part of it, if it is Parquet. Text is read with the first part.
+    pub(super) part: Part,
+    /// The bytes, where they are read already.
+    pub(super) stored: Option<Bytes>,
+}
+
+/// How far the objects are handed out.
+#[derive(Debug, Default)]
+struct Place {
+    /// The next object.
+    split: usize,
+    /// The next part of it.
+    part: u64,
+    /// How many parts were read, of objects of which others are not.
+    ended: HashMap<String, u64>,
+}
 
 /// The objects of one scan.
 #[derive(Debug)]
@@ -31,25 +62,20 @@ pub(super) struct Queue {
     pub(super) idle: Arc<Semaphore>,
     readers: usize,
     listing: OnceCell<Listing>,
-    next: AtomicUsize,
+    place: Mutex<Place>,
 }
 
 impl Queue {
     pub(super) fn new(scan: Arc<Scan>, minutes: Option<Arc<Minutes>>, readers: usize) -> Self {
         let idle = Arc::new(Semaphore::new(0));
-        Self { scan, minutes, idle, readers, listing: OnceCell::new(), next: AtomicUsize::new(0) }
+        let (listing, place) = (OnceCell::new(), Mutex::default());
+        Self { scan, minutes, idle, readers, listing, place }
     }
 
-    /// Returns the next objects to read, with their bytes where they are read already; none at the end.
-    pub(super) async fn take(&self, job: &Job) -> Result<Vec<(&Split, Option<Bytes>)>> {
+    /// Returns what to read next; nothing at the end.
+    pub(super) async fn take(&self, job: &Job) -> Result<Vec<Unit<'_>>> {
         let listing = self.listing.get_or_try_init(|| self.list(job)).await.map_err(external)?;
-        let splits = listing.splits.as_slice();
-        let mut count = 0;
-        let next = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |at| {
-            count = self.run(job, splits.get(at..).unwrap_or_default());
-            Some(at + count)
-        });
-        let rest = next.ok().and_then(|at| splits.get(at..)).unwrap_or_default();
+        let (rest, count, part) = self.advance(job, &listing.splits);
         job.source.upcoming(rest.get(..UPCOMING).unwrap_or(rest));
         let run = rest.get(..count).unwrap_or_default();
         if run.is_empty() {
@@ -60,7 +86,43 @@ impl Queue {
             _ => Vec::new(),
         }
         .into_iter();
-        Ok(run.iter().map(|split| (split, stored.next().flatten())).collect())
+        let unit = |split| Unit { split, part, stored: stored.next().flatten() };
+        Ok(run.iter().map(unit).collect())
+    }
+
+    /// Says that a unit was read, to its end or to where it broke off. Returns whether its object was, with it.
+    pub(super) fn end(&self, unit: &Unit<'_>) -> bool {
+        if unit.part.of == 1 {
+            return true;
+        }
+        let mut place = self.place();
+        let ended = place.ended.entry(unit.split.id.clone()).or_default();
+        *ended += 1;
+        let is_whole = *ended == unit.part.of;
+        if is_whole {
+            place.ended.remove(&unit.split.id);
+        }
+        is_whole
+    }
+
+    /// Returns what is not yet handed out, and how many objects of it a reader takes now: many whole ones, or a part
+    /// of one.
+    fn advance<'a>(&self, job: &Job, splits: &'a [Split]) -> (&'a [Split], usize, Part) {
+        let mut place = self.place();
+        let rest = splits.get(place.split..).unwrap_or_default();
+        let of = rest.first().map_or(1, |split| parts(job, split));
+        let part = Part { at: place.part, of };
+        if part.at + 1 < of {
+            place.part += 1;
+            return (rest, 1, part);
+        }
+        let count = if of > 1 { 1 } else { self.run(job, rest) };
+        (place.split, place.part) = (place.split + count, 0);
+        (rest, count, part)
+    }
+
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn list(&self, job: &Job) -> Result<Listing, source::Error> {
@@ -86,4 +148,13 @@ impl Queue {
         let small = rest.iter().take(count_max).take_while(|split| job.source.is_small(split));
         small.count().max(1).min(rest.len())
     }
+}
+
+/// Returns in how many parts an object is read. Its name tells only whether it may be worth asking: text of such a
+/// name is read as a whole.
+fn parts(job: &Job, split: &Split) -> u64 {
+    // Whoever wants only some rows, or each object told apart, is served by one reader.
+    let is_whole = job.limit.is_some() || job.options.objects.is_some() || split.one_shot;
+    let bytes = split.size_bytes.filter(|_| !is_whole && split.id.ends_with(".parquet"));
+    bytes.unwrap_or(0).div_ceil(PART_BYTES).clamp(1, PARTS_MAX)
 }

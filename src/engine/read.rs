@@ -14,14 +14,13 @@ use crate::aws;
 use crate::engine::ObjectRead;
 use crate::engine::blocks::Blocks;
 use crate::engine::output::{Fault, Output, Stop};
-use crate::engine::queue::Queue;
+use crate::engine::queue::{Queue, Unit};
 use crate::engine::rows::read_parquet;
 use crate::engine::scan::Job;
 use crate::engine::scans::Scan;
 use crate::flow::field::column_name;
 use crate::flow::{DecodeError, Decoder, LogFormat, Refusal, Tally};
 use crate::source;
-use crate::source::Split;
 
 pub(super) fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
     DataFusionError::External(Box::new(error))
@@ -46,8 +45,8 @@ pub(super) async fn read_objects(
             break;
         }
         output.gather(run.len() > 1);
-        for (split, stored) in run {
-            if !read_one(&job, &queue, split, stored, &mut output).await? {
+        for unit in &run {
+            if !read_one(&job, &queue, unit, &mut output).await? {
                 return Ok(());
             }
         }
@@ -64,17 +63,12 @@ pub(super) async fn read_objects(
     }
 }
 
-/// Reads one object and counts it. Returns whether more rows are wanted.
-async fn read_one(
-    job: &Job,
-    queue: &Queue,
-    split: &Split,
-    stored: Option<Bytes>,
-    output: &mut Output,
-) -> Result<bool> {
-    queue.scan.update(|summary| summary.objects_begun += 1);
+/// Reads one object, or a part of one, and counts it. Returns whether more rows are wanted.
+async fn read_one(job: &Job, queue: &Queue, unit: &Unit<'_>, output: &mut Output) -> Result<bool> {
+    let split = unit.split;
+    queue.scan.update(|summary| summary.objects_begun += u64::from(unit.part.at == 0));
     let own = Scan::new(queue.scan.layout);
-    let result = read_object(job, split, stored, &own, output, &queue.idle).await;
+    let result = read_object(job, unit, &own, output, &queue.idle).await;
     let read = own.take();
     let told = job.options.objects.is_some().then(|| read.clone());
     queue.scan.update(|summary| summary.absorb(read));
@@ -84,8 +78,10 @@ async fn read_one(
         Err(Stop::Object(fault)) => Some(fault),
         Ok(()) => None,
     };
-    queue.scan.update(|summary| summary.objects_read += 1);
-    job.options.progress.add_object();
+    if queue.end(unit) {
+        queue.scan.update(|summary| summary.objects_read += 1);
+        job.options.progress.add_object();
+    }
     let fault = fault.map(|fault| {
         // It is named beside the reason.
         let named = format!("could not read {}: ", split.id);
@@ -108,20 +104,22 @@ async fn read_one(
 
 async fn read_object(
     job: &Job,
-    split: &Split,
-    stored: Option<Bytes>,
+    unit: &Unit<'_>,
     scan: &Scan,
     output: &mut Output,
     idle: &Arc<Semaphore>,
 ) -> std::result::Result<(), Stop> {
-    let head = match &stored {
+    let head = match &unit.stored {
         Some(bytes) => bytes.clone(),
-        None => job.source.head(split, 4).await.map_err(unopened)?,
+        None => job.source.head(unit.split, 4).await.map_err(unopened)?,
     };
     if head.starts_with(b"PAR1") {
-        return read_parquet(job, split, scan, output).await;
+        return read_parquet(job, unit, scan, output).await;
     }
-    read_text(job, split, stored, scan, output, idle).await
+    match unit.part.at {
+        0 => read_text(job, unit, scan, output, idle).await,
+        _ => Ok(()),
+    }
 }
 
 /// What an object that could not be opened means: it is at fault, unless the query reads it twice.
@@ -172,16 +170,15 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 async fn read_text(
     job: &Job,
-    split: &Split,
-    stored: Option<Bytes>,
+    unit: &Unit<'_>,
     scan: &Scan,
     output: &mut Output,
     idle: &Arc<Semaphore>,
 ) -> std::result::Result<(), Stop> {
-    let decoder = Decoder::new(Arc::clone(&job.plan), split);
+    let decoder = Decoder::new(Arc::clone(&job.plan), unit.split);
     let mut text =
         Text { job, decoder, batches: Vec::new(), records: 0, last_byte: None, refused: None };
-    let read = text.read(split, stored, output, idle).await;
+    let read = text.read(unit, output, idle).await;
     // What was decoded before the object broke off counts.
     let (tally, mut rest, ended) = text.end();
     let mut sent = Ok(());
@@ -236,14 +233,13 @@ struct Text<'a> {
 impl Text<'_> {
     async fn read(
         &mut self,
-        split: &Split,
-        stored: Option<Bytes>,
+        unit: &Unit<'_>,
         output: &mut Output,
         idle: &Arc<Semaphore>,
     ) -> std::result::Result<(), Stop> {
-        let stored = match stored {
+        let stored = match unit.stored.clone() {
             Some(bytes) => stream::iter([Ok(bytes)]).boxed(),
-            None => self.job.source.open(split).await.map_err(unopened)?,
+            None => self.job.source.open(unit.split).await.map_err(unopened)?,
         };
         let progress = Arc::clone(&self.job.options.progress);
         let limits = &self.job.plan.limits;

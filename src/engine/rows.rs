@@ -4,6 +4,7 @@ use datafusion::common::{DataFusionError, Result};
 use futures::StreamExt as _;
 
 use crate::engine::output::{Fault, Output, Stop};
+use crate::engine::queue::Unit;
 use crate::engine::read::{object, unopened};
 use crate::engine::scan::Job;
 use crate::engine::scans::Scan;
@@ -11,24 +12,25 @@ use crate::flow::field::{LINE, OBJECT};
 use crate::flow::parquet;
 use crate::flow::parquet::{Request, Tally};
 use crate::flow::{Malformed, MalformedLine};
-use crate::source::Split;
 
 /// How many malformed rows of an object are shown when not all of them are wanted.
 const MALFORMED_MAX: usize = 10;
 
-/// Reads the row groups, columns and rows of a Parquet object that the scan needs.
+/// Reads the row groups, columns and rows of a part of a Parquet object that the scan needs.
 pub(super) async fn read_parquet(
     job: &Job,
-    split: &Split,
+    unit: &Unit<'_>,
     scan: &Scan,
     output: &mut Output,
 ) -> std::result::Result<(), Stop> {
+    let split = unit.split;
     let reader = job.source.seek(split).await.map_err(unopened)?;
     let request = Request {
         object: split.id.clone(),
         layout: job.plan.layout,
         schema: std::sync::Arc::clone(&job.plan.schema),
         filter: job.plan.filter.clone(),
+        part: unit.part,
         validate_all: job.plan.validate_all,
         batch_rows: job.plan.batch_rows,
         malformed_max: if job.plan.keep_all_malformed { usize::MAX } else { MALFORMED_MAX },
@@ -50,7 +52,7 @@ pub(super) async fn read_parquet(
         }
     }
     let tally = tally();
-    job.options.progress.add_bytes(split.size_bytes.unwrap_or(0));
+    job.options.progress.add_bytes(unit.part.share(split.size_bytes.unwrap_or(0)));
     job.options.progress.add_records(tally.rows);
     let malformed = malformed(&split.id, &tally);
     let fault = malformed.first.first().cloned();

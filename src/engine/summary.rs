@@ -109,10 +109,16 @@ impl Summary {
         self.malformed.merge(tally.malformed);
     }
 
-    /// Names an object that could not be read to the end.
+    /// Names an object that could not be read to the end. Several parts of it may not; one reason is told.
     pub(super) fn add_problem(&mut self, object: &str, reason: String) {
+        if !self.failed.insert(object.to_owned()) {
+            let known = self.problems.iter_mut().find(|(named, _)| named == object);
+            if let Some((_, told)) = known.filter(|(_, told)| reason < *told) {
+                *told = reason;
+            }
+            return;
+        }
         self.problem_objects += 1;
-        self.failed.insert(object.to_owned());
         self.problems.push((object.to_owned(), reason));
         // Kept sorted and cut, so that the same objects are named whichever thread met them first.
         self.problems.sort();

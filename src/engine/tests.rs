@@ -13,6 +13,7 @@ use crate::source::{ByteStream, Error, Listing, Memory, Split};
 
 mod joins;
 mod minutes;
+mod parts;
 mod reading;
 mod same_rows;
 

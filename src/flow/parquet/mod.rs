@@ -7,11 +7,13 @@
 mod cast;
 mod check;
 mod filter;
+mod part;
 mod prune;
 mod read;
 mod stretches;
 
 pub use check::{COLUMNS_KEY, NotFlowLog, ParquetFormat, check};
+pub use part::Part;
 pub use read::{Reading, Request, format_of, read};
 pub use stretches::{STRETCHES_KEY, Stretch, told};
 

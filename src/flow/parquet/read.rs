@@ -25,7 +25,7 @@ use super::cast::is_text;
 use super::filter::{Columns, INTERFACE_ID, LOG_STATUS, ROW, column_type};
 use super::prune::{are_all_ok, row_groups};
 use super::stretches::{Chosen, STRETCHES_KEY};
-use super::{COLUMNS_KEY, Error, ParquetFormat, Tally, check};
+use super::{COLUMNS_KEY, Error, ParquetFormat, Part, Tally, check};
 use crate::flow::Filter;
 use crate::flow::field::Layout;
 
@@ -39,6 +39,8 @@ pub struct Request {
     pub schema: SchemaRef,
     /// The rows that are wanted. Numbers are compared as numbers.
     pub filter: Filter,
+    /// Which row groups: counts are of them alone.
+    pub part: Part,
     /// Checks the values of every column, not only of those that are read.
     pub validate_all: bool,
     /// Rows in a batch, at most.
@@ -91,7 +93,11 @@ pub async fn read(
     let format = Arc::new(format(&metadata, &request.object)?);
     let is_checked = format.checked && !request.validate_all;
     let metadata = if is_checked { without_numbers(metadata).map_err(failed)? } else { metadata };
-    let rows = metadata.metadata().row_groups().iter().map(|group| rows_of(group.num_rows())).sum();
+    let rows_in = |groups: &[usize]| -> u64 {
+        groups.iter().map(|at| rows_of(metadata.metadata().row_group(*at).num_rows())).sum()
+    };
+    let part = groups_of(&metadata, request.part);
+    let rows = rows_in(&part);
     if format.layout != request.layout {
         let tally = Tally { rows, other_layout: rows, ..Tally::default() };
         let format = ParquetFormat::clone(&format);
@@ -102,9 +108,9 @@ pub async fn read(
         });
     }
 
-    let groups = row_groups(&metadata, &format, &request).map_err(failed)?;
-    let kept: u64 =
-        groups.iter().map(|at| rows_of(metadata.metadata().row_group(*at).num_rows())).sum();
+    let mut groups = row_groups(&metadata, &format, &request).map_err(failed)?;
+    groups.retain(|at| part.contains(at));
+    let kept = rows_in(&groups);
     // Where all have the same status, it need not be read to be counted.
     let all_ok = are_all_ok(&metadata, &format, &request, &groups).map_err(failed)?;
     let counted: &[&str] = if all_ok { &[] } else { &[LOG_STATUS] };
@@ -152,6 +158,12 @@ fn chosen(
     request.filter.interface = None;
     request.filter.equals.retain(|(name, _)| name != INTERFACE_ID);
     Some(chosen)
+}
+
+/// Returns the row groups of a part.
+fn groups_of(metadata: &ArrowReaderMetadata, part: Part) -> Vec<usize> {
+    let part = part.range(metadata.metadata().num_row_groups() as u64);
+    part.filter_map(|at| usize::try_from(at).ok()).collect()
 }
 
 fn panicked(panic: Box<dyn Any + Send>) -> ParquetError {

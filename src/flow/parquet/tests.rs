@@ -88,6 +88,7 @@ fn request(columns: &[&str]) -> Request {
         layout: Layout::Vpc,
         schema: Arc::new(all.project(&indices).unwrap()),
         filter: Filter::default(),
+        part: Part::WHOLE,
         validate_all: false,
         batch_rows: 4,
         malformed_max: 3,

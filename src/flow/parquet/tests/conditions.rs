@@ -96,3 +96,29 @@ async fn a_window_keeps_rows_and_row_groups_that_do_not_tell_their_time() {
     assert_eq!(lines(&batch), ["1", "2", "3", "4", "5", "36"]);
     assert_eq!(tally.pruned, 20);
 }
+
+#[tokio::test]
+async fn parts_of_a_file_are_the_file() {
+    let grouped = WriterProperties::builder().set_max_row_group_row_count(Some(10)).build();
+    let bytes = write_with(aws(95), grouped);
+    let wanted = || {
+        let mut wanted = request(&["line", "srcaddr"]);
+        wanted.filter.ranges.push(("start".to_owned(), Some(1155), Some(1900)));
+        wanted.filter.interface = Some(only("eni-0"));
+        wanted
+    };
+    let (whole, sum) = all(bytes.clone(), wanted()).await;
+    assert_eq!((sum.rows, sum.pruned, sum.ok), (95, 10, 84));
+    for of in [1, 2, 3, 10, 12] {
+        let (mut rows, mut counts) = (Vec::new(), [0; 4]);
+        for at in 0..of {
+            let part = Request { part: Part { at, of }, ..wanted() };
+            let (batch, tally) = all(bytes.clone(), part).await;
+            rows.extend(lines(&batch));
+            let more = [tally.rows, tally.pruned, tally.ok, tally.nodata];
+            counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+        }
+        assert_eq!(rows, lines(&whole), "{of} parts");
+        assert_eq!(counts, [sum.rows, sum.pruned, sum.ok, sum.nodata], "{of} parts");
+    }
+}
