@@ -93,6 +93,9 @@ impl Columns {
     }
 }
 
+/// The function's name.
+pub(super) const NAME: &str = "conversation";
+
 /// Returns the aggregate function.
 pub(super) fn conversation() -> AggregateUDF {
     AggregateUDF::from(Conversation { signature: Signature::any(9, Volatility::Immutable) })
@@ -105,7 +108,7 @@ struct Conversation {
 
 impl AggregateUDFImpl for Conversation {
     fn name(&self) -> &str {
-        "conversation"
+        NAME
     }
 
     fn signature(&self) -> &Signature {

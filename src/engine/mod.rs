@@ -9,9 +9,9 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use datafusion::common::{DataFusionError, ParamValues, Result};
 use datafusion::config::Dialect;
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{ParquetReadOptions, SQLOptions, SessionConfig, SessionContext};
@@ -35,6 +35,7 @@ mod intern;
 mod joined;
 mod keep;
 mod minutes;
+mod once;
 mod output;
 mod pushdown;
 pub mod query_file;
@@ -169,7 +170,13 @@ impl Engine {
             .set_bool("datafusion.execution.parquet.pushdown_filters", true);
         let pool = Arc::new(FairSpillPool::new(resources.memory_bytes));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()?;
-        let session = SessionContext::new_with_config_rt(config, runtime);
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(once::GroupOnce))
+            .build();
+        let session = SessionContext::new_with_state(state);
         let engine = Self { session, scans: Arc::new(Scans::default()), kept: BTreeMap::new() };
 
         engine.register_functions(&context);
