@@ -1,6 +1,7 @@
 //! What the arguments name: one walk over files, folders and globs.
 
 use std::collections::btree_map::{BTreeMap, Entry};
+use std::ffi::OsString;
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,9 +15,9 @@ use crate::source::{Error, Listing, Name, Split, Window};
 /// What was found so far, by canonical path: the same file is read once, however it is spelled.
 #[derive(Default)]
 struct Found {
-    splits: BTreeMap<PathBuf, Split>,
-    pruned_files: BTreeMap<PathBuf, ()>,
-    pruned_folders: BTreeMap<PathBuf, ()>,
+    splits: BTreeMap<OsString, Split>,
+    pruned_files: BTreeMap<OsString, ()>,
+    pruned_folders: BTreeMap<OsString, ()>,
     skipped: Vec<String>,
 }
 
@@ -43,7 +44,7 @@ impl Found {
     fn argument(&mut self, arg: &str, window: &Window) -> Result<(), Error> {
         if arg == STDIN {
             let split = Split { one_shot: true, ..Split::new(STDIN, None) };
-            self.splits.insert(PathBuf::from(STDIN), split);
+            self.splits.insert(OsString::from(STDIN), split);
             return Ok(());
         }
         let skipped = self.skipped.len();
@@ -70,19 +71,19 @@ impl Found {
         if meta.is_dir() {
             return self.folder(path, None, window);
         }
-        self.file(path, meta, window);
+        self.file(path, identity(path), meta, window);
         Ok(1)
     }
 
-    fn file(&mut self, path: &Path, meta: &Metadata, window: &Window) {
+    fn file(&mut self, path: &Path, identity: OsString, meta: &Metadata, window: &Window) {
         let size = meta.is_file().then_some(meta.len());
         let one_shot = !meta.is_file();
         let split = Split::new(path.to_string_lossy(), size);
         let etag = if one_shot { None } else { version(meta) };
         let split = Split { path: path.to_owned(), one_shot, etag, ..split };
         let identity = match one_shot && path == Path::new("/dev/stdin") {
-            true => PathBuf::from(STDIN),
-            false => identity(path),
+            true => OsString::from(STDIN),
+            false => identity,
         };
         if !split.name.may_hold(window) {
             self.pruned_files.insert(identity, ());
@@ -126,7 +127,7 @@ impl Found {
             }
             true
         };
-        let mut dangling = Vec::new();
+        let (mut dangling, mut inside) = (Vec::new(), Inside::default());
         for entry in WalkDir::new(root).follow_links(true).into_iter().filter_entry(wanted) {
             let entry = match entry {
                 Ok(entry) => entry,
@@ -143,7 +144,7 @@ impl Found {
                     entry.metadata().map_err(|err| Error::io(shown(entry.path()), err.into()))?;
                 // A glob that starts here says `a.log`, not `./a.log`.
                 let path = if glob.is_some_and(|glob| glob.here) { below } else { entry.path() };
-                self.file(path, &meta, window);
+                self.file(path, inside.identity(&entry), &meta, window);
                 files += 1;
             }
         }
@@ -180,8 +181,34 @@ fn length(split: &Split) -> (usize, &str) {
 }
 
 /// Returns what makes the file itself; a pipe of `/dev/fd` has no canonical path and is its own name.
-fn identity(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+fn identity(path: &Path) -> OsString {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string()
+}
+
+/// A folder whose files are listed, with its canonical path: each of its files need not be looked up on its own,
+/// which costs more than reading a small one.
+#[derive(Default)]
+struct Inside {
+    folder: PathBuf,
+    canonical: Option<PathBuf>,
+}
+
+impl Inside {
+    /// As [`identity`], of a file in a folder.
+    fn identity(&mut self, entry: &DirEntry) -> OsString {
+        let folder = entry.path().parent().filter(|_| entry.depth() > 0);
+        let Some(folder) = folder.filter(|_| !entry.path_is_symlink()) else {
+            return identity(entry.path());
+        };
+        if self.canonical.is_none() || self.folder != folder {
+            self.folder = folder.to_owned();
+            self.canonical = folder.canonicalize().ok();
+        }
+        match &self.canonical {
+            Some(canonical) => canonical.join(entry.file_name()).into_os_string(),
+            None => identity(entry.path()),
+        }
+    }
 }
 
 /// Tells hidden files and the markers and checksums that Hadoop, Spark and Hive leave behind.
