@@ -1,5 +1,7 @@
 //! Rows of a view, kept on disk for as long as the session lives.
 
+use arrow::array::RecordBatch;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt as _;
@@ -7,6 +9,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use tempfile::TempDir;
+use tokio::sync::mpsc::channel;
 
 /// A folder with one Parquet file; goes when dropped.
 #[derive(Debug)]
@@ -15,7 +18,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Writes all rows, batch by batch.
+    /// Writes all rows, batch by batch, while the next are made.
     pub(super) async fn write(mut rows: SendableRecordBatchStream) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("flowq-").tempdir()?;
         let file = std::fs::File::create(folder.path().join("rows.parquet"))?;
@@ -27,10 +30,22 @@ impl Kept {
             .set_max_row_group_row_count(Some(64 * 1024))
             .build();
         let mut writer = ArrowWriter::try_new(file, rows.schema(), Some(properties))?;
+        let (made, mut waiting) = channel::<RecordBatch>(1);
+        let write = SpawnedTask::spawn(async move {
+            while let Some(batch) = waiting.recv().await {
+                writer.write(&batch)?;
+            }
+            writer.close().map(drop)
+        });
         while let Some(batch) = rows.next().await {
-            writer.write(&batch?)?;
+            // A writer that failed takes no more, and says why below.
+            if made.send(batch?).await.is_err() {
+                break;
+            }
         }
-        writer.close().map_err(DataFusionError::from)?;
+        drop(made);
+        let written = write.join().await;
+        written.map_err(|error| DataFusionError::External(Box::new(error)))??;
         Ok(Self { folder })
     }
 

@@ -173,7 +173,7 @@ impl<'a> Scanner<'a> {
             after_separator: true,
             start: 0,
             // One check of all is cheaper than one of each line, and hardly ever fails.
-            is_text: std::str::from_utf8(block).is_ok(),
+            is_text: block.is_ascii() || std::str::from_utf8(block).is_ok(),
         };
         scanner.look(Marks::of);
         scanner
