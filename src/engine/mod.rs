@@ -167,6 +167,7 @@ impl Engine {
         let config = SessionConfig::new()
             .with_information_schema(true)
             .with_target_partitions(resources.threads)
+            .set_str("datafusion.sql_parser.dialect", "postgresql")
             .set_bool("datafusion.execution.parquet.pushdown_filters", true);
         let pool = Arc::new(FairSpillPool::new(resources.memory_bytes));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()?;
@@ -184,19 +185,7 @@ impl Engine {
         let baseline = allowed::baseline(&context.allow().known())?;
         engine.session.register_batch("baseline", baseline)?;
         engine.register_logs(source, context, options).await?;
-        for (name, sql) in VIEWS {
-            engine.make_view(name, sql).await?;
-        }
         Ok(engine)
-    }
-
-    /// Makes a view. Views may use `* EXCEPT`; everybody else's SQL is read in a dialect in which AWS's
-    /// column `end` needs no quotes.
-    async fn make_view(&self, name: &str, sql: &str) -> Result<()> {
-        self.session.sql("SET datafusion.sql_parser.dialect = 'generic'").await?;
-        self.session.sql(&format!("CREATE VIEW {name} AS {sql}")).await?;
-        self.session.sql("SET datafusion.sql_parser.dialect = 'postgresql'").await?;
-        Ok(())
     }
 
     fn register_functions(&self, context: &Arc<Context>) {
@@ -261,6 +250,7 @@ impl Engine {
         params: impl Into<ParamValues>,
     ) -> Result<SendableRecordBatchStream> {
         let statement = self.parse(sql)?;
+        views::make(&self.session, &statement).await?;
         let plan = self.session.state().statement_to_plan(statement).await?;
         // COPY and INSERT would write files behind the back of `--output`.
         SQLOptions::new().with_allow_dml(false).verify_plan(&plan)?;
@@ -318,19 +308,16 @@ impl Engine {
         let batches = futures::stream::iter(minutes.batches());
         let rows = RecordBatchStreamAdapter::new(minutes::schema(), batches);
         self.keep_rows("interface_minutes", Box::pin(rows)).await?;
-        // A view holds on to the tables that it was made over: these have to be made over what is kept.
+        // A view holds on to the tables that it was made over: these are made anew, over what is kept.
+        for name in ["conversations", "peers", "refused_conversations", "interface_runs"] {
+            self.session.deregister_table(name)?;
+        }
         // Their SQL puts the small side of a join first, where it is held in memory.
         self.session.sql("SET datafusion.optimizer.join_reordering = false").await?;
-        self.session.deregister_table("conversations")?;
-        self.make_view("conversations", views::sql("conversations")).await?;
         for name in ["peers", "refused_conversations"] {
-            self.session.deregister_table(name)?;
-            self.make_view(name, views::sql(name)).await?;
             self.keep(name).await?;
         }
         // Few rows and many small sums: each of them asks for its memory in every partition.
-        self.session.deregister_table("interface_runs")?;
-        self.make_view("interface_runs", views::sql("interface_runs")).await?;
         let threads = self.session.copied_config().target_partitions();
         self.set("datafusion.execution.target_partitions", 1).await?;
         self.keep("interface_runs").await?;
