@@ -100,12 +100,10 @@ impl Reader {
             }
         }
         if let Some((key, item)) = WHOLES.iter().find(|(key, _)| answer.contains_key(*key)) {
-            known = true;
-            if let Err(err) = item(self, clean(Value::Object(answer.clone())), at) {
+            if let Err(err) = item(self, clean(Value::Object(answer)), at) {
                 self.complaints.push(format!("the document with {key} does not fit: {err}"));
             }
-        }
-        if !known {
+        } else if !known {
             self.complaints.push(not_recognised(&answer));
         }
     }
@@ -184,28 +182,35 @@ fn collected_at(answer: &Answer) -> Option<i64> {
 }
 
 /// Drops nulls: to AWS they mean the same as an absent key.
-fn clean(value: Value) -> Value {
-    map_keys(value, &|key| key)
+fn clean(mut value: Value) -> Value {
+    drop_nulls(&mut value);
+    value
+}
+
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(drop_nulls),
+        Value::Object(map) => {
+            map.retain(|_, value| !value.is_null());
+            map.values_mut().for_each(drop_nulls);
+        }
+        _ => {}
+    }
 }
 
 /// Drops nulls and writes keys as the EC2 and SageMaker answers do: `vpcId` becomes `VpcId`.
 fn pascal(value: Value) -> Value {
-    map_keys(value, &|mut key| {
+    let rename = |mut key: String| {
         if let Some(first) = key.get_mut(..1) {
             first.make_ascii_uppercase();
         }
         key
-    })
-}
-
-fn map_keys(value: Value, rename: &impl Fn(String) -> String) -> Value {
+    };
     match value {
-        Value::Array(values) => {
-            Value::Array(values.into_iter().map(|value| map_keys(value, rename)).collect())
-        }
+        Value::Array(values) => Value::Array(values.into_iter().map(pascal).collect()),
         Value::Object(map) => {
             let entries = map.into_iter().filter(|(_, value)| !value.is_null());
-            Value::Object(entries.map(|(k, v)| (rename(k), map_keys(v, rename))).collect())
+            Value::Object(entries.map(|(key, value)| (rename(key), pascal(value))).collect())
         }
         other => other,
     }
