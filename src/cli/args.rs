@@ -138,7 +138,7 @@ pub struct Read {
     /// Allow rules, parameters and suppressions [default: flowq.toml here, if there is one]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
-    /// Objects read at a time [default: one per processor]
+    /// Objects, or parts of large Parquet files, read at a time [default: one per processor]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
     /// Memory for sorting and grouping; beyond it goes to disk [default: 256MB for detect, else 512MB]

@@ -14,6 +14,7 @@ use crate::source::{ByteStream, Error, Listing, Memory, Split};
 mod joins;
 mod minutes;
 mod parts;
+mod plans;
 mod reading;
 mod same_rows;
 

@@ -30,7 +30,7 @@ pub struct Feed {
     /// A folder with detections of your own, repeatable
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub queries: Vec<PathBuf>,
-    /// Objects read at a time [default: one per processor]
+    /// Objects, or parts of large Parquet files, read at a time [default: one per processor]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
     #[command(flatten)]
