@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use flowq::cli;
 
-/// The largest block by which glibc learns that memory is used again: 32 MiB, its header included.
+/// Just below 32 MiB, the largest block of which glibc learns.
 const LEARNT_BYTES: usize = (32 << 20) - (64 << 10);
 
 fn main() -> ExitCode {
