@@ -10,6 +10,7 @@
 //!    every line that does not fit.
 //! 3. [`inventory`], read once at the start from files or collected from the account, knows every interface
 //!    and every job with their times.
+//!    [`vpc`] indexes the configuration: one route lookup and one matcher of rules for everything that follows.
 //! 4. [`context`] adds to each record what it means: which job, which side, who the remote is, which way
 //!    the traffic took to S3.
 //! 5. [`engine`] runs SQL over all of it. The view `conversations` sums the records of each job's
@@ -68,6 +69,8 @@ pub mod store;
 pub mod lake;
 
 pub mod inventory;
+
+pub mod vpc;
 
 pub mod reach;
 

@@ -4,25 +4,21 @@
 use ipnet::IpNet;
 
 use crate::flow::addr;
-use crate::flow::protocol::protocol_number;
 use crate::reach::Network;
+use crate::vpc::RuleMatch;
+use crate::vpc::ports::LINUX_EPHEMERAL;
+use crate::vpc::rules::LAST_ACL_ENTRY;
+use crate::vpc::rules::allows;
 
 /// Ports, the first and the last of them.
 pub(super) type Ports = (u16, u16);
 
 /// Every port.
 pub(super) const ALL_PORTS: Ports = (0, 65_535);
-/// The ports that Linux picks for whoever opens a connection.
-pub(super) const EPHEMERAL: Ports = (32_768, 60_999);
+/// The ports from which a job's containers pick one for each connection that they open.
+pub(super) const EPHEMERAL: Ports = (*LINUX_EPHEMERAL.start(), *LINUX_EPHEMERAL.end());
 /// HTTPS.
 pub(super) const HTTPS: Ports = (443, 443);
-
-/// TCP.
-pub(super) const TCP: i32 = 6;
-/// UDP.
-pub(super) const UDP: i32 = 17;
-/// The encapsulating payload of IPsec.
-pub(super) const ESP: i32 = 50;
 
 /// What is to pass.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +26,7 @@ pub(super) struct Ask {
     /// `egress` or `ingress`.
     pub(super) direction: &'static str,
     /// IANA number.
-    pub(super) protocol: i32,
+    pub(super) protocol: u8,
     pub(super) ports: Ports,
 }
 
@@ -49,19 +45,16 @@ pub(super) fn closed_by_groups(
             unknown.push(group.clone());
         }
         for rule in network.rules(group) {
-            if rule.direction == ask.direction
-                && is_protocol(&rule.protocol, ask.protocol)
+            let covered = RuleMatch::from(rule).ports(ask.protocol);
+            if let Some(covered) = covered.filter(|_| rule.direction == ask.direction)
                 && fits(&rule.peer)
             {
-                closed = without(closed, ports(ask.protocol, rule.from_port, rule.to_port));
+                closed = without(closed, covered);
             }
         }
     }
     if closed.is_empty() || unknown.is_empty() { Ok(closed) } else { Err(unknown) }
 }
-
-/// Number of the last rule of every network ACL, which refuses what no other one took.
-pub(super) const LAST_RULE: i32 = 32_767;
 
 /// Ports that a network ACL refuses, and the number of the rule that does; `None`: no rule allows them.
 pub(super) type Refused = (Ports, Option<i32>);
@@ -77,33 +70,18 @@ pub(super) fn refused_by_acl(
     let (mut open, mut refused) = (vec![ask.ports], Vec::new());
     for entry in network.acl_of(subnet)? {
         let holds = addr::parse_net(&entry.cidr).is_some_and(|cidr| cidr.contains(&net));
-        if entry.direction != ask.direction || !is_protocol(&entry.protocol, ask.protocol) || !holds
-        {
+        let covered = RuleMatch::from(entry).ports(ask.protocol);
+        let Some(taken) = covered.filter(|_| entry.direction == ask.direction && holds) else {
             continue;
-        }
-        let taken = ports(ask.protocol, entry.from_port, entry.to_port);
-        if entry.rule_action == "deny" {
-            let rule = Some(entry.rule_number).filter(|number| *number < LAST_RULE);
+        };
+        if !allows(entry) {
+            let rule = Some(entry.rule_number).filter(|number| *number < LAST_ACL_ENTRY);
             refused.extend(common(&open, taken).into_iter().map(|ports| (ports, rule)));
         }
         open = without(open, taken);
     }
     refused.extend(open.into_iter().map(|ports| (ports, None)));
     Some(refused)
-}
-
-/// Tells whether a rule's protocol takes this one in.
-fn is_protocol(rule: &str, number: i32) -> bool {
-    rule == "-1" || rule.parse().ok().or_else(|| protocol_number(rule)) == Some(number)
-}
-
-/// The ports of a rule. What has no ports is taken as all of them.
-fn ports(protocol: i32, from: Option<i32>, to: Option<i32>) -> Ports {
-    let port = |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok());
-    match (port(from), port(to)) {
-        (Some(from), Some(to)) if protocol == TCP || protocol == UDP => (from, to),
-        _ => ALL_PORTS,
-    }
 }
 
 fn without(ranges: Vec<Ports>, taken: Ports) -> Vec<Ports> {
@@ -160,11 +138,5 @@ mod tests {
         assert_eq!(without(vec![(1, 5)], (6, 9)), [(1, 5)]);
         assert_eq!(common(&[(1, 5), (7, 9)], (4, 7)), [(4, 5), (7, 7)]);
         assert_eq!(shown(&[ALL_PORTS, (443, 443), (1, 2)]), "all ports, 443, 1-2");
-    }
-
-    #[test]
-    fn protocols_are_names_numbers_and_all() {
-        assert!(is_protocol("tcp", TCP) && is_protocol("6", TCP) && is_protocol("-1", ESP));
-        assert!(is_protocol("50", ESP) && !is_protocol("udp", TCP));
     }
 }

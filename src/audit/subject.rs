@@ -11,8 +11,9 @@ use crate::inventory::model::Job;
 use crate::inventory::model::Subnet;
 use crate::inventory::model::Vpc;
 use crate::inventory::model::VpcEndpoint;
+use crate::inventory::zone::region_of_zone;
 use crate::reach::Network;
-use crate::reach::TableOf;
+use crate::vpc::TableOf;
 
 /// What one result of a check is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +155,14 @@ impl<'a> World<'a> {
     /// Returns the row of a subnet.
     pub(super) fn subnet(&self, id: &str) -> Result<&'a Subnet, Silence> {
         self.network.subnet(id).ok_or_else(|| Silence::lacks(id, "describe-subnets"))
+    }
+
+    /// Returns the region of the subject: of its jobs' ARNs, else of its subnets' zones.
+    pub(super) fn region(&self, subject: &Subject<'_>) -> Option<String> {
+        let subnets = subject.subnets.iter().filter_map(|id| self.network.subnet(id));
+        let zones = subnets.filter_map(|row| row.availability_zone.as_deref());
+        let mut of_zones = zones.filter_map(region_of_zone);
+        subject.known_region().or_else(|| of_zones.next().map(str::to_owned))
     }
 
     /// Returns the row of the subject's VPC.

@@ -9,12 +9,10 @@ use ipnet::IpNet;
 
 use crate::baseline::seen::Seen;
 use crate::detection::Severity;
+use crate::vpc::ports::FIRST_EPHEMERAL;
 
 /// The least band: below it a family's own ups and downs would be told as news.
 pub(super) const BAND_MIN: i64 = 1 << 20;
-
-/// From here on ports are picked anew for each connection, by Linux's default.
-const EPHEMERAL: i32 = 32768;
 
 /// How rules are made.
 #[derive(Debug, Clone)]
@@ -331,10 +329,10 @@ fn has_ports(protocol: i32) -> bool {
 /// Tells whether a port may be one that was picked anew: between instances of a job and in the VPC, where each run
 /// has other hosts. Elsewhere a high port is as good as any.
 pub(super) fn is_picked(destination: &str, port: i32) -> bool {
-    port >= EPHEMERAL && matches!(destination, "same-job" | "vpc")
+    port >= i32::from(FIRST_EPHEMERAL) && matches!(destination, "same-job" | "vpc")
 }
 
 /// All ports that are picked anew, as a rule writes them.
 pub(super) fn picked_ports() -> String {
-    format!("{EPHEMERAL}-65535")
+    format!("{FIRST_EPHEMERAL}-65535")
 }

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use crate::context::endpoints;
 use crate::context::places::Places;
-use crate::context::prefix::PrefixTree;
 use crate::context::rule::AllowRule;
 use crate::context::rule::To;
 use crate::flow::addr;
 use crate::inventory::model::Inventory;
+use crate::vpc::CidrMap;
+use crate::vpc::service_name;
 
 /// Allow rules made ready to be asked.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ struct Rule {
     number: i32,
     rule: AllowRule,
     reason: String,
-    list: PrefixTree<()>,
+    list: CidrMap<()>,
 }
 
 impl AllowRules {
@@ -204,8 +204,8 @@ fn is_of(rule: &AllowRule, job_name: Option<&str>) -> bool {
 }
 
 /// Returns the entries of the prefix list that a rule names.
-fn entries(to: &To, inventory: &Inventory) -> PrefixTree<()> {
-    let mut tree = PrefixTree::default();
+fn entries(to: &To, inventory: &Inventory) -> CidrMap<()> {
+    let mut tree = CidrMap::default();
     let To::PrefixList(id) = to else { return tree };
     let rows = inventory.prefix_lists.iter().filter(|row| row.prefix_list_id == *id);
     for net in rows.filter_map(|row| addr::parse_net(row.cidr.as_deref()?)) {
@@ -220,7 +220,7 @@ fn endpoint_services(inventory: &Inventory) -> HashMap<IpAddr, Vec<String>> {
     for row in &inventory.vpc_endpoints {
         let Some(service) = row.service_name.as_deref() else { continue };
         for interface in &row.interface_ids {
-            by_interface.insert(interface, endpoints::short_service(service));
+            by_interface.insert(interface, service_name::short_service(service));
         }
     }
     let mut services: HashMap<IpAddr, Vec<String>> = HashMap::new();

@@ -10,13 +10,14 @@ use foldhash::HashMap;
 use ipnet::IpNet;
 
 use crate::context::endpoints::Endpoints;
-use crate::context::endpoints::Kind;
 use crate::context::jobs::Jobs;
 use crate::context::jobs::Who;
 use crate::flow::addr;
 use crate::inventory::model::Attribution;
 use crate::inventory::model::Eni;
 use crate::inventory::model::Inventory;
+use crate::inventory::zone::region_of_zone;
+use crate::vpc::endpoints::EndpointKind;
 
 /// How far outside an interval a record still belongs to it: a record's times are up to 60 s off.
 pub(super) const SLACK_SECS: i64 = 60;
@@ -286,7 +287,11 @@ impl<'a> Filler<'a> {
             subnets: subnets
                 .iter()
                 .map(|row| {
-                    let region = row.availability_zone.as_deref().and_then(region_of_zone);
+                    let region = row
+                        .availability_zone
+                        .as_deref()
+                        .and_then(region_of_zone)
+                        .map(str::to_owned);
                     (row.subnet_id.as_str(), (row.vpc_id.as_ref(), region))
                 })
                 .collect(),
@@ -336,7 +341,7 @@ impl<'a> Filler<'a> {
             eni.region = eni.region.or_else(|| region.clone());
         }
         let is_endpoint = match endpoint {
-            Some((kind, _)) => kind == Kind::Interface,
+            Some((kind, _)) => kind == EndpointKind::Interface,
             None => belongs_to.as_deref() == Some("vpc_endpoint"),
         };
         Row {
@@ -363,14 +368,6 @@ impl<'a> Filler<'a> {
         let (_, _, first) = found.next()?;
         found.all(|(_, _, id)| id == first).then(|| (*first).clone())
     }
-}
-
-/// Returns the region of an availability or local zone: `us-west-2` of `us-west-2-lax-1a`.
-fn region_of_zone(zone: &str) -> Option<String> {
-    let digits = zone.find(|c: char| c.is_ascii_digit())?;
-    let rest = &zone[digits..];
-    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-    Some(zone[..digits + end].to_owned())
 }
 
 /// Tells whether an attribution holds for a record this far outside its interval.

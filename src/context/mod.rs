@@ -12,9 +12,7 @@ mod index;
 mod input;
 mod jobs;
 mod places;
-mod prefix;
 mod record;
-mod route;
 mod rule;
 mod s3;
 
@@ -38,12 +36,12 @@ pub use rule::AllowRule;
 pub use rule::RuleError;
 
 use crate::inventory::model::Inventory;
+use crate::vpc::RouteTables;
 use endpoints::Endpoints;
 use index::Index;
 use jobs::Jobs;
 use jobs::Who;
 use places::Places;
-use route::Routes;
 
 /// An inventory made ready to say what records mean.
 #[derive(Debug)]
@@ -53,10 +51,14 @@ pub struct Context {
     jobs: Jobs,
     places: Arc<Places>,
     endpoints: Endpoints,
-    routes: Routes,
+    routes: RouteTables,
     allow: AllowRules,
     now: i64,
 }
+
+/// What an interface belongs to (`eni_belongs_to`) where it answers for a service that jobs may ask.
+pub const SERVICE_OWNERS: &[&str] =
+    &["vpc_endpoint", "efs", "load_balancer", "rds", "elasticache", "redshift", "directory"];
 
 /// What records of an interface can be of use for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +69,8 @@ pub enum Interest {
     Maybe,
     /// It is a NAT gateway's.
     Nat,
+    /// It belongs to a service that jobs may ask: one of [`SERVICE_OWNERS`].
+    Service,
     /// It serves something else: none of its records is ever attributed to a job.
     Other,
 }
@@ -80,7 +84,7 @@ impl Context {
         let index = Index::new(&inventory, &jobs, &endpoints);
         let places = Arc::new(Places::new(&inventory));
         let allow = AllowRules::with_places(rules, &inventory, Arc::clone(&places), now);
-        let routes = Routes::new(&inventory, &endpoints);
+        let routes = RouteTables::new(&inventory);
         Self { index, jobs, places, routes, endpoints, allow, inventory, now }
     }
 
@@ -112,7 +116,7 @@ impl Context {
 
     /// Says what records of an interface can be of use for, so that others can be dropped early.
     ///
-    /// No record of an interface that is [`Interest::Other`] or [`Interest::Nat`] is ever attributed.
+    /// No record of an interface that is [`Interest::Other`], [`Interest::Nat`] or [`Interest::Service`] is ever attributed.
     pub fn interest(&self, interface_id: &str) -> Interest {
         let rows = self.index.interface(interface_id);
         if rows.iter().any(|row| row.who.is_some()) {
@@ -120,10 +124,15 @@ impl Context {
         }
         let can_infer =
             |row: &index::Row| row.may_infer && self.jobs.can_infer(row.eni.subnet_id.as_deref());
+        let belongs_to = |owners: &[&str]| {
+            rows.iter().filter_map(|row| row.belongs_to.as_deref()).any(|own| owners.contains(&own))
+        };
         if rows.iter().any(can_infer) || (rows.is_empty() && self.jobs.can_infer(None)) {
             Interest::Maybe
-        } else if rows.iter().any(|row| row.belongs_to.as_deref() == Some("nat_gateway")) {
+        } else if belongs_to(&["nat_gateway"]) {
             Interest::Nat
+        } else if belongs_to(SERVICE_OWNERS) {
+            Interest::Service
         } else {
             Interest::Other
         }

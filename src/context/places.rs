@@ -5,18 +5,19 @@ use std::net::IpAddr;
 
 use foldhash::HashMap;
 
-use crate::context::prefix::PrefixTree;
 use crate::flow::addr;
 use crate::inventory::model::Inventory;
+use crate::vpc::CidrMap;
+use crate::vpc::service_name;
 
 /// AWS's ranges and the prefix lists, ready for look-ups.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    ranges: PrefixTree<Vec<Range>>,
+    ranges: CidrMap<Vec<Range>>,
     changes: Vec<i64>,
-    lists: HashMap<String, PrefixTree<()>>,
-    s3_lists: HashMap<String, PrefixTree<()>>,
-    aws_lists: PrefixTree<()>,
+    lists: HashMap<String, CidrMap<()>>,
+    s3_lists: HashMap<String, CidrMap<()>>,
+    aws_lists: CidrMap<()>,
 }
 
 #[derive(Debug)]
@@ -63,7 +64,7 @@ impl Places {
                 continue;
             };
             *places.aws_lists.entry(net) = ();
-            if let Some(region) = s3_region(name) {
+            if let Some(region) = service_name::s3_region(name) {
                 *places.s3_lists.entry(region.to_owned()).or_default().entry(net) = ();
             }
         }
@@ -130,11 +131,6 @@ impl Places {
         self.aws_lists.longest(ip).is_some()
     }
 
-    /// Returns the entries of a prefix list. NULL when the list or all its entries are unknown.
-    pub(super) fn list(&self, id: &str) -> Option<&PrefixTree<()>> {
-        self.lists.get(id).filter(|list| !list.is_empty())
-    }
-
     /// Returns the id of the prefix list that tells most of an address: the one with its longest entry, among
     /// equals the first by id. An entry that holds every address tells nothing.
     pub(super) fn list_of(&self, ip: IpAddr) -> Option<&str> {
@@ -163,12 +159,4 @@ impl Places {
         }
         self.in_s3_list(ip).then_some(true)
     }
-}
-
-/// Returns the region of the S3 service in a service or prefix list name: `com.amazonaws.us-east-1.s3`.
-/// NULL when it names another service. S3 Express is another service.
-pub(super) fn s3_region(name: &str) -> Option<&str> {
-    let (_, rest) = name.split_once("com.amazonaws.")?;
-    let (region, service) = rest.split_once('.')?;
-    (service == "s3" || service.ends_with(".s3")).then_some(region)
 }

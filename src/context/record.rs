@@ -17,6 +17,8 @@ use crate::context::s3;
 use crate::context::s3::Verdict;
 use crate::flow::addr;
 use crate::inventory::model::Attribution;
+use crate::vpc::NextHop;
+use crate::vpc::S3Region;
 
 /// Which way a record went, as the interface sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -343,9 +345,15 @@ impl<'a> Reader<'a> {
                 .is_some_and(|vpc| context.endpoints.s3_gateway_is_ipv4_only(vpc)),
         };
         s3::judge(&flow, || {
-            let in_region = is_foreign.map(|foreign| !foreign);
-            let side = (facts.vpc, facts.subnet);
-            context.routes.s3_hop(&context.places, side, remote, in_region)
+            let region = || match (is_foreign, facts.region()) {
+                (Some(false), Some(own)) => S3Region::Of(own),
+                (Some(true), Some(own)) => S3Region::NotOf(own),
+                _ => S3Region::SomeRegion,
+            };
+            // Without its subnet the table of an interface is not known: it may have one of its own.
+            facts.subnet.map_or(NextHop::Unknown, |subnet| {
+                context.routes.from_subnet(subnet, facts.vpc, remote, &region).hop
+            })
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::context::route::Hop;
+use crate::vpc::NextHop;
 
 /// What a record and the inventory say of one flow between an interface and S3.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,7 @@ const UNKNOWN: &str = "unknown";
 /// Tiers: `proven` by the next hop, `strong` by the traffic path, `inferred` by the routes and the
 /// region, `unknown`. A gateway endpoint takes its own region only, so that a path that is not the
 /// endpoint and leads to another region is `cross-region`, whatever it goes through.
-pub(super) fn judge(flow: &Flow<'_>, hop: impl FnOnce() -> Hop) -> Verdict {
+pub(super) fn judge(flow: &Flow<'_>, hop: impl FnOnce() -> NextHop) -> Verdict {
     if flow.to_endpoint {
         return ("interface-endpoint", endpoint_evidence(flow));
     }
@@ -47,8 +47,8 @@ pub(super) fn judge(flow: &Flow<'_>, hop: impl FnOnce() -> Hop) -> Verdict {
         (None, Some(6)) => ("other", "strong"),
         // Another resource of the VPC, not the gateway endpoint; the route only names it.
         (None, Some(1)) => match hop() {
-            Hop::Nat => ("nat-gateway", "strong"),
-            Hop::TransitGateway => ("transit-gateway", "strong"),
+            NextHop::NatGateway => ("nat-gateway", "strong"),
+            NextHop::TransitGateway => ("transit-gateway", "strong"),
             _ => ("other", "strong"),
         },
         (None, path) => by_route(flow, hop(), path == Some(2)),
@@ -86,23 +86,26 @@ fn by_internet_gateway(flow: &Flow<'_>) -> &'static str {
 }
 
 /// Judges by the route. `gateway` says that the path was the endpoint or the internet gateway.
-fn by_route(flow: &Flow<'_>, hop: Hop, gateway: bool) -> Verdict {
+fn by_route(flow: &Flow<'_>, hop: NextHop, gateway: bool) -> Verdict {
     let path = match hop {
         // An address of another region is not in the list that leads to the endpoint.
-        Hop::GatewayEndpoint if flow.is_foreign == Some(true) => UNKNOWN,
-        Hop::GatewayEndpoint => GATEWAY_ENDPOINT,
-        Hop::InternetGateway => by_internet_gateway(flow),
-        Hop::Unknown => match by_internet_gateway(flow) {
-            "ipv6-around-endpoint" => "ipv6-around-endpoint",
-            _ => UNKNOWN,
-        },
+        NextHop::GatewayEndpoint if flow.is_foreign == Some(true) => UNKNOWN,
+        NextHop::GatewayEndpoint => GATEWAY_ENDPOINT,
+        NextHop::InternetGateway | NextHop::EgressOnlyGateway => by_internet_gateway(flow),
+        // Nothing comes back by these, and the record may be of another time than the routes.
+        NextHop::Local | NextHop::Blackhole | NextHop::NoRoute | NextHop::Unknown => {
+            match by_internet_gateway(flow) {
+                "ipv6-around-endpoint" => "ipv6-around-endpoint",
+                _ => UNKNOWN,
+            }
+        }
         // These contradict what the record says: the routes are of another time.
         _ if gateway => UNKNOWN,
-        Hop::Nat => "nat-gateway",
-        Hop::VirtualPrivateGateway => "virtual-private-gateway",
-        Hop::Peering => "peering",
-        Hop::TransitGateway => "transit-gateway",
-        Hop::Other => "other",
+        NextHop::NatGateway => "nat-gateway",
+        NextHop::VirtualPrivateGateway => "virtual-private-gateway",
+        NextHop::Peering => "peering",
+        NextHop::TransitGateway => "transit-gateway",
+        NextHop::Other => "other",
     };
     (path, if path == UNKNOWN { UNKNOWN } else { "inferred" })
 }

@@ -9,6 +9,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
 use crate::context::Interest;
+use crate::context::SERVICE_OWNERS;
 use crate::flow::field::Kind;
 
 /// What the filters of a query ask of the decoder.
@@ -259,10 +260,12 @@ fn interests(expr: &Expr) -> Option<Interests> {
             if OF_JOBS.contains(&name) {
                 return jobs();
             }
-            let nat =
-                |value: &String| matches!(value.as_str(), "nat_gateway" | "regional_nat_gateway");
-            (name == "eni_belongs_to" && values.iter().all(nat))
-                .then(|| [(Interest::Nat, false)].into())
+            let kind = |value: &String| match value.as_str() {
+                "nat_gateway" | "regional_nat_gateway" => Some((Interest::Nat, false)),
+                owner => SERVICE_OWNERS.contains(&owner).then_some((Interest::Service, false)),
+            };
+            let kinds: Option<Interests> = values.iter().map(kind).collect();
+            kinds.filter(|_| name == "eni_belongs_to")
         }
     }
 }
@@ -323,6 +326,19 @@ mod tests {
         assert_eq!(asked(jobs().or(of_jobs()).or(nat())), Some(false));
         assert_eq!(asked(of_jobs().or(nat().and(col("remote_scope").eq(lit("vpc"))))), Some(false));
         assert_eq!(asked(jobs()), None);
+    }
+
+    #[test]
+    fn of_a_service_only_what_it_refuses_jobs_may_be_read() {
+        let refused = col("eni_belongs_to")
+            .in_list(vec![lit("vpc_endpoint"), lit("efs")], false)
+            .and(col("action").eq(lit("REJECT")))
+            .and(col("remote_scope").eq(lit("other-job")));
+        let got = pushed(col("attribution").is_not_null().or(refused)).interests.unwrap();
+        let jobs = [Interest::Job, Interest::Maybe].map(|kind| (kind, false));
+        assert_eq!(got, jobs.into_iter().chain([(Interest::Service, true)]).collect());
+        let unknown = col("eni_belongs_to").in_list(vec![lit("efs"), lit("lambda")], false);
+        assert!(pushed(unknown).interests.is_none());
     }
 
     #[test]

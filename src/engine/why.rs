@@ -17,6 +17,7 @@ use crate::engine::functions::fits;
 use crate::flow::addr;
 use crate::inventory::Inventory;
 use crate::reach::{Bypassed, Fix, Reach, Refused, Tuple};
+use crate::vpc::ports::LINUX_EPHEMERAL;
 
 /// The inventory, made ready at the first row that asks.
 struct Lazy {
@@ -50,9 +51,10 @@ pub(crate) fn functions(inventory: &Arc<Inventory>) -> Vec<ScalarUDF> {
     let mut refused = vec![text.clone(); 4];
     refused.extend([number.clone(), number.clone(), number, text.clone(), time]);
     let bypassed = vec![text; 5];
-    let made: [(&'static str, &'static str, &[DataType], Tell); 4] = [
+    let made: [(&'static str, &'static str, &[DataType], Tell); 5] = [
         ("why_refused", REFUSED, &refused, why_refused),
         ("fix_refused", REFUSED, &refused, fix_refused),
+        ("fix_refused_ports", REFUSED, &refused, fix_refused_ports),
         ("why_bypassed", BYPASSED, &bypassed, why_bypassed),
         ("fix_bypassed", BYPASSED, &bypassed, fix_bypassed),
     ];
@@ -166,7 +168,7 @@ impl<'a> Row<'a> {
         };
         let leg = self.text(7)?.parse().ok()?;
         let (opener, answerer, at) = (self.text(0), self.text(1), self.seconds(8));
-        Some(Refused { opener, answerer, tuple, leg, at })
+        Some(Refused { opener, answerer, tuple, ports: None, leg, at })
     }
 
     fn bypassed(&self) -> Option<Bypassed<'a>> {
@@ -186,6 +188,25 @@ fn why_refused(reach: &Reach, row: &Row<'_>) -> Option<String> {
 
 fn fix_refused(reach: &Reach, row: &Row<'_>) -> Option<String> {
     Fix::paste(&reach.refusal(&row.refused()?).fixes)
+}
+
+/// As [`fix_refused`], for connections to ports that are picked anew for each run: a rule for every port, or for
+/// those only from which Linux picks, where the port is one of them.
+fn fix_refused_ports(reach: &Reach, row: &Row<'_>) -> Option<String> {
+    let mut refused = row.refused()?;
+    let port = refused.tuple.destination_port?;
+    refused.ports = Some(0..=u16::MAX);
+    let every = Fix::paste(&reach.refusal(&refused).fixes)?;
+    if !LINUX_EPHEMERAL.contains(&port) {
+        return Some(every);
+    }
+    let (first, last) = (LINUX_EPHEMERAL.start(), LINUX_EPHEMERAL.end());
+    refused.ports = Some(LINUX_EPHEMERAL);
+    let few = Fix::paste(&reach.refusal(&refused).fixes)?;
+    Some(format!(
+        "{every}\n\nor, for less: the ports only from which Linux picks ({first}-{last}), and with it Spark, MPI, \
+         gloo and NCCL where no port is configured:\n{few}"
+    ))
 }
 
 fn why_bypassed(reach: &Reach, row: &Row<'_>) -> Option<String> {

@@ -18,6 +18,7 @@ mod tables;
 mod thin;
 mod time;
 mod timeline;
+pub mod zone;
 
 pub use gather::Gathered;
 pub use import::import;

@@ -5,10 +5,9 @@ use std::net::IpAddr;
 
 use crate::flow::addr;
 use crate::inventory::model::NetworkAclEntry;
-use crate::reach::fit::Fit;
-use crate::reach::fit::Service;
 use crate::reach::fit::address_fits;
 use crate::reach::fit::alone;
+use crate::reach::fit::covers;
 use crate::reach::fit::over_all;
 use crate::reach::fit::stretches;
 use crate::reach::network::Network;
@@ -19,9 +18,10 @@ use crate::reach::step::Lack;
 use crate::reach::step::Place;
 use crate::reach::step::Step;
 use crate::reach::tuple::Packet;
-
-/// Number that AWS gives the last entry, which denies what no other fits; that of IPv6 has the next one.
-pub(super) const LAST: i32 = 32767;
+use crate::vpc::Fit;
+use crate::vpc::RuleMatch;
+use crate::vpc::rules::LAST_ACL_ENTRY;
+use crate::vpc::rules::allows;
 
 /// One subnet's question to its ACL.
 #[derive(Clone, Copy)]
@@ -50,22 +50,23 @@ pub(super) fn judge(question: &Question<'_>, place: Place) -> Step {
     let acl = entries.first().map_or("the ACL", |entry| &entry.network_acl_id);
     let asked: Vec<&NetworkAclEntry> =
         entries.iter().filter(|entry| entry.direction == question.direction).copied().collect();
-    let ports = stretches(question.packet, asked.iter().map(|entry| service(entry)));
+    let ports = stretches(question.packet, asked.iter().map(|entry| RuleMatch::from(*entry)));
     // An entry that opens all of it has to stand before each that closes, or may close, some of it.
     let closes = |entry: &&&NetworkAclEntry| {
         !allows(entry) && ports.iter().any(|port| fit(question, entry, *port) != Fit::No)
     };
-    let before = asked.iter().filter(closes).map(|entry| entry.rule_number).min().unwrap_or(LAST);
+    let before =
+        asked.iter().filter(closes).map(|entry| entry.rule_number).min().unwrap_or(LAST_ACL_ENTRY);
     let says = ports.iter().map(|port| at_port(question, &asked, *port)).collect();
     let Some((answer, entry, whole)) = over_all(says) else {
         return Step::new(place, Answer::Unknown, "no port to ask about");
     };
-    let number = entry.map_or(LAST, |entry| entry.rule_number);
+    let number = entry.map_or(LAST_ACL_ENTRY, |entry| entry.rule_number);
     let lack = Lack::Acl {
         acl: acl.to_owned(),
         direction: question.direction,
         before,
-        cidr: block(question),
+        cidrs: blocks(question),
         is_reply: question.is_reply,
     };
     let text = match (answer, entry) {
@@ -76,7 +77,7 @@ pub(super) fn judge(question: &Question<'_>, place: Place) -> Step {
         (Answer::Unknown, Some(entry)) => {
             format!("it depends on what is not known whether this fits: {}", says_entry(entry))
         }
-        (_, Some(entry)) if entry.rule_number < LAST => says_entry(entry),
+        (_, Some(entry)) if entry.rule_number < LAST_ACL_ENTRY => says_entry(entry),
         _ => missing(question, acl),
     };
     let step = Step::new(place, answer, text).by(format!("{acl} {number}"));
@@ -110,15 +111,7 @@ fn at_port<'a>(
 /// Tells whether an entry is for the packet at one of its ports.
 fn fit(question: &Question<'_>, entry: &NetworkAclEntry, port: u16) -> Fit {
     let address = address_fits(question.network, &entry.cidr, question.peer.addr);
-    service(entry).fits(question.packet, port).and(address)
-}
-
-fn allows(entry: &NetworkAclEntry) -> bool {
-    entry.rule_action.eq_ignore_ascii_case("allow")
-}
-
-fn service(entry: &NetworkAclEntry) -> Service<'_> {
-    Service { protocol: &entry.protocol, from: entry.from_port, to: entry.to_port }
+    covers(RuleMatch::from(entry), question.packet, port).and(address)
 }
 
 /// Says in words what an entry does.
@@ -129,7 +122,7 @@ fn says_entry(entry: &NetworkAclEntry) -> String {
     let direction = &entry.direction;
     format!(
         "entry {number} of {acl} {does} {direction} {word} {cidr} on {}",
-        service(entry).words()
+        RuleMatch::from(entry).words()
     )
 }
 
@@ -142,8 +135,9 @@ fn missing(question: &Question<'_>, acl: &str) -> String {
     format!("{acl} has no entry that allows {direction} {word} {peer} on {service}{what}")
 }
 
-/// Returns what an entry should open to: the peer's subnet, else its address alone.
-fn block(question: &Question<'_>) -> String {
+/// Returns what entries should open to: the peer's subnet; the ranges of the AWS service that the address
+/// belongs to, since the next answer of its name is another one; else the address alone.
+fn blocks(question: &Question<'_>) -> Vec<String> {
     let (inventory, peer) = (question.network.inventory(), question.peer);
     let named = || subnet_of(inventory, peer.vpc?, peer.addr);
     let subnet = peer.subnet.or_else(named).and_then(|subnet| question.network.subnet(subnet));
@@ -151,5 +145,16 @@ fn block(question: &Question<'_>) -> String {
         addr::parse_net(cidr).is_some_and(|net| net.contains::<&IpAddr>(&peer.addr))
     };
     let cidr = subnet.and_then(|subnet| subnet.cidrs.iter().find(holds)).cloned();
-    cidr.unwrap_or_else(|| alone(peer.addr))
+    if let Some(cidr) = cidr {
+        return vec![cidr];
+    }
+    let list = question.network.service_list(peer.addr);
+    let mut nets =
+        list.and_then(|list| question.network.prefix_list(list)).unwrap_or_default().to_vec();
+    nets.retain(|net| net.addr().is_ipv4() == peer.addr.is_ipv4());
+    nets.sort();
+    if nets.is_empty() {
+        return vec![alone(peer.addr)];
+    }
+    nets.iter().map(ToString::to_string).collect()
 }

@@ -1,15 +1,16 @@
 //! What would let a flow through, ready to paste: a command of the AWS CLI, and Terraform.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
+use crate::flow::addr;
 use crate::inventory::model::Inventory;
 use crate::inventory::model::NatGateway;
 use crate::inventory::model::NetworkAclEntry;
 use crate::inventory::model::Route;
 use crate::inventory::model::SecurityGroupRule;
-use crate::reach::acl::LAST;
 use crate::reach::change::Change;
 use crate::reach::judge::Judgement;
 use crate::reach::judge::Reach;
@@ -21,7 +22,6 @@ use crate::reach::paste::group_command;
 use crate::reach::quote::hcl;
 use crate::reach::quote::shell;
 use crate::reach::route;
-use crate::reach::route::Hop;
 use crate::reach::s3;
 use crate::reach::side::Side;
 use crate::reach::step::Answer;
@@ -30,7 +30,9 @@ use crate::reach::step::Step;
 use crate::reach::step::Verdict;
 use crate::reach::tuple::Packet;
 use crate::reach::tuple::Tuple;
-use crate::reach::tuple::group_protocol;
+use crate::vpc::NextHop;
+use crate::vpc::rules::LAST_ACL_ENTRY;
+use crate::vpc::rules::protocol_word;
 
 /// One change that lets through what was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,6 +71,8 @@ impl Fix {
 pub(super) struct Fixer<'a> {
     pub(super) reach: &'a Reach,
     pub(super) tuple: &'a Tuple,
+    /// Ports to open. `None`: those of the request.
+    pub(super) ports: Option<RangeInclusive<u16>>,
     pub(super) from: &'a Side<'a>,
     pub(super) to: &'a Side<'a>,
 }
@@ -82,7 +86,7 @@ impl Reach {
         (from, to): (&Side<'_>, &Side<'_>),
         judgement: &Judgement,
     ) -> Vec<Fix> {
-        let fixer = Fixer { reach: self, tuple, from, to };
+        let fixer = Fixer { reach: self, tuple, ports: None, from, to };
         let of = |answer| judgement.steps.iter().filter(move |step| step.answer == answer);
         match judgement.verdict {
             Verdict::Passes => Vec::new(),
@@ -98,18 +102,29 @@ impl Fixer<'_> {
         let mut fixes: Vec<Fix> = Vec::new();
         let mut taken = BTreeSet::new();
         for lack in steps.filter_map(|step| step.lack.as_ref()) {
-            let fix = match lack {
-                Lack::Group { group, direction, peer } => self.group(group, direction, peer),
+            let found = match lack {
+                Lack::Group { group, direction, peer } => {
+                    self.group(group, direction, peer).into_iter().collect()
+                }
                 Lack::Acl { .. } => self.acl(lack, &mut taken),
-                Lack::Way { vpc, table, route } => self.way(vpc.as_deref(), table, route.as_ref()),
+                Lack::Way { vpc, table, route } => {
+                    self.way(vpc.as_deref(), table, route.as_ref()).into_iter().collect()
+                }
             };
-            if let Some(fix) = fix
-                && fixes.iter().all(|known| known.change != fix.change)
-            {
-                fixes.push(fix);
+            for fix in found {
+                if fixes.iter().all(|known| known.change != fix.change) {
+                    fixes.push(fix);
+                }
             }
         }
         fixes
+    }
+
+    /// The packet that fixes are to let through.
+    fn request(&self) -> Packet {
+        let request = self.tuple.request();
+        let ports = self.ports.clone().unwrap_or_else(|| request.ports.clone());
+        Packet { ports, ..request }
     }
 
     /// ` --region …`, where the region is known.
@@ -123,8 +138,9 @@ impl Fixer<'_> {
         if group.is_empty() {
             return None;
         }
-        let (from_port, to_port) = rule_ports(&self.tuple.request());
-        let protocol = group_protocol(self.tuple.protocol);
+        let request = self.request();
+        let (from_port, to_port) = rule_ports(&request);
+        let protocol = protocol_word(self.tuple.protocol);
         let known = self.reach.network().group(group);
         let rule = SecurityGroupRule {
             security_group_id: group.to_owned(),
@@ -138,8 +154,8 @@ impl Fixer<'_> {
         };
         let word = if direction == "egress" { "to" } else { "from" };
         let whom = if group == peer { "itself" } else { peer };
-        let service = self.tuple.service();
-        let id = format!("{group}-{direction}-{}-{word}-{peer}", id_of(self.tuple));
+        let service = request.service();
+        let id = format!("{group}-{direction}-{}-{word}-{peer}", id_of(&service));
         Some(Fix {
             title: format!("let {group} allow {direction} {word} {whom} on {service}"),
             cli: format!("{}{}", group_command(&rule), self.region()),
@@ -149,45 +165,63 @@ impl Fixer<'_> {
         })
     }
 
-    fn acl(&self, lack: &Lack, taken: &mut BTreeSet<(String, &'static str, i32)>) -> Option<Fix> {
-        let Lack::Acl { acl, direction, before, cidr, is_reply } = lack else { return None };
+    /// One entry for each range that has to be open. None where the numbers before the entry that denies do not
+    /// suffice.
+    fn acl(&self, lack: &Lack, taken: &mut BTreeSet<(String, &'static str, i32)>) -> Vec<Fix> {
+        let Lack::Acl { acl, direction, before, cidrs, is_reply } = lack else { return Vec::new() };
         let rows = &self.reach.network().inventory().network_acl_entries;
-        let used = |number: i32| {
-            let row = |row: &NetworkAclEntry| {
-                row.network_acl_id == *acl
-                    && row.direction == *direction
-                    && row.rule_number == number
-            };
-            rows.iter().any(row) || taken.contains(&(acl.clone(), *direction, number))
+        let used =
+            rows.iter().filter(|row| row.network_acl_id == *acl && row.direction == *direction);
+        taken.extend(used.map(|row| (acl.clone(), *direction, row.rule_number)));
+        let free = (1..(*before).min(LAST_ACL_ENTRY)).rev();
+        let is_free = |number: &i32| !taken.contains(&(acl.clone(), *direction, *number));
+        let numbers: Vec<i32> = free.filter(is_free).take(cidrs.len()).collect();
+        if numbers.len() < cidrs.len() {
+            return Vec::new();
+        }
+        taken.extend(numbers.iter().map(|number| (acl.clone(), *direction, *number)));
+        let reply = || self.tuple.reply().map(|reply| reply.to_any_client());
+        let packet = if *is_reply { reply() } else { Some(self.request()) };
+        let Some(packet) = packet else { return Vec::new() };
+        let entries = numbers.into_iter().zip(cidrs);
+        let fix = |(number, cidr): (i32, &String)| {
+            self.acl_entry((acl, direction), number, cidr, &packet, *is_reply)
         };
-        let number = (1..(*before).min(LAST)).rev().find(|number| !used(*number))?;
-        taken.insert((acl.clone(), direction, number));
-        let packet =
-            if *is_reply { self.tuple.reply()?.to_any_client() } else { self.tuple.request() };
-        let (from_port, to_port) = rule_ports(&packet);
+        entries.map(fix).collect()
+    }
+
+    fn acl_entry(
+        &self,
+        (acl, direction): (&str, &str),
+        number: i32,
+        cidr: &str,
+        packet: &Packet,
+        is_reply: bool,
+    ) -> Fix {
+        let (from_port, to_port) = rule_ports(packet);
         let entry = NetworkAclEntry {
-            network_acl_id: acl.clone(),
+            network_acl_id: acl.to_owned(),
             vpc_id: None,
             subnet_id: None,
-            direction: (*direction).to_owned(),
+            direction: direction.to_owned(),
             rule_number: number,
             rule_action: "allow".to_owned(),
             protocol: self.tuple.protocol.to_string(),
-            cidr: cidr.clone(),
+            cidr: cidr.to_owned(),
             from_port,
             to_port,
         };
-        let word = if *direction == "egress" { "to" } else { "from" };
+        let word = if direction == "egress" { "to" } else { "from" };
         let id = format!("{acl}-{direction}-{number}");
-        let what = if *is_reply { ", for replies" } else { "" };
+        let what = if is_reply { ", for replies" } else { "" };
         let service = packet.service();
-        Some(Fix {
+        Fix {
             title: format!("let {acl} allow {direction} {word} {cidr} on {service}{what}"),
             cli: format!("{}{}", acl_command(&entry), self.region()),
             terraform: acl_block(&entry, &id),
             id,
             change: Change::AclEntry(entry),
-        })
+        }
     }
 
     /// A way to where no route leads: the S3 endpoint for S3, what another route would do, a NAT gateway.
@@ -195,17 +229,21 @@ impl Fixer<'_> {
         let network = self.reach.network();
         let to = self.to.addr;
         let region = self.from.region(network);
-        if let (Some(vpc), Some(region)) = (vpc, region)
-            && s3::region_of(network.inventory(), to).as_deref() == Some(region)
+        let served = s3::gateway_service(network.inventory(), to);
+        if let (Some(vpc), Some((service, of))) = (vpc, served)
+            && region.is_none_or(|region| region == of)
         {
-            return Some(s3::lead_to_endpoint(network, vpc, region, table));
+            return Some(s3::lead_to_endpoint(network, vpc, (service, of), table));
         }
         if let Some(route) = route.filter(|route| !route.destination.starts_with("pl-"))
-            && let Some(fix) = self.without(vpc, route)
+            && let Some(fix) = self.without(route)
         {
             return Some(fix);
         }
-        let is_public = self.to.vpc.is_none() && to.is_ipv4();
+        // An interface endpoint serves an AWS service of the region; a way to the internet is too much for it.
+        let is_served = region.is_some_and(|region| s3::is_aws_of(network.inventory(), to, region));
+        let is_public =
+            self.to.vpc.is_none() && to.is_ipv4() && !addr::is_private(to) && !is_served;
         let gateway = self.nat_for(vpc?, table).filter(|_| is_public)?;
         let destination = route.map_or("0.0.0.0/0", |route| route.destination.as_str());
         let verb = if route.is_some() { "replace-route" } else { "create-route" };
@@ -243,14 +281,19 @@ impl Fixer<'_> {
     }
 
     /// Taking a route away, where another one of the table then leads on.
-    fn without(&self, vpc: Option<&str>, route: &Route) -> Option<Fix> {
+    fn without(&self, route: &Route) -> Option<Fix> {
         let mut changed = (**self.reach.network().inventory()).clone();
         let change = Change::DropRoute(route.clone());
         change.apply(&mut changed);
         let network = crate::reach::network::Network::new(std::sync::Arc::new(changed));
-        let next = route::in_table(&network, vpc, &route.route_table_id, self.to.addr);
-        let leads =
-            matches!(next.hop, Hop::GatewayEndpoint | Hop::Nat | Hop::EgressOnly | Hop::Local);
+        let next = route::in_table(&network, &route.route_table_id, self.to.addr);
+        let leads = matches!(
+            next.hop,
+            NextHop::GatewayEndpoint
+                | NextHop::NatGateway
+                | NextHop::EgressOnlyGateway
+                | NextHop::Local
+        );
         leads.then(|| drop_route(route, &self.region()))
     }
 
@@ -306,6 +349,6 @@ fn rule_ports(packet: &Packet) -> (Option<i32>, Option<i32>) {
     }
 }
 
-fn id_of(tuple: &Tuple) -> String {
-    tuple.service().split(" (").next().unwrap_or_default().replace(['/', ' '], "-").to_lowercase()
+fn id_of(service: &str) -> String {
+    service.split(" (").next().unwrap_or_default().replace(['/', ' '], "-").to_lowercase()
 }

@@ -3,20 +3,21 @@
 use crate::flow::addr;
 use crate::inventory::model::Eni;
 use crate::inventory::model::SecurityGroupRule;
-use crate::reach::fit::Fit;
-use crate::reach::fit::Service;
 use crate::reach::fit::address_fits;
 use crate::reach::fit::alone;
+use crate::reach::fit::covers;
 use crate::reach::fit::over_all;
 use crate::reach::fit::stretches;
 use crate::reach::network::Network;
-use crate::reach::route::Hop;
 use crate::reach::side::Side;
 use crate::reach::step::Answer;
 use crate::reach::step::Lack;
 use crate::reach::step::Place;
 use crate::reach::step::Step;
 use crate::reach::tuple::Packet;
+use crate::vpc::Fit;
+use crate::vpc::NextHop;
+use crate::vpc::RuleMatch;
 
 /// One interface's question to its groups.
 pub(super) struct Question<'a> {
@@ -24,7 +25,7 @@ pub(super) struct Question<'a> {
     pub(super) own: &'a Side<'a>,
     pub(super) peer: &'a Side<'a>,
     /// The way between the two.
-    pub(super) via: Hop,
+    pub(super) via: NextHop,
     pub(super) packet: &'a Packet,
 }
 
@@ -47,7 +48,7 @@ pub(super) fn judge(question: &Question<'_>, place: Place) -> Step {
         .flat_map(|group| question.network.rules(group))
         .filter(|rule| rule.direction == direction)
         .collect();
-    let ports = stretches(question.packet, rules.iter().map(|rule| service(rule)));
+    let ports = stretches(question.packet, rules.iter().map(|rule| RuleMatch::from(*rule)));
     let says = ports.into_iter().map(|port| at_port(question, eni, &rules, port));
     let lack = lack(question, eni, direction);
     let Some((answer, why, whole)) = over_all(says.collect()) else {
@@ -96,8 +97,8 @@ fn at_port<'a>(
 ) -> (Answer, Why<'a>) {
     let mut unsure = None;
     for rule in rules {
-        let fit =
-            service(rule).fits(question.packet, port).and(peer_fits(question, eni, &rule.peer));
+        let fit = covers(RuleMatch::from(*rule), question.packet, port)
+            .and(peer_fits(question, eni, &rule.peer));
         match fit {
             Fit::Yes => return (Answer::Allowed, Why::Rule(rule)),
             Fit::No => {}
@@ -126,11 +127,6 @@ fn at_port<'a>(
     }
 }
 
-/// Returns the protocol and ports of a rule.
-fn service(rule: &SecurityGroupRule) -> Service<'_> {
-    Service { protocol: &rule.protocol, from: rule.from_port, to: rule.to_port }
-}
-
 /// Tells whether what a rule opens to holds the peer: CIDR, prefix list, group.
 fn peer_fits(question: &Question<'_>, own: &Eni, opened: &str) -> Fit {
     let peer = question.peer;
@@ -152,7 +148,7 @@ fn peer_fits(question: &Question<'_>, own: &Eni, opened: &str) -> Fit {
         (Some(own), Some(other)) if own == other => Fit::Yes,
         // Groups of another region cannot be meant.
         _ if own.region.is_some() && eni.region.is_some() && own.region != eni.region => Fit::No,
-        _ if question.via == Hop::Peering => Fit::Yes,
+        _ if question.via == NextHop::Peering => Fit::Yes,
         _ => Fit::Maybe,
     }
 }
@@ -182,7 +178,7 @@ fn allows(rule: &SecurityGroupRule) -> String {
     let (group, direction) = (&rule.security_group_id, &rule.direction);
     let word = if direction == "egress" { "to" } else { "from" };
     let peer = if rule.peer == *group { "itself" } else { &rule.peer };
-    format!("{group} allows {direction} {word} {peer} on {}", service(rule).words())
+    format!("{group} allows {direction} {word} {peer} on {}", RuleMatch::from(rule).words())
 }
 
 /// Says in words which rule is missing.
@@ -207,12 +203,15 @@ fn missing(question: &Question<'_>, eni: &Eni, direction: &str) -> String {
 /// Returns the rule that would let it through: by group where the peer has one in the same VPC.
 fn lack(question: &Question<'_>, eni: &Eni, direction: &'static str) -> Lack {
     let peer = question.peer;
-    let others = peer.eni.filter(|peer| peer.vpc_id == eni.vpc_id || question.via == Hop::Peering);
+    let others =
+        peer.eni.filter(|peer| peer.vpc_id == eni.vpc_id || question.via == NextHop::Peering);
     let others = others.map_or(&[][..], |peer| &peer.security_group_ids);
     let shared = eni.security_group_ids.iter().find(|group| others.contains(group));
     let group = shared.or_else(|| eni.security_group_ids.first()).cloned().unwrap_or_default();
     let named = shared.or_else(|| others.first()).cloned();
     // The address may be a public one, for which a group does not stand.
     let named = named.filter(|_| peer.eni.is_some_and(|eni| has(eni, peer)));
-    Lack::Group { group, direction, peer: named.unwrap_or_else(|| alone(peer.addr)) }
+    let list = || question.network.service_list(peer.addr).map(str::to_owned);
+    let peer = named.or_else(list).unwrap_or_else(|| alone(peer.addr));
+    Lack::Group { group, direction, peer }
 }

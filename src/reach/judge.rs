@@ -10,7 +10,6 @@ use crate::reach::acl;
 use crate::reach::groups;
 use crate::reach::network::Network;
 use crate::reach::route;
-use crate::reach::route::Hop;
 use crate::reach::route::Routed;
 use crate::reach::side::Interfaces;
 use crate::reach::side::Side;
@@ -21,6 +20,7 @@ use crate::reach::step::Step;
 use crate::reach::step::Verdict;
 use crate::reach::tuple::Packet;
 use crate::reach::tuple::Tuple;
+use crate::vpc::NextHop;
 
 /// The VPCs of an inventory, ready to be asked what passes.
 #[derive(Debug)]
@@ -74,8 +74,9 @@ pub(super) struct Way<'a> {
 }
 
 impl Way<'_> {
-    fn steps(&self) -> Vec<Step> {
-        let (request, reply) = (self.tuple.request(), self.tuple.reply());
+    /// What each place on the way and back says, in AWS's order.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        let (request, reply) = (self.tuple.request(), self.reply());
         let routed = self.routed();
         let mut steps = Vec::new();
         let (from_known, to_known) = (self.from.vpc.is_some(), self.to.vpc.is_some());
@@ -108,6 +109,14 @@ impl Way<'_> {
         steps
     }
 
+    /// Returns the packet that answers. Containers of a job pick their ports as Linux does.
+    pub(super) fn reply(&self) -> Option<Packet> {
+        let reply = self.tuple.reply()?;
+        let is_job = self.from.eni.is_some_and(|eni| eni.attribution.is_some());
+        let is_container = is_job && self.tuple.source_port.is_none();
+        Some(if is_container { reply.to_container() } else { reply })
+    }
+
     /// What the reply meets: groups remember the request, ACLs do not.
     fn back(&self, routed: &Routed, reply: &Packet, steps: &mut Vec<Step>) {
         if self.to.vpc.is_some() {
@@ -130,13 +139,15 @@ impl Way<'_> {
 
     fn routed(&self) -> Routed {
         match (self.from.vpc, self.to.vpc) {
-            (None, Some(_)) => route::route(self.network, self.to.subnet, self.from.addr),
-            _ => route::route(self.network, self.from.subnet, self.to.addr),
+            (None, Some(_)) => {
+                route::route(self.network, (self.to.subnet, self.to.vpc), self.from.addr)
+            }
+            _ => route::route(self.network, (self.from.subnet, self.from.vpc), self.to.addr),
         }
     }
 
     /// What the groups of one side say.
-    pub(super) fn groups(&self, place: Place, via: Hop, packet: &Packet) -> Step {
+    pub(super) fn groups(&self, place: Place, via: NextHop, packet: &Packet) -> Step {
         let (own, peer) = match place {
             Place::SenderGroups => (self.from, self.to),
             _ => (self.to, self.from),
@@ -174,16 +185,16 @@ impl Way<'_> {
         let to = self.to.addr;
         let words = routed.words(to);
         let (answer, text) = match routed.hop {
-            Hop::Local => self.inside(words),
-            Hop::GatewayEndpoint => self.to_endpoint(routed, words),
-            Hop::Nat => self.to_nat(routed, words),
-            Hop::EgressOnly => (Answer::Allowed, words),
-            Hop::Internet => self.to_internet(words),
-            Hop::Peering if self.to.eni.is_some() && self.to.vpc != self.from.vpc => {
+            NextHop::Local => self.inside(words),
+            NextHop::GatewayEndpoint => self.to_endpoint(routed, words),
+            NextHop::NatGateway => self.to_nat(routed, words),
+            NextHop::EgressOnlyGateway => (Answer::Allowed, words),
+            NextHop::InternetGateway => self.to_internet(words),
+            NextHop::Peering if self.to.eni.is_some() && self.to.vpc != self.from.vpc => {
                 (Answer::Allowed, words)
             }
-            Hop::Blackhole | Hop::Nothing => (Answer::Denied, words),
-            Hop::Unknown => (Answer::Unknown, words),
+            NextHop::Blackhole | NextHop::NoRoute => (Answer::Denied, words),
+            NextHop::Unknown => (Answer::Unknown, words),
             _ => (Answer::Unknown, format!("{words}; what lies behind it is not in the inventory")),
         };
         self.step(Place::Route, answer, text, routed, self.from.vpc)
@@ -265,7 +276,7 @@ impl Way<'_> {
 
     /// The NAT gateway on the way, when its subnet is another one than the sender's.
     fn nat(&self, routed: &Routed) -> Option<&NatGateway> {
-        let target = &routed.route.as_ref().filter(|_| routed.hop == Hop::Nat)?.target;
+        let target = &routed.route.as_ref().filter(|_| routed.hop == NextHop::NatGateway)?.target;
         let mut gateways = self.network.inventory().nat_gateways.iter();
         let row = gateways.find(|row| row.nat_gateway_id == *target)?;
         let apart = row.subnet_id.is_some() && row.subnet_id.as_deref() != self.from.subnet;
@@ -275,17 +286,19 @@ impl Way<'_> {
     /// What the subnet of the NAT gateway says: its ACL to what comes in and goes on, its route table.
     fn through_nat(&self, nat: &NatGateway, request: &Packet) -> Vec<Step> {
         let subnet = nat.subnet_id.as_deref();
-        let on = route::route(self.network, subnet, self.to.addr);
+        let on = route::route(self.network, (subnet, nat.vpc_id.as_deref()), self.to.addr);
         let words = format!("{}: {}", nat.nat_gateway_id, on.words(self.to.addr));
         let private = nat.connectivity_type.as_deref() == Some("private");
         let (answer, text) = match on.hop {
-            Hop::Internet if private => (
+            NextHop::InternetGateway if private => (
                 Answer::Denied,
                 format!("{words}, and a private NAT gateway has no public address"),
             ),
-            Hop::Internet | Hop::GatewayEndpoint | Hop::EgressOnly => (Answer::Allowed, words),
-            Hop::Blackhole | Hop::Nothing => (Answer::Denied, words),
-            Hop::Unknown => (Answer::Unknown, words),
+            NextHop::InternetGateway | NextHop::GatewayEndpoint | NextHop::EgressOnlyGateway => {
+                (Answer::Allowed, words)
+            }
+            NextHop::Blackhole | NextHop::NoRoute => (Answer::Denied, words),
+            NextHop::Unknown => (Answer::Unknown, words),
             _ => (Answer::Unknown, format!("{words}; what lies behind it is not in the inventory")),
         };
         vec![
@@ -301,17 +314,25 @@ impl Way<'_> {
         let name = self.to.name();
         let public = self.to.eni.is_some_and(|eni| eni.public_ip.is_some());
         let (answer, text) = match routed.hop {
-            Hop::Internet if self.from.addr.is_ipv6() || public => (Answer::Allowed, words),
-            Hop::Internet if self.to.eni.is_some() => {
+            NextHop::InternetGateway if self.from.addr.is_ipv6() || public => {
+                (Answer::Allowed, words)
+            }
+            NextHop::InternetGateway if self.to.eni.is_some() => {
                 (Answer::Denied, format!("{words}, and {name} has no public address"))
             }
-            Hop::Nat => (Answer::Denied, format!("{words}: a NAT gateway lets nobody in")),
-            Hop::EgressOnly => {
+            NextHop::NatGateway => {
+                (Answer::Denied, format!("{words}: a NAT gateway lets nobody in"))
+            }
+            NextHop::EgressOnlyGateway => {
                 (Answer::Denied, format!("{words}: an egress-only gateway lets nobody in"))
             }
-            Hop::GatewayEndpoint => (Answer::Denied, format!("{words}: an endpoint opens nothing")),
-            Hop::Blackhole | Hop::Nothing => (Answer::Denied, format!("{words}: no way back")),
-            Hop::Unknown => (Answer::Unknown, words),
+            NextHop::GatewayEndpoint => {
+                (Answer::Denied, format!("{words}: an endpoint opens nothing"))
+            }
+            NextHop::Blackhole | NextHop::NoRoute => {
+                (Answer::Denied, format!("{words}: no way back"))
+            }
+            NextHop::Unknown => (Answer::Unknown, words),
             _ => (Answer::Unknown, format!("{words}; what lies behind it is not in the inventory")),
         };
         let mut step = Step::new(Place::Route, answer, text);
@@ -321,12 +342,12 @@ impl Way<'_> {
 
     /// Whether the receiver's route table takes the reply back into the sender's VPC.
     fn way_back(&self) -> Step {
-        let routed = route::route(self.network, self.to.subnet, self.from.addr);
+        let routed = route::route(self.network, (self.to.subnet, self.to.vpc), self.from.addr);
         let words = routed.words(self.from.addr);
         let (answer, text) = match routed.hop {
-            Hop::Peering => (Answer::Allowed, words),
-            Hop::Blackhole | Hop::Nothing | Hop::Local => (Answer::Denied, words),
-            Hop::Unknown => (Answer::Unknown, words),
+            NextHop::Peering => (Answer::Allowed, words),
+            NextHop::Blackhole | NextHop::NoRoute | NextHop::Local => (Answer::Denied, words),
+            NextHop::Unknown => (Answer::Unknown, words),
             _ => (Answer::Unknown, format!("{words}; what lies behind it is not in the inventory")),
         };
         let mut step = Step::new(Place::ReplyRoute, answer, text);

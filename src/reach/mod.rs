@@ -25,7 +25,6 @@ pub use fix::Fix;
 pub use judge::Judgement;
 pub use judge::Reach;
 pub use network::Network;
-pub use network::TableOf;
 pub use refusal::Leg;
 pub use refusal::Refusal;
 pub use refusal::Refused;

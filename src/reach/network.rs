@@ -1,6 +1,7 @@
 //! The configuration of the VPCs, by what a packet meets: its subnet's route table and ACL, its groups.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -13,6 +14,9 @@ use crate::inventory::model::SecurityGroup;
 use crate::inventory::model::SecurityGroupRule;
 use crate::inventory::model::Subnet;
 use crate::inventory::model::VpcEndpoint;
+use crate::vpc::RouteTables;
+use crate::vpc::TableOf;
+use crate::vpc::service_name;
 
 /// An inventory, indexed by the ids that its rows refer to each other by.
 #[derive(Debug)]
@@ -20,21 +24,11 @@ pub struct Network {
     inventory: Arc<Inventory>,
     subnets: HashMap<String, usize>,
     tables: HashMap<String, Vec<usize>>,
-    table_of_subnet: HashMap<String, String>,
-    main_of_vpc: HashMap<String, String>,
+    route_tables: RouteTables,
     acls: HashMap<String, Vec<usize>>,
     groups: HashMap<String, usize>,
     rules: HashMap<String, Vec<usize>>,
     lists: HashMap<String, Vec<IpNet>>,
-}
-
-/// The route table that a subnet uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TableOf<'a> {
-    /// `RouteTableId`.
-    pub id: &'a str,
-    /// Whether it is only the VPC's main table, for want of one of the subnet's own.
-    pub is_main: bool,
 }
 
 impl Network {
@@ -43,8 +37,7 @@ impl Network {
         let mut network = Self {
             subnets: HashMap::new(),
             tables: HashMap::new(),
-            table_of_subnet: HashMap::new(),
-            main_of_vpc: HashMap::new(),
+            route_tables: RouteTables::new(&inventory),
             acls: HashMap::new(),
             groups: HashMap::new(),
             rules: HashMap::new(),
@@ -56,13 +49,6 @@ impl Network {
         }
         for (at, row) in inventory.routes.iter().enumerate() {
             network.tables.entry(row.route_table_id.clone()).or_default().push(at);
-        }
-        for row in &inventory.route_table_associations {
-            if let Some(subnet) = &row.subnet_id {
-                network.table_of_subnet.insert(subnet.clone(), row.route_table_id.clone());
-            } else if let Some(vpc) = row.vpc_id.as_ref().filter(|_| row.main) {
-                network.main_of_vpc.insert(vpc.clone(), row.route_table_id.clone());
-            }
         }
         for (at, row) in inventory.network_acl_entries.iter().enumerate() {
             if let Some(subnet) = &row.subnet_id {
@@ -100,11 +86,12 @@ impl Network {
     /// Returns the route table that a subnet uses: its own, else the main one of its VPC. `None` when
     /// neither is known.
     pub fn table_of(&self, subnet: &str) -> Option<TableOf<'_>> {
-        if let Some(id) = self.table_of_subnet.get(subnet) {
-            return Some(TableOf { id, is_main: false });
-        }
-        let vpc = self.subnet(subnet)?.vpc_id.as_ref()?;
-        self.main_of_vpc.get(vpc).map(|id| TableOf { id, is_main: true })
+        self.route_tables.table_of(subnet, None)
+    }
+
+    /// Returns the route tables, which find the next hop of an address.
+    pub fn route_tables(&self) -> &RouteTables {
+        &self.route_tables
     }
 
     /// Returns the routes of a route table, in the order of the inventory.
@@ -143,6 +130,18 @@ impl Network {
         Some(&list.prefix_list_id)
     }
 
+    /// Returns the prefix list of AWS's own that holds an address: its service has many addresses, and rules are
+    /// for all of them.
+    pub fn service_list(&self, ip: IpAddr) -> Option<&str> {
+        let lists = self.inventory.prefix_lists.iter();
+        let mut lists = lists.filter(|row| row.name.as_deref().is_some_and(is_of_aws));
+        let list = lists.find(|row| {
+            let net = row.cidr.as_deref().and_then(addr::parse_net);
+            net.is_some_and(|net| net.contains(&ip))
+        });
+        list.map(|row| row.prefix_list_id.as_str())
+    }
+
     /// Returns an endpoint.
     pub fn endpoint(&self, id: &str) -> Option<&VpcEndpoint> {
         self.inventory.vpc_endpoints.iter().find(|row| row.vpc_endpoint_id == id)
@@ -153,6 +152,10 @@ impl Network {
         let rows = self.inventory.vpc_endpoints.iter();
         rows.filter(move |row| row.vpc_id.as_deref() == Some(vpc))
     }
+}
+
+fn is_of_aws(list: &str) -> bool {
+    service_name::parse(list).is_some()
 }
 
 #[cfg(test)]

@@ -11,10 +11,11 @@ pub(super) fn group_command(rule: &SecurityGroupRule) -> String {
     let (group, protocol) = (shell(&rule.security_group_id), &rule.protocol);
     let start = format!("aws ec2 authorize-security-group-{} --group-id {group}", rule.direction);
     let is_group = rule.peer.starts_with("sg-");
+    let is_list = rule.peer.starts_with("pl-");
     let is_ipv6 = rule.peer.contains(':');
     let ports = matches!(protocol.as_str(), "tcp" | "udp");
     if let (true, false, "ingress", Some(from), Some(to)) =
-        (ports, is_ipv6, rule.direction.as_str(), rule.from_port, rule.to_port)
+        (ports, is_ipv6 || is_list, rule.direction.as_str(), rule.from_port, rule.to_port)
     {
         let port = if from == to { from.to_string() } else { format!("{from}-{to}") };
         let peer = if is_group { "--source-group" } else { "--cidr" };
@@ -24,6 +25,7 @@ pub(super) fn group_command(rule: &SecurityGroupRule) -> String {
     let from = rule.from_port.or(any).map(|port| format!(",FromPort={port}")).unwrap_or_default();
     let to = rule.to_port.or(any).map(|port| format!(",ToPort={port}")).unwrap_or_default();
     let peer = match (is_group, is_ipv6) {
+        _ if is_list => format!("PrefixListIds=[{{PrefixListId={}}}]", rule.peer),
         (true, _) => format!("UserIdGroupPairs=[{{GroupId={}}}]", rule.peer),
         (false, true) => format!("Ipv6Ranges=[{{CidrIpv6={}}}]", rule.peer),
         (false, false) => format!("IpRanges=[{{CidrIp={}}}]", rule.peer),
@@ -38,6 +40,7 @@ pub(super) fn group_command(rule: &SecurityGroupRule) -> String {
 pub(super) fn group_block(rule: &SecurityGroupRule, id: &str) -> String {
     let any = if rule.protocol.starts_with("icmp") { Some(-1) } else { None };
     let peer = match (rule.peer.starts_with("sg-"), rule.peer.contains(':')) {
+        _ if rule.peer.starts_with("pl-") => "prefix_list_id",
         (true, _) => "referenced_security_group_id",
         (false, true) => "cidr_ipv6",
         (false, false) => "cidr_ipv4",

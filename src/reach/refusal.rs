@@ -1,6 +1,7 @@
 //! Why a packet was refused that a log shows refused, at the place where it was.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use crate::reach::fix::Fix;
@@ -25,6 +26,8 @@ pub enum Leg {
     ReplyOut,
     /// The reply, where it arrived.
     ReplyIn,
+    /// No packet: the request left and nothing answered it.
+    Unanswered,
 }
 
 impl FromStr for Leg {
@@ -36,6 +39,7 @@ impl FromStr for Leg {
             "request-in" => Ok(Self::RequestIn),
             "reply-out" => Ok(Self::ReplyOut),
             "reply-in" => Ok(Self::ReplyIn),
+            "unanswered" => Ok(Self::Unanswered),
             _ => Err(()),
         }
     }
@@ -50,6 +54,8 @@ pub struct Refused<'a> {
     pub answerer: Option<&'a str>,
     /// The flow, as it was opened.
     pub tuple: Tuple,
+    /// Ports that fixes are to open. `None`: the one of the flow.
+    pub ports: Option<RangeInclusive<u16>>,
     /// Where it was refused.
     pub leg: Leg,
     /// When, Unix seconds.
@@ -74,7 +80,8 @@ impl Reach {
         let way = Way { network: self.network(), tuple, from: &from, to: &to };
         let steps = asked(&way, refused.leg);
         let pick = |answer| steps.iter().filter(move |step| step.answer == answer);
-        let fixer = Fixer { reach: self, tuple, from: &from, to: &to };
+        let ports = refused.ports.clone();
+        let fixer = Fixer { reach: self, tuple, ports, from: &from, to: &to };
         let denied: Vec<&Step> = pick(Answer::Denied).collect();
         if !denied.is_empty() {
             let texts = denied.iter().map(|step| format!("{}: {}", words(step.place), step.text));
@@ -100,9 +107,15 @@ impl Reach {
 fn asked(way: &Way<'_>, leg: Leg) -> Vec<Step> {
     let apart = !way.from.same_subnet(way.to);
     let request = way.tuple.request();
-    let via = || route::route(way.network, way.from.subnet, way.to.addr).hop;
+    let via = || route::route(way.network, (way.from.subnet, way.from.vpc), way.to.addr).hop;
     let mut steps = Vec::new();
     match leg {
+        // The log shows that it passed the sender's groups and ACL.
+        Leg::Unanswered => {
+            let left = [Place::SenderGroups, Place::SenderAcl];
+            steps = way.steps();
+            steps.retain(|step| !left.contains(&step.place));
+        }
         Leg::RequestOut => {
             steps.push(way.groups(Place::SenderGroups, via(), &request));
             steps.extend(apart.then(|| way.acl(Place::SenderAcl, &request)));
@@ -116,7 +129,7 @@ fn asked(way: &Way<'_>, leg: Leg) -> Vec<Step> {
                 Leg::ReplyOut => Place::ReplyReceiverAcl,
                 _ => Place::ReplySenderAcl,
             };
-            let reply = way.tuple.reply().filter(|_| apart);
+            let reply = way.reply().filter(|_| apart);
             steps.extend(reply.map(|reply| way.acl(place, &reply)));
         }
     }

@@ -14,8 +14,11 @@ use crate::reach::paste::block;
 use crate::reach::quote::hcl;
 use crate::reach::quote::shell;
 use crate::reach::route;
-use crate::reach::route::Hop;
-use crate::reach::route::is_gateway;
+use crate::vpc::NextHop;
+use crate::vpc::endpoints::is_available;
+use crate::vpc::endpoints::is_gateway;
+use crate::vpc::endpoints::is_ipv4_only;
+use crate::vpc::service_name;
 
 /// What is known of traffic that went around the endpoint.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +57,11 @@ impl Bypass {
     }
 }
 
+/// The service part of S3's name.
+const S3: &str = "s3";
+/// The service part of DynamoDB's name.
+const DYNAMODB: &str = "dynamodb";
+
 const OTHER_REGION: &str = "keep the data in the region of the job, or copy it there: a gateway endpoint serves its own region only";
 const NOT_DUALSTACK: &str = "or do not use the dualstack host names of S3";
 const LATER: &str = "compare the routes as they were then, in CloudTrail or AWS Config: those of the inventory lead to the \
@@ -71,14 +79,14 @@ impl Reach {
             return Bypass { cause, fixes: Vec::new(), advice: Some(OTHER_REGION) };
         }
         let table = seen.subnet.and_then(|subnet| network.table_of(subnet));
-        let gateway = seen.vpc.and_then(|vpc| gateway(network, vpc, seen.region));
+        let gateway = seen.vpc.and_then(|vpc| gateway(network, vpc, (S3, seen.region)));
         let (vpc, region) = (seen.vpc.unwrap_or("<VPC>"), seen.region.unwrap_or("<region>"));
         let unknown = format!("<route table of {}>", seen.subnet.unwrap_or("the subnet"));
         let id = table.map_or(unknown.as_str(), |table| table.id);
         let advice = table.is_none().then_some(TABLE_UNKNOWN);
         let Some(endpoint) = gateway else {
             let cause = format!("no S3 gateway endpoint in {vpc}");
-            return Bypass { cause, fixes: vec![make_endpoint(vpc, region, id)], advice };
+            return Bypass { cause, fixes: vec![make_endpoint(vpc, (S3, region), id)], advice };
         };
         let name = &endpoint.vpc_endpoint_id;
         if seen.remote.is_ipv6() && is_ipv4_only(endpoint) {
@@ -97,12 +105,12 @@ impl Reach {
         };
         let whose = if table.is_main { "the main table, used by" } else { "the table of" };
         let whose = format!("{} ({whose} {})", table.id, seen.subnet.unwrap_or_default());
-        let routed = route::in_table(network, seen.vpc, table.id, seen.remote);
+        let routed = route::in_table(network, table.id, seen.remote);
         let listed = endpoint.route_table_ids.iter().any(|id| id == table.id);
         let leads = listed || network.routes(table.id).any(|route| route.target == *name);
         let cause = match (routed.hop, &routed.route) {
             _ if !leads => format!("{whose} has no route to the endpoint {name}"),
-            (Hop::GatewayEndpoint, _) => {
+            (NextHop::GatewayEndpoint, _) => {
                 let cause = format!(
                     "the inventory does not show why: {whose} leads to the endpoint {name}"
                 );
@@ -136,31 +144,35 @@ fn in_region(region: Option<&str>) -> String {
     region.map(|region| format!(" --region {}", shell(region))).unwrap_or_default()
 }
 
-/// Leads a route table to the VPC's S3 endpoint: to the one that there is, else to a new one.
-pub(super) fn lead_to_endpoint(network: &Network, vpc: &str, region: &str, table: &str) -> Fix {
-    match gateway(network, vpc, Some(region)) {
+/// Leads a route table to a VPC's gateway endpoint of a service (`s3`, `dynamodb`) in a region: to the one that
+/// there is, else to a new one.
+pub(super) fn lead_to_endpoint(
+    network: &Network,
+    vpc: &str,
+    (service, region): (&str, &str),
+    table: &str,
+) -> Fix {
+    match gateway(network, vpc, (service, Some(region))) {
         Some(endpoint) => add_table(&endpoint.vpc_endpoint_id, table, &in_region(Some(region))),
-        None => make_endpoint(vpc, region, table),
+        None => make_endpoint(vpc, (service, region), table),
     }
 }
 
-/// The S3 gateway endpoint of a VPC; one that is available before others.
-fn gateway<'a>(network: &'a Network, vpc: &str, region: Option<&str>) -> Option<&'a VpcEndpoint> {
+/// The gateway endpoint of a service in a VPC; one that is available before others.
+fn gateway<'a>(
+    network: &'a Network,
+    vpc: &str,
+    (service, region): (&str, Option<&str>),
+) -> Option<&'a VpcEndpoint> {
     let fits = |endpoint: &&VpcEndpoint| {
-        let of = endpoint.service_name.as_deref().and_then(region_of_service);
-        is_gateway(endpoint) && of.is_some() && (region.is_none() || of == region)
+        let of = endpoint.service_name.as_deref().and_then(service_name::parse);
+        let serves = |(of, name): (&str, &str)| name == service && region.is_none_or(|r| r == of);
+        is_gateway(endpoint) && of.is_some_and(serves)
     };
-    let is_gone = |endpoint: &&VpcEndpoint| {
-        !endpoint.state.as_deref().is_none_or(|state| state.eq_ignore_ascii_case("available"))
-    };
+    let is_gone = |endpoint: &&VpcEndpoint| !is_available(endpoint);
     let endpoints = network.inventory().vpc_endpoints.iter();
     let of_vpc = endpoints.filter(|endpoint| endpoint.vpc_id.as_deref() == Some(vpc)).filter(fits);
     of_vpc.min_by_key(|endpoint| (is_gone(endpoint), &endpoint.vpc_endpoint_id))
-}
-
-/// AWS made IPv4 the default before it gave the field.
-fn is_ipv4_only(endpoint: &VpcEndpoint) -> bool {
-    endpoint.ip_address_type.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("ipv4"))
 }
 
 fn add_table(endpoint: &str, table: &str, region: &str) -> Fix {
@@ -182,11 +194,12 @@ fn add_table(endpoint: &str, table: &str, region: &str) -> Fix {
     }
 }
 
-fn make_endpoint(vpc: &str, region: &str, table: &str) -> Fix {
-    let service = format!("com.amazonaws.{region}.s3");
-    let id = format!("{vpc}-s3-endpoint");
+fn make_endpoint(vpc: &str, (name, region): (&str, &str), table: &str) -> Fix {
+    let service = format!("com.amazonaws.{region}.{name}");
+    let id = format!("{vpc}-{name}-endpoint");
+    let words = if name == S3 { "an S3" } else { "a DynamoDB" };
     Fix {
-        title: format!("make an S3 gateway endpoint in {vpc} for the route table {table}"),
+        title: format!("make {words} gateway endpoint in {vpc} for the route table {table}"),
         cli: format!(
             "aws ec2 create-vpc-endpoint --vpc-endpoint-type Gateway --vpc-id {} --service-name {} \
              --route-table-ids {}{}",
@@ -236,24 +249,40 @@ fn dualstack(endpoint: &str, region: &str) -> Fix {
 
 /// Returns the region of S3 that an address belongs to: by AWS's ranges, else by the prefix lists. NULL when
 /// neither knows it.
-pub(super) fn region_of(inventory: &Inventory, ip: IpAddr) -> Option<String> {
+pub(super) fn region_of(inventory: &Inventory, ip: IpAddr) -> Option<&str> {
     let ranges = inventory.ip_ranges.iter().filter(|row| row.service == "S3");
     let of_range = ranges
         .filter(|row| row.valid_to.is_none() && row.region != "GLOBAL")
         .find(|row| addr::parse_net(&row.cidr).is_some_and(|net| net.contains(&ip)));
     if let Some(range) = of_range {
-        return Some(range.region.clone());
+        return Some(&range.region);
     }
     inventory.prefix_lists.iter().find_map(|row| {
-        let region = region_of_service(row.name.as_deref()?)?;
+        let region = service_name::s3_region(row.name.as_deref()?)?;
         let net = addr::parse_net(row.cidr.as_deref()?)?;
-        net.contains(&ip).then(|| region.to_owned())
+        net.contains(&ip).then_some(region)
     })
 }
 
-/// Returns the region in the name of an S3 service or prefix list: `com.amazonaws.us-east-1.s3`.
-pub(super) fn region_of_service(name: &str) -> Option<&str> {
-    let (_, rest) = name.split_once("com.amazonaws.")?;
-    let (region, service) = rest.split_once('.')?;
-    (service == "s3" || service.ends_with(".s3")).then_some(region)
+/// Returns the service that gateway endpoints serve at an address, and its region.
+pub(super) fn gateway_service(inventory: &Inventory, ip: IpAddr) -> Option<(&str, &str)> {
+    if let Some(region) = region_of(inventory, ip) {
+        return Some((S3, region));
+    }
+    let holds = |cidr: &str| addr::parse_net(cidr).is_some_and(|net| net.contains(&ip));
+    let of_lists = inventory.prefix_lists.iter().find_map(|row| {
+        let (region, service) = service_name::parse(row.name.as_deref()?)?;
+        (service == DYNAMODB && holds(row.cidr.as_deref()?)).then_some((DYNAMODB, region))
+    });
+    let ranges = inventory.ip_ranges.iter().filter(|row| row.valid_to.is_none());
+    let mut of_ranges = ranges.filter(|row| row.service == "DYNAMODB" && holds(&row.cidr));
+    of_lists.or_else(|| of_ranges.next().map(|row| (DYNAMODB, row.region.as_str())))
+}
+
+/// Tells whether an address is an AWS service's in a region, and not a machine's that anybody rents.
+pub(super) fn is_aws_of(inventory: &Inventory, ip: IpAddr, region: &str) -> bool {
+    let ranges = inventory.ip_ranges.iter().filter(|row| row.valid_to.is_none());
+    let holds = |cidr: &str| addr::parse_net(cidr).is_some_and(|net| net.contains(&ip));
+    let mut held = ranges.filter(|row| row.region == region && holds(&row.cidr)).peekable();
+    held.peek().is_some() && held.all(|row| row.service != "EC2")
 }

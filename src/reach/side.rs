@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use crate::flow::addr;
 use crate::inventory::model::Eni;
 use crate::inventory::model::Inventory;
+use crate::inventory::zone::region_of_zone;
 use crate::reach::judge::Reach;
 use crate::reach::network::Network;
-use crate::reach::route;
 
 /// Both ends of an aggregation interval, and with it of an interface's time, may be so much off, in seconds.
 const SLACK_SECS: i64 = 60;
@@ -31,7 +31,7 @@ impl<'a> Side<'a> {
     /// Returns the region, from the interface, else from the subnet's zone.
     pub fn region(&self, network: &'a Network) -> Option<&'a str> {
         let zone = || network.subnet(self.subnet?)?.availability_zone.as_deref();
-        let of_zone = || zone().map(|zone| zone.trim_end_matches(|c: char| c.is_ascii_lowercase()));
+        let of_zone = || region_of_zone(zone()?);
         self.eni.and_then(|eni| eni.region.as_deref()).or_else(of_zone)
     }
 
@@ -176,7 +176,7 @@ impl Reach {
             [] => {
                 let known = inventory.vpcs.iter().find(|row| Some(row.vpc_id.as_str()) == vpc);
                 let known = known.map(|row| row.vpc_id.as_str());
-                let vpc = known.filter(|vpc| route::is_inside(&self.network, vpc, ip));
+                let vpc = known.filter(|vpc| self.network.route_tables().is_inside(vpc, ip));
                 let vpc = vpc.or_else(|| vpc_of(inventory, ip));
                 let subnet = vpc.and_then(|vpc| subnet_of(inventory, vpc, ip));
                 Ok(Side { addr: ip, eni: None, vpc, subnet })

@@ -113,8 +113,8 @@ pub(super) enum Lack {
         direction: &'static str,
         /// Number of the entry that denies.
         before: i32,
-        /// CIDR to open to.
-        cidr: String,
+        /// CIDRs to open to, one entry each.
+        cidrs: Vec<String>,
         /// Whether it is for replies, whose port the client picks.
         is_reply: bool,
     },

@@ -5,18 +5,13 @@ use std::ops::RangeInclusive;
 
 use crate::flow::protocol::protocol_name;
 use crate::flow::protocol::protocol_number;
-
-/// ICMP's protocol number.
-const ICMP: u8 = 1;
-/// TCP's protocol number.
-const TCP: u8 = 6;
-/// UDP's protocol number.
-const UDP: u8 = 17;
-/// Protocol number of ICMP for IPv6.
-const ICMP_V6: u8 = 58;
-
-/// Ports that clients pick; which of them depends on the client's system.
-const EPHEMERAL: RangeInclusive<u16> = 1024..=65535;
+use crate::vpc::ports::CLIENT_PORTS;
+use crate::vpc::ports::LINUX_EPHEMERAL;
+use crate::vpc::rules;
+use crate::vpc::rules::ICMP;
+use crate::vpc::rules::ICMP_V6;
+use crate::vpc::rules::has_ports;
+use crate::vpc::rules::is_icmp;
 
 /// A flow from whoever opens it. NULL is what is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -59,7 +54,7 @@ impl Tuple {
             (ICMP | ICMP_V6, Some(_)) => return None,
             _ => None,
         };
-        let ports = self.source_port.map_or(EPHEMERAL, |port| port..=port);
+        let ports = self.source_port.map_or(CLIENT_PORTS, |port| port..=port);
         Some(Packet { protocol: self.protocol, ports, icmp })
     }
 
@@ -72,7 +67,12 @@ impl Tuple {
 impl Packet {
     /// Returns the packet as another one that goes to a port of a client.
     pub(super) fn to_any_client(&self) -> Self {
-        Self { ports: EPHEMERAL, ..self.clone() }
+        Self { ports: CLIENT_PORTS, ..self.clone() }
+    }
+
+    /// Returns the packet as another one that goes to a port of a job's container.
+    pub(super) fn to_container(&self) -> Self {
+        Self { ports: LINUX_EPHEMERAL, ..self.clone() }
     }
 
     /// Tells whether its protocol has ports that rules look at.
@@ -98,30 +98,9 @@ impl Packet {
     }
 }
 
-/// Tells whether rules look at the ports of a protocol.
-pub(super) fn has_ports(protocol: u8) -> bool {
-    matches!(protocol, TCP | UDP)
-}
-
-/// Tells whether rules look at the ICMP type and code of a protocol.
-pub(super) fn is_icmp(protocol: u8) -> bool {
-    matches!(protocol, ICMP | ICMP_V6)
-}
-
-/// Returns how AWS's security groups name a protocol: four by word, the others by number.
-pub(super) fn group_protocol(protocol: u8) -> String {
-    match protocol {
-        ICMP => "icmp".to_owned(),
-        TCP => "tcp".to_owned(),
-        UDP => "udp".to_owned(),
-        ICMP_V6 => "icmpv6".to_owned(),
-        other => other.to_string(),
-    }
-}
-
 /// Returns a protocol in words: `tcp`, `ESP (protocol 50)`.
 fn protocol_word(protocol: u8) -> String {
-    let known = group_protocol(protocol);
+    let known = rules::protocol_word(protocol);
     match protocol_name(i32::from(protocol)) {
         _ if known.parse::<u8>().is_err() => known,
         Some(name) => format!("{name} (protocol {protocol})"),

@@ -10,6 +10,7 @@ const ROOMS: &[&str] = &[
     "store",
     "lake",
     "inventory",
+    "vpc",
     "reach",
     "source",
     "context",

@@ -12,15 +12,16 @@ use crate::audit::Silence;
 use crate::audit::rules::Ask;
 use crate::audit::rules::EPHEMERAL;
 use crate::audit::rules::HTTPS;
-use crate::audit::rules::LAST_RULE;
 use crate::audit::rules::Ports;
-use crate::audit::rules::TCP;
 use crate::audit::rules::nets;
 use crate::audit::rules::refused_by_acl;
 use crate::audit::rules::shown;
 use crate::audit::subject::Subject;
 use crate::audit::subject::World;
 use crate::inventory::model::NetworkAclEntry;
+use crate::vpc::ports::CLIENT_PORTS;
+use crate::vpc::rules::LAST_ACL_ENTRY;
+use crate::vpc::rules::TCP;
 
 pub(super) fn replies(world: &World<'_>, subject: &Subject<'_>) -> Told {
     let subnet = subject.subnet();
@@ -76,13 +77,17 @@ fn fix(subject: &Subject<'_>, acl: &str, rows: &[&NetworkAclEntry], refusals: &[
     for Refusal { ask, net, rule, .. } in refusals {
         let own = taken
             .iter()
-            .filter(|(direction, number)| *direction == ask.direction && *number < LAST_RULE);
+            .filter(|(direction, number)| *direction == ask.direction && *number < LAST_ACL_ENTRY);
         let last = own.map(|(_, number)| *number).max().unwrap_or(0);
         let wanted = rule.map_or(last + 10, |rule| rule - 1);
         let is_free = wanted > 0 && taken.insert((ask.direction, wanted));
         let number = if is_free { wanted.to_string() } else { "NUMBER".to_owned() };
         // AWS's own advice for ephemeral ports, wider than Linux.
-        let (from, to) = if ask.ports == EPHEMERAL { (1024, 65_535) } else { ask.ports };
+        let (from, to) = if ask.ports == EPHEMERAL {
+            (*CLIENT_PORTS.start(), *CLIENT_PORTS.end())
+        } else {
+            ask.ports
+        };
         commands.push(format!(
             "aws ec2 create-network-acl-entry --region {} --network-acl-id {acl} --{} --rule-number {number} \
              --protocol 6 --port-range From={from},To={to} --cidr-block {net} --rule-action allow",

@@ -7,13 +7,13 @@ use crate::audit::Answer;
 use crate::audit::Fix;
 use crate::audit::Silence;
 use crate::audit::rules::Ask;
-use crate::audit::rules::TCP;
-use crate::audit::rules::UDP;
 use crate::audit::rules::closed_by_groups;
 use crate::audit::rules::holds_all;
 use crate::audit::rules::nets;
 use crate::audit::subject::Subject;
 use crate::audit::subject::World;
+use crate::vpc::rules::TCP;
+use crate::vpc::rules::UDP;
 
 /// DNS.
 const DNS: (u16, u16) = (53, 53);

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use super::Told;
-use super::s3::is_available;
 use super::s3::is_s3;
 use super::s3::is_type;
 use crate::audit::Answer;
@@ -12,13 +11,14 @@ use crate::audit::Fix;
 use crate::audit::Silence;
 use crate::audit::rules::Ask;
 use crate::audit::rules::HTTPS;
-use crate::audit::rules::TCP;
 use crate::audit::rules::closed_by_groups;
 use crate::audit::rules::holds_all;
 use crate::audit::rules::nets;
 use crate::audit::subject::Subject;
 use crate::audit::subject::World;
 use crate::inventory::model::VpcEndpoint;
+use crate::vpc::endpoints::is_available;
+use crate::vpc::rules::TCP;
 
 /// Services that code of processing jobs usually asks.
 const USUAL: &str = "sts, logs, monitoring, sagemaker.api, kms, ecr.api, secretsmanager";

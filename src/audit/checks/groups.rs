@@ -1,5 +1,9 @@
 //! What the jobs' security groups let pass.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+
 use super::Told;
 use super::s3::is_s3;
 use crate::audit::Answer;
@@ -8,11 +12,8 @@ use crate::audit::Seen;
 use crate::audit::Silence;
 use crate::audit::rules::ALL_PORTS;
 use crate::audit::rules::Ask;
-use crate::audit::rules::ESP;
 use crate::audit::rules::HTTPS;
 use crate::audit::rules::Ports;
-use crate::audit::rules::TCP;
-use crate::audit::rules::UDP;
 use crate::audit::rules::closed_by_groups;
 use crate::audit::rules::holds_all;
 use crate::audit::rules::nets;
@@ -20,13 +21,22 @@ use crate::audit::rules::shown;
 use crate::audit::subject::Subject;
 use crate::audit::subject::World;
 use crate::audit::subject::names;
+use crate::detection::Severity;
 use crate::flow::addr;
+use crate::inventory::model::SecurityGroupRule;
+use crate::vpc::NextHop;
+use crate::vpc::RuleMatch;
+use crate::vpc::S3Region;
+use crate::vpc::rules::ESP;
+use crate::vpc::rules::TCP;
+use crate::vpc::rules::UDP;
+use crate::vpc::service_name;
 
 /// What does not pass between two members of the groups, in one direction.
 struct Missing {
     what: String,
     direction: &'static str,
-    protocol: i32,
+    protocol: u8,
     /// The ports of the rule that is to be added.
     ports: Ports,
 }
@@ -35,7 +45,7 @@ struct Missing {
 fn between(
     world: &World<'_>,
     subject: &Subject<'_>,
-    what: &[(i32, Ports, &str)],
+    what: &[(u8, Ports, &str)],
 ) -> Result<Vec<Missing>, Silence> {
     let subnets = subject.subnets.iter().filter_map(|id| world.network.subnet(id));
     let members = nets(subnets.flat_map(|subnet| &subnet.cidrs));
@@ -165,8 +175,11 @@ pub(super) fn encryption(world: &World<'_>, subject: &Subject<'_>) -> Told {
 pub(super) fn egress(world: &World<'_>, subject: &Subject<'_>) -> Told {
     let lists: Vec<&str> = {
         let rows = world.inventory().prefix_lists.iter();
-        let of_s3 =
-            rows.filter(|row| row.name.as_deref().is_some_and(|name| name.ends_with(".s3")));
+        let region = world.region(subject);
+        let of_s3 = rows.filter(|row| {
+            let of = row.name.as_deref().and_then(service_name::s3_region);
+            of.is_some_and(|of| region.as_deref().is_none_or(|region| region == of))
+        });
         of_s3.map(|row| row.prefix_list_id.as_str()).collect()
     };
     let ranges: Vec<_> = lists
@@ -197,7 +210,7 @@ pub(super) fn egress(world: &World<'_>, subject: &Subject<'_>) -> Told {
     let closed = closed_by_groups(world.network, &subject.groups, ask, fits)
         .map_err(|unknown| super::unknown_groups(&unknown))?;
     if closed.is_empty() {
-        return Ok(Answer::pass("the groups let HTTPS out to S3"));
+        return to_nat(world, subject);
     }
     let group = subject.groups.first().map_or("SG", String::as_str);
     let list = lists.first().copied().unwrap_or("PREFIX_LIST_OF_S3");
@@ -213,4 +226,117 @@ pub(super) fn egress(world: &World<'_>, subject: &Subject<'_>) -> Told {
         ));
     let why = format!("{}: no rule for S3 on tcp/443 out", subject.groups.join(", "));
     Ok(Answer::fail(why).fix(fix))
+}
+
+/// Whether the groups let the jobs use the NAT gateway that their subnets lead to. That S3 is open is no fault where
+/// nothing asks for more, so it fails only where the logs show what was refused.
+fn to_nat(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let pass = Answer::pass("the groups let HTTPS out to S3");
+    // Any public address would do: the route by which the internet is reached.
+    let outside = IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1));
+    let tables = subject.subnets.iter().filter_map(|subnet| world.network.table_of(subnet));
+    let gateways: BTreeSet<&str> = tables
+        .filter_map(|table| {
+            let lookup =
+                world.network.route_tables().from_table(table.id, outside, &|| S3Region::Unknown);
+            let route = lookup.route.filter(|_| lookup.hop == NextHop::NatGateway)?;
+            Some(route.target.as_str())
+        })
+        .collect();
+    if gateways.is_empty() {
+        return Ok(pass);
+    }
+    let everywhere = |peer: &str| {
+        addr::parse_net(peer).is_some_and(|net| net.prefix_len() == 0 && net.addr().is_ipv4())
+    };
+    let ask = Ask { direction: "egress", protocol: TCP, ports: HTTPS };
+    let closed = closed_by_groups(world.network, &subject.groups, ask, everywhere)
+        .map_err(|unknown| super::unknown_groups(&unknown))?;
+    let gateways = gateways.into_iter().collect::<Vec<_>>().join(", ");
+    if closed.is_empty() {
+        return Ok(pass.evidence([format!("the groups let HTTPS out to {gateways} as well")]));
+    }
+    let seen = world.hints(subject);
+    let refused = seen.iter().filter(|one| {
+        (one.is_to("internet") || one.is_to("aws")) && one.opened_by.as_deref() != Some("remote")
+    });
+    let refused: i64 = refused.map(|one| one.rejected).sum();
+    let evidence =
+        format!("the subnets lead to {gateways}, and no rule lets HTTPS out to everywhere");
+    if refused == 0 {
+        return Ok(pass.evidence([evidence]));
+    }
+    let logged = format!("the logs show {refused} refused records to what lies behind it");
+    let group = subject.groups.first().map_or("SG", String::as_str);
+    let fix = Fix::new(
+        "let out what the jobs are meant to reach by the NAT gateway, as narrow as it goes; AWS services are better \
+         reached by endpoints",
+    )
+    .cli(format!(
+        "aws ec2 authorize-security-group-egress --region {} --group-id {group} --ip-permissions \
+         'IpProtocol=tcp,FromPort=443,ToPort=443,IpRanges=[{{CidrIp=CIDR}}]'",
+        subject.region()
+    ));
+    let why = format!(
+        "{}: S3 is let out on tcp/443, and what the jobs ask for by {gateways} is not",
+        subject.groups.join(", ")
+    );
+    Ok(Answer::fail(why).severity(Severity::Low).inferred().evidence([evidence, logged]).fix(fix))
+}
+
+/// Whether anybody on the internet is let in by the jobs' groups.
+pub(super) fn open_to_world(world: &World<'_>, subject: &Subject<'_>) -> Told {
+    let is_known = |group: &&String| {
+        world.network.group(group).is_some() || world.network.rules(group).next().is_some()
+    };
+    let rules = subject.groups.iter().flat_map(|group| world.network.rules(group));
+    let is_open = |rule: &&SecurityGroupRule| {
+        rule.direction == "ingress"
+            && addr::parse_net(&rule.peer).is_some_and(|net| net.prefix_len() == 0)
+    };
+    let open: Vec<&SecurityGroupRule> = rules.filter(is_open).collect();
+    let Some(first) = open.first() else {
+        let unknown: Vec<String> =
+            subject.groups.iter().filter(|group| !is_known(group)).cloned().collect();
+        return match unknown.is_empty() {
+            true => Ok(Answer::pass("no rule of the groups lets everybody in")),
+            false => Err(super::unknown_groups(&unknown)),
+        };
+    };
+    let words = |rule: &SecurityGroupRule| {
+        let service = RuleMatch::from(rule).words();
+        format!("{} lets {} in on {service}", rule.security_group_id, rule.peer)
+    };
+    let commands = open.iter().map(|rule| revoke(subject, rule)).collect::<Vec<_>>().join("\n");
+    let fix = Fix::new(
+        "take the rule away: a job's interface answers nobody but the job's other instances",
+    )
+    .cli(commands)
+    .terraform(format!(
+        "# remove the ingress rule of {} that names {}",
+        first.security_group_id, first.peer
+    ));
+    let why = "a group of the jobs lets everybody in: no job needs it, and a way in from a peer, a VPN or by IPv6 \
+               is open at once";
+    Ok(Answer::fail(why).evidence(open.into_iter().map(words)).fix(fix))
+}
+
+/// The command that takes an ingress rule away.
+fn revoke(subject: &Subject<'_>, rule: &SecurityGroupRule) -> String {
+    let start = format!(
+        "aws ec2 revoke-security-group-ingress --region {} --group-id {}",
+        subject.region(),
+        rule.security_group_id
+    );
+    if let Some(id) = &rule.rule_id {
+        return format!("{start} --security-group-rule-ids {id}");
+    }
+    let port = |name: &str, port: Option<i32>| port.map(|port| format!(",{name}={port}"));
+    let ports = [port("FromPort", rule.from_port), port("ToPort", rule.to_port)];
+    let ports: String = ports.into_iter().flatten().collect();
+    let peer = match rule.peer.contains(':') {
+        true => format!("Ipv6Ranges=[{{CidrIpv6={}}}]", rule.peer),
+        false => format!("IpRanges=[{{CidrIp={}}}]", rule.peer),
+    };
+    format!("{start} --ip-permissions 'IpProtocol={}{ports},{peer}'", rule.protocol)
 }

@@ -4,12 +4,12 @@ use super::Told;
 use crate::audit::Answer;
 use crate::audit::Fix;
 use crate::audit::Silence;
-use crate::audit::rules::ESP;
-use crate::audit::rules::TCP;
 use crate::audit::subject::Subject;
 use crate::audit::subject::World;
 use crate::audit::subject::names;
 use crate::inventory::model::Job;
+use crate::vpc::rules::ESP;
+use crate::vpc::rules::TCP;
 
 pub(super) fn in_vpc(_: &World<'_>, subject: &Subject<'_>) -> Told {
     let of = |wanted: Option<bool>| -> Vec<&Job> {
@@ -80,7 +80,7 @@ pub(super) fn encryption(world: &World<'_>, subject: &Subject<'_>) -> Told {
     };
     let encrypted = with(subject, asks)?;
     let seen = world.seen(&encrypted)?;
-    let between = |protocol: i32| -> i64 {
+    let between = |protocol: u8| -> i64 {
         let own = seen.iter().filter(|one| {
             one.is_to("same-job") && one.protocol == i64::from(protocol) && one.accepted > 0
         });

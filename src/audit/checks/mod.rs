@@ -115,7 +115,13 @@ pub const CHECKS: &[Check] = &[
          between their own members, in and out.")),
     check("group-egress", HIGH, (guide::OUTSIDE, Scope::Groups), groups::egress, (
         "The security groups keep jobs from S3",
-        "The groups let HTTPS out to S3: to its prefix list, to its ranges, to everywhere, or to its endpoint.")),
+        "The groups let HTTPS out to S3: to its prefix list, to its ranges, to everywhere, or to its endpoint. Where \
+         the subnets lead to a NAT gateway and the logs show what was refused to the internet or to AWS, the groups \
+         let HTTPS out there too.")),
+    check("group-ingress", MEDIUM, (guide::GROUPS, Scope::Groups), groups::open_to_world, (
+        "A security group of the jobs lets everybody in",
+        "No rule of the jobs' groups lets 0.0.0.0/0 or ::/0 in. A job's interface has to answer the job's other \
+         instances only.")),
     check("network-acl", HIGH, (guide::OUTSIDE, Scope::Subnet), acls::replies, (
         "The network ACL refuses what the jobs need",
         "The subnet's network ACL lets HTTPS to S3 out, replies in, and replies between the subnets of a distributed \

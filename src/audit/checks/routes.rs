@@ -76,13 +76,15 @@ fn way_out<'a>(world: &World<'a>, table: &str) -> Option<&'a Route> {
     routes.find(|route| route.route_table_id == table && route.destination == DEFAULT)
 }
 
+/// Counts the connections to a scope that were let out by IPv4 and never answered.
+fn unanswered_by(seen: &[&Seen], scope: &str) -> i64 {
+    let to = seen.iter().filter(|one| one.is_to(scope) && one.ip_version == 4);
+    to.map(|one| one.unanswered).sum()
+}
+
 /// Says how many connections to outside were let out and never answered.
 fn unanswered(seen: &[&Seen]) -> Vec<String> {
-    let outside = |scope: &str| {
-        let to = seen.iter().filter(|one| one.is_to(scope) && one.ip_version == 4);
-        to.map(|one| one.unanswered).sum::<i64>()
-    };
-    let counts = ["internet", "aws", "s3"].map(|scope| (scope, outside(scope)));
+    let counts = ["internet", "aws", "s3"].map(|scope| (scope, unanswered_by(seen, scope)));
     let counts = counts.into_iter().filter(|(_, count)| *count > 0);
     counts
         .map(|(scope, count)| {
@@ -91,28 +93,52 @@ fn unanswered(seen: &[&Seen]) -> Vec<String> {
         .collect()
 }
 
+/// Judges a subnet that no route leads out of. What endpoints serve needs no way to the internet: S3 is judged by
+/// `s3-endpoint`, and for other AWS services an interface endpoint is enough.
+fn without_way_out(
+    world: &World<'_>,
+    subject: &Subject<'_>,
+    table: &str,
+    seen: &[&Seen],
+) -> Answer {
+    let lost = unanswered(seen);
+    if unanswered_by(seen, "internet") > 0 {
+        let fix = Fix::new(
+            "add a route to a public NAT gateway, if the jobs are meant to reach the internet",
+        )
+        .cli(format!(
+            "aws ec2 create-route --region {} --route-table-id {table} --destination-cidr-block {DEFAULT} \
+             --nat-gateway-id NAT",
+            subject.region()
+        ));
+        let why = format!("jobs ask for what lies outside, and {table} has no route out");
+        return Answer::fail(why).inferred().evidence(lost).fix(fix);
+    }
+    if unanswered_by(seen, "aws") > 0 {
+        let region = world.region(subject).unwrap_or_else(|| "REGION".to_owned());
+        let fix = Fix::new(
+            "add an interface endpoint for each AWS service that the jobs ask for",
+        )
+        .cli(format!(
+            "aws ec2 create-vpc-endpoint --region {region} --vpc-endpoint-type Interface --vpc-id {} --service-name \
+             com.amazonaws.{region}.SERVICE --subnet-ids {} --security-group-ids SG --private-dns-enabled",
+            subject.vpc_id.as_deref().unwrap_or("VPC"),
+            subject.subnet()
+        ));
+        let why =
+            format!("jobs ask AWS services by public addresses, and {table} has no route out");
+        return Answer::fail(why).inferred().evidence(lost).fix(fix);
+    }
+    let why = format!("{table} leads nothing out of the VPC but what its other routes say");
+    Answer::pass(why).evidence(lost)
+}
+
 /// Whether what leads out of a private subnet is a NAT gateway that works.
 pub(super) fn nat(world: &World<'_>, subject: &Subject<'_>) -> Told {
     let table = world.table_of(subject.subnet())?;
     let hints = world.hints(subject);
     let Some(way) = way_out(world, table.id) else {
-        let lost = unanswered(&hints);
-        if lost.is_empty() {
-            let why =
-                format!("{} leads nothing out of the VPC but what its other routes say", table.id);
-            return Ok(Answer::pass(why));
-        }
-        let fix = Fix::new(
-            "add a route to a public NAT gateway, or interface endpoints if it is AWS services that the jobs ask",
-        )
-        .cli(format!(
-            "aws ec2 create-route --region {} --route-table-id {} --destination-cidr-block {DEFAULT} \
-             --nat-gateway-id NAT",
-            subject.region(),
-            table.id
-        ));
-        let why = format!("jobs ask for what lies outside, and {} has no route out", table.id);
-        return Ok(Answer::fail(why).inferred().evidence(lost).fix(fix));
+        return Ok(without_way_out(world, subject, table.id, &hints));
     };
     if way.target.starts_with("igw-") {
         return Err(Silence::DoesNotApply);

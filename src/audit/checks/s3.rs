@@ -15,19 +15,21 @@ use crate::audit::subject::World;
 use crate::detection::Severity;
 use crate::flow::addr;
 use crate::inventory::model::VpcEndpoint;
+use crate::vpc::endpoints::is_available;
+use crate::vpc::endpoints::s3_region;
 
 /// Tells whether an endpoint is of S3, and not of its directory buckets.
 pub(super) fn is_s3(endpoint: &VpcEndpoint) -> bool {
-    endpoint.service_name.as_deref().is_some_and(|name| name.ends_with(".s3"))
+    s3_region(endpoint).is_some()
+}
+
+/// Tells whether an endpoint is of the S3 of a region. A region that is not known is taken as its own.
+pub(super) fn is_s3_of(endpoint: &VpcEndpoint, region: Option<&str>) -> bool {
+    s3_region(endpoint).is_some_and(|of| region.is_none_or(|region| region == of))
 }
 
 pub(super) fn is_type(endpoint: &VpcEndpoint, kind: &str) -> bool {
     endpoint.endpoint_type.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(kind))
-}
-
-/// Tells whether an endpoint serves. A state that is not known is taken as such.
-pub(super) fn is_available(endpoint: &VpcEndpoint) -> bool {
-    endpoint.state.as_deref().is_none_or(|state| state.eq_ignore_ascii_case("available"))
 }
 
 /// Returns the gateway endpoint of S3 that a route table leads to.
@@ -53,9 +55,17 @@ pub(super) fn gateway_of<'a>(
 }
 
 pub(super) fn endpoint(world: &World<'_>, subject: &Subject<'_>) -> Told {
-    let endpoints = world.endpoints(subject)?;
+    let region = world.region(subject);
+    let (endpoints, elsewhere): (Vec<_>, Vec<_>) = world
+        .endpoints(subject)?
+        .into_iter()
+        .partition(|one| !is_s3(one) || is_s3_of(one, region.as_deref()));
     let table = world.table_of(subject.subnet())?;
-    let evidence = [format!("{} uses route table {}", subject.subnet(), table.id)];
+    let mut evidence = vec![format!("{} uses route table {}", subject.subnet(), table.id)];
+    evidence.extend(elsewhere.iter().filter_map(|one| {
+        let (of, region) = (s3_region(one)?, region.as_deref()?);
+        Some(format!("{} serves S3 of {of}, and the jobs run in {region}", one.vpc_endpoint_id))
+    }));
     let answer = match gateway_of(world, &endpoints, table.id) {
         Some(endpoint) => by_gateway(endpoint),
         None => {
@@ -66,7 +76,7 @@ pub(super) fn endpoint(world: &World<'_>, subject: &Subject<'_>) -> Told {
             match (of("Interface"), of("Gateway")) {
                 (Some(endpoint), _) => by_interface(endpoint),
                 (None, Some(endpoint)) => not_routed(endpoint, subject, table.id),
-                (None, None) => missing(subject, table.id),
+                (None, None) => missing(subject, region.as_deref(), table.id),
             }
         }
     };
@@ -129,20 +139,20 @@ fn not_routed(endpoint: &VpcEndpoint, subject: &Subject<'_>, table: &str) -> Ans
     Answer::fail(format!("the route table does not lead to gateway endpoint {id}")).fix(fix)
 }
 
-fn missing(subject: &Subject<'_>, table: &str) -> Answer {
+fn missing(subject: &Subject<'_>, region: Option<&str>, table: &str) -> Answer {
     let vpc = subject.vpc_id.as_deref().unwrap_or("VPC");
-    let service = format!("com.amazonaws.{}.s3", subject.region());
+    let region = region.unwrap_or("REGION");
+    let service = format!("com.amazonaws.{region}.s3");
     let fix = Fix::new("create a gateway endpoint for S3")
         .cli(format!(
-            "aws ec2 create-vpc-endpoint --region {} --vpc-id {vpc} --service-name {service} --route-table-ids \
-             {table}",
-            subject.region()
+            "aws ec2 create-vpc-endpoint --region {region} --vpc-id {vpc} --service-name {service} \
+             --route-table-ids {table}"
         ))
         .terraform(format!(
             "resource \"aws_vpc_endpoint\" \"s3\" {{\n  vpc_id          = \"{vpc}\"\n  service_name    = \
              \"{service}\"\n  route_table_ids = [\"{table}\"]\n}}"
         ));
-    Answer::fail("the VPC has no endpoint for S3").fix(fix)
+    Answer::fail("the VPC has no endpoint for S3 of the jobs' region").fix(fix)
 }
 
 /// Says which ways to S3 the logs show.

@@ -1,5 +1,9 @@
 //! Which way to S3: every row of the table of paths, with and without each kind of evidence.
 
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
 use super::fixture::annotate;
 use super::fixture::association;
 use super::fixture::context;
@@ -10,6 +14,9 @@ use super::fixture::some;
 use super::fixture::texts;
 use crate::inventory::model::Inventory;
 use crate::inventory::model::Route;
+use crate::reach::Place;
+use crate::reach::Reach;
+use crate::reach::Tuple;
 
 const HEADER: &str = "interface_id start end region vpc_id subnet_id flow_direction srcaddr dstaddr \
                       traffic_path next_hop_interface_type next_hop_interface_id";
@@ -192,4 +199,62 @@ fn endpoint_names_its_route_tables_where_the_tables_are_not_known() {
     let mut inventory = routed(&[("10.0.0.0/16", "local")]);
     inventory.vpc_endpoints[0].route_table_ids = texts(&["rtb-1"]);
     assert_eq!(path(inventory, S3, "-", "- -"), "gateway-endpoint inferred");
+}
+
+/// Where `reach` says that the route table of subnet-1 leads an address, as an `s3_path`.
+fn explained(inventory: Inventory, remote: &str) -> &'static str {
+    let reach = Reach::new(Arc::new(inventory));
+    let from = reach.side("eni-a", None, None, Some(1500)).unwrap();
+    let to = reach.side(remote, None, None, Some(1500)).unwrap();
+    let tuple = Tuple::parse((from.addr, to.addr), Some("443"), "tcp", None).unwrap();
+    let judged = reach.judge(&tuple, &from, &to);
+    let route = judged.steps.iter().find(|step| step.place == Place::Route).unwrap();
+    let by = route.text.split(&format!(" sends {remote} by ")).nth(1);
+    let target = by.and_then(|by| by.split(" to ").nth(1)).unwrap_or_default();
+    if target.contains("blackhole") {
+        return "unknown";
+    }
+    match target.split('-').next().unwrap_or_default() {
+        "nat" => "nat-gateway",
+        "igw" => "internet-gateway",
+        "vgw" => "virtual-private-gateway",
+        "pcx" => "peering",
+        "tgw" => "transit-gateway",
+        "vpce" => "gateway-endpoint",
+        "eni" => "other",
+        _ => "unknown",
+    }
+}
+
+#[test]
+fn a_static_route_wins_over_a_propagated_one() {
+    let mut inventory = routed(&[("0.0.0.0/0", "nat-1"), ("0.0.0.0/0", "vgw-1")]);
+    inventory.routes[1].origin = some("EnableVgwRoutePropagation");
+    assert_eq!(path(inventory, S3, "-", "- -"), "nat-gateway inferred");
+}
+
+proptest! {
+    #[test]
+    fn enrichment_and_explanation_give_the_same_path(
+        routes in proptest::collection::vec((0_usize..9, 0_usize..7, 0_usize..3, 0_usize..5), 1..8),
+    ) {
+        const TO: [&str; 9] = [
+            "0.0.0.0/0", "52.0.0.0/8", "52.216.0.0/15", "52.216.0.0/16", "52.216.1.0/24", "10.0.0.0/16", "pl-s3",
+            "pl-ddb", "pl-own",
+        ];
+        const TARGETS: [&str; 7] = ["nat-1", "igw-1", "vgw-1", "pcx-1", "tgw-1", "vpce-gw", "eni-9"];
+        let mut inventory = routed(&[("10.0.0.0/16", "local")]);
+        for (to, target, origin, state) in routes {
+            let origin = ["CreateRoute", "EnableVgwRoutePropagation", ""][origin];
+            let state = if state == 0 { "blackhole" } else { "active" };
+            inventory.routes.push(Route {
+                origin: Some(origin.to_owned()).filter(|origin| !origin.is_empty()),
+                state: some(state),
+                ..route("rtb-1", TO[to], TARGETS[target])
+            });
+        }
+        let expected = explained(inventory.clone(), S3);
+        let got = path(inventory, S3, "-", "- -");
+        prop_assert_eq!(got.split(' ').next().unwrap(), expected);
+    }
 }

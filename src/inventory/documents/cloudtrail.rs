@@ -3,7 +3,6 @@
 use super::Reader;
 use super::ec2::Done;
 use super::ec2::addresses;
-use super::ec2::region_of_zone;
 use super::pascal;
 use super::sagemaker;
 use super::shape;
@@ -14,6 +13,7 @@ use crate::inventory::fact::Maker;
 use crate::inventory::fact::Sighting;
 use crate::inventory::fact::Source;
 use crate::inventory::time::When;
+use crate::inventory::zone::region_of_zone;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
@@ -144,7 +144,7 @@ fn created(reader: &mut Reader, record: &Record) {
     let identity = &record.user_identity;
     let details = Details {
         account_id: text("ownerId"),
-        region: zone.as_deref().and_then(region_of_zone),
+        region: zone.as_deref().and_then(region_of_zone).map(str::to_owned),
         vpc_id: text("vpcId"),
         subnet_id: text("subnetId"),
         addresses: addresses(found.into_iter()),

@@ -11,6 +11,7 @@ use crate::inventory::fact::Sighting;
 use crate::inventory::fact::Source;
 use crate::inventory::model;
 use crate::inventory::time::When;
+use crate::inventory::zone::region_of_zone;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -104,7 +105,7 @@ impl NetworkInterface {
             .chain(listed.into_iter().filter_map(|ip| ip.private_ip_address))
             .chain(self.ipv6_addresses.into_iter().filter_map(|ip| ip.ipv6_address));
         Details {
-            region: self.availability_zone.as_deref().and_then(region_of_zone),
+            region: self.availability_zone.as_deref().and_then(region_of_zone).map(str::to_owned),
             account_id: self.owner_id,
             vpc_id: self.vpc_id,
             subnet_id: self.subnet_id,
@@ -137,13 +138,6 @@ pub(super) fn addresses(texts: impl Iterator<Item = String>) -> Vec<String> {
         others.sort();
     }
     all.iter().map(ToString::to_string).collect()
-}
-
-/// Returns the region of a zone: `us-west-2` of `us-west-2a` and of `us-west-2-lax-1a`.
-pub(super) fn region_of_zone(zone: &str) -> Option<String> {
-    let digit = zone.find(|c: char| c.is_ascii_digit())?;
-    let length = zone[digit..].find(|c: char| !c.is_ascii_digit()).unwrap_or(zone.len() - digit);
-    Some(zone[..digit + length].to_owned())
 }
 
 /// Returns ids of security groups, sorted, each once.
@@ -181,7 +175,7 @@ pub(super) fn pages(reader: &mut Reader, answer: &Answer, at: i64) {
     let mut covered: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
     for eni in answer.get("NetworkInterfaces").and_then(Value::as_array).into_iter().flatten() {
         let text = |key: &str| eni.get(key).and_then(Value::as_str);
-        let region = text("AvailabilityZone").and_then(region_of_zone);
+        let region = text("AvailabilityZone").and_then(region_of_zone).map(str::to_owned);
         let vpc_ids = covered.entry((text("OwnerId").map(str::to_owned), region)).or_default();
         vpc_ids.extend(text("VpcId").map(str::to_owned));
     }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use crate::detection::case::inventory_of;
+use crate::reach::Answer;
+use crate::reach::Place;
 use crate::reach::Reach;
+use crate::reach::Tuple;
 use crate::reach::Unclear;
 
 fn reach() -> Reach {
@@ -55,4 +58,46 @@ fn an_interface_stands_for_its_address_of_the_right_family() {
     assert_eq!(addr("2001:db8::1").unwrap(), "2001:db8::9");
     let lacking = reach.side("eni-first", None, Some("2001:db8::1".parse().unwrap()), None);
     assert!(matches!(lacking, Err(Unclear::NoAddress(_))));
+}
+
+#[test]
+fn a_local_zone_lies_in_the_region_that_its_name_begins_with() {
+    let texts = [
+        ("vpcs", "vpc_id cidrs\nvpc-a 10.0.0.0/16"),
+        (
+            "subnets",
+            "subnet_id vpc_id availability_zone cidrs\nsubnet-1 vpc-a us-west-2-lax-1a 10.0.0.0/24",
+        ),
+    ];
+    let texts = texts.map(|(name, text)| (name.to_owned(), toml::Value::String(text.to_owned())));
+    let reach = Reach::new(Arc::new(inventory_of(&texts.into_iter().collect()).unwrap()));
+    let side = reach.side("10.0.0.5", Some("vpc-a"), None, None).unwrap();
+    assert_eq!(side.eni, None);
+    assert_eq!(side.region(reach.network()), Some("us-west-2"));
+}
+
+#[test]
+fn traffic_between_subnets_stays_local_beside_a_propagated_route() {
+    let texts = [
+        ("vpcs", "vpc_id cidrs\nvpc-a 10.0.0.0/16"),
+        (
+            "subnets",
+            "subnet_id vpc_id cidrs\nsubnet-1 vpc-a 10.0.0.0/24\nsubnet-2 vpc-a 10.0.1.0/24",
+        ),
+        (
+            "routes",
+            "route_table_id vpc_id destination target state origin\n\
+             rtb-1 vpc-a 10.0.0.0/16 local active CreateRouteTable\n\
+             rtb-1 vpc-a 10.0.1.0/24 vgw-1 active EnableVgwRoutePropagation",
+        ),
+        ("route_table_associations", "route_table_id vpc_id subnet_id main\nrtb-1 vpc-a - true"),
+    ];
+    let texts = texts.map(|(name, text)| (name.to_owned(), toml::Value::String(text.to_owned())));
+    let reach = Reach::new(Arc::new(inventory_of(&texts.into_iter().collect()).unwrap()));
+    let from = reach.side("10.0.0.5", Some("vpc-a"), None, None).unwrap();
+    let to = reach.side("10.0.1.5", Some("vpc-a"), None, None).unwrap();
+    let tuple = Tuple::parse((from.addr, to.addr), Some("443"), "tcp", None).unwrap();
+    let judged = reach.judge(&tuple, &from, &to);
+    let route = judged.steps.iter().find(|step| step.place == Place::Route).unwrap();
+    assert_eq!(route.answer, Answer::Allowed, "{}", route.text);
 }

@@ -1,4 +1,4 @@
-//! A tree of CIDRs, IPv4 and IPv6, that answers by longest prefix.
+//! A map from CIDRs, IPv4 and IPv6, looked up by longest prefix.
 
 use std::net::IpAddr;
 
@@ -7,22 +7,22 @@ use ipnet::Ipv4Net;
 use ipnet::Ipv6Net;
 use prefix_trie::PrefixMap;
 
-/// What is known of each CIDR.
+/// A map from CIDRs to values.
 #[derive(Debug)]
-pub(super) struct PrefixTree<T> {
+pub struct CidrMap<T> {
     v4: PrefixMap<Ipv4Net, T>,
     v6: PrefixMap<Ipv6Net, T>,
 }
 
-impl<T> Default for PrefixTree<T> {
+impl<T> Default for CidrMap<T> {
     fn default() -> Self {
         Self { v4: PrefixMap::new(), v6: PrefixMap::new() }
     }
 }
 
-impl<T: Default> PrefixTree<T> {
+impl<T: Default> CidrMap<T> {
     /// Returns the value of this CIDR, made new if it is not there yet. Host bits must be zero.
-    pub(super) fn entry(&mut self, net: IpNet) -> &mut T {
+    pub fn entry(&mut self, net: IpNet) -> &mut T {
         match net {
             IpNet::V4(net) => self.v4.entry(net).or_default(),
             IpNet::V6(net) => self.v6.entry(net).or_default(),
@@ -30,9 +30,9 @@ impl<T: Default> PrefixTree<T> {
     }
 }
 
-impl<T> PrefixTree<T> {
+impl<T> CidrMap<T> {
     /// Returns the longest CIDR that holds the address: its prefix length and its value.
-    pub(super) fn longest(&self, ip: IpAddr) -> Option<(u8, &T)> {
+    pub fn longest(&self, ip: IpAddr) -> Option<(u8, &T)> {
         match ip {
             IpAddr::V4(ip) => {
                 self.v4.get_lpm(&Ipv4Net::from(ip)).map(|(net, value)| (net.prefix_len(), value))
@@ -44,7 +44,7 @@ impl<T> PrefixTree<T> {
     }
 
     /// Calls `visit` with every CIDR that holds the address, shortest first.
-    pub(super) fn each_covering<'a>(&'a self, ip: IpAddr, mut visit: impl FnMut(u8, &'a T)) {
+    pub fn each_covering<'a>(&'a self, ip: IpAddr, mut visit: impl FnMut(u8, &'a T)) {
         match ip {
             IpAddr::V4(ip) => {
                 for (net, value) in self.v4.cover(&Ipv4Net::from(ip)) {
@@ -60,7 +60,7 @@ impl<T> PrefixTree<T> {
     }
 
     /// Tells whether any CIDR of the family of this address is there.
-    pub(super) fn has_family_of(&self, ip: IpAddr) -> bool {
+    pub fn has_family_of(&self, ip: IpAddr) -> bool {
         match ip {
             IpAddr::V4(_) => !self.v4.is_empty(),
             IpAddr::V6(_) => !self.v6.is_empty(),
@@ -68,7 +68,7 @@ impl<T> PrefixTree<T> {
     }
 
     /// Tells whether there is no CIDR at all.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.v4.is_empty() && self.v6.is_empty()
     }
 }

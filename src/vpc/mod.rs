@@ -1,0 +1,23 @@
+//! The configuration of VPCs, indexed: where a route table sends an address, which ports a rule covers.
+//!
+//! [`RouteTables`] holds the only route lookup, [`RuleMatch`] the only matcher of security group rules and
+//! network ACL entries. The rooms that join records, judge packets and audit configurations all use these, so
+//! that their verdicts agree. Nothing here reads a record or runs SQL.
+
+mod cidr_map;
+pub mod endpoints;
+pub mod ports;
+mod routes;
+pub mod rules;
+pub mod service_name;
+
+pub use cidr_map::CidrMap;
+pub use routes::Lookup;
+pub use routes::NextHop;
+pub use routes::RouteTables;
+pub use routes::S3Region;
+pub use routes::S3RegionOf;
+pub use routes::TableOf;
+pub use routes::Undetermined;
+pub use rules::Fit;
+pub use rules::RuleMatch;
