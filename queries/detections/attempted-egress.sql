@@ -3,7 +3,7 @@
 -- mitre       = ["T1048", "T1071"]
 -- description = """
 -- Traffic that a job's interface sent and that was refused before it left, to a place that no allow rule covers.
--- Nothing got out, but something in the job tries. A refused packet of a connection that had been accepted is
+-- Nothing got out, but something in the job tries. AWS's public addresses and peer VPCs belong to blocked-service. A refused packet of a connection that had been accepted is
 -- no attempt, unless it opens the connection anew.
 -- """
 -- remediation = "find out what in the job's code makes the attempt; if it is wanted, open it in the security group and allow it in flowq.toml"
@@ -12,20 +12,33 @@
 -- [params]
 -- # Findings of fewer refused records are left out.
 -- min_flows = 1
-WITH judged AS (
+WITH peered AS (
+    -- A peer VPC belongs to blocked-service.
+    SELECT DISTINCT p.vpc_id, p.remote_addr
+    FROM peers AS p
+    JOIN routes AS r ON r.vpc_id = p.vpc_id
+    WHERE p.remote_scope = 'private'
+        AND p.attribution IS NOT NULL
+        AND r.target LIKE 'pcx-%'
+        AND in_cidr(p.remote_addr, r.destination)
+),
+judged AS (
     SELECT
         c.*,
         coalesce(c.job_arn, c.job_name, c.interface_id) AS job,
         -- An attempt to open a TCP connection shows its SYN.
         c.protocol = 6 AND c.rejected_syn = 0 AND c.rejected_flagless = c.rejected_out + c.rejected_in AS is_late
     FROM peers AS c
+    LEFT JOIN peered AS p ON p.vpc_id = c.vpc_id AND p.remote_addr = c.remote_addr
     WHERE c.attribution IS NOT NULL
         AND c.rejected_out > 0
         AND (c.accepted_out = 0 OR c.rejected_syn > 0)
         AND (c.opened_by IS DISTINCT FROM 'remote')
         -- The container of an isolated job has a detection of its own: one cause, one finding.
         AND (c.network_isolation IS NOT TRUE OR c.eni_role = 'platform')
-        AND c.remote_scope IN ('private', 'aws', 'internet')
+        -- AWS's public addresses belong to blocked-service.
+        AND c.remote_scope IN ('private', 'internet')
+        AND p.remote_addr IS NULL
         AND allowed_by(c.job_name, c.remote_addr, c.remote_scope, c.remote_port, c.protocol) IS NULL
 ),
 keyed AS (
@@ -71,7 +84,6 @@ SELECT
         ' (', coalesce(protocol_name(protocol), concat('protocol ', protocol)), ', ',
         CASE remote_scope
             WHEN 'private' THEN 'a private network outside the VPC'
-            WHEN 'aws' THEN 'a public AWS address'
             ELSE 'the internet'
         END,
         ') and was refused in ', flows,

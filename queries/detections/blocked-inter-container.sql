@@ -5,6 +5,7 @@
 -- REJECT between two interfaces of the same job, or of the same candidates, whatever the protocol. The finding is
 -- seen from the side that opened the connection; where nothing tells who did, from the sender of the refused packet.
 -- Which side refused which packet tells the cause. Late packets of a connection that had been closed are not reported.
+-- Refused connections between the same two instances to ephemeral ports (from 32768 on) are one finding, without a port.
 -- """
 -- remediation = "let the job's security group accept traffic from itself, and the network ACLs of its subnets in both directions"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "action", "start"]
@@ -85,6 +86,8 @@ legs AS (
         CASE WHEN o.from_low THEN o.high_addr ELSE o.low_addr END AS answerer_addr,
         CASE WHEN o.from_low THEN o.low_port ELSE o.high_port END AS opener_port,
         CASE WHEN o.from_low THEN o.high_port ELSE o.low_port END AS answerer_port,
+        -- Frameworks pick their ports anew for each run: the refused ones have one cause.
+        s.protocol IN (6, 17) AND CASE WHEN o.from_low THEN o.high_port ELSE o.low_port END >= 32768 AS is_ephemeral,
         o.is_vague
     FROM sides AS s
     JOIN oriented AS o
@@ -101,7 +104,11 @@ keyed AS (
         key_job,
         opener_addr,
         answerer_addr,
-        answerer_port,
+        CASE WHEN NOT is_ephemeral THEN answerer_port END AS key_port,
+        min(answerer_port) AS answerer_port,
+        max(answerer_port) AS last_port,
+        bool_and(is_ephemeral) AS is_ephemeral,
+        array_sort(array_agg(DISTINCT answerer_port)) AS ports,
         protocol,
         min(rejected_first) AS first_seen,
         max(rejected_last) AS last_seen,
@@ -143,7 +150,7 @@ keyed AS (
         ) AS BIGINT) AS bytes_in,
         first_records(evidence_rejected) AS evidence
     FROM legs
-    GROUP BY key_job, opener_addr, answerer_addr, answerer_port, protocol
+    GROUP BY key_job, opener_addr, answerer_addr, CASE WHEN NOT is_ephemeral THEN answerer_port END, protocol
 ),
 refused AS (
     -- The leg that was refused. A request that left but was refused on arrival says more than one held back.
@@ -167,11 +174,18 @@ told AS (
             CASE WHEN opener_port >= 0 THEN opener_port END, CASE WHEN answerer_port >= 0 THEN answerer_port END,
             protocol, leg, first_seen
         ) AS why,
-        fix_refused(
-            opener_interface, answerer_interface, opener_addr, answerer_addr,
-            CASE WHEN opener_port >= 0 THEN opener_port END, CASE WHEN answerer_port >= 0 THEN answerer_port END,
-            protocol, leg, first_seen
-        ) AS fix
+        CASE
+            WHEN is_ephemeral AND leg IN ('request-in', 'request-out') THEN fix_refused_ports(
+                opener_interface, answerer_interface, opener_addr, answerer_addr,
+                CASE WHEN opener_port >= 0 THEN opener_port END, last_port,
+                protocol, leg, first_seen
+            )
+            ELSE fix_refused(
+                opener_interface, answerer_interface, opener_addr, answerer_addr,
+                CASE WHEN opener_port >= 0 THEN opener_port END, CASE WHEN answerer_port >= 0 THEN answerer_port END,
+                protocol, leg, first_seen
+            )
+        END AS fix
     FROM refused
 )
 SELECT
@@ -186,7 +200,13 @@ SELECT
     END AS confidence,
     concat(
         opener_addr, ' to ', answerer_addr,
-        CASE WHEN answerer_port > 0 THEN concat(' port ', answerer_port) END,
+        CASE
+            WHEN cardinality(ports) > 1 THEN concat(
+                ' on ', cardinality(ports), ' ephemeral ports: ', array_to_string(array_slice(ports, 1, 10), ', '),
+                CASE WHEN cardinality(ports) > 10 THEN concat(' and ', cardinality(ports) - 10, ' more') END
+            )
+            WHEN answerer_port > 0 THEN concat(' port ', answerer_port)
+        END,
         ' (', coalesce(protocol_name(protocol), concat('protocol ', protocol)), '), two instances of one job: ',
         CASE leg
             WHEN 'request-in' THEN CASE
@@ -221,7 +241,7 @@ SELECT
     attribution,
     opener_addr AS local_addr,
     answerer_addr AS remote_addr,
-    CASE WHEN answerer_port >= 0 THEN answerer_port END AS remote_port,
+    CASE WHEN key_port >= 0 THEN key_port END AS remote_port,
     protocol,
     answerer_interface AS remote_interface_id,
     'same-job' AS remote_scope,
@@ -231,6 +251,8 @@ SELECT
     bytes_in,
     CASE
         WHEN reject_reason IS NOT NULL THEN reject_reason
+        WHEN why IS NOT NULL AND cardinality(ports) > 1
+            THEN concat(why, ', and so on the other ', cardinality(ports) - 1, ' ports')
         WHEN why IS NOT NULL THEN why
         WHEN is_vague THEN 'late packets after close'
         ELSE 'a rule that the inventory does not show: its groups and ACLs let it through'

@@ -41,6 +41,13 @@ s3 AS (
     SELECT
         c.*,
         coalesce(c.job_arn, c.job_name, c.interface_id) AS job,
+        -- A request that nothing answers, or whose answer is refused, belongs to blocked-service, which reports it
+        -- from two records on.
+        c.protocol = 6
+            AND (c.opened_by IS DISTINCT FROM 'remote')
+            AND c.accepted_out > 0
+            AND c.accepted_in = 0
+            AND (c.rejected_in > 0 OR coalesce(c.accepted_bytes_out <= 100 * c.accepted_packets, true)) AS is_failed,
         -- It decides where the job's own record does not, and names the way where that only says "another".
         n.client_addr IS NOT NULL
             AND c.s3_path <> 'cross-region'
@@ -62,9 +69,13 @@ s3 AS (
         AND c.s3_path IS NOT NULL
         AND c.accepted_out + c.accepted_in > 0
 ),
+failed AS (
+    SELECT job, sum(accepted_out + rejected_in) AS records FROM s3 WHERE is_failed GROUP BY job
+),
 judged AS (
     SELECT
         s3.*,
+        s3.is_failed AND f.records >= 2 AS is_blocked,
         CASE WHEN has_twin THEN 'nat-gateway' ELSE s3_path END AS path,
         CASE
             WHEN s3_evidence = 'proven' THEN 3
@@ -74,6 +85,7 @@ judged AS (
         END AS tier,
         coalesce(accepted_bytes_out, 0) + coalesce(accepted_bytes_in, 0) AS bytes
     FROM s3
+    LEFT JOIN failed AS f ON f.job = s3.job
 ),
 keyed AS (
     SELECT
@@ -109,7 +121,7 @@ keyed AS (
         first_records(evidence_accepted) AS evidence,
         first_records(twin_evidence) FILTER (WHERE has_twin) AS twin_evidence
     FROM judged
-    WHERE path NOT IN ('gateway-endpoint', 'interface-endpoint', 'unknown')
+    WHERE path NOT IN ('gateway-endpoint', 'interface-endpoint', 'unknown') AND NOT coalesce(is_blocked, false)
     GROUP BY job, local_addr, remote_addr, remote_port, protocol
 )
 SELECT

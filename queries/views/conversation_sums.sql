@@ -73,7 +73,16 @@ FROM (
                 log_status
             ) AS about
         FROM flow_context
-        WHERE attribution IS NOT NULL OR (eni_belongs_to IN ('nat_gateway', 'regional_nat_gateway') AND remote_scope = 'other-job')
+        WHERE attribution IS NOT NULL
+            OR (eni_belongs_to IN ('nat_gateway', 'regional_nat_gateway') AND remote_scope = 'other-job')
+            -- What a service refused of a job: those of the same list in src/context.
+            OR (
+                eni_belongs_to IN (
+                    'vpc_endpoint', 'efs', 'load_balancer', 'rds', 'elasticache', 'redshift', 'directory'
+                )
+                AND action = 'REJECT'
+                AND remote_scope = 'other-job'
+            )
     )
     GROUP BY about, local_port, remote_addr, remote_port, protocol
 )

@@ -1,5 +1,6 @@
 -- What each interface of a job said to whom: one row for each interface, job, 5-tuple, remote and status.
--- What interfaces of NAT gateways exchanged with a job's interface is here as well, as a witness.
+-- What interfaces of NAT gateways exchanged with a job's interface, and what those of services (endpoints, file
+-- systems …) refused of it, is here as well, as a witness.
 --
 -- Both directions are counted apart, as the interface sees them. opened_by goes by the flags of any
 -- record, else by the direction that started first, else by the port rule, as in the view flows.

@@ -157,6 +157,11 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
         include_str!("../../queries/detections/blocked-inter-container.cases.toml"),
     ),
     (
+        "blocked-service",
+        include_str!("../../queries/detections/blocked-service.sql"),
+        include_str!("../../queries/detections/blocked-service.cases.toml"),
+    ),
+    (
         "cross-job-traffic",
         include_str!("../../queries/detections/cross-job-traffic.sql"),
         include_str!("../../queries/detections/cross-job-traffic.cases.toml"),
