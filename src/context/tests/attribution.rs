@@ -173,7 +173,7 @@ fn interest_tells_what_can_be_dropped() {
         ("eni-lambda", Interest::Other),
         ("eni-old", Interest::Other),
         ("eni-nat", Interest::Nat),
-        ("eni-s3", Interest::Other),
+        ("eni-s3", Interest::Service),
     ] {
         assert_eq!(known.interest(id), expected, "{id}");
     }
