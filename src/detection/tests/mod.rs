@@ -185,6 +185,7 @@ pub(super) fn session(world: &World) -> SessionContext {
         ("dhcp_options", "dhcp_options_id:t domain_name_servers:l", ""),
         ("ip_ranges", "cidr:t service:t", "cidr service\n52.216.0.0/15 S3"),
         ("prefix_lists", "prefix_list_id:t cidr:t", ""),
+        ("routes", "vpc_id:t destination:t target:t", ""),
         (
             "baseline",
             "rule:n bytes_out_max:n learned:b reason:t",
