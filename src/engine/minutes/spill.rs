@@ -39,8 +39,11 @@ pub(super) struct Hour {
 /// The place of each number in the order of names: first its group, an interface and its job.
 pub(super) type Order = Arc<[(u32, u32)]>;
 
+/// What hours are sorted by: the group, the time, the number within the group.
+type Place = (u32, i64, u32);
+
 impl Hour {
-    fn place(&self, order: &Order) -> (u32, i64, u32) {
+    fn place(&self, order: &Order) -> Place {
         let (group, rank) = order.get(self.number as usize).copied().unwrap_or_default();
         (group, self.hour, rank)
     }
@@ -244,7 +247,7 @@ struct Merge {
     order: Order,
     readers: Vec<Reader>,
     next: Vec<Option<Hour>>,
-    heap: BinaryHeap<Reverse<((u32, i64, u32), usize)>>,
+    heap: BinaryHeap<Reverse<(Place, usize)>>,
 }
 
 impl Merge {
