@@ -2,7 +2,7 @@
 -- any record tells. A record tells of all minutes from its start to its end; it is counted where it starts.
 --
 -- `state` is the worst of what the minute has: skipdata before records before nodata. `minute` is NULL for records
--- without a time, and for interfaces that were too many to keep: nothing can be said of their minutes.
+-- without a time: nothing can be said of their minutes.
 -- flowq counts this while it reads for `flowq detect`, and then this SQL is not run; a test holds the two to the same rows.
 SELECT
     interface_id, job_name, job_arn, job_candidates, attribution,

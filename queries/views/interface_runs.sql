@@ -2,24 +2,24 @@
 --
 -- `state`: records, nodata and skipdata as in interface_minutes; `quiet`: no record, but those on both sides are so near
 -- that none need be missing; `gap`: no record for longer than two aggregation intervals and the minute that AWS's times
--- may be off, in which at least one record was due; `unknown`: its records have no time, or were too many to keep.
+-- may be off, in which at least one record was due; `unknown`: its records have no time.
 -- An interface's life is looked at while its job ran, from the first minute that any record of a job tells of to the
 -- last: what comes after it may not be delivered yet. One that the inventory does not know lived from its first to
 -- its last record. An interface of several candidates lived as long as it was there.
 WITH told AS (
     SELECT
         interface_id,
-        coalesce(job_name, job_candidates) AS job,
+        job,
         max(job_name) AS job_name,
         max(job_arn) AS job_arn,
         max(job_candidates) AS job_candidates,
         max(attribution) AS attribution,
-        bool_or(minute IS NULL) AS is_unknown,
-        min(CAST(minute AS BIGINT) / 60) AS first_minute,
-        max(CAST(minute AS BIGINT) / 60) AS last_minute,
+        bool_or(first_minute IS NULL) AS is_unknown,
+        min(first_minute) AS first_minute,
+        max(end_minute) - 1 AS last_minute,
         max(longest_secs) AS longest_secs
-    FROM interface_minutes
-    GROUP BY interface_id, coalesce(job_name, job_candidates)
+    FROM minute_runs
+    GROUP BY interface_id, job
 ),
 held AS (
     SELECT
@@ -97,58 +97,24 @@ lives AS (
     LEFT JOIN configured AS s ON s.resource_id = r.subnet_id
     LEFT JOIN configured AS i ON i.resource_id = r.interface_id
 ),
--- The begin and the end of a life stand beside its minutes, so that what lies between any two is told by one rule.
-logged AS (
-    SELECT
-        interface_id,
-        coalesce(job_name, job_candidates) AS job,
-        CAST(minute AS BIGINT) / 60 AS minute,
-        state, records, nodata, skipdata
-    FROM interface_minutes
-    WHERE minute IS NOT NULL
-    UNION ALL
-    SELECT interface_id, job, unnest(make_array(edge_first, edge_end)), NULL, 0, 0, 0
-    FROM (
-        SELECT
-            interface_id,
-            job,
-            CASE WHEN first_minute IS NULL OR life_first < first_minute THEN life_first - 1 END AS edge_first,
-            CASE WHEN last_minute IS NULL OR life_end > last_minute + 1 THEN life_end END AS edge_end
-        FROM lives
-        -- Where no record of any job was read, nothing tells which time was.
-        WHERE life_first < life_end AND (all_first IS NOT NULL OR is_unknown)
-    )
-),
-runs AS (
-    SELECT
-        interface_id, job, state,
-        min(minute) AS first_minute,
-        max(minute) + 1 AS end_minute,
-        sum(records) AS records, sum(nodata) AS nodata, sum(skipdata) AS skipdata,
-        max(next_minute) AS next_minute
-    FROM (
-        SELECT
-            *,
-            minute - row_number() OVER (PARTITION BY interface_id, job, state ORDER BY minute) AS island,
-            lead(minute) OVER (PARTITION BY interface_id, job ORDER BY minute) AS next_minute
-        FROM logged
-        WHERE minute IS NOT NULL
-    )
-    GROUP BY interface_id, job, state, island
-),
 spans AS (
-    -- A run itself, and what follows it until the next one.
-    SELECT
-        interface_id,
-        job,
-        CASE WHEN is_after THEN NULL ELSE state END AS state,
-        CASE WHEN is_after THEN end_minute ELSE first_minute END AS first_minute,
-        CASE WHEN is_after THEN next_minute ELSE end_minute END AS end_minute,
-        CASE WHEN is_after THEN 0 ELSE records END AS records,
-        CASE WHEN is_after THEN 0 ELSE nodata END AS nodata,
-        CASE WHEN is_after THEN 0 ELSE skipdata END AS skipdata,
-        is_after OR state IS NOT NULL AS is_span
-    FROM (SELECT *, unnest(make_array(false, true)) AS is_after FROM runs)
+    SELECT interface_id, job, state, first_minute, end_minute, records, nodata, skipdata
+    FROM minute_runs
+    WHERE first_minute IS NOT NULL
+    UNION ALL
+    -- What follows a run until the next one, and lies between them and the ends of the interface's life.
+    SELECT interface_id, job, NULL, end_minute, next_minute, 0, 0, 0
+    FROM minute_runs
+    WHERE next_minute > end_minute
+    UNION ALL
+    SELECT interface_id, job, NULL, life_first, coalesce(first_minute, life_end), 0, 0, 0
+    FROM lives
+    -- Where no record of any job was read, nothing tells which time was.
+    WHERE life_first < life_end AND (all_first IS NOT NULL OR is_unknown)
+    UNION ALL
+    SELECT interface_id, job, NULL, last_minute + 1, life_end, 0, 0, 0
+    FROM lives
+    WHERE life_first < life_end AND all_first IS NOT NULL
 )
 SELECT
     l.interface_id, l.account_id, l.region, l.vpc_id, l.subnet_id,
@@ -170,6 +136,7 @@ SELECT
     -- From when until when any record of the job tells of anything.
     arrow_cast(l.job_first * 60, 'Timestamp(Second, Some("UTC"))') AS job_first_seen,
     arrow_cast((l.job_last + 1) * 60, 'Timestamp(Second, Some("UTC"))') AS job_last_seen
-FROM spans AS r
-JOIN lives AS l ON l.interface_id = r.interface_id AND l.job = r.job
-WHERE r.is_span AND r.first_minute < r.end_minute
+-- Interfaces are few and stand first: runs may be many.
+FROM lives AS l
+JOIN spans AS r ON l.interface_id = r.interface_id AND l.job = r.job
+WHERE r.first_minute < r.end_minute

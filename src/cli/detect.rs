@@ -62,6 +62,7 @@ pub(super) async fn run(mut args: Detect, started: Started) -> Result<Exit, Fail
     match args.fail_on {
         Some(least) if worst.is_some_and(|worst| worst >= least) => Ok(Exit::Findings),
         _ if !told => read.and(Ok(Exit::Output)),
+        _ if !outcome.failed.is_empty() => read.and(Ok(Exit::Incomplete)),
         _ => read,
     }
 }
@@ -124,6 +125,7 @@ pub(super) async fn coverage(session: &Session, outcome: &Outcome) -> Result<Cov
     let summary = session.engine.summary();
     coverage.not_run.clone_from(&outcome.not_run);
     coverage.less_sure.clone_from(&outcome.less_sure);
+    coverage.failed.clone_from(&outcome.failed);
     let problems = summary.problems.iter().map(|(object, reason)| format!("{object}: {reason}"));
     coverage.scan =
         ScanGaps { malformed_lines: summary.malformed.total(), cut_objects: problems.collect() };
@@ -155,13 +157,16 @@ pub(super) fn tell_rules(
 /// Says beside the findings how many there are, what could not be seen, and what was read.
 fn tell(session: &Session, outcome: &Outcome, coverage: &Coverage, say: Say<'_>, started: Started) {
     let summary = session.engine.summary();
+    for (id, _) in &outcome.failed {
+        say.warn(&format!("{id} is not answered for want of memory; give it more with --memory"));
+    }
     say.note(&findings::count_line(outcome));
     say.note("coverage:");
     for line in coverage.lines() {
         say.note(&format!("  {line}"));
     }
     let ran = outcome.ran.len() as u64;
-    let asked = ran + outcome.not_run.len() as u64;
+    let asked = ran + (outcome.not_run.len() + outcome.failed.len()) as u64;
     say.note(&format!("{} of {} detections ran", number(ran), number(asked)));
     say.summary(&summary, started.at.elapsed());
     // Else the coverage names them.

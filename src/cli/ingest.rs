@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use crate::aws::Account;
 use crate::cli::args;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
-use crate::cli::progress::ProgressLine;
+use crate::cli::progress::{ProgressLine, Waiting};
 use crate::cli::read;
 use crate::cli::say::{Say, number};
 use crate::cli::{Started, process};
@@ -17,6 +17,7 @@ use crate::pass;
 use crate::pass::{Opener, Options, PassReport, Runner};
 use crate::source;
 use crate::source::Access;
+use crate::source::progress::Progress;
 use crate::state;
 use crate::state::{Clock, Pass, State, Totals};
 use crate::store;
@@ -40,6 +41,10 @@ pub(super) async fn run(mut args: args::Ingest, started: Started) -> Result<Exit
     let account = Arc::new(Account::new(args.read.aws.options()));
     let clock = Clock::new(started.now);
     let (places, now) = (&args.read.inventory, started.now);
+    let progress = Arc::new(Progress::default());
+    let far = args.read.sources.iter().chain(places).chain([&args.to]);
+    let endpoint = args.read.aws.endpoint_url.as_deref();
+    let waiting = Waiting::start(far, endpoint, Arc::clone(&progress), say.quiet);
     let (inventory, whole) =
         Box::pin(read::inventory(places, &account, (None, None), now, &say)).await?;
     let malformed = read::MalformedFile::open(&args.read)?;
@@ -51,6 +56,7 @@ pub(super) async fn run(mut args: args::Ingest, started: Started) -> Result<Exit
         strict: args.read.strict,
         malformed: malformed.as_ref().map(read::MalformedFile::sink),
         steps: process::steps(),
+        progress,
         ..Options::new(
             args.read.sources.clone(),
             read::resources(args.read.threads, args.read.memory.as_deref().unwrap_or(MEMORY))?,
@@ -63,6 +69,7 @@ pub(super) async fn run(mut args: args::Ingest, started: Started) -> Result<Exit
     let runner = Box::pin(Runner::open(lake, state, clock, open, options)).await;
     let mut runner = runner.map_err(failure)?;
     let done = Box::pin(passes(&mut runner, say)).await;
+    drop(waiting);
     let closed = Box::pin(runner.close()).await;
     drop(line);
     let totals = done?;

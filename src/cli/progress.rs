@@ -8,6 +8,8 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval_at};
 
+use crate::cli::read::ACCOUNT;
+use crate::cli::say;
 use crate::source::progress::{Counts, Progress};
 
 /// How long work may take before it shows its progress, and how often that is drawn anew.
@@ -46,6 +48,61 @@ impl ProgressLine {
         });
         Some(Self { bar, task })
     }
+}
+
+/// How long nothing may come from elsewhere before that is said: people take silence for an end.
+const SILENCE: Duration = Duration::from_secs(4);
+
+/// Says once that nothing came yet from places that are not on this machine. Dropped, it says nothing.
+pub(super) struct Waiting {
+    task: Option<JoinHandle<()>>,
+}
+
+impl Waiting {
+    /// Starts to wait for the first bytes of places, as they are named on the command line.
+    ///
+    /// Must be called within a tokio runtime.
+    pub(super) fn start(
+        places: impl Iterator<Item = impl AsRef<str>>,
+        endpoint: Option<&str>,
+        progress: Arc<Progress>,
+        quiet: bool,
+    ) -> Self {
+        let text = silence(places, endpoint).filter(|_| !quiet);
+        let task = text.map(|text| {
+            tokio::spawn(async move {
+                tokio::time::sleep(SILENCE).await;
+                let counts = progress.counts();
+                if counts.bytes_read == 0 && counts.objects_done == 0 {
+                    say::line(&text);
+                }
+            })
+        });
+        Self { task }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.task.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// What is said of places that do not answer. NULL: all are on this machine.
+fn silence(
+    places: impl Iterator<Item = impl AsRef<str>>,
+    endpoint: Option<&str>,
+) -> Option<String> {
+    let far = |place: &String| place.contains("://") || place == ACCOUNT;
+    let far: Vec<String> = places.map(|place| place.as_ref().to_owned()).filter(far).collect();
+    let at = endpoint.map_or_else(String::new, |url| format!(" at {url}"));
+    let secs = SILENCE.as_secs();
+    (!far.is_empty()).then(|| {
+        format!(
+            "flowq: no answer after {secs} s from {}{at}: it is asked again; Ctrl-C ends it",
+            far.join(", ")
+        )
+    })
 }
 
 impl Drop for ProgressLine {
@@ -94,6 +151,17 @@ mod tests {
         let progress = Progress::default();
         progress.add_bytes(2048);
         assert_eq!(line(&progress.counts(), Duration::ZERO), "2.00 KiB, 0 records, 0 records/s");
+    }
+
+    #[test]
+    fn only_places_elsewhere_are_waited_for() {
+        let places = ["logs/", "s3://b/AWSLogs/", "aws"];
+        assert_eq!(
+            silence(places.iter(), Some("http://127.0.0.1:9")).unwrap(),
+            "flowq: no answer after 4 s from s3://b/AWSLogs/, aws at http://127.0.0.1:9: it is asked again; Ctrl-C \
+             ends it"
+        );
+        assert_eq!(silence(places[..1].iter(), None), None);
     }
 
     #[tokio::test]

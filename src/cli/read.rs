@@ -13,6 +13,7 @@ use crate::aws::s3::Location;
 use crate::cli::args::Read;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::output::OutputFile;
+use crate::cli::progress::Waiting;
 use crate::cli::say::Say;
 use crate::config::Config;
 use crate::context::AllowRule;
@@ -236,6 +237,10 @@ pub(super) async fn open_with(
 ) -> Result<Session, Failure> {
     let window = window(read, now)?;
     let account = Arc::new(Account::new(read.aws.options()));
+    let progress = Arc::new(Progress::default());
+    let places = read.sources.iter().chain(&read.inventory);
+    let endpoint = read.aws.endpoint_url.as_deref();
+    let _waiting = Waiting::start(places, endpoint, Arc::clone(&progress), say.quiet);
     let times = (window.since, opening.as_of.or(window.until));
     let (inventory, whole) = inventory(&read.inventory, &account, times, now, say).await?;
     let context = Arc::new(Context::new(Arc::new(inventory), config.rules(), now));
@@ -246,7 +251,6 @@ pub(super) async fn open_with(
         sources => source::open_sources(sources, &access).map_err(source_failure)?,
     };
     let malformed = MalformedFile::open(read)?;
-    let progress = Arc::new(Progress::default());
     let options = ReadOptions {
         window,
         stated: stated(read)?,

@@ -127,7 +127,7 @@ pub struct Minutes {
     pub skipdata: i64,
     /// Without a record though one was due.
     pub gap: i64,
-    /// Of which nothing can be said: records without a time, or too many to keep.
+    /// Of which nothing can be said: records without a time.
     pub unknown: i64,
 }
 
@@ -168,6 +168,8 @@ pub struct Coverage {
     pub not_run: Vec<NotRun>,
     /// Detections that ran with less than the columns that make them sure.
     pub less_sure: Vec<NotRun>,
+    /// Detections that ended for want of memory, with what it was.
+    pub failed: Vec<(String, String)>,
     /// What reading left out.
     pub scan: ScanGaps,
 }
@@ -254,6 +256,9 @@ impl Coverage {
         }
         for not_run in &self.not_run {
             lines.push(format!("{} did not run: {}", not_run.id, not_run.why()));
+        }
+        for (id, reason) in &self.failed {
+            lines.push(format!("{id} is not answered: {reason}"));
         }
         for (kind, title, _) in QUERIES {
             let gaps: Vec<&Gap> = self.gaps.iter().filter(|gap| gap.kind == *kind).collect();

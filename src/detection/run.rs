@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::error::Error as StdError;
 
 use arrow::record_batch::RecordBatch;
+use datafusion::common::DataFusionError;
 use datafusion::scalar::ScalarValue;
 
 use crate::detection::Confidence;
@@ -27,6 +28,8 @@ pub struct Outcome {
     pub less_sure: Vec<NotRun>,
     /// How many findings each suppression took away, in the order of the rules.
     pub suppressed: Vec<usize>,
+    /// Ids of the detections that ended for want of memory, with what it was. The others were answered.
+    pub failed: Vec<(String, String)>,
 }
 
 /// A detection and what it misses.
@@ -71,7 +74,7 @@ impl Detection {
     }
 }
 
-/// Runs detections in the order given.
+/// Runs detections in the order given. One that ends for want of memory is named, and the others run.
 ///
 /// `available` holds the columns of `flow_logs` that any object had. `query` runs SQL with its parameters;
 /// its batches are read one detection at a time, so they may hold a detection's findings but never records.
@@ -97,8 +100,16 @@ where
             outcome.not_run.push(not_run);
             continue;
         }
-        let batches = query(&detection.sql, &detection.params).await;
-        let batches = batches.map_err(|err| Error::Query { id: id.clone(), source: err.into() })?;
+        let batches = match query(&detection.sql, &detection.params).await.map_err(Into::into) {
+            Ok(batches) => batches,
+            Err(source) => match want_of_memory(source.as_ref()) {
+                Some(reason) => {
+                    outcome.failed.push((id, reason));
+                    continue;
+                }
+                None => return Err(Error::Query { id, source }),
+            },
+        };
         outcome.findings.extend(Finding::from_batches(detection, &batches)?);
         let missing = Detection::missing(&detection.improves, available);
         if !missing.is_empty() {
@@ -109,6 +120,14 @@ where
     sort(&mut outcome.findings);
     outcome.suppressed = suppress(&mut outcome.findings, suppressions, now);
     Ok(outcome)
+}
+
+/// Says what memory a query ended for the want of. NULL: it ended for another reason.
+fn want_of_memory(error: &(dyn StdError + Send + Sync + 'static)) -> Option<String> {
+    match error.downcast_ref::<DataFusionError>()?.find_root() {
+        DataFusionError::ResourcesExhausted(reason) => Some(reason.clone()),
+        _ => None,
+    }
 }
 
 /// Says why a detection cannot run: the logs lack columns, or a table that it needs is empty. NULL: it can.

@@ -1,5 +1,7 @@
 //! Rows of a view, kept on disk for as long as the session lives.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
@@ -11,16 +13,23 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use tempfile::TempDir;
 use tokio::sync::mpsc::channel;
 
+use super::temp::TempFolder;
+
 /// A folder with one Parquet file; goes when dropped.
 #[derive(Debug)]
 pub(super) struct Kept {
     folder: TempDir,
+    /// The folder that it lies in.
+    _of: Arc<TempFolder>,
 }
 
 impl Kept {
     /// Writes all rows, batch by batch, while the next are made.
-    pub(super) async fn write(mut rows: SendableRecordBatchStream) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("flowq-").tempdir()?;
+    pub(super) async fn write(
+        mut rows: SendableRecordBatchStream,
+        temp: &Arc<TempFolder>,
+    ) -> Result<Self> {
+        let folder = tempfile::tempdir_in(temp.path())?;
         let file = std::fs::File::create(folder.path().join("rows.parquet"))?;
         // Read again within seconds and then thrown away: speed counts, size does not. Few values come twice.
         let properties = WriterProperties::builder()
@@ -46,7 +55,7 @@ impl Kept {
         drop(made);
         let written = write.join().await;
         written.map_err(|error| DataFusionError::External(Box::new(error)))??;
-        Ok(Self { folder })
+        Ok(Self { folder, _of: Arc::clone(temp) })
     }
 
     /// The folder, as a table location.

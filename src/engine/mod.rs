@@ -9,11 +9,11 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use datafusion::common::{DataFusionError, ParamValues, Result};
 use datafusion::config::Dialect;
-use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::logical_expr::ScalarUDF;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{ParquetReadOptions, SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use futures::TryStreamExt as _;
@@ -34,6 +34,8 @@ mod groups;
 mod intern;
 mod joined;
 mod keep;
+mod limits;
+mod memory;
 mod minutes;
 mod once;
 mod output;
@@ -49,6 +51,7 @@ mod sniff;
 mod starts;
 mod summary;
 mod table;
+mod temp;
 mod views;
 mod why;
 mod within;
@@ -57,6 +60,7 @@ mod within;
 mod tests;
 
 use allowed::{Ask, Question};
+use minutes::Minutes;
 
 #[cfg(test)]
 pub(crate) use evidence::first_records;
@@ -69,6 +73,9 @@ pub use views::VIEWS;
 pub(crate) use why::functions as why_functions;
 #[cfg(test)]
 pub(crate) use within::most_within;
+
+/// Which part of the memory the minutes of interfaces may take, before they go to disk.
+const MINUTES_SHARE: usize = 8;
 
 /// Takes every malformed line, for `--malformed FILE`.
 pub type MalformedSink = dyn Fn(&MalformedLine) -> std::io::Result<()> + Send + Sync;
@@ -143,6 +150,10 @@ pub struct Engine {
     session: SessionContext,
     scans: Arc<Scans>,
     kept: BTreeMap<String, keep::Kept>,
+    pool: Arc<dyn MemoryPool>,
+    memory_bytes: usize,
+    /// Where everything goes that does not fit the memory.
+    temp: Arc<temp::TempFolder>,
 }
 
 impl fmt::Debug for Engine {
@@ -164,13 +175,22 @@ impl Engine {
         options: ReadOptions,
         resources: &Resources,
     ) -> Result<Self> {
+        let reserved = memory::merge_bytes(resources);
         let config = SessionConfig::new()
+            .with_sort_spill_reservation_bytes(reserved)
+            .with_batch_size(memory::batch_rows(resources))
             .with_information_schema(true)
             .with_target_partitions(resources.threads)
             .set_str("datafusion.sql_parser.dialect", "postgresql")
             .set_bool("datafusion.execution.parquet.pushdown_filters", true);
-        let pool = Arc::new(FairSpillPool::new(resources.memory_bytes));
-        let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()?;
+        let memory_bytes = resources.memory_bytes;
+        let pool: Arc<dyn MemoryPool> = Arc::new(memory::SharedPool::new(memory_bytes, reserved));
+        let temp = Arc::new(temp::TempFolder::create()?);
+        let disk = DiskManagerMode::Directories(vec![temp.path().to_owned()]);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::clone(&pool))
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(disk))
+            .build_arc()?;
         let state = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(runtime)
@@ -178,8 +198,10 @@ impl Engine {
             .with_physical_optimizer_rule(Arc::new(once::GroupOnce))
             .build();
         let session = SessionContext::new_with_state(state);
-        let engine = Self { session, scans: Arc::new(Scans::default()), kept: BTreeMap::new() };
+        let (scans, kept) = (Arc::new(Scans::default()), BTreeMap::new());
+        let engine = Self { session, scans, kept, pool, memory_bytes, temp };
 
+        limits::register(&engine.session, memory_bytes);
         engine.register_functions(&context);
         engine.register_inventory(context.inventory())?;
         let baseline = allowed::baseline(&context.allow().known())?;
@@ -275,6 +297,7 @@ impl Engine {
     /// Parses one statement. In the dialect of PostgreSQL AWS's column `end` needs no quotes; the generic
     /// dialect has `* EXCEPT (…)`, so what is wrong in the first is tried in the second.
     fn parse(&self, sql: &str) -> Result<Statement> {
+        limits::check(sql)?;
         let state = self.session.state();
         let postgres = state.sql_to_statement(sql, &Dialect::PostgreSQL);
         postgres.or_else(|wrong| state.sql_to_statement(sql, &Dialect::Generic).map_err(|_| wrong))
@@ -300,18 +323,26 @@ impl Engine {
     ///
     /// When the flow logs cannot be read, or the disk is full.
     pub async fn keep_conversations(&mut self) -> Result<()> {
-        let minutes = Arc::new(minutes::Minutes::default());
+        let memory = MemoryConsumer::new("minutes of interfaces").register(&self.pool);
+        let minutes = Arc::new(Minutes::new(memory, self.memory_bytes / MINUTES_SHARE));
         self.scans.count_minutes(Some(Arc::clone(&minutes)));
         let kept = self.keep("conversation_sums").await;
         self.scans.count_minutes(None);
         kept?;
-        let batches = futures::stream::iter(minutes.batches());
-        let rows = RecordBatchStreamAdapter::new(minutes::schema(), batches);
-        self.keep_rows("interface_minutes", Box::pin(rows)).await?;
+        let counted = minutes.finish().map_err(minutes::failure)?;
         // A view holds on to the tables that it was made over: these are made anew, over what is kept.
-        for name in ["conversations", "peers", "refused_conversations", "interface_runs"] {
+        for name in [
+            "interface_minutes",
+            "minute_runs",
+            "conversations",
+            "peers",
+            "refused_conversations",
+            "interface_runs",
+        ] {
             self.session.deregister_table(name)?;
         }
+        self.session.register_table("interface_minutes", Arc::new(counted.minutes()?))?;
+        self.session.register_table("minute_runs", Arc::new(counted.runs()?))?;
         // Their SQL puts the small side of a join first, where it is held in memory.
         self.session.sql("SET datafusion.optimizer.join_reordering = false").await?;
         for name in ["peers", "refused_conversations"] {
@@ -338,7 +369,7 @@ impl Engine {
 
     /// Keeps rows on disk: from now on a view's name means them.
     async fn keep_rows(&mut self, view: &str, rows: SendableRecordBatchStream) -> Result<()> {
-        let kept = keep::Kept::write(rows).await?;
+        let kept = keep::Kept::write(rows, &self.temp).await?;
         self.session.deregister_table(view)?;
         self.session.register_parquet(view, kept.path(), ParquetReadOptions::default()).await?;
         self.kept.insert(view.to_owned(), kept);

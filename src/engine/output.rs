@@ -7,6 +7,7 @@ use arrow::compute::BatchCoalescer;
 use datafusion::common::{DataFusionError, Result};
 use tokio::sync::mpsc::Sender;
 
+use crate::engine::minutes;
 use crate::engine::minutes::Minutes;
 use crate::engine::scan::Job;
 use crate::flow::LogFormat;
@@ -88,7 +89,7 @@ impl Output {
         }
         let given = self.job.passing(batch)?;
         if let Some(minutes) = &self.minutes {
-            minutes.add(&given);
+            minutes.add(&given).map_err(minutes::failure)?;
         }
         // Rows without a column cannot be put together; nor need they.
         let is_whole = self.job.filter.is_none() && !self.gathers;

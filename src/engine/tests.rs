@@ -12,6 +12,7 @@ use crate::inventory::Inventory;
 use crate::source::{ByteStream, Error, Listing, Memory, Split};
 
 mod joins;
+mod limits;
 mod minutes;
 mod parts;
 mod plans;

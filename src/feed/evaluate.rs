@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::detection;
 use crate::detection::Detection;
-use crate::detection::Finding;
+use crate::detection::Outcome;
 use crate::engine::{Engine, ReadOptions, Resources, none};
 use crate::inventory::Inventory;
 use crate::pass::Chosen;
@@ -50,6 +50,8 @@ pub struct Judgement {
     pub ranges: usize,
     /// Whether everything was looked at.
     pub all: bool,
+    /// Detections that ended for want of memory, with what it was: their findings are as before.
+    pub failed: BTreeMap<String, String>,
 }
 
 /// Detections with all that they need beside the records.
@@ -99,15 +101,22 @@ impl Evaluator {
     ) -> Result<Judgement, Error> {
         let rules = self.rules(now);
         let whole = fingerprint(&[&rules, &to_text(&self.inventory)]);
+        let mut touched = touched;
+        // What could not be answered is asked again when there is something new.
+        if findings.fingerprint != whole || !touched.is_empty() {
+            touched.extend(&findings.unanswered);
+        }
         let scopes = if findings.fingerprint == whole {
-            Scope::of(&self.inventory, &Range::merge(touched))
+            Scope::of(&self.inventory, &Range::merge(touched.clone()))
         } else {
-            self.changed(findings, &rules, touched)
+            self.changed(findings, &rules, touched.clone())
         };
-        let judgement = Judgement { ranges: scopes.len(), all: scopes.iter().any(Scope::is_all) };
+        let all = scopes.iter().any(Scope::is_all);
+        let mut judgement = Judgement { ranges: scopes.len(), all, ..Judgement::default() };
         let mut updated = findings.clone();
         for scope in &scopes {
             let (found, columns) = self.find(lake, scope, &updated.columns, now).await?;
+            judgement.failed.extend(found.failed.iter().cloned());
             if columns.is_subset(&updated.columns) || scope.is_all() {
                 updated.columns.extend(columns);
                 updated.replace(scope, found);
@@ -117,8 +126,17 @@ impl Evaluator {
             updated.columns.extend(columns);
             let all = Scope::all();
             let (found, _) = self.find(lake, &all, &updated.columns, now).await?;
+            judgement.failed.extend(found.failed.iter().cloned());
+            judgement.all = true;
             updated.replace(&all, found);
             break;
+        }
+        if !scopes.is_empty() {
+            updated.unanswered = match (judgement.failed.is_empty(), judgement.all) {
+                (true, _) => Vec::new(),
+                (false, true) => vec![Range::ALL],
+                (false, false) => Range::merge(touched),
+            };
         }
         updated.fingerprint = whole;
         *findings = updated;
@@ -191,7 +209,7 @@ impl Evaluator {
         scope: &Scope,
         known: &BTreeSet<String>,
         now: i64,
-    ) -> Result<(Vec<Finding>, BTreeSet<String>), Error> {
+    ) -> Result<(Outcome, BTreeSet<String>), Error> {
         let mut engine = self.engine(Arc::clone(lake), scope.window(), now).await?;
         engine.keep_conversations().await?;
         let summary = engine.summary();
@@ -202,7 +220,7 @@ impl Evaluator {
         let query = async |sql: &str, params: &[_]| engine.rows(sql, params.to_vec()).await;
         let suppress = &self.config.suppress;
         let outcome = detection::run::run(&self.detections, &columns, suppress, now, query).await?;
-        Ok((outcome.findings, columns))
+        Ok((outcome, columns))
     }
 
     /// What the findings depend on beside records and inventory, as text: the rules that hold now, and the

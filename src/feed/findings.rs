@@ -6,9 +6,9 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, PutPayload};
 use serde::{Deserialize, Serialize};
 
-use super::Scope;
-use crate::detection::Finding;
+use super::{Range, Scope};
 use crate::detection::finding::sort;
+use crate::detection::{Finding, Outcome};
 use crate::store::Place;
 
 /// The name of the findings in the state.
@@ -26,6 +26,9 @@ pub struct Findings {
     pub columns: BTreeSet<String>,
     /// The findings, in their order, without the suppressed ones.
     pub findings: Vec<Finding>,
+    /// Times for which some detection ended for want of memory: its findings there are those of before.
+    #[serde(default)]
+    pub unanswered: Vec<Range>,
 }
 
 impl Findings {
@@ -59,10 +62,12 @@ impl Findings {
         state.objects().put(&Path::from(NAME), PutPayload::from(bytes)).await.map(drop)
     }
 
-    /// Puts what was found again in the place of what was found before.
-    pub(super) fn replace(&mut self, scope: &Scope, found: Vec<Finding>) {
-        self.findings.retain(|finding| !scope.holds(finding));
-        self.findings.extend(found.into_iter().filter(|finding| scope.holds(finding)));
+    /// Puts what was found again in the place of what was found before, apart from detections that failed.
+    pub(super) fn replace(&mut self, scope: &Scope, found: Outcome) {
+        let failed =
+            |finding: &Finding| found.failed.iter().any(|(id, _)| *id == finding.detection);
+        self.findings.retain(|finding| !scope.holds(finding) || failed(finding));
+        self.findings.extend(found.findings.into_iter().filter(|finding| scope.holds(finding)));
         sort(&mut self.findings);
     }
 

@@ -13,7 +13,7 @@ use crate::flow::field::Layout;
 use crate::lake;
 use crate::state::Pass;
 
-pub use evaluate::{Evaluator, Judgement};
+pub use evaluate::{Error, Evaluator, Judgement};
 pub use findings::Findings;
 pub use scope::{Range, Scope, differences};
 

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::detection::Finding;
 use crate::inventory::model::{Eni, Inventory, Job};
 use crate::source::Window;
@@ -15,7 +17,7 @@ use crate::source::Window;
 const SLACK_SECS: i64 = 15 * 60 + 600 + 60;
 
 /// A time range in Unix seconds, both ends in it; the smallest and the greatest number are open ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Range {
     /// Its first second.
     pub from: i64,

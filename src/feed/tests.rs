@@ -161,3 +161,37 @@ async fn findings_survive_being_written_down() {
     findings.save(&state).await.unwrap();
     assert_eq!(Findings::load(&state).await.unwrap(), findings);
 }
+
+#[tokio::test]
+async fn a_question_that_ends_for_want_of_memory_leaves_its_findings_and_stops_no_other() {
+    const ID: &str = "unexpected-egress";
+    let world = world();
+    let lake = memory(&world.objects);
+    let expected = batch(&world).await;
+    let others: Vec<Finding> =
+        expected.iter().filter(|finding| finding.detection != ID).cloned().collect();
+    assert!(others.len() > 3 && others.len() < expected.len());
+    let mut detections = detection::built_in().unwrap();
+    let broken = detections.iter_mut().find(|known| known.id == ID).unwrap();
+    broken.sql = "SELECT repeat('x', 2000000000) AS reason".to_owned();
+    let inventory = Arc::clone(&world.inventory);
+    let mut little = Evaluator::new(Config::default(), detections, RESOURCES, inventory);
+    let mut findings = Findings::default();
+    let told = little.update(&mut findings, &lake, Vec::new(), NOW).await.unwrap();
+    assert_eq!(told.failed.keys().collect::<Vec<_>>(), [ID]);
+    assert!(told.failed[ID].starts_with("not enough memory: repeat() would make"), "{told:?}");
+    assert_eq!(findings.findings, others);
+    assert_eq!(findings.unanswered, [Range::ALL]);
+    // Without anything new it is not asked again, and what it had found before stays.
+    let told = little.update(&mut findings, &lake, Vec::new(), NOW).await.unwrap();
+    assert_eq!(told.ranges, 0);
+    findings.findings.clone_from(&expected);
+    let new = vec![Range { from: START, to: START + 60 }];
+    let told = little.update(&mut findings, &lake, new, NOW).await.unwrap();
+    assert!(told.all && told.failed.contains_key(ID));
+    assert_eq!(findings.findings, expected);
+    findings.findings.clear();
+    evaluator(&world.inventory).update(&mut findings, &lake, Vec::new(), NOW).await.unwrap();
+    assert_eq!(findings.findings, expected);
+    assert!(findings.unanswered.is_empty());
+}

@@ -18,8 +18,8 @@ use std::path::Path;
 use std::path::PathBuf;
 use walkdir::WalkDir;
 
-/// The most that one file may hold, decompressed: 1 GiB. A trail file has at most some 50 MB.
-const FILE_BYTES_MAX: u64 = 1 << 30;
+/// The most that one file may hold, decompressed: 512 MiB. A trail file has at most some 50 MB.
+const FILE_BYTES_MAX: u64 = 512 << 20;
 
 /// How the name of a file begins that a collector has not finished.
 pub(super) const UNFINISHED: &str = ".flowq-";

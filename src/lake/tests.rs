@@ -47,3 +47,15 @@ async fn a_change_is_applied_once() {
     assert_eq!(table.applied("test").await.unwrap(), Some(1));
     assert_eq!(table.applied("other").await.unwrap(), None);
 }
+
+#[test]
+fn writers_share_the_memory() {
+    // The default of ingest on two processors, in a container of 1 GiB.
+    let two = WriterOptions::within(512 << 20, 2);
+    assert_eq!((two.memory_bytes, two.file_rows, two.group_rows), (64 << 20, 128 << 10, 128 << 10));
+    let little = WriterOptions::within(64 << 20, 4);
+    assert_eq!((little.memory_bytes, little.file_rows, little.group_rows), (4 << 20, 8192, 8192));
+    let much = WriterOptions::within(16 << 30, 1);
+    let most = WriterOptions::default();
+    assert_eq!((much.memory_bytes, much.file_rows), (most.memory_bytes, most.file_rows));
+}

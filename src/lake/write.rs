@@ -55,6 +55,27 @@ pub struct WriterOptions {
     pub group_rows: usize,
 }
 
+/// What a row takes while its file is made: as it is held, sorted and encoded, in all files that are made at a time.
+const ROW_BYTES: usize = 2048;
+
+/// Rows of a file: so few only with little memory.
+const FILE_ROWS_MIN: usize = 4096;
+
+impl WriterOptions {
+    /// What one of several writers may use, all of which share so much memory: a quarter for rows that wait, the rest
+    /// for files that are made.
+    pub fn within(memory_bytes: usize, writers: usize) -> Self {
+        let most = Self::default();
+        let share = memory_bytes / writers.max(1);
+        let file_rows = (share / ROW_BYTES).clamp(FILE_ROWS_MIN, most.file_rows);
+        Self {
+            memory_bytes: (share / 4).min(most.memory_bytes / writers.max(1)),
+            file_rows,
+            group_rows: file_rows.min(most.group_rows),
+        }
+    }
+}
+
 impl Default for WriterOptions {
     fn default() -> Self {
         Self { memory_bytes: 256 << 20, file_rows: 1 << 18, group_rows: 128 << 10 }

@@ -90,13 +90,11 @@ pub(super) async fn read(
         let names = schema.fields().iter().map(|field| field.name().clone());
         names.filter(|name| plain.index_of(name).is_err()).collect()
     });
-    let share = WriterOptions::default();
-    let memory_bytes = share.memory_bytes / streams.len().max(1);
+    let share = WriterOptions::within(options.resources.memory_bytes, streams.len());
     let mut tasks = JoinSet::new();
     for (at, rows) in streams.into_iter().enumerate() {
         let name = format!("{}-{at}", request.name);
-        let writer_options = WriterOptions { memory_bytes, ..share.clone() };
-        let writer = Writer::new(request.lake, request.layout, &name, origin(), writer_options);
+        let writer = Writer::new(request.lake, request.layout, &name, origin(), share.clone());
         tasks.spawn(write(rows, writer, Arc::clone(&request.known), Arc::clone(&columns)));
     }
     let mut reading = Reading { extra, ..Reading::default() };

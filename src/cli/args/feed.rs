@@ -33,6 +33,9 @@ pub struct Feed {
     /// Objects, or parts of large Parquet files, read at a time [default: one per processor]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Memory for sorting and grouping; beyond it goes to disk [default: 256MB]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]
     pub aws: Aws,

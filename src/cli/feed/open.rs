@@ -70,7 +70,8 @@ impl Open {
         let state = held.reader().place().clone();
         let mut sources = config.sources.clone();
         ingest::absolute(&mut sources)?;
-        let resources = read::resources(args.threads, MEMORY)?;
+        let memory = args.memory.as_deref().unwrap_or(MEMORY);
+        let resources = read::resources(args.threads, memory)?;
         let flow_logs: Arc<Mutex<Arc<[FlowLog]>>> = Arc::default();
         let opener = {
             let (sources, account) = (sources.clone(), Arc::clone(account));
@@ -137,13 +138,21 @@ impl Open {
             published.notes.iter().for_each(|note| say.warn(note));
         }
         report.pass.inventory = Some(self.inventory.read_at);
-        let lake = self.judge(now).await?;
+        let lake = self.lake(now).await?;
+        if let Some(lake) = &lake {
+            report.incomplete |= !self.judge(lake, now, &say).await?;
+        }
         if let (Some(published), Some(lake)) = (&published, lake) {
             let table = published.pass.tables.get(lake::folder(Layout::Vpc));
             let added = table.into_iter().flat_map(|table| &table.added);
             let added: Vec<&str> = added.map(|file| file.path.as_str()).collect();
-            let bytes = self.evaluator.s3_bytes(&lake, &added, now).await.or_exit(Exit::Input)?;
-            report.pass.s3_bytes = bytes;
+            match self.evaluator.s3_bytes(&lake, &added, now).await {
+                Ok(bytes) => report.pass.s3_bytes = bytes,
+                Err(error) => {
+                    say.warn(&format!("bytes to S3 are not counted: {}", told(error)));
+                    report.incomplete = true;
+                }
+            }
             report.pass.lake = Some(size(&lake).await?);
         }
         report.pass.findings = Some(counted(&self.findings.findings));
@@ -182,13 +191,31 @@ impl Open {
         objects.put(&name, text.into()).await.or_exit(Exit::Output).map(drop)
     }
 
-    /// Brings the findings up to date with all passes that were published. Returns the lake as it is after
-    /// them; NULL when there was no pass.
-    async fn judge(&mut self, now: i64) -> Result<Option<Arc<dyn Source>>, Failure> {
-        let last = self.runner.checkpoint().pass;
-        if last == 0 {
+    /// Opens the lake as it is after all passes that were published. NULL: there is nothing in it.
+    async fn lake(&self, now: i64) -> Result<Option<Arc<dyn Source>>, Failure> {
+        if self.runner.checkpoint().pass == 0 {
             return Ok(None);
         }
+        let access = Access { account: Arc::clone(&self.account), now, ..Access::default() };
+        let lake = [self.runner.lake().to_string()];
+        let lake = source::open_sources(&lake, &access).map_err(source_failure)?;
+        // All that was read may have been lines that cannot be read: no table was made of them.
+        match lake.splits(&Window::default()).await {
+            Ok(_) => Ok(Some(lake)),
+            Err(source::Error::Empty { .. } | source::Error::EmptyLake { .. }) => Ok(None),
+            Err(error) => Err(source_failure(error)),
+        }
+    }
+
+    /// Brings the findings up to date with all passes that were published. Returns whether all questions were
+    /// answered: what was not is said, and records are taken in all the same.
+    async fn judge(
+        &mut self,
+        lake: &Arc<dyn Source>,
+        now: i64,
+        say: &Say<'_>,
+    ) -> Result<bool, Failure> {
+        let last = self.runner.checkpoint().pass;
         let mut ranges = Vec::new();
         for number in self.findings.through + 1..=last {
             let pass = self.runner.state().reader().pass(number).await;
@@ -198,23 +225,26 @@ impl Open {
                 None => ranges.push(Range::ALL),
             }
         }
-        let access = Access { account: Arc::clone(&self.account), now, ..Access::default() };
-        let lake = [self.runner.lake().to_string()];
-        let lake = source::open_sources(&lake, &access).map_err(source_failure)?;
-        // All that was read may have been lines that cannot be read: no table was made of them.
-        match lake.splits(&Window::default()).await {
-            Ok(_) => {}
-            Err(source::Error::Empty { .. } | source::Error::EmptyLake { .. }) => return Ok(None),
-            Err(error) => return Err(source_failure(error)),
-        }
         let mut findings = self.findings.clone();
         findings.through = last;
-        self.evaluator.update(&mut findings, &lake, ranges, now).await.or_exit(Exit::Input)?;
+        let judgement = match self.evaluator.update(&mut findings, lake, ranges, now).await {
+            Ok(judgement) => judgement,
+            Err(error) => {
+                let reason = told(error);
+                say.warn(&format!(
+                    "findings are as before, and are made at a later pass: {reason}"
+                ));
+                return Ok(false);
+            }
+        };
+        for (id, reason) in &judgement.failed {
+            say.warn(&format!("{id} is not answered, its findings are as before: {reason}"));
+        }
         if let Some(keep) = self.config.feed.keep {
             findings.forget(now.saturating_sub(secs(keep)));
         }
         self.findings = findings;
-        Ok(Some(lake))
+        Ok(judgement.failed.is_empty())
     }
 
     /// Posts what the sinks do not know yet, and sends what waits.
@@ -273,6 +303,11 @@ async fn size(lake: &Arc<dyn Source>) -> Result<(u64, u64), Failure> {
     let listed = lake.splits(&Window::default()).await.map_err(source_failure)?;
     let bytes = listed.splits.iter().filter_map(|split| split.size_bytes).sum();
     Ok((listed.splits.len() as u64, bytes))
+}
+
+/// An error with all that led to it.
+fn told(error: crate::feed::Error) -> String {
+    format!("{:#}", anyhow::Error::from(error))
 }
 
 fn secs(duration: Duration) -> i64 {

@@ -7,6 +7,7 @@
 mod cast;
 mod check;
 mod filter;
+mod footer;
 mod part;
 mod prune;
 mod read;

@@ -18,14 +18,14 @@ use parquet::arrow::arrow_reader::{
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask, RowNumber};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 use parquet::schema::types::SchemaDescriptor;
 
 use super::cast::is_text;
 use super::filter::{Columns, INTERFACE_ID, LOG_STATUS, ROW, column_type};
 use super::prune::{are_all_ok, row_groups};
 use super::stretches::{Chosen, STRETCHES_KEY};
-use super::{COLUMNS_KEY, Error, ParquetFormat, Part, Tally, check};
+use super::{COLUMNS_KEY, Error, ParquetFormat, Part, Tally, check, footer};
 use crate::flow::Filter;
 use crate::flow::field::Layout;
 
@@ -87,9 +87,7 @@ pub async fn read(
     mut request: Request,
 ) -> Result<Reading, Error> {
     let failed = |err| Error::new(&request.object, err);
-    // The Parquet reader asserts what a damaged file may break; that must not end the whole query.
-    let loaded = AssertUnwindSafe(load(&mut reader)).catch_unwind().await;
-    let metadata = loaded.unwrap_or_else(|panic| Err(panicked(panic))).map_err(failed)?;
+    let metadata = load(&mut reader).await.map_err(failed)?;
     let format = Arc::new(format(&metadata, &request.object)?);
     let is_checked = format.checked && !request.validate_all;
     let metadata = if is_checked { without_numbers(metadata).map_err(failed)? } else { metadata };
@@ -216,15 +214,31 @@ fn has_types(format: &ParquetFormat, schema: &Schema) -> bool {
     })
 }
 
-/// Reads the footer; asks for text as views, which share the file's bytes, and for row numbers.
+/// Reads the footer. The Parquet reader asserts what a damaged file may break: that must not end the whole query.
 async fn load(reader: &mut Box<dyn AsyncFileReader>) -> Result<ArrowReaderMetadata, ParquetError> {
+    let loaded = AssertUnwindSafe(load_footer(reader)).catch_unwind().await;
+    loaded.unwrap_or_else(|panic| Err(panicked(panic)))
+}
+
+/// Reads the footer; asks for text as views, which share the file's bytes, and for row numbers.
+async fn load_footer(
+    reader: &mut Box<dyn AsyncFileReader>,
+) -> Result<ArrowReaderMetadata, ParquetError> {
     let row = Field::new(ROW, DataType::Int64, false).with_extension_type(RowNumber);
     // The Arrow schema that some writers embed adds nothing here, and reading a damaged one panics.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let options = options.with_virtual_columns(vec![Arc::new(row)])?;
+    let metadata = reader.get_metadata(Some(&options)).await?;
+    let end = footer::end_of_columns(&metadata)?;
+    if let Some(last) = end.checked_sub(1) {
+        // A column that is longer than the file must not have its memory taken.
+        reader.get_bytes(last..end).await?;
+    }
     // Tells where pages are: those in which the filter keeps no row are neither fetched nor decoded.
-    let options = options.with_offset_index_policy(PageIndexPolicy::Optional);
-    let metadata = ArrowReaderMetadata::load_async(reader, options.clone()).await?;
+    let mut pages = ParquetMetaDataReader::new_with_metadata(Arc::unwrap_or_clone(metadata))
+        .with_offset_index_policy(PageIndexPolicy::Optional);
+    pages.load_page_index(&mut *reader).await?;
+    let metadata = ArrowReaderMetadata::try_new(Arc::new(pages.finish()?), options.clone())?;
     let schema = stored_schema(&metadata);
     let as_views = schema.fields().iter().map(|field| match field.data_type() {
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView => Arc::clone(field),

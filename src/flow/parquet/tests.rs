@@ -24,6 +24,7 @@ use crate::flow::tally::Reason;
 use crate::flow::{InterfaceTest, Wanted};
 
 mod conditions;
+mod footer;
 mod lake;
 mod values;
 
