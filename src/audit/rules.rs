@@ -21,6 +21,8 @@ pub(super) const HTTPS: Ports = (443, 443);
 pub(super) const TCP: i32 = 6;
 /// UDP.
 pub(super) const UDP: i32 = 17;
+/// Every protocol, as rules write it.
+pub(super) const ALL_PROTOCOLS: i32 = -1;
 /// The encapsulating payload of IPsec.
 pub(super) const ESP: i32 = 50;
 
