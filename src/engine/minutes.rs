@@ -76,15 +76,16 @@ struct State {
 pub(super) struct Minutes {
     state: Mutex<State>,
     hours_max: usize,
-}
-
-impl Default for Minutes {
-    fn default() -> Self {
-        Self { state: Mutex::default(), hours_max: HOURS_MAX }
-    }
+    /// Records that ended before it lie in the margin before the window, and do not count. Unix seconds.
+    since: Option<i64>,
 }
 
 impl Minutes {
+    /// Counts the records that did not end before `since`.
+    pub(super) fn new(since: Option<i64>) -> Self {
+        Self { state: Mutex::default(), hours_max: HOURS_MAX, since }
+    }
+
     /// Tells whether a table of these columns is enough to count minutes from.
     pub(super) fn can_read(schema: &Schema) -> bool {
         KEY.iter().chain(&OTHERS).all(|name| schema.index_of(name).is_ok())
@@ -97,7 +98,8 @@ impl Minutes {
         // Most records of a batch are of few interfaces, each of one job.
         let mut known: HashMap<&str, (usize, usize)> = HashMap::new();
         for row in 0..batch.num_rows() {
-            if columns.key[4].is_null(row) || columns.key[0].is_null(row) {
+            let is_before = self.since.is_some_and(|since| columns.ended_before(row, since));
+            if is_before || columns.key[4].is_null(row) || columns.key[0].is_null(row) {
                 continue;
             }
             let id = columns.key[0].value(row);
@@ -246,6 +248,10 @@ impl<'a> Columns<'a> {
             Some("SKIPDATA") => Status::Skipdata,
             _ => Status::Records,
         }
+    }
+
+    fn ended_before(&self, row: usize, since: i64) -> bool {
+        self.end.is_valid(row) && self.end.value(row) < since
     }
 
     /// From when to when a record tells of its interface, each standing for the other where one is missing.
