@@ -32,14 +32,19 @@ judged AS (
     LEFT JOIN peered AS p ON p.vpc_id = c.vpc_id AND p.remote_addr = c.remote_addr
     WHERE c.attribution IS NOT NULL
         AND c.rejected_out > 0
-        AND (c.accepted_out = 0 OR c.rejected_syn > 0)
+        AND (
+            c.accepted_out = 0
+            OR c.rejected_syn > 0
+            -- Without flags: what was refused before anything was accepted is no late packet of it.
+            OR (c.rejected_flagless = 0 AND c.rejected_first < c.accepted_first)
+        )
         AND (c.opened_by IS DISTINCT FROM 'remote')
         -- The container of an isolated job has a detection of its own: one cause, one finding.
         AND (c.network_isolation IS NOT TRUE OR c.eni_role = 'platform')
         -- AWS's public addresses belong to blocked-service.
         AND c.remote_scope IN ('private', 'internet')
         AND p.remote_addr IS NULL
-        AND allowed_by(c.job_name, c.remote_addr, c.remote_scope, c.remote_port, c.protocol) IS NULL
+        AND allowed_by(coalesce(c.job_name, c.job_candidates), c.remote_addr, c.remote_scope, c.remote_port, c.protocol) IS NULL
 ),
 keyed AS (
     SELECT

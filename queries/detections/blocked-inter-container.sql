@@ -45,9 +45,11 @@ pairs AS (
         bool_or(coalesce(opened_by = CASE WHEN is_low THEN 'remote' ELSE 'local' END, false)) AS high_opened,
         sum(CASE WHEN is_low THEN rejected_out ELSE rejected_in END) AS low_refused,
         sum(CASE WHEN is_low THEN rejected_in ELSE rejected_out END) AS high_refused,
-        -- Without flags nothing tells a late packet from a new attempt, once both directions had worked.
+        -- Without flags nothing tells a late packet from a new attempt, once both directions had worked. What was
+        -- refused before they did is no late packet.
         protocol = 6
-            AND bool_and(accepted_out > 0 AND accepted_in > 0)
+            AND bool_and(accepted_out_first IS NOT NULL AND accepted_in_first IS NOT NULL)
+            AND greatest(max(accepted_out_first), max(accepted_in_first)) < min(rejected_first)
             AND sum(rejected_syn) = 0
             AND sum(rejected_flagless) = 0 AS is_vague
     FROM sides

@@ -5,6 +5,7 @@
 -- Traffic between an interface of one job and an interface of another one, accepted or refused. Jobs exchange data
 -- through S3; a connection between two of them is a shared service nobody declared, or one job reaching into another.
 -- The finding is seen from the job that opened; where only the other side was logged, it is told from that one's records.
+-- An address serves one job after the other: each other job is a finding of its own.
 -- Interfaces that may serve the same job are left alone: one job can be a candidate of both. An allow rule for the
 -- job that opened (`to = "vpc"`, or the address) silences it. Isolated containers are judged by isolated-job-traffic.
 -- """
@@ -14,7 +15,7 @@
 WITH owners AS (
     SELECT
         interface_id,
-        min(job_name) AS job_name,
+        job_name,
         min(job_arn) AS job_arn,
         min(array_to_string(job_candidates, ',')) AS job_candidates,
         min(attribution) AS attribution,
@@ -23,7 +24,7 @@ WITH owners AS (
         min(subnet_id) AS subnet_id
     FROM enis
     WHERE attribution IS NOT NULL
-    GROUP BY interface_id
+    GROUP BY interface_id, job_name
 ),
 sides AS (
     SELECT
@@ -43,7 +44,8 @@ sides AS (
         o.vpc_id AS owner_vpc_id,
         o.subnet_id AS owner_subnet_id
     FROM peers AS c
-    LEFT JOIN owners AS o ON o.interface_id = c.remote_interface_id
+    LEFT JOIN owners AS o
+        ON o.interface_id = c.remote_interface_id AND (o.job_name IS NOT DISTINCT FROM c.remote_job_name)
     WHERE c.attribution IS NOT NULL AND c.remote_scope = 'other-job' AND c.remote_addr IS NOT NULL
 ),
 legs AS (
@@ -105,7 +107,9 @@ pairs AS (
         first_records(evidence_accepted) AS evidence_accepted,
         first_records(evidence_rejected) AS evidence_rejected
     FROM legs
-    GROUP BY opener_addr, other_addr, opener_interface, other_interface, other_port, protocol
+    GROUP BY
+        opener_addr, other_addr, opener_interface, other_interface, other_port, protocol,
+        coalesce(opener_job, ''), coalesce(other_job, '')
 ),
 keyed AS (
     SELECT
@@ -127,6 +131,7 @@ keyed AS (
         min(attribution) AS attribution,
         min(other_interface) AS remote_interface_id,
         min(other_jobs) AS other_jobs,
+        coalesce(other_jobs, other_interface) AS key,
         bool_and(is_told) AS is_told,
         bool_and(has_own) AS has_own,
         bool_and(attribution IN ('declared', 'exact') AND other_attribution IN ('declared', 'exact')) AS is_exact,
@@ -139,8 +144,10 @@ keyed AS (
         first_records(evidence_accepted) AS evidence_accepted,
         first_records(evidence_rejected) AS evidence_rejected
     FROM pairs
-    WHERE allowed_by(job_name, other_addr, 'other-job', other_port, protocol) IS NULL
-    GROUP BY coalesce(job_arn, job_name, opener_interface), opener_addr, other_addr, other_port, protocol
+    WHERE allowed_by(coalesce(job_name, job_candidates), other_addr, 'other-job', other_port, protocol) IS NULL
+    GROUP BY
+        coalesce(job_arn, job_name, opener_interface), opener_addr, other_addr, other_port, protocol,
+        coalesce(other_jobs, other_interface)
 )
 SELECT
     CASE WHEN answers = 0 THEN 'low' END AS severity,
@@ -190,5 +197,6 @@ SELECT
     packets,
     bytes_out,
     bytes_in,
+    key,
     CASE WHEN answers > 0 THEN evidence_accepted ELSE array_concat(evidence_rejected, evidence_accepted) END AS evidence
 FROM keyed

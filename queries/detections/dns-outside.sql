@@ -45,7 +45,7 @@ judged AS (
             -- A server inside the VPC is the VPC's own as far as anybody knows, unless the DHCP options are known.
             OR (c.remote_scope = 'vpc' AND t.vpc_id IS NOT NULL)
         )
-        AND allowed_by(c.job_name, c.remote_addr, c.remote_scope, c.remote_port, c.protocol) IS NULL
+        AND allowed_by(coalesce(c.job_name, c.job_candidates), c.remote_addr, c.remote_scope, c.remote_port, c.protocol) IS NULL
 ),
 keyed AS (
     SELECT

@@ -28,6 +28,8 @@ judged AS (
         c.*,
         coalesce(c.job_arn, c.job_name, c.interface_id) AS job,
         coalesce(c.opened_by = 'remote', false) AS answered,
+        -- Nothing tells who opened, and traffic came as well: it may have been an answer.
+        c.opened_by IS NULL AND c.accepted_in > 0 AS is_ambiguous,
         (c.eni_role IS DISTINCT FROM 'container')
             AND c.remote_scope IN ('endpoint', 'aws')
             AND c.protocol = 6
@@ -74,6 +76,7 @@ keyed AS (
         min(remote_interface_id) AS remote_interface_id,
         min(remote_scope) AS remote_scope,
         bool_and(answered) AS answered,
+        bool_and(answered OR is_ambiguous) AS may_answer,
         bool_and(coalesce(is_platform, false)) AS is_platform,
         bool_or(coalesce(is_unplaced, false)) AS is_unplaced,
         CAST(sum(accepted_out + accepted_in) AS BIGINT) AS accepted,
@@ -90,7 +93,7 @@ SELECT
     CASE
         WHEN accepted = 0 AND is_platform THEN 'low'
         WHEN accepted = 0 OR is_platform OR is_unplaced THEN 'medium'
-        WHEN remote_scope = 'internet' AND NOT answered THEN 'critical'
+        WHEN remote_scope = 'internet' AND NOT may_answer THEN 'critical'
     END AS severity,
     CASE
         WHEN is_platform OR is_unplaced THEN 'weak'

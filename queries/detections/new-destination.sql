@@ -23,7 +23,7 @@ WITH judged AS (
         baseline_rule(job_name, remote_addr, remote_scope, remote_port, protocol) AS rule,
         -- What unexpected-egress reports.
         remote_scope IN ('private', 'aws', 'internet')
-            AND allowed_by(job_name, remote_addr, remote_scope, remote_port, protocol) IS NULL AS is_unexpected
+            AND allowed_by(coalesce(job_name, job_candidates), remote_addr, remote_scope, remote_port, protocol) IS NULL AS is_unexpected
     FROM peers
     WHERE attribution IS NOT NULL
         AND accepted_out > 0

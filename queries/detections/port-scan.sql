@@ -63,7 +63,7 @@ WITH tries AS (
         AND accepted_out + rejected_out > 0
         -- The container of an isolated job has a detection of its own: one cause, one finding.
         AND (network_isolation IS NOT TRUE OR eni_role = 'platform')
-        AND allowed_by(job_name, remote_addr, remote_scope, remote_port, protocol) IS NULL
+        AND allowed_by(coalesce(job_name, job_candidates), remote_addr, remote_scope, remote_port, protocol) IS NULL
     GROUP BY coalesce(job_arn, job_name, interface_id), local_addr, remote_addr, remote_port, protocol
 ),
 keyed AS (

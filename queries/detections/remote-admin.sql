@@ -42,7 +42,7 @@ judged AS (
             CAST(CASE WHEN is_inbound THEN local_port ELSE remote_port END AS VARCHAR)
         )
         AND CASE WHEN is_inbound THEN accepted_in + rejected_in ELSE accepted_out + rejected_out END > 0
-        AND (is_inbound OR allowed_by(job_name, remote_addr, remote_scope, remote_port, protocol) IS NULL)
+        AND (is_inbound OR allowed_by(coalesce(job_name, job_candidates), remote_addr, remote_scope, remote_port, protocol) IS NULL)
 ),
 keyed AS (
     SELECT

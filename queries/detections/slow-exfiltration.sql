@@ -66,7 +66,7 @@ judged AS (
         AND c.remote_scope IN ('private', 'aws', 'internet')
         AND c.remote_addr IS NOT NULL
         AND c.s3_path IS NULL
-        AND allowed_by(c.job_name, c.remote_addr, c.remote_scope, c.remote_port, c.protocol) IS NULL
+        AND allowed_by(coalesce(c.job_name, c.job_candidates), c.remote_addr, c.remote_scope, c.remote_port, c.protocol) IS NULL
 ),
 keyed AS (
     -- Ports do not matter here: the next portion may go to another one.

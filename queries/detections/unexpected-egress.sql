@@ -49,7 +49,7 @@ judged AS (
         AND (c.network_isolation IS NOT TRUE OR c.eni_role = 'platform')
         -- Another VPC is private to this one, or AWS's by its public addresses.
         AND c.remote_scope IN ('private', 'aws', 'internet')
-        AND allowed_by(c.job_name, c.remote_addr, c.remote_scope, c.remote_port, c.protocol) IS NULL
+        AND allowed_by(coalesce(c.job_name, c.job_candidates), c.remote_addr, c.remote_scope, c.remote_port, c.protocol) IS NULL
 ),
 keyed AS (
     SELECT

@@ -10,6 +10,12 @@
 --     they carried; accepted_first and _last, rejected_first and _last: when. NULL where no record tells.
 --   rejected_syn: refused records with a SYN; rejected_flagless: refused records of TCP whose flags hold none.
 --   closed_at: the first end of an accepted record with FIN or RST; longest_secs: the longest record.
+--   flagged_records: records of TCP that tell their flags; accepted_out_first, accepted_in_first: when what was sent,
+--     and what came, was first accepted.
+--
+-- Records of the margin before the window are context: first_out, first_in, local_syn, remote_syn, closed_at,
+-- flagged_records, accepted_out_first and accepted_in_first heed them, all else only tells of the window. A
+-- conversation of the margin alone has no records.
 SELECT * EXCEPT (sums),
     sums['first_out'] AS first_out,
     sums['first_in'] AS first_in,
@@ -35,21 +41,31 @@ SELECT * EXCEPT (sums),
     sums['rejected_syn'] AS rejected_syn,
     sums['rejected_flagless'] AS rejected_flagless,
     sums['closed_at'] AS closed_at,
-    sums['longest_secs'] AS longest_secs
+    sums['longest_secs'] AS longest_secs,
+    sums['flagged_records'] AS flagged_records,
+    sums['accepted_out_first'] AS accepted_out_first,
+    sums['accepted_in_first'] AS accepted_in_first
 FROM (
     SELECT
         about, local_port, remote_addr, remote_port, protocol,
         conversation(action, direction, syn_by, protocol, tcp_flags, start, "end", packets, bytes) AS sums,
         -- The best tier wins; among equals the greatest name, so that the answer does not depend on order.
-        max(CASE s3_evidence
+        max(CASE WHEN window_since() IS NULL OR "end" IS NULL OR "end" >= window_since() THEN CASE s3_evidence
             WHEN 'proven' THEN '4' WHEN 'strong' THEN '3' WHEN 'inferred' THEN '2' WHEN 'unknown' THEN '1'
-        END || s3_path) AS s3_best,
-        min(CASE WHEN direction = 'egress' THEN traffic_path END) AS traffic_path,
-        max(reject_reason) AS reject_reason,
+        END || s3_path END) AS s3_best,
+        min(CASE WHEN direction = 'egress' AND (window_since() IS NULL OR "end" IS NULL OR "end" >= window_since())
+            THEN traffic_path END) AS traffic_path,
+        max(CASE WHEN window_since() IS NULL OR "end" IS NULL OR "end" >= window_since() THEN reject_reason END)
+            AS reject_reason,
         -- When it was active, as far as it sent: a rhythm is in these.
-        first_starts(CASE WHEN direction = 'egress' THEN start END) AS starts,
-        first_records(start, object, line) FILTER (WHERE action = 'ACCEPT') AS evidence_accepted,
-        first_records(start, object, line) FILTER (WHERE action = 'REJECT') AS evidence_rejected
+        first_starts(CASE WHEN direction = 'egress' AND (window_since() IS NULL OR "end" IS NULL OR "end" >= window_since())
+            THEN start END) AS starts,
+        first_records(start, object, line) FILTER (
+            WHERE action = 'ACCEPT' AND (window_since() IS NULL OR "end" IS NULL OR "end" >= window_since())
+        ) AS evidence_accepted,
+        first_records(start, object, line) FILTER (
+            WHERE action = 'REJECT' AND (window_since() IS NULL OR "end" IS NULL OR "end" >= window_since())
+        ) AS evidence_rejected
     FROM (
         SELECT
             *,
@@ -72,7 +88,7 @@ FROM (
                 remote_scope,
                 log_status
             ) AS about
-        FROM flow_context
+        FROM flow_context_margin
         WHERE attribution IS NOT NULL
             OR (eni_belongs_to IN ('nat_gateway', 'regional_nat_gateway') AND remote_scope = 'other-job')
             -- What a service refused of a job: those of the same list in src/context.

@@ -2,8 +2,10 @@
 -- What interfaces of NAT gateways exchanged with a job's interface, and what those of services (endpoints, file
 -- systems …) refused of it, is here as well, as a witness.
 --
--- Both directions are counted apart, as the interface sees them. opened_by goes by the flags of any
--- record, else by the direction that started first, else by the port rule, as in the view flows.
+-- Both directions are counted apart, as the interface sees them. opened_by goes by the flags of any record. Where
+-- they hold no SYN, whether the beginning of the conversation was seen decides, as in the view flows: where it was,
+-- the direction that started first, else the port rule; where it was not, the port rule, and NULL where the
+-- direction that started first contradicts it. A beginning before the window counts, where the margin holds it.
 -- The sums are those of conversation_sums, which holds what many conversations share as one number.
 SELECT
     interned(about, 0) AS interface_id,
@@ -29,10 +31,14 @@ SELECT
         -- The 5-tuple was opened from both sides within a second: the higher port asked the lower one.
         WHEN local_syn = remote_syn AND local_port >= remote_port THEN 'local'
         WHEN local_syn = remote_syn THEN 'remote'
-        WHEN first_out < first_in THEN 'local'
-        WHEN first_in < first_out THEN 'remote'
-        WHEN local_port >= 32768 AND remote_port < 32768 THEN 'local'
-        WHEN remote_port >= 32768 AND local_port < 32768 THEN 'remote'
+        WHEN flagged_records = 0 AND saw_beginning(interned(about, 0), least(first_out, first_in)) THEN CASE
+            WHEN first_out < first_in THEN 'local'
+            WHEN first_in < first_out THEN 'remote'
+            WHEN local_port >= 32768 AND remote_port < 32768 THEN 'local'
+            WHEN remote_port >= 32768 AND local_port < 32768 THEN 'remote'
+        END
+        WHEN local_port >= 32768 AND remote_port < 32768 AND (first_in < first_out) IS NOT TRUE THEN 'local'
+        WHEN remote_port >= 32768 AND local_port < 32768 AND (first_out < first_in) IS NOT TRUE THEN 'remote'
     END AS opened_by,
     substr(s3_best, 2) AS s3_path,
     CASE substr(s3_best, 1, 1)
@@ -45,5 +51,7 @@ SELECT
     rejected_packets, rejected_bytes_out, rejected_bytes_in,
     accepted_first, accepted_last, rejected_first, rejected_last,
     rejected_syn, rejected_flagless, closed_at, traffic_path, reject_reason,
+    accepted_out_first, accepted_in_first,
     starts, longest_secs, evidence_accepted, evidence_rejected
 FROM conversation_sums
+WHERE window_since() IS NULL OR records > 0

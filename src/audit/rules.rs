@@ -20,6 +20,9 @@ pub(super) const EPHEMERAL: Ports = (*LINUX_EPHEMERAL.start(), *LINUX_EPHEMERAL.
 /// HTTPS.
 pub(super) const HTTPS: Ports = (443, 443);
 
+/// Every protocol, as rules write it.
+pub(super) const ALL_PROTOCOLS: i32 = -1;
+
 /// What is to pass.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ask {

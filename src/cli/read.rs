@@ -299,7 +299,8 @@ pub(super) fn window(read: &Read, now: i64) -> Result<Window, Failure> {
         let error = anyhow!("--slack {:?} is not a duration", read.slack);
         Failure::new(Exit::Usage, error).with_hint("write 90s, 15min or 1h")
     })?;
-    Ok(Window { since, until, slack_secs: i64::try_from(slack.as_secs()).unwrap_or(i64::MAX) })
+    let slack_secs = i64::try_from(slack.as_secs()).unwrap_or(i64::MAX);
+    Ok(Window { slack_secs, ..Window::new(since, until) })
 }
 
 pub(super) fn stated(read: &Read) -> Result<Option<LogFormat>, Failure> {

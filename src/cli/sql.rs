@@ -14,6 +14,7 @@ use crate::cli::say::Say;
 use crate::cli::{Started, print, repl};
 use crate::engine::query_file::params_untyped;
 use crate::engine::{Engine, Summary, none};
+use crate::source;
 
 /// Memory of a query that says nothing else: joins of a user's own need it all at once.
 pub(super) const MEMORY: &str = "512MB";
@@ -80,7 +81,9 @@ pub(super) fn incomplete(summary: &Summary) -> Result<Exit, Failure> {
     if summary.problem_objects == 0 {
         return Ok(Exit::Fine);
     }
-    if summary.problem_objects == summary.objects_read && summary.records() == 0 {
+    // An event that is not understood is no object.
+    let only_events = summary.failed.iter().all(|id| source::is_event(id));
+    if summary.problem_objects == summary.objects_read && summary.records() == 0 && !only_events {
         let error = anyhow!("none of the objects could be read as VPC flow logs");
         return Err(Failure::new(Exit::Input, error));
     }

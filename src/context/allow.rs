@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use glob::Pattern;
+
 use crate::context::places::Places;
 use crate::context::rule::AllowRule;
 use crate::context::rule::To;
@@ -79,7 +81,8 @@ impl AllowRules {
     /// Returns the reason (or `rule N`, counted from 1) of the first rule that fits. NULL when none does.
     ///
     /// `remote_scope` is that of `flow_context`. A rule with `ports` or `protocol` does not fit where the
-    /// record has none; a rule with `job` does not fit where the job is not known to be one (shared).
+    /// record has none. `job_name` may be the candidates of a shared interface, joined by commas: a rule with
+    /// `job` fits those when it fits each of them.
     pub fn fits(
         &self,
         job_name: Option<&str>,
@@ -199,8 +202,12 @@ struct Asked<'a> {
     protocol: Option<i32>,
 }
 
+/// Tells whether a rule is one for this job, or for all of several candidates.
 fn is_of(rule: &AllowRule, job_name: Option<&str>) -> bool {
-    rule.job.as_ref().is_none_or(|glob| job_name.is_some_and(|name| glob.matches(name)))
+    let fits = |glob: &Pattern| {
+        job_name.is_some_and(|names| names.split(',').all(|name| glob.matches(name)))
+    };
+    rule.job.as_ref().is_none_or(fits)
 }
 
 /// Returns the entries of the prefix list that a rule names.

@@ -168,6 +168,9 @@ pub const FIELDS: &[&str] = &[
     "flows", "packets", "bytes_out", "bytes_in", "path", "cause", "remediation", "evidence",
 ];
 
+/// A column that a detection's SQL may return beside the fields: what else makes its finding one. It goes into the id.
+const KEY: &str = "key";
+
 /// Fields that flowq fills in itself; a detection's SQL may not return them.
 const OURS: &[&str] = &["finding_id", "detection", "title"];
 
@@ -208,7 +211,8 @@ impl Finding {
         job.or(self.interface_id.as_deref()).or(place)
     }
 
-    /// Returns what makes this finding one: it keeps its id as long as these stay.
+    /// Returns what makes this finding one, beside the `key` of its detection where that has one: it keeps its id as
+    /// long as these stay.
     pub fn key(&self) -> [String; 6] {
         let text = |value: Option<&str>| value.unwrap_or("-").to_owned();
         let number = |value: Option<i64>| value.map_or("-".to_owned(), |value| value.to_string());
@@ -228,12 +232,14 @@ pub fn sort(findings: &mut [Finding]) {
     findings.sort_by_cached_key(|finding| {
         let job = finding.job_name.clone();
         let key = finding.key();
-        (Reverse(finding.severity), finding.detection.clone(), job, finding.first_seen, key)
+        let id = finding.finding_id.clone();
+        (Reverse(finding.severity), finding.detection.clone(), job, finding.first_seen, key, id)
     });
 }
 
 fn check_columns(batch: &RecordBatch) -> Result<(), String> {
-    let returned = || FIELDS.iter().copied().filter(|name| !OURS.contains(name));
+    let fields = || FIELDS.iter().copied().filter(|name| !OURS.contains(name));
+    let returned = || fields().chain([KEY]);
     for field in batch.schema_ref().fields() {
         if !returned().any(|known| known == field.name()) {
             let near = nearest(field.name(), returned());
@@ -329,7 +335,9 @@ impl Columns {
         finding.evidence.sort();
         finding.evidence.dedup();
         finding.evidence.truncate(EVIDENCE_MAX);
-        finding.finding_id = id_of(&finding.key());
+        let mut key = finding.key().to_vec();
+        key.extend(text(KEY));
+        finding.finding_id = id_of(&key);
         Ok(finding)
     }
 }

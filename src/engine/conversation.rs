@@ -96,14 +96,17 @@ impl Columns {
 /// The function's name.
 pub(super) const NAME: &str = "conversation";
 
-/// Returns the aggregate function.
-pub(super) fn conversation() -> AggregateUDF {
-    AggregateUDF::from(Conversation { signature: Signature::any(9, Volatility::Immutable) })
+/// Returns the aggregate function. Records that ended before `since` (Unix seconds) are context: they tell how a
+/// conversation began, and are not counted.
+pub(super) fn conversation(since: Option<i64>) -> AggregateUDF {
+    let signature = Signature::any(9, Volatility::Immutable);
+    AggregateUDF::from(Conversation { signature, since })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Conversation {
     signature: Signature,
+    since: Option<i64>,
 }
 
 impl AggregateUDFImpl for Conversation {
@@ -127,7 +130,7 @@ impl AggregateUDFImpl for Conversation {
     }
 
     fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(Groups::default()))
+        Ok(Box::new(Groups::new(self.since)))
     }
 
     fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
@@ -135,16 +138,22 @@ impl AggregateUDFImpl for Conversation {
     }
 
     fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Groups::default()))
+        Ok(Box::new(Groups::new(self.since)))
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Groups {
     sums: Vec<Sums>,
+    /// Records that ended before it are context.
+    since: Option<i64>,
 }
 
 impl Groups {
+    fn new(since: Option<i64>) -> Self {
+        Self { sums: Vec::new(), since }
+    }
+
     fn grow(&mut self, total: usize) {
         if self.sums.len() < total {
             self.sums.resize_with(total, Sums::default);
@@ -157,9 +166,14 @@ impl Groups {
         group_of: impl Fn(usize) -> Option<usize>,
     ) -> Result<()> {
         let columns = Columns::new(values)?;
+        let since = self.since.unwrap_or(i64::MIN);
         for row in 0..columns.texts[0].len() {
             if let Some(group) = group_of(row) {
-                self.sums[group].add(&columns.record(row));
+                let record = columns.record(row);
+                match record.end.is_some_and(|end| end < since) {
+                    true => self.sums[group].add_context(&record),
+                    false => self.sums[group].add(&record),
+                }
             }
         }
         Ok(())
@@ -232,7 +246,7 @@ impl GroupsAccumulator for Groups {
         values: &[ArrayRef],
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        each_alone(Self::default(), values, filter)
+        each_alone(Self::new(self.since), values, filter)
     }
 
     fn size(&self) -> usize {

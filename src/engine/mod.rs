@@ -26,6 +26,7 @@ use crate::source::progress::Progress;
 use crate::source::{Source, Split, Window};
 
 mod allowed;
+mod beginnings;
 mod blocks;
 mod conversation;
 mod evidence;
@@ -60,6 +61,7 @@ mod within;
 mod tests;
 
 use allowed::{Ask, Question};
+use beginnings::Beginnings;
 use minutes::Minutes;
 
 #[cfg(test)]
@@ -154,6 +156,8 @@ pub struct Engine {
     memory_bytes: usize,
     /// Where everything goes that does not fit the memory.
     temp: Arc<temp::TempFolder>,
+    /// Where the window begins, in Unix seconds.
+    since: Option<i64>,
 }
 
 impl fmt::Debug for Engine {
@@ -198,15 +202,20 @@ impl Engine {
             .with_physical_optimizer_rule(Arc::new(once::GroupOnce))
             .build();
         let session = SessionContext::new_with_state(state);
+        let beginnings = Arc::new(Beginnings::new(context.inventory()));
+        let since = options.window.since;
         let (scans, kept) = (Arc::new(Scans::default()), BTreeMap::new());
-        let engine = Self { session, scans, kept, pool, memory_bytes, temp };
+        let engine = Self { session, scans, kept, pool, memory_bytes, temp, since };
 
         limits::register(&engine.session, memory_bytes);
         engine.register_functions(&context);
+        for function in beginnings::functions(since, &beginnings) {
+            engine.session.register_udf(function);
+        }
         engine.register_inventory(context.inventory())?;
         let baseline = allowed::baseline(&context.allow().known())?;
         engine.session.register_batch("baseline", baseline)?;
-        engine.register_logs(source, context, options).await?;
+        engine.register_logs(source, context, options, beginnings).await?;
         Ok(engine)
     }
 
@@ -221,7 +230,7 @@ impl Engine {
         for function in intern::functions().into_iter().chain(why::functions(context.inventory())) {
             self.session.register_udf(function);
         }
-        self.session.register_udaf(conversation::conversation());
+        self.session.register_udaf(conversation::conversation(self.since));
         self.session.register_udaf(evidence::first_records());
         self.session.register_udaf(starts::first_starts());
         self.session.register_udf(within::most_within());
@@ -240,24 +249,30 @@ impl Engine {
         source: Arc<dyn Source>,
         context: Arc<Context>,
         options: ReadOptions,
+        beginnings: Arc<Beginnings>,
     ) -> Result<()> {
         let extra = sniff::unknown_fields(source.as_ref(), &options).await?;
         let options = Arc::new(options);
-        let register = |name: &str, layout, context: Option<Arc<Context>>| {
+        let register = |name: &str, layout, context: Option<&Arc<Context>>, beginnings| {
             let unknown = extra.get(&layout).map_or(&[][..], Vec::as_slice);
             let table = table::FlowTable::new(
                 layout,
                 unknown,
                 Arc::clone(&source),
                 Arc::clone(&options),
-                context,
+                context.map(Arc::clone),
                 Arc::clone(&self.scans),
             );
+            let table = match beginnings {
+                Some(beginnings) => table.with_margin(beginnings),
+                None => table,
+            };
             self.session.register_table(name, Arc::new(table)).map(drop)
         };
-        register("flow_logs", Layout::Vpc, None)?;
-        register("transit_gateway_flow_logs", Layout::TransitGateway, None)?;
-        register("flow_context", Layout::Vpc, Some(context))
+        register("flow_logs", Layout::Vpc, None, None)?;
+        register("transit_gateway_flow_logs", Layout::TransitGateway, None, None)?;
+        register("flow_context", Layout::Vpc, Some(&context), None)?;
+        register("flow_context_margin", Layout::Vpc, Some(&context), Some(beginnings))
     }
 
     /// Runs one statement. `$name` in it is taken from `params`. Batches come as they are made; dropping
@@ -324,7 +339,8 @@ impl Engine {
     /// When the flow logs cannot be read, or the disk is full.
     pub async fn keep_conversations(&mut self) -> Result<()> {
         let memory = MemoryConsumer::new("minutes of interfaces").register(&self.pool);
-        let minutes = Arc::new(Minutes::new(memory, self.memory_bytes / MINUTES_SHARE));
+        let minutes = Minutes::new(memory, self.memory_bytes / MINUTES_SHARE, self.since);
+        let minutes = Arc::new(minutes);
         self.scans.count_minutes(Some(Arc::clone(&minutes)));
         let kept = self.keep("conversation_sums").await;
         self.scans.count_minutes(None);

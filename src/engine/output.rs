@@ -91,6 +91,9 @@ impl Output {
         if let Some(minutes) = &self.minutes {
             minutes.add(&given).map_err(minutes::failure)?;
         }
+        if let Some(beginnings) = &self.job.beginnings {
+            beginnings.add(&given);
+        }
         // Rows without a column cannot be put together; nor need they.
         let is_whole = self.job.filter.is_none() && !self.gathers;
         if is_whole || given.num_columns() == 0 {

@@ -126,7 +126,8 @@ impl Queue {
     }
 
     async fn list(&self, job: &Job) -> Result<Listing, source::Error> {
-        let listing = job.source.splits(&job.options.window).await?;
+        // A source that listed for the margin as well may give more.
+        let listing = job.source.splits(&job.window).await?.within(&job.window);
         let known: Option<u64> = listing.splits.iter().map(|split| split.size_bytes).sum();
         job.options.progress.add_listed(listing.splits.len() as u64, known.unwrap_or(0));
         self.scan.update(|summary| {

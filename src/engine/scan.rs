@@ -32,6 +32,7 @@ use futures::TryStreamExt as _;
 
 use crate::context::{Column, Context};
 use crate::engine::ReadOptions;
+use crate::engine::beginnings::Beginnings;
 use crate::engine::joined;
 use crate::engine::joined::is_of_interface;
 use crate::engine::minutes::Minutes;
@@ -41,7 +42,7 @@ use crate::engine::read::read_objects;
 use crate::engine::scans::Scans;
 use crate::engine::table::kinds_text;
 use crate::flow::{MalformedLine, Plan};
-use crate::source::Source;
+use crate::source::{Source, Window};
 
 /// How many values of a list `EXPLAIN` shows.
 const VALUES_SHOWN: usize = 5;
@@ -66,6 +67,10 @@ pub(super) struct Job {
     pub(super) table: SchemaRef,
     /// Where the context's columns come from.
     pub(super) context: Option<Arc<Context>>,
+    /// The time whose records are read: that of the options, or with the margin before it.
+    pub(super) window: Window,
+    /// Takes in when the log of each interface begins.
+    pub(super) beginnings: Option<Arc<Beginnings>>,
     pub(super) source: Arc<dyn Source>,
     pub(super) options: Arc<ReadOptions>,
     pub(super) pushed: Pushed,

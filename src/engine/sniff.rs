@@ -26,7 +26,7 @@ pub(super) async fn unknown_fields(
     source: &dyn Source,
     options: &ReadOptions,
 ) -> Result<BTreeMap<Layout, Vec<String>>> {
-    let listing = source.splits(&options.window).await;
+    let listing = source.splits(&options.window.with_margin()).await;
     let listing = listing.map_err(|error| DataFusionError::External(Box::new(error)))?;
     let mut seen = HashSet::new();
     let mut unnamed = 0;

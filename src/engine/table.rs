@@ -1,4 +1,5 @@
-//! The tables that are read from flow logs: `flow_logs`, `transit_gateway_flow_logs`, `flow_context`.
+//! The tables that are read from flow logs: `flow_logs`, `transit_gateway_flow_logs`, `flow_context`, and
+//! `flow_context_margin`, which has the records of a margin before the window as well.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use crate::context;
 use crate::context::{Context, Interest};
 use crate::engine::ReadOptions;
+use crate::engine::beginnings::Beginnings;
 use crate::engine::pushdown::{Interests, Pushed};
 use crate::engine::scan::{FlowScanExec, Job, RowFilter};
 use crate::engine::scans::Scans;
@@ -33,6 +35,8 @@ pub(super) struct FlowTable {
     options: Arc<ReadOptions>,
     context: Option<Arc<Context>>,
     scans: Arc<Scans>,
+    /// Takes in when the log of each interface begins. Where it is there, the margin before the window is read too.
+    beginnings: Option<Arc<Beginnings>>,
 }
 
 impl FlowTable {
@@ -53,7 +57,20 @@ impl FlowTable {
             fields.extend(columns.map(|c| Arc::new(Field::new(c.name, c.data_type.clone(), true))));
         }
         let schema = Arc::new(Schema::new(fields));
-        Self { layout, schema, log_columns, source, options, context, scans }
+        let beginnings = None;
+        Self { layout, schema, log_columns, source, options, context, scans, beginnings }
+    }
+
+    /// Returns the table with the records of the margin before the window. It tells when the log of each interface
+    /// begins.
+    pub(super) fn with_margin(self, beginnings: Arc<Beginnings>) -> Self {
+        Self { beginnings: Some(beginnings), ..self }
+    }
+
+    /// The time whose records are read.
+    fn window(&self) -> Window {
+        let window = self.options.window;
+        if self.beginnings.is_some() { window.with_margin() } else { window }
     }
 
     fn log_schema(&self, columns: &BTreeSet<usize>) -> Result<SchemaRef> {
@@ -134,14 +151,14 @@ impl FlowTable {
         let to_jobs = pushed.interests.as_ref().is_some_and(|kinds| kinds.values().any(|is| *is));
         let addresses = self.context.iter().filter(|_| to_jobs);
         let addresses = addresses.flat_map(|context| context.job_addresses()).collect();
-        let Window { since, until, .. } = self.options.window;
+        let window = self.window();
         Filter {
             equals: pushed.equals.clone(),
             ranges: pushed.ranges.clone(),
             interface,
             addresses,
-            since,
-            until,
+            since: window.read_from(),
+            until: window.until,
         }
     }
 }
@@ -201,6 +218,8 @@ impl TableProvider for FlowTable {
             wanted: self.wanted(projection),
             table: Arc::clone(&self.schema),
             context: self.context.clone(),
+            window: self.window(),
+            beginnings: self.beginnings.clone(),
             source: Arc::clone(&self.source),
             options: Arc::clone(&self.options),
             pushed,

@@ -14,6 +14,7 @@ use crate::source::{ByteStream, Error, Listing, Memory, Split};
 mod joins;
 mod limits;
 mod minutes;
+mod openers;
 mod parts;
 mod plans;
 mod reading;

@@ -158,7 +158,7 @@ impl Scope {
     pub fn window(&self) -> Window {
         let since = Some(self.range.from).filter(|from| *from > i64::MIN);
         let until = Some(self.range.to).filter(|to| *to < i64::MAX).map(|to| to + 1);
-        Window { since, until, slack_secs: 0 }
+        Window { slack_secs: 0, ..Window::new(since, until) }
     }
 }
 

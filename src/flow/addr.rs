@@ -38,8 +38,19 @@ pub fn is_private(ip: IpAddr) -> bool {
     }
 }
 
-/// Tells whether an address never leaves its link or its host, or is no single host: link-local,
-/// loopback, multicast, broadcast, unspecified.
+/// The addresses of IPv6 at which AWS answers on the link, as 169.254.169.* does in IPv4: resolver (`fd00:ec2::253`),
+/// metadata (`::254`), time (`::123`).
+///
+/// Source: <https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html>
+const AWS_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0);
+
+/// Tells whether an address is one of AWS's own on the link: `fd00:ec2::/32`.
+fn is_aws_local(ip: Ipv6Addr) -> bool {
+    ip.segments()[..2] == AWS_LOCAL.segments()[..2]
+}
+
+/// Tells whether an address never leaves its link or its host, or is no single host: link-local (what AWS answers
+/// at in `fd00:ec2::/32` as well), loopback, multicast, broadcast, unspecified.
 pub fn is_local(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => {
@@ -51,6 +62,7 @@ pub fn is_local(ip: IpAddr) -> bool {
         }
         IpAddr::V6(ip) => {
             ip.is_unicast_link_local()
+                || is_aws_local(ip)
                 || ip.is_loopback()
                 || ip.is_multicast()
                 || ip == Ipv6Addr::UNSPECIFIED
@@ -114,6 +126,10 @@ mod tests {
         for public in ["100.128.0.1", "172.32.0.1", "52.95.36.1", "2600::1"] {
             assert!(!is_private(ip(public)) && !is_local(ip(public)), "{public}");
         }
+        for local in ["fd00:ec2::253", "fd00:ec2::254", "fd00:ec2::123"] {
+            assert!(is_local(ip(local)), "{local}");
+        }
+        assert!(!is_local(ip("fd00:ec3::253")));
         for local in ["169.254.169.254", "224.0.0.251", "ff02::1", "fe80::1", "255.255.255.255"] {
             assert!(is_local(ip(local)), "{local}");
         }

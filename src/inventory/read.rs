@@ -140,15 +140,27 @@ fn read_file(path: &Path, reader: &mut Reader) -> Result<(), Error> {
     take_stored(&head, file, reader).map_err(error)
 }
 
+/// How gzip begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Decompresses gzip, within the limit of a file. What was decoded before a cut still counts.
+fn unpack(stored: impl io::Read, bytes: &mut Vec<u8>, reader: &mut Reader) {
+    let read = MultiGzDecoder::new(stored).take(FILE_BYTES_MAX + 1).read_to_end(bytes);
+    if let Err(err) = read {
+        let length = bytes.len();
+        reader.complaints.push(format!("broken gzip after {length} decompressed bytes: {err}"));
+    }
+}
+
 /// Takes a file as it is stored, plain or gzip, Parquet apart. `head` is how it begins.
 fn take_stored(head: &[u8], file: impl io::Read, reader: &mut Reader) -> io::Result<()> {
     let mut bytes = Vec::new();
-    if head.starts_with(&[0x1f, 0x8b]) {
-        // What was decoded before the cut still counts.
-        let read = MultiGzDecoder::new(file).take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes);
-        if let Err(err) = read {
-            let length = bytes.len();
-            reader.complaints.push(format!("broken gzip after {length} decompressed bytes: {err}"));
+    if head.starts_with(&GZIP) {
+        unpack(file, &mut bytes, reader);
+        // A tool compresses again what was compressed.
+        if bytes.starts_with(&GZIP) {
+            let once = std::mem::take(&mut bytes);
+            unpack(&*once, &mut bytes, reader);
         }
     } else {
         file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;

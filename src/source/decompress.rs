@@ -18,6 +18,9 @@ const WINDOW_BITS: u8 = 15;
 
 const GZIP: &[u8] = b"\x1f\x8b";
 
+/// How often an object may be compressed: a tool compresses again what AWS delivers compressed.
+const LAYERS_MAX: u8 = 2;
+
 /// Compressions and containers that are told apart from text, but not read.
 const UNSUPPORTED: &[(&[u8], &str)] = &[
     (b"\x28\xb5\x2f\xfd", "zstd"),
@@ -46,6 +49,12 @@ pub struct Decompressor {
     failed: Option<Error>,
     bytes_out: u64,
     bytes_max: u64,
+    /// How many layers of gzip are around it.
+    layers: u8,
+    /// What becomes of the content of gzip, which may be gzip again.
+    inner: Option<Box<Self>>,
+    /// What went wrong here, after the content that `inner` still has.
+    broken: Option<Error>,
 }
 
 #[derive(Debug)]
@@ -85,6 +94,9 @@ pub enum Error {
         /// The limit.
         bytes_max: u64,
     },
+    /// Gzip within gzip within gzip.
+    #[error("compressed by gzip more than {LAYERS_MAX} times, one around the other")]
+    TooManyLayers,
     /// A compression that is not read.
     #[error("{0} compression is not supported")]
     Unsupported(&'static str),
@@ -93,6 +105,11 @@ pub enum Error {
 impl Decompressor {
     /// Makes a decompressor for one object.
     pub fn new(limits: &Limits) -> Self {
+        Self::within(0, limits.object_bytes_max)
+    }
+
+    /// Makes one for what lies in so many layers of gzip.
+    fn within(layers: u8, bytes_max: u64) -> Self {
         Self {
             state: State::Start,
             input: VecDeque::new(),
@@ -101,7 +118,10 @@ impl Decompressor {
             waiting: false,
             failed: None,
             bytes_out: 0,
-            bytes_max: limits.object_bytes_max,
+            bytes_max,
+            layers,
+            inner: None,
+            broken: None,
         }
     }
 
@@ -123,10 +143,47 @@ impl Decompressor {
     ///
     /// [`Error`] after the last block that could be decompressed. Nothing follows it.
     pub fn next_block(&mut self) -> Result<Option<Bytes>, Error> {
+        if matches!(self.state, State::Start) {
+            self.start().inspect_err(|_| self.stop())?;
+        }
+        let Some(mut inner) = self.inner.take() else { return self.own_block() };
+        let block = self.pass_on(&mut inner);
+        self.inner = Some(inner);
+        block
+    }
+
+    /// Returns the next block of what the content of gzip holds: itself, or what is compressed in it.
+    fn pass_on(&mut self, inner: &mut Self) -> Result<Option<Bytes>, Error> {
+        loop {
+            if let Some(block) = inner.next_block().inspect_err(|_| self.stop())? {
+                return Ok(Some(block));
+            }
+            if let Some(error) = self.broken.take() {
+                return Err(error);
+            }
+            match self.own_block() {
+                Ok(Some(block)) => inner.feed(block),
+                Ok(None) if self.ended && !inner.ended => inner.finish(),
+                Ok(None) => return Ok(None),
+                Err(error) => {
+                    inner.finish();
+                    self.broken = Some(error);
+                }
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        self.state = State::Failed;
+        self.input.clear();
+        (self.failed, self.broken) = (None, None);
+    }
+
+    /// Returns the next block of content, whatever is in it.
+    fn own_block(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             if let Some(error) = self.failed.take() {
-                self.state = State::Failed;
-                self.input.clear();
+                self.stop();
                 return Err(error);
             }
             let step = self.step();
@@ -189,7 +246,11 @@ impl Decompressor {
         }
         let is_open = |magic: &[u8]| head.len() < magic.len() && magic.starts_with(head);
         if head.starts_with(GZIP) {
+            if self.layers == LAYERS_MAX {
+                return Err(Error::TooManyLayers);
+            }
             self.state = State::Between;
+            self.inner = Some(Box::new(Self::within(self.layers + 1, self.bytes_max)));
         } else if self.ended && head.as_ref() == &GZIP[..1] {
             return Err(Error::Cut { bytes: 0 });
         } else if self.ended

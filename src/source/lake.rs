@@ -123,7 +123,7 @@ fn key(split: &Split) -> Result<Key, Error> {
 /// Tells whether a file may hold rows of the window.
 fn may_hold(file: &File, window: &Window) -> bool {
     let first = file.start.map(|(first, _)| first);
-    window.since.zip(file.end).is_none_or(|(since, end)| end >= since)
+    window.read_from().zip(file.end).is_none_or(|(from, end)| end >= from)
         && window.until.zip(first).is_none_or(|(until, first)| first < until)
 }
 

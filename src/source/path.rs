@@ -5,9 +5,7 @@
 use chrono::{NaiveDate, NaiveDateTime};
 
 use crate::source::Window;
-
-/// The longest aggregation interval, by which a record may start before it ends.
-const AGGREGATION_SECS: i64 = 600;
+use crate::source::window::AGGREGATION_SECS;
 
 /// A file named `T` holds records that end in `[T, T + 300)`.
 const DELIVERY_SECS: i64 = 300;
@@ -138,7 +136,7 @@ impl<'a> Series<'a> {
     /// Returns the first time, as it stands in a name, whose file may hold records of the window; NULL when
     /// the window has no beginning.
     pub(super) fn first_time(window: &Window) -> Option<String> {
-        let first = window.since?.saturating_sub(window.slack_secs.max(0) + DELIVERY_SECS);
+        let first = window.since?.saturating_sub(window.reach_secs().saturating_add(DELIVERY_SECS));
         // Names tell whole minutes.
         let first = first.saturating_add(59).div_euclid(60).saturating_mul(60);
         Some(chrono::DateTime::from_timestamp(first, 0)?.format(SERIES_TIME).to_string())

@@ -12,6 +12,9 @@ use crate::source::Error;
 /// another 10. An hour leaves room for the delays that AWS does not promise to avoid.
 pub const SLACK_SECS: i64 = 3600;
 
+/// The longest aggregation interval: by so much a record may start before it ends.
+pub const AGGREGATION_SECS: i64 = 600;
+
 /// Event time asked for, `[since, until)`, in Unix seconds. A source prunes by it from names only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -21,11 +24,13 @@ pub struct Window {
     pub until: Option<i64>,
     /// How far off a name may be: late delivery, clocks.
     pub slack_secs: i64,
+    /// How long before `since` records are read as well, for context only: who opened a connection.
+    pub margin_secs: i64,
 }
 
 impl Default for Window {
     fn default() -> Self {
-        Self { since: None, until: None, slack_secs: SLACK_SECS }
+        Self { since: None, until: None, slack_secs: SLACK_SECS, margin_secs: 0 }
     }
 }
 
@@ -35,10 +40,30 @@ impl Window {
         Self { since, until, ..Self::default() }
     }
 
+    /// Returns the window with a margin before it: an aggregation interval and the slack of delivery. A
+    /// connection that was opened before the window shows there who opened it.
+    pub fn with_margin(self) -> Self {
+        let margin_secs = self.slack_secs.max(0).saturating_add(AGGREGATION_SECS);
+        match self.since {
+            Some(_) => Self { margin_secs, ..self },
+            None => self,
+        }
+    }
+
+    /// The first second of which records are read: `since`, or the beginning of the margin before it.
+    pub fn read_from(&self) -> Option<i64> {
+        self.since.map(|since| since.saturating_sub(self.margin_secs.max(0)))
+    }
+
+    /// How far before `since` the name of an object may lie whose records are wanted.
+    pub(super) fn reach_secs(&self) -> i64 {
+        self.slack_secs.max(self.margin_secs).max(0)
+    }
+
     /// Tells whether something that lasts from `first` up to `last` may lie inside, give or take the slack.
     pub fn may_hold(&self, first: i64, last: i64) -> bool {
         let slack = self.slack_secs.max(0);
-        self.since.is_none_or(|since| last.saturating_add(slack) >= since)
+        self.since.is_none_or(|since| last.saturating_add(self.reach_secs()) >= since)
             && self.until.is_none_or(|until| first.saturating_sub(slack) < until)
     }
 }
@@ -133,11 +158,24 @@ mod tests {
 
     #[test]
     fn window_is_half_open_and_has_slack() {
-        let window = Window { since: Some(1000), until: Some(2000), slack_secs: 10 };
+        let window =
+            Window { since: Some(1000), until: Some(2000), slack_secs: 10, margin_secs: 0 };
         assert!(window.may_hold(500, 990));
         assert!(!window.may_hold(500, 989));
         assert!(window.may_hold(2009, 3000));
         assert!(!window.may_hold(2010, 3000));
         assert!(Window::default().may_hold(i64::MIN, i64::MAX));
+    }
+
+    #[test]
+    fn margin_is_an_interval_and_the_slack_before_the_window() {
+        let window =
+            Window { since: Some(5000), until: Some(6000), slack_secs: 10, margin_secs: 0 };
+        let wide = window.with_margin();
+        assert_eq!((wide.since, wide.until), (Some(5000), Some(6000)));
+        assert_eq!((window.read_from(), wide.read_from()), (Some(5000), Some(4390)));
+        assert!(wide.may_hold(0, 4390) && !wide.may_hold(0, 4389) && !window.may_hold(0, 4390));
+        assert!(wide.may_hold(6009, 7000) && !wide.may_hold(6010, 7000));
+        assert_eq!(Window::default().with_margin(), Window::default());
     }
 }

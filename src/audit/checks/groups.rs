@@ -11,6 +11,7 @@ use crate::audit::Fix;
 use crate::audit::Seen;
 use crate::audit::Silence;
 use crate::audit::rules::ALL_PORTS;
+use crate::audit::rules::ALL_PROTOCOLS;
 use crate::audit::rules::Ask;
 use crate::audit::rules::HTTPS;
 use crate::audit::rules::Ports;
@@ -94,7 +95,7 @@ fn fix(subject: &Subject<'_>, missing: &[Missing]) -> Fix {
             number => number.to_string(),
         };
         let (ports, lines) = match *protocol {
-            ESP => (String::new(), String::new()),
+            ESP | ALL_PROTOCOLS => (String::new(), String::new()),
             _ => (
                 format!(",FromPort={from},ToPort={to}"),
                 format!("  from_port = {from}\n  to_port = {to}\n"),
@@ -120,6 +121,40 @@ fn told(missing: &[Missing], groups: &[String]) -> String {
     format!("{}: {}", groups.join(", "), parts.join("; "))
 }
 
+/// What is said of jobs whose instances may talk by EFA.
+const EFA_UNSEEN: &str = "flow logs hold no OS-bypass traffic of EFA: what these instances say to each other by it is in no record";
+
+/// Returns what EFA lacks: a rule for all traffic whose other side is the group itself, in and out. A range of
+/// addresses does not do, however wide.
+///
+/// Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-start.html>
+fn efa(world: &World<'_>, subject: &Subject<'_>) -> Result<Vec<Missing>, Silence> {
+    let mut missing = Vec::new();
+    for direction in ["ingress", "egress"] {
+        let mut rules = subject.groups.iter().flat_map(|group| world.network.rules(group));
+        let has = rules.any(|rule| {
+            rule.direction == direction
+                && rule.protocol == ALL_PROTOCOLS.to_string()
+                && subject.groups.contains(&rule.peer)
+        });
+        if has {
+            continue;
+        }
+        let is_known = |group: &&String| {
+            world.network.group(group).is_some() || world.network.rules(group).next().is_some()
+        };
+        let unknown: Vec<String> =
+            subject.groups.iter().filter(|group| !is_known(group)).cloned().collect();
+        if !unknown.is_empty() {
+            return Err(super::unknown_groups(&unknown));
+        }
+        let way = if direction == "ingress" { "from" } else { "to" };
+        let what = format!("no rule for all traffic {way} the group itself, which EFA needs");
+        missing.push(Missing { what, direction, protocol: ALL_PROTOCOLS, ports: ALL_PORTS });
+    }
+    Ok(missing)
+}
+
 pub(super) fn own_members(world: &World<'_>, subject: &Subject<'_>) -> Told {
     let of = subject.distributed();
     if of.is_empty() {
@@ -128,14 +163,31 @@ pub(super) fn own_members(world: &World<'_>, subject: &Subject<'_>) -> Told {
     // Port 0 is no port of TCP, so a rule need not name it.
     let mut missing = between(world, subject, &[(TCP, (1, 65_535), "TCP")])?;
     let jobs = [format!("jobs of several instances: {}", names(&of))];
+    let by_efa: Vec<_> = of.iter().filter(|job| job.may_use_efa()).copied().collect();
+    let unseen = (!by_efa.is_empty()).then(|| EFA_UNSEEN.to_owned());
     if missing.is_empty() {
-        let why = "the groups let their own members talk by TCP, both ways";
-        return Ok(Answer::pass(why).evidence(jobs).about(&of));
+        let lacks = if by_efa.is_empty() { Vec::new() } else { efa(world, subject)? };
+        if lacks.is_empty() {
+            let why = "the groups let their own members talk by TCP, both ways";
+            return Ok(Answer::pass(why).evidence(jobs).evidence(unseen).about(&of));
+        }
+        // Whether the containers use EFA, nothing tells.
+        let jobs = [format!("jobs on instances that have EFA: {}", names(&by_efa))];
+        return Ok(Answer::fail(told(&lacks, &subject.groups))
+            .inferred()
+            .evidence(jobs)
+            .evidence(unseen)
+            .about(&by_efa)
+            .fix(fix(subject, &lacks)));
     }
     missing.iter_mut().for_each(|one| one.ports = ALL_PORTS);
+    if !by_efa.is_empty() {
+        missing.extend(efa(world, subject)?);
+    }
     let refused = kept_apart(&world.hints(subject), |seen| seen.protocol == i64::from(TCP));
     Ok(Answer::fail(told(&missing, &subject.groups))
         .evidence(jobs)
+        .evidence(unseen)
         .about(&of)
         .evidence(refused)
         .fix(fix(subject, &missing)))

@@ -67,6 +67,14 @@ fn first_rule_that_fits_gives_its_reason() {
 }
 
 #[test]
+fn a_glob_fits_candidates_when_it_fits_each_of_them() {
+    let rules = rules("[[allow]]\nto = '0.0.0.0/0'\njob = 'night*'\nreason = 'x'");
+    let fits = |names| rules.fits(names, "192.0.2.1".parse().unwrap(), None, None, None).is_some();
+    assert!(fits(Some("nightly")) && fits(Some("nightly,night-2")));
+    assert!(!fits(Some("nightly,weekly")) && !fits(Some("weekly,nightly")) && !fits(None));
+}
+
+#[test]
 fn expired_rules_allow_nothing_and_are_listed() {
     // NOW is 1970-01-02T03:46:40Z.
     for (until, expired) in [

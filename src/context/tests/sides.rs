@@ -125,6 +125,9 @@ fn remote_scope_is_the_first_that_fits() {
         ("10.1.0.1", "-", "private -"),
         ("100.64.3.4", "-", "private -"),
         ("fd00::1", "-", "private -"),
+        ("fd00:ec2::253", "-", "local -"),
+        ("fd00:ec2::254", "-", "local -"),
+        ("fd00:ec2::123", "-", "local -"),
         ("198.51.100.1", "-", "internet -"),
         ("2001:db8:2::1", "-", "internet -"),
     ] {

@@ -120,10 +120,17 @@ async fn late_packets_after_close_are_quiet_and_mid_stream_ones_are_not() {
          eni-b        j        exact       10.0.1.6   7077       10.0.1.5    40000       6        eni-a               same-job     remote    3       1            1           1           1                -         230  240";
     let found = findings("blocked-inter-container", &world(open)).await;
     assert_eq!(shown(&found, "interface_id local_addr remote_port"), ["eni-a | 10.0.1.5 | 7077"]);
-    let no_flags = "interface_id job_name attribution local_addr local_port remote_addr remote_port protocol remote_interface_id remote_scope opened_by records accepted_out accepted_in rejected_in rejected_first rejected_last
-         eni-b        j        exact       10.0.1.6   7077       10.0.1.5    40000       6        eni-a               same-job     remote    3       1            1           1           230  240";
+    let no_flags = "interface_id job_name attribution local_addr local_port remote_addr remote_port protocol remote_interface_id remote_scope opened_by records accepted_out accepted_in rejected_in rejected_first rejected_last accepted_out_first accepted_in_first
+         eni-a        j        exact       10.0.1.5   40000      10.0.1.6    7077        6        eni-b               same-job     local     2       1            1           0           -    -    100 110
+         eni-b        j        exact       10.0.1.6   7077       10.0.1.5    40000       6        eni-a               same-job     remote    3       1            1           1           230  240  110 110";
     let found = findings("blocked-inter-container", &world(no_flags)).await;
-    assert_eq!(shown(&found, "confidence"), ["weak"]);
+    assert_eq!(shown(&found, "severity confidence"), ["low | weak"]);
+    // It worked only after it had been refused: no late packet.
+    let later = "interface_id job_name attribution local_addr local_port remote_addr remote_port protocol remote_interface_id remote_scope opened_by records accepted_out accepted_in rejected_in rejected_first rejected_last accepted_out_first accepted_in_first
+         eni-a        j        exact       10.0.1.5   40000      10.0.1.6    7077        6        eni-b               same-job     local     2       1            1           0           -    -    100 250
+         eni-b        j        exact       10.0.1.6   7077       10.0.1.5    40000       6        eni-a               same-job     remote    3       1            1           1           230  240  250 250";
+    let found = findings("blocked-inter-container", &world(later)).await;
+    assert_eq!(shown(&found, "severity confidence"), ["medium | strong"]);
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ const CONVERSATIONS: &str = "interface_id:t account_id:t region:t vpc_id:t subne
     accepted_packets:n accepted_bytes_out:n accepted_bytes_in:n rejected_packets:n \
     rejected_bytes_out:n rejected_bytes_in:n accepted_first:s accepted_last:s rejected_first:s \
     rejected_last:s rejected_syn:n rejected_flagless:n closed_at:s traffic_path:n reject_reason:t \
-    longest_secs:n";
+    accepted_out_first:s accepted_in_first:s longest_secs:n";
 
 const ENIS: &str = "interface_id:t vpc_id:t subnet_id:t security_group_ids:l job_name:t job_arn:t \
     job_candidates:l attribution:t valid_from:s valid_to:s created_at:s account_id:t region:t \

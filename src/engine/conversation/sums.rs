@@ -58,6 +58,9 @@ columns! {
     rejected_flagless Count,
     closed_at First,
     longest_secs Greatest,
+    flagged_records Count,
+    accepted_out_first First,
+    accepted_in_first First,
 }
 
 const COUNT: usize = COLUMNS.len();
@@ -128,17 +131,15 @@ impl Sums {
         self.0[at as usize] += i64::from(is);
     }
 
+    /// Adds a record of the window.
     pub(super) fn add(&mut self, record: &Record) {
         let Record { start, end, packets, bytes, .. } = *record;
         let (accepted, rejected) = (record.accepted, record.rejected);
         let (out, back) = (record.out, record.back);
+        self.add_context(record);
         self.fold(At::records, 1);
         self.fold_known(At::first_seen, start);
         self.fold_known(At::last_seen, end);
-        self.fold_known(At::first_out, start.filter(|_| out));
-        self.fold_known(At::first_in, start.filter(|_| back));
-        self.fold_known(At::local_syn, start.filter(|_| record.syn_local));
-        self.fold_known(At::remote_syn, start.filter(|_| record.syn_remote));
         self.count_if(At::accepted_out, accepted && out);
         self.count_if(At::accepted_in, accepted && back);
         self.count_if(At::rejected_out, rejected && out);
@@ -154,19 +155,33 @@ impl Sums {
         if accepted {
             self.fold_known(At::accepted_first, start);
             self.fold_known(At::accepted_last, end);
-            let closes = record.tcp_flags.is_some_and(|flags| flags & CLOSES != 0);
-            self.fold_known(At::closed_at, end.filter(|_| closes));
         }
         if rejected {
             self.fold_known(At::rejected_first, start);
             self.fold_known(At::rejected_last, end);
             let has_syn = record.syn_local || record.syn_remote;
-            let tells = record.protocol == Some(TCP) && record.tcp_flags.is_some();
             self.count_if(At::rejected_syn, has_syn);
-            self.count_if(At::rejected_flagless, tells && !has_syn);
+            self.count_if(At::rejected_flagless, record.has_flags() && !has_syn);
         }
         let lasted = start.zip(end).map(|(start, end)| end.saturating_sub(start));
         self.fold_known(At::longest_secs, lasted);
+    }
+
+    /// Adds what a record tells of its conversation even if it lies before the window: how the conversation began,
+    /// and whether it had worked.
+    pub(super) fn add_context(&mut self, record: &Record) {
+        let Record { start, end, out, back, accepted, .. } = *record;
+        self.fold_known(At::first_out, start.filter(|_| out));
+        self.fold_known(At::first_in, start.filter(|_| back));
+        self.fold_known(At::local_syn, start.filter(|_| record.syn_local));
+        self.fold_known(At::remote_syn, start.filter(|_| record.syn_remote));
+        self.count_if(At::flagged_records, record.has_flags());
+        if accepted {
+            self.fold_known(At::accepted_out_first, start.filter(|_| out));
+            self.fold_known(At::accepted_in_first, start.filter(|_| back));
+            let closes = record.tcp_flags.is_some_and(|flags| flags & CLOSES != 0);
+            self.fold_known(At::closed_at, end.filter(|_| closes));
+        }
     }
 
     pub(super) fn merge(&mut self, part: &[u8]) {
@@ -192,4 +207,11 @@ pub(super) struct Record {
     pub(super) end: Option<i64>,
     pub(super) packets: Option<i64>,
     pub(super) bytes: Option<i64>,
+}
+
+impl Record {
+    /// Whether its TCP flags are known.
+    fn has_flags(&self) -> bool {
+        self.protocol == Some(TCP) && self.tcp_flags.is_some()
+    }
 }

@@ -59,6 +59,27 @@ const PLAIN: &[(&str, &str)] = &[
     ),
     ("closed_at", "min(CASE WHEN action = 'ACCEPT' AND tcp_flags & 5 <> 0 THEN \"end\" END)"),
     ("longest_secs", "max(CAST(\"end\" AS BIGINT) - CAST(start AS BIGINT))"),
+    ("flagged_records", "sum(CASE WHEN protocol = 6 AND tcp_flags IS NOT NULL THEN 1 ELSE 0 END)"),
+    (
+        "accepted_out_first",
+        "min(CASE WHEN action = 'ACCEPT' AND direction = 'egress' THEN start END)",
+    ),
+    (
+        "accepted_in_first",
+        "min(CASE WHEN action = 'ACCEPT' AND direction = 'ingress' THEN start END)",
+    ),
+];
+
+/// The numbers that heed the records before the window.
+const CONTEXT: &[&str] = &[
+    "first_out",
+    "first_in",
+    "local_syn",
+    "remote_syn",
+    "closed_at",
+    "flagged_records",
+    "accepted_out_first",
+    "accepted_in_first",
 ];
 
 type Row = (i64, [Option<&'static str>; 3], [Option<i64>; 6]);
@@ -110,11 +131,11 @@ fn batch(rows: &[Row]) -> RecordBatch {
     .unwrap()
 }
 
-/// Asks both ways, in one group for each key and in one for all.
-async fn both(rows: &[Row], partitions: usize) -> [String; 2] {
+/// Asks both ways, in one group for each key and in one for all. `since`: where the window begins.
+async fn both(rows: &[Row], partitions: usize, since: Option<i64>) -> [String; 2] {
     let config = SessionConfig::new().with_target_partitions(partitions);
     let session = SessionContext::new_with_config(config);
-    session.register_udaf(conversation());
+    session.register_udaf(conversation(since));
     let parts: Vec<Vec<RecordBatch>> =
         rows.chunks(rows.len().div_ceil(3)).map(|part| vec![batch(part)]).collect();
     let schema: Arc<Schema> = parts[0][0].schema();
@@ -122,7 +143,19 @@ async fn both(rows: &[Row], partitions: usize) -> [String; 2] {
     let call = "conversation(action, direction, syn_by, protocol, tcp_flags, start, \"end\", packets, bytes)";
     let ours: Vec<String> =
         PLAIN.iter().map(|(name, _)| format!("s['{name}'] AS {name}")).collect();
-    let plain: Vec<String> = PLAIN.iter().map(|(name, sql)| format!("{sql} AS {name}")).collect();
+    let within = since.map_or(String::new(), |since| {
+        format!(" FILTER (WHERE \"end\" IS NULL OR CAST(\"end\" AS BIGINT) >= {since})")
+    });
+    let plain =
+        PLAIN.iter().map(|(name, sql)| match sql.starts_with("sum(") || *name == "records" {
+            _ if CONTEXT.contains(name) => format!("{sql} AS {name}"),
+            // Of the margin alone nothing is counted, which is no sum of nothing.
+            true if COLUMNS.iter().any(|column| *column == (*name, Fold::Count)) => {
+                format!("coalesce({sql}{within}, 0) AS {name}")
+            }
+            _ => format!("{sql}{within} AS {name}"),
+        });
+    let plain: Vec<String> = plain.collect();
     let (ours, plain) = (ours.join(", "), plain.join(", "));
     let ask = async |sql: String| {
         let stream = session.sql(&sql).await.unwrap().execute_stream().await.unwrap();
@@ -142,9 +175,13 @@ async fn both(rows: &[Row], partitions: usize) -> [String; 2] {
 proptest! {
     #![proptest_config(proptest::test_runner::Config::with_cases(32))]
     #[test]
-    fn the_numbers_are_those_of_plain_sql(rows in rows(), partitions in 1..4usize) {
+    fn the_numbers_are_those_of_plain_sql(
+        rows in rows(),
+        partitions in 1..4usize,
+        since in select(vec![None, Some(100)]),
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let [ours, plain] = runtime.block_on(both(&rows, partitions));
+        let [ours, plain] = runtime.block_on(both(&rows, partitions, since));
         prop_assert_eq!(ours, plain);
     }
 }
@@ -161,7 +198,7 @@ async fn grouped(memory_bytes: usize, records: &[RecordBatch]) -> Result<usize> 
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()?;
     let config = SessionConfig::new().with_target_partitions(1).with_batch_size(512);
     let session = SessionContext::new_with_config_rt(config, runtime);
-    session.register_udaf(conversation());
+    session.register_udaf(conversation(None));
     session.register_udaf(first_records());
     session.register_udaf(first_starts());
     let table = MemTable::try_new(records[0].schema(), vec![records.to_vec()])?;

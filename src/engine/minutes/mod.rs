@@ -84,13 +84,16 @@ pub(super) struct Minutes {
     state: Mutex<State>,
     memory: MemoryReservation,
     hours_max: usize,
+    /// Records that ended before it lie in the margin before the window, and do not count. Unix seconds.
+    since: Option<i64>,
 }
 
 impl Minutes {
-    /// Keeps so many bytes of minutes in memory and the rest on disk. What it takes is told to `memory`.
-    pub(super) fn new(memory: MemoryReservation, memory_bytes: usize) -> Self {
+    /// Keeps at most `memory_bytes` of minutes in memory, registered with `memory`, and the rest on disk.
+    /// Records that ended before `since` are not counted.
+    pub(super) fn new(memory: MemoryReservation, memory_bytes: usize, since: Option<i64>) -> Self {
         let hours_max = (memory_bytes / HOUR_BYTES).max(1);
-        Self { state: Mutex::default(), memory, hours_max }
+        Self { state: Mutex::default(), memory, hours_max, since }
     }
 
     /// Tells whether a table of these columns is enough to count minutes from.
@@ -109,7 +112,8 @@ impl Minutes {
         // Most records of a batch are of few interfaces, each of one job.
         let mut known: HashMap<&str, (usize, u32)> = HashMap::new();
         for row in 0..batch.num_rows() {
-            if columns.key[4].is_null(row) || columns.key[0].is_null(row) {
+            let is_before = self.since.is_some_and(|since| columns.ended_before(row, since));
+            if is_before || columns.key[4].is_null(row) || columns.key[0].is_null(row) {
                 continue;
             }
             let id = columns.key[0].value(row);
@@ -311,6 +315,10 @@ impl<'a> Columns<'a> {
             Some("SKIPDATA") => Status::Skipdata,
             _ => Status::Records,
         }
+    }
+
+    fn ended_before(&self, row: usize, since: i64) -> bool {
+        self.end.is_valid(row) && self.end.value(row) < since
     }
 
     /// From when to when a record tells of its interface, each standing for the other where one is missing.

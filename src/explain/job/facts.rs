@@ -61,6 +61,13 @@ pub(super) fn part(job: &Job) -> Result<Part, ArrowError> {
     if !unknown.is_empty() {
         notes.push(format!("not known: {}", unknown.join(", ")));
     }
+    if job.may_use_efa() {
+        notes.push(
+            "its instances have EFA: flow logs hold no OS-bypass traffic of EFA, so what they say to each other by it \
+             is not on this page"
+                .to_owned(),
+        );
+    }
     let names = known.iter().map(|(name, _)| *name);
     let columns: [(&str, ArrayRef); 2] = [
         ("what", Arc::new(StringArray::from_iter_values(names))),

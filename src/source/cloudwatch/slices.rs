@@ -40,7 +40,7 @@ pub(super) fn slices(
 ) -> Vec<Slice> {
     let oldest = created.map_or(0, |created| created.saturating_sub(OLDER_SECS));
     let kept = retention_days.map_or(0, |days| now.saturating_sub(i64::from(days) * DAY));
-    let since = window.since.map_or(0, |since| since.saturating_sub(RECORD_SECS));
+    let since = window.read_from().map_or(0, |since| since.saturating_sub(RECORD_SECS));
     let from = since.max(oldest).max(kept).max(0);
     let last = now.saturating_add(SKEW_SECS);
     let to = window.until.map_or(last, |until| until.min(last));

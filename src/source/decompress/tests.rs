@@ -146,3 +146,23 @@ proptest! {
         prop_assert!(error.is_some() || head < 2 || stored.len() < 3);
     }
 }
+
+#[test]
+fn gzip_within_gzip_is_unpacked_and_a_third_layer_is_named() {
+    let text: Vec<u8> = (0u32..50_000).flat_map(|n| format!("line {n}\n").into_bytes()).collect();
+    let twice = gzip(&[gzip(&text[..1000]), gzip(&text[1000..])].concat());
+    for chunk in [1, 7, usize::MAX] {
+        let (content, error) = run(&twice, chunk, &Limits::default());
+        assert!(content == text && error.is_none(), "{chunk}: {error:?}");
+    }
+    assert_eq!(whole(&gzip(&twice)), (Vec::new(), Some(Error::TooManyLayers)));
+    assert_eq!(whole(&gzip(b"PK\x03\x04zip")), (Vec::new(), Some(Error::Unsupported("zip"))));
+    assert_eq!(whole(&gzip(b"\x1f")), (Vec::new(), Some(Error::Cut { bytes: 0 })));
+    let (content, error) = whole(&twice[..twice.len() / 2]);
+    assert!(text.starts_with(&content) && matches!(error, Some(Error::Cut { .. })), "{error:?}");
+    let (_, error) = whole(&gzip(&gzip(&text)[..5000]));
+    assert!(matches!(error, Some(Error::Cut { .. })), "{error:?}");
+    let limits = Limits { object_bytes_max: 100_000, ..Limits::default() };
+    let bomb = gzip(&gzip(&vec![b'x'; 10_000_000]));
+    assert_eq!(run(&bomb, usize::MAX, &limits).1, Some(Error::TooLarge { bytes_max: 100_000 }));
+}

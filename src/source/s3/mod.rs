@@ -149,8 +149,10 @@ impl S3 {
 impl Source for S3 {
     async fn splits(&self, window: &Window) -> Result<Listing, Error> {
         let mut listings = self.listings.lock().await;
-        if let Some((_, listing)) = listings.iter().find(|(of, _)| of == window) {
-            return Ok(listing.clone());
+        // What was listed with the margin before the window holds the window.
+        let holds = |of: &Window| of == window || *of == window.with_margin();
+        if let Some((_, listing)) = listings.iter().find(|(of, _)| holds(of)) {
+            return Ok(listing.clone().within(window));
         }
         let listing = self.list(window).await?;
         listings.push((*window, listing.clone()));

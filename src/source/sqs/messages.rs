@@ -25,25 +25,73 @@ pub(super) struct Created {
     pub(super) etag: Option<String>,
 }
 
+/// The events of a message that speak of created objects. Others, such as those of deleted objects, are not in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Events {
+    /// The new objects.
+    pub(super) created: Vec<Created>,
+    /// Why each event that cannot be understood cannot be.
+    pub(super) unclear: Vec<String>,
+}
+
 /// What a message says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
-    /// These objects are new; at least one.
-    Created(Vec<Created>),
+    /// Objects are new; at least one event says so.
+    Created(Events),
     /// Notifications were set up.
     Test,
     /// Something else: whose message it is, we do not know. The reason is for people.
     Other(String),
 }
 
-/// Reads the body of a message: of S3 itself, of SNS around it, of EventBridge.
+/// What one event says.
+enum Event {
+    Created(Created),
+    /// An object was created, but which one is not clear. The reason is for people.
+    Unclear(String),
+    /// Something else.
+    Other(String),
+}
+
+impl Events {
+    fn of(events: impl IntoIterator<Item = Event>) -> Result<Self, String> {
+        let mut found = Self::default();
+        let mut other = None;
+        for event in events {
+            match event {
+                Event::Created(created) => found.created.push(created),
+                Event::Unclear(reason) => found.unclear.push(reason),
+                Event::Other(reason) => other = other.or(Some(reason)),
+            }
+        }
+        match found == Self::default() {
+            true => Err(other.unwrap_or_else(|| "no records".to_owned())),
+            false => Ok(found),
+        }
+    }
+}
+
+/// Reads the body of a message: of S3 itself, of SNS around it, of EventBridge. Each of its events counts for itself.
 pub(super) fn read(body: &str) -> Content {
     let content = parse(body).and_then(|value| match envelope(&value) {
         // Only one envelope: what is in another is none of S3's.
         Some(inner) => parse(inner).and_then(|value| content(&value)),
         None => content(&value),
     });
-    content.unwrap_or_else(Content::Other)
+    content.unwrap_or_else(|reason| match speaks_of_created(body) {
+        true => Content::Created(Events { created: Vec::new(), unclear: vec![reason] }),
+        false => Content::Other(reason),
+    })
+}
+
+/// Tells whether a text that is no event speaks of a created object of S3 all the same: in another wrapping, or cut.
+fn speaks_of_created(body: &str) -> bool {
+    let has = |text: &str| body.contains(text);
+    // "arn:aws:s3:::bucket" names no source of an event.
+    let is_s3 =
+        || body.match_indices("aws:s3").any(|(at, name)| !body[at + name.len()..].starts_with(':'));
+    (has("ObjectCreated:") && is_s3()) || (has("Object Created") && has("aws.s3"))
 }
 
 fn parse(text: &str) -> Result<Value, String> {
@@ -62,20 +110,18 @@ fn envelope(value: &Value) -> Option<&str> {
 fn content(value: &Value) -> Result<Content, String> {
     if let Some(records) = value.get("Records").and_then(Value::as_array) {
         return match records.len() {
-            0 => Err("no records".to_owned()),
-            1..=RECORDS_MAX => {
-                records.iter().map(record).collect::<Result<_, _>>().map(Content::Created)
-            }
+            0..=RECORDS_MAX => Events::of(records.iter().map(record)).map(Content::Created),
             _ => Err("too many records".to_owned()),
         };
     }
     match (text(value, "/Event"), text(value, "/source"), text(value, "/detail-type")) {
         (Some("s3:TestEvent"), ..) => Ok(Content::Test),
         (_, Some("aws.s3"), Some("Object Created")) => {
-            let key = text(value, "/detail/object/key").ok_or("no key")?.to_owned();
             let object = value.pointer("/detail/object").unwrap_or(&Value::Null);
-            created(text(value, "/detail/bucket/name"), key, object, "/etag")
-                .map(|created| Content::Created(vec![created]))
+            let bucket = text(value, "/detail/bucket/name");
+            let key = text(object, "/key").ok_or_else(|| "no key".to_owned());
+            let event = key.and_then(|key| created(bucket, key.to_owned(), object, "/etag"));
+            Events::of([event.map_or_else(Event::Unclear, Event::Created)]).map(Content::Created)
         }
         (_, Some(source), Some(kind)) => Err(format!("{kind} of {source}")),
         _ => Err("not an event of S3".to_owned()),
@@ -83,12 +129,16 @@ fn content(value: &Value) -> Result<Content, String> {
 }
 
 /// One record of a notification of S3 itself.
-fn record(record: &Value) -> Result<Created, String> {
+fn record(record: &Value) -> Event {
     let source = text(record, "/eventSource").unwrap_or_default();
     let name = text(record, "/eventName").unwrap_or_default();
     if source != "aws:s3" || !name.starts_with("ObjectCreated:") {
-        return Err(format!("{name} of {source}"));
+        return Event::Other(format!("{name} of {source}"));
     }
+    created_record(record).map_or_else(Event::Unclear, Event::Created)
+}
+
+fn created_record(record: &Value) -> Result<Created, String> {
     // Fields are only added in minor versions.
     let version = text(record, "/eventVersion").unwrap_or_default();
     if version.split('.').next() != Some("2") {
@@ -184,6 +234,20 @@ mod tests {
         }
     }
 
+    fn created_of(objects: &[Created]) -> Content {
+        Content::Created(Events { created: objects.to_vec(), unclear: Vec::new() })
+    }
+
+    /// Why an event of a created object cannot be understood.
+    fn unclear(body: &Value) -> String {
+        match read(&body.to_string()) {
+            Content::Created(Events { created, unclear }) if created.is_empty() => {
+                unclear.join("; ")
+            }
+            content => panic!("{body} was read as {content:?}"),
+        }
+    }
+
     fn other(body: &Value) -> String {
         match read(&body.to_string()) {
             Content::Other(reason) => reason,
@@ -196,7 +260,7 @@ mod tests {
         let plain = direct(&[s3("ObjectCreated:Put", "2.6", "red+flower%2B%3D%25%C3%A9/x.gz")]);
         let bus = event_bridge("Object Created", "red flower+=%é/x.gz");
         for body in [&plain, &sns(&plain), &bus, &sns(&bus)] {
-            let want = Content::Created(vec![object("red flower+=%é/x.gz")]);
+            let want = created_of(&[object("red flower+=%é/x.gz")]);
             assert_eq!(read(&body.to_string()), want, "{body}");
         }
     }
@@ -204,11 +268,11 @@ mod tests {
     #[test]
     fn only_keys_of_s3_itself_are_encoded() {
         let bus = event_bridge("Object Created", "a+b%2Fc");
-        assert_eq!(read(&bus.to_string()), Content::Created(vec![object("a+b%2Fc")]));
+        assert_eq!(read(&bus.to_string()), created_of(&[object("a+b%2Fc")]));
         let hive = s3("ObjectCreated:Put", "2.1", "aws-account-id%3D123456789012/x");
-        let want = Content::Created(vec![object("aws-account-id=123456789012/x")]);
+        let want = created_of(&[object("aws-account-id=123456789012/x")]);
         assert_eq!(read(&direct(&[hive]).to_string()), want);
-        assert!(other(&direct(&[s3("ObjectCreated:Put", "2.1", "%FF")])).contains("UTF-8"));
+        assert!(unclear(&direct(&[s3("ObjectCreated:Put", "2.1", "%FF")])).contains("UTF-8"));
     }
 
     #[test]
@@ -218,7 +282,7 @@ mod tests {
             s3("ObjectCreated:CompleteMultipartUpload", "2.99", "b"),
             s3("ObjectCreated:Copy", "2", "c"),
         ];
-        let want = Content::Created(["a", "b", "c"].map(object).to_vec());
+        let want = created_of(&["a", "b", "c"].map(object));
         assert_eq!(read(&direct(&records).to_string()), want);
     }
 
@@ -232,20 +296,12 @@ mod tests {
 
     #[test]
     fn all_else_is_somebody_elses() {
-        let created = s3("ObjectCreated:Put", "2.6", "a");
         let removed = s3("ObjectRemoved:Delete", "2.6", "a");
-        assert_eq!(
-            other(&direct(std::slice::from_ref(&removed))),
-            "ObjectRemoved:Delete of aws:s3"
-        );
-        // One that is not ours makes the whole message somebody else's.
-        assert_eq!(other(&direct(&[created.clone(), removed])), "ObjectRemoved:Delete of aws:s3");
-        assert!(other(&direct(&[s3("ObjectCreated:Put", "3.0", "a")])).contains("version 3.0"));
+        assert_eq!(other(&direct(&[removed])), "ObjectRemoved:Delete of aws:s3");
         assert_eq!(other(&event_bridge("Object Deleted", "a")), "Object Deleted of aws.s3");
-        let mut sqs = created.clone();
+        let mut sqs = s3("ObjectCreated:Put", "2.6", "a");
         sqs["eventSource"] = "aws:sqs".into();
         assert_eq!(other(&direct(&[sqs])), "ObjectCreated:Put of aws:sqs");
-        assert_eq!(other(&sns(&sns(&direct(&[created])))), "not an event of S3");
         assert_eq!(other(&json!({"Records": []})), "no records");
         assert_eq!(other(&json!(["Records"])), "not an event of S3");
         assert_eq!(other(&direct(&vec![json!({}); RECORDS_MAX + 1])), "too many records");
@@ -257,15 +313,53 @@ mod tests {
     }
 
     #[test]
+    fn each_event_of_a_message_counts_for_itself() {
+        let created = s3("ObjectCreated:Put", "2.6", "a");
+        let newer = s3("ObjectCreated:Put", "3.0", "b");
+        let others = [
+            s3("ObjectRemoved:Delete", "2.6", "b"),
+            s3("ObjectTagging:Put", "2.6", "a"),
+            json!({"Event": "s3:TestEvent"}),
+        ];
+        for other in others {
+            for records in [[created.clone(), other.clone()], [other, created.clone()]] {
+                for body in [direct(&records), sns(&direct(&records))] {
+                    assert_eq!(read(&body.to_string()), created_of(&[object("a")]), "{body}");
+                }
+            }
+        }
+        let read = read(&direct(&[newer, created]).to_string());
+        let Content::Created(events) = read else { panic!("{read:?}") };
+        assert_eq!(events.created, [object("a")]);
+        assert_eq!(events.unclear, ["version 3.0 of S3's events"]);
+    }
+
+    #[test]
+    fn what_speaks_of_created_objects_and_is_no_event_is_told() {
+        let created = direct(&[s3("ObjectCreated:Put", "2.6", "a")]);
+        assert_eq!(unclear(&sns(&sns(&created))), "not an event of S3");
+        assert_eq!(unclear(&json!({"wrapped": created})), "not an event of S3");
+        assert_eq!(
+            unclear(&sns(&json!({"w": event_bridge("Object Created", "a")}))),
+            "not an event of S3"
+        );
+        let many = vec![s3("ObjectCreated:Put", "2.6", "a"); RECORDS_MAX + 1];
+        assert_eq!(unclear(&direct(&many)), "too many records");
+        let cut = &created.to_string()[..400];
+        let want = Events { created: Vec::new(), unclear: vec!["not JSON".into()] };
+        assert_eq!(read(cut), Content::Created(want));
+    }
+
+    #[test]
     fn names_that_are_no_objects_are_not_read() {
         for bucket in ["", "logs/other", "a b", "logs?x"] {
             let mut record = s3("ObjectCreated:Put", "2.6", "a");
             record["s3"]["bucket"]["name"] = bucket.into();
-            assert_eq!(other(&direct(&[record])), "no object's name", "{bucket}");
+            assert_eq!(unclear(&direct(&[record])), "no object's name", "{bucket}");
         }
-        assert_eq!(other(&direct(&[s3("ObjectCreated:Put", "2.6", "")])), "no object's name");
+        assert_eq!(unclear(&direct(&[s3("ObjectCreated:Put", "2.6", "")])), "no object's name");
         let mut record = s3("ObjectCreated:Put", "2.6", "a");
         record["s3"]["object"] = Value::Null;
-        assert_eq!(other(&direct(&[record])), "no key");
+        assert_eq!(unclear(&direct(&[record])), "no key");
     }
 }

@@ -19,6 +19,8 @@ use crate::aws::sqs::{Address, Hold, Message, Queue};
 use crate::aws::{self, Account};
 use crate::source::s3::Objects;
 use crate::source::sqs::messages::Content;
+pub use crate::source::sqs::sort::is_event;
+
 use crate::source::sqs::sort::Sorted;
 use crate::source::{ByteStream, Error, Listing, Outcome, Source, Split, Window};
 
@@ -75,6 +77,16 @@ impl Sqs {
         Error::aws(&self.url, error)
     }
 
+    /// Tells why an event of a created object cannot be understood, if the split is one.
+    fn unclear(&self, split: &Split) -> Option<Error> {
+        let reason = self.taken.get()?.sorted.unclear.get(&split.id)?.clone();
+        Some(Error::Event { id: split.id.clone(), reason })
+    }
+
+    fn understood(&self, split: &Split) -> Result<(), Error> {
+        self.unclear(split).map_or(Ok(()), Err)
+    }
+
     async fn take(&self, window: &Window) -> Result<Taken, Error> {
         let queue = self.account.queue(&self.address).await.map_err(|error| self.failed(error))?;
         let hold = queue.hold();
@@ -93,8 +105,8 @@ impl Sqs {
                 // A message that comes again is known by its last handle.
                 hold.add(&message);
                 let content = messages::read(&std::mem::take(&mut message.body));
-                if let Content::Created(created) = &content {
-                    objects += created.len();
+                if let Content::Created(events) = &content {
+                    objects += events.created.len();
                 }
                 received.insert(message.id.clone(), (message, content));
             }
@@ -119,19 +131,22 @@ impl Source for Sqs {
     }
 
     async fn head(&self, split: &Split, bytes_max: usize) -> Result<Bytes, Error> {
+        self.understood(split)?;
         self.objects.head(split, bytes_max).await
     }
 
     async fn open(&self, split: &Split) -> Result<ByteStream, Error> {
+        self.understood(split)?;
         self.objects.open(split).await
     }
 
     async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
+        self.understood(split)?;
         self.objects.seek(split).await
     }
 
     fn upcoming(&self, splits: &[Split]) {
-        self.objects.upcoming(splits.iter());
+        self.objects.upcoming(splits.iter().filter(|split| self.unclear(split).is_none()));
     }
 
     async fn settle(&self, outcome: &Outcome) -> Result<Vec<String>, Error> {

@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::sqs::Message;
-use crate::source::sqs::messages::{Content, Created};
+use crate::source::sqs::messages::{Content, Created, Events};
 use crate::source::{Listing, Split, Window};
 
 /// A message of ours.
@@ -28,6 +28,8 @@ pub(super) struct Sorted {
     pub(super) letters: Vec<Letter>,
     /// Their objects.
     pub(super) listing: Listing,
+    /// Events of created objects that cannot be understood, as splits of the listing: why they cannot be, by id.
+    pub(super) unclear: BTreeMap<String, String>,
     /// How many are not ours, by what they are.
     pub(super) others: BTreeMap<String, u64>,
     /// Those of which nothing is read.
@@ -41,16 +43,22 @@ impl Sorted {
         let mut splits: BTreeMap<String, Split> = BTreeMap::new();
         let mut pruned = BTreeSet::new();
         for (message_id, (message, content)) in received {
-            let created = match content {
+            let events = match content {
                 Content::Other(reason) => {
                     *sorted.others.entry(reason).or_default() += 1;
                     sorted.release.push(message);
                     continue;
                 }
-                Content::Test => Vec::new(),
-                Content::Created(created) => created,
+                Content::Test => Events::default(),
+                Content::Created(events) => events,
             };
-            let found: Vec<Split> = created.into_iter().map(split).collect();
+            let mut found: Vec<Split> = events.created.into_iter().map(split).collect();
+            for (at, reason) in (1..).zip(events.unclear) {
+                // As an object that cannot be read: it is named, and its message stays.
+                let id = event_id(at, &message_id);
+                found.push(Split::new(id.clone(), None));
+                sorted.unclear.insert(id, reason);
+            }
             let letter = Letter {
                 message_id,
                 handle: message.handle.clone(),
@@ -75,6 +83,20 @@ impl Sorted {
         sorted.listing.pruned_files = pruned.len() as u64;
         sorted
     }
+}
+
+/// How the id of an event that is not understood begins.
+const EVENT: &str = "event ";
+
+/// Names an event that is not understood, as a split.
+fn event_id(at: usize, message_id: &str) -> String {
+    format!("{EVENT}{at} that is not understood of message {message_id}")
+}
+
+/// Tells whether a split is no object but an event of a queue that is not understood.
+pub fn is_event(id: &str) -> bool {
+    let number = id.strip_prefix(EVENT).and_then(|rest| rest.split(' ').next());
+    number.is_some_and(|number| id.starts_with(&event_id(number.parse().unwrap_or(0), "")))
 }
 
 fn split(created: Created) -> Split {
@@ -102,6 +124,10 @@ mod tests {
         Created { at: Location::new("b", key), size_bytes: Some(7), etag: Some(etag.into()) }
     }
 
+    fn content(created: Vec<Created>) -> Content {
+        Content::Created(Events { created, unclear: Vec::new() })
+    }
+
     fn sort(contents: Vec<Content>, window: &Window) -> Sorted {
         let message = |(at, content): (usize, Content)| {
             let id = format!("m{at}");
@@ -115,10 +141,10 @@ mod tests {
     fn an_object_is_one_split_whoever_tells_of_it() {
         let (a, b, newer) = (created("a", "1"), created("b", "1"), created("b", "2"));
         let contents = vec![
-            Content::Created(vec![a.clone(), b.clone(), a.clone()]),
-            Content::Created(vec![a]),
-            Content::Created(vec![newer]),
-            Content::Created(vec![b]),
+            content(vec![a.clone(), b.clone(), a.clone()]),
+            content(vec![a]),
+            content(vec![newer]),
+            content(vec![b]),
         ];
         let sorted = sort(contents, &Window::default());
         let splits: Vec<(&str, Option<&str>, Option<u64>)> = sorted
@@ -134,6 +160,17 @@ mod tests {
     }
 
     #[test]
+    fn an_event_that_is_not_understood_is_a_split_of_its_message() {
+        let events = Events { created: vec![created("a", "1")], unclear: vec!["no key".into()] };
+        let sorted = sort(vec![Content::Created(events)], &Window::default());
+        let id = "event 1 that is not understood of message m0";
+        assert!(is_event(id) && !is_event("event 1") && !is_event("s3://b/event 1"));
+        assert_eq!(sorted.letters[0].splits, ["s3://b/a", id]);
+        assert_eq!(sorted.unclear, BTreeMap::from([(id.to_owned(), "no key".to_owned())]));
+        assert_eq!(sorted.listing.splits.len(), 2);
+    }
+
+    #[test]
     fn what_is_not_read_is_given_back() {
         let file = |time: &str| {
             let name = format!("123456789012_vpcflowlogs_us-east-1_fl-1_20260310T{time}Z_f.log.gz");
@@ -142,10 +179,10 @@ mod tests {
         let contents = vec![
             Content::Other("not JSON".into()),
             Content::Test,
-            Content::Created(vec![file("0100")]),
-            Content::Created(vec![file("0100"), file("1030")]),
-            Content::Created(vec![file("1030")]),
-            Content::Created(vec![created("unnamed", "1")]),
+            content(vec![file("0100")]),
+            content(vec![file("0100"), file("1030")]),
+            content(vec![file("1030")]),
+            content(vec![created("unnamed", "1")]),
             Content::Other("not JSON".into()),
         ];
         // 10:00 to 11:00.

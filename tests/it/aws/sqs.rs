@@ -159,6 +159,37 @@ fn what_is_not_about_new_objects_is_left() {
 }
 
 #[test]
+fn each_event_of_a_message_counts_for_itself() {
+    let (server, bucket, queue) = world("events");
+    world::put(server, &bucket, "a.log", records(3));
+    let created = world::created(server, &bucket, "a.log")["Records"][0].clone();
+    let with = |name: &str, value: &str| {
+        let mut event = created.clone();
+        event[name] = value.into();
+        event
+    };
+    for other in [with("eventName", "ObjectRemoved:Delete"), with("eventName", "ObjectTagging:Put")]
+    {
+        for events in [json!([created, other]), json!([other, created])] {
+            send(server, &queue, &json!({ "Records": events }).to_string());
+            let run = count(server, &queue).expect(0);
+            assert_eq!(run.out, "n\n3\n", "{events}");
+            assert_eq!(messages(server, &queue), (0, 0), "{events}");
+        }
+    }
+    // An event that cannot be understood: alone, and beside one that can.
+    let newer = with("eventVersion", "3.0");
+    for (events, out) in [(json!([newer]), "n\n0\n"), (json!([newer, created]), "n\n3\n")] {
+        let queue = world::queue(server, &unique("newer"));
+        send(server, &queue, &json!({ "Records": events }).to_string());
+        let run = count(server, &queue).expect(5);
+        assert_eq!(run.out, out, "{events}");
+        assert!(run.err.contains("version 3.0 of S3's events"), "{}", run.err);
+        assert_eq!(messages(server, &queue), (0, 1), "{events}");
+    }
+}
+
+#[test]
 fn the_message_of_an_object_that_fails_stays_and_is_told() {
     let (server, bucket, queue) = world("failing");
     let dead = unique("dead");

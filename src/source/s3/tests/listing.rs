@@ -263,6 +263,7 @@ proptest! {
         hours in 0i64..60,
         ends in (any::<bool>(), any::<bool>()),
         slack_secs in prop::sample::select(vec![0i64, 77, 3600]),
+        margin in any::<bool>(),
         root in prop::sample::select(vec!["", "AWSLogs/", "team/", "AWSLogs/123456789012/", "A"]),
     ) {
         let (since, until) = (DAY + since * 290, DAY + since * 290 + hours * 3600);
@@ -270,6 +271,7 @@ proptest! {
             since: ends.0.then_some(since),
             until: ends.1.then_some(until),
             slack_secs,
+            margin_secs: if margin { slack_secs + 600 } else { 0 },
         };
         let plan = Plan::new(root, &window);
         let wanted: Vec<&str> = all
