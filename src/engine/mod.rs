@@ -37,6 +37,7 @@ mod keep;
 mod minutes;
 mod once;
 mod output;
+mod overlap;
 mod pushdown;
 pub mod query_file;
 mod queue;
@@ -60,6 +61,7 @@ use allowed::{Ask, Question};
 
 #[cfg(test)]
 pub(crate) use evidence::first_records;
+pub use overlap::{Share, TrafficType};
 use scans::Scans;
 #[cfg(test)]
 pub(crate) use starts::first_starts;
@@ -101,6 +103,8 @@ pub struct ReadOptions {
     pub progress: Arc<Progress>,
     /// Told what each object gave.
     pub objects: Option<Arc<ObjectSink>>,
+    /// Whether all records count where several flow logs record an interface.
+    pub all_flow_logs: bool,
 }
 
 impl ReadOptions {
@@ -114,6 +118,7 @@ impl ReadOptions {
             limits: Limits::default(),
             progress: Arc::new(Progress::default()),
             objects: None,
+            all_flow_logs: false,
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::source::{ByteStream, Error, Listing, Memory, Split};
 
 mod joins;
 mod minutes;
+mod overlap;
 mod parts;
 mod plans;
 mod reading;
