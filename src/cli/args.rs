@@ -129,6 +129,9 @@ pub struct Read {
     /// Format of records without a header, in AWS's own words: '${version} ${account-id} …'
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,
+    /// Count every record where several flow logs record an interface [default: each packet once]
+    #[arg(long)]
+    pub all_flow_logs: bool,
     /// End at the first malformed line or unreadable object
     #[arg(long)]
     pub strict: bool,

@@ -21,7 +21,7 @@ use crate::cli::sql::incomplete;
 use crate::detection;
 use crate::detection::delivery::{Deliveries, Span};
 use crate::detection::{Detection, NotRun, Outcome};
-use crate::engine::none;
+use crate::engine::{Share, none};
 
 /// The runs of minutes of each interface.
 const RUNS: &str = include_str!("../../queries/coverage/runs.sql");
@@ -111,6 +111,11 @@ async fn parts(
         let spans = deliveries.spans(aggregation);
         parts.push(("flow_logs", flow_logs(&spans).or_exit(Exit::Output)?));
     }
+    let shares = session.engine.summary().shares();
+    // Most logs have no such interface: then it is a part only for those who ask for it.
+    if only == Some(Part::Chosen) || (wanted(Part::Chosen) && !shares.is_empty()) {
+        parts.push(("chosen", chosen(&shares).or_exit(Exit::Output)?));
+    }
     if wanted(Part::Questions) {
         let columns = session.engine.summary().columns;
         let rows = questions(detections, outcome, &columns);
@@ -139,6 +144,26 @@ fn flow_logs(spans: &[Span]) -> Result<RecordBatch, ArrowError> {
         ("objects", count(|span| span.objects)),
         ("records", count(|span| span.records)),
         ("others_delivered", count(|span| span.others as u64)),
+    ])
+}
+
+/// Which flow log was chosen for each interface that several record, and what the others gave.
+fn chosen(shares: &[Share]) -> Result<RecordBatch, ArrowError> {
+    let text = |field: fn(&Share) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(shares.iter().map(field)))
+    };
+    let count = |field: fn(&Share) -> u64| -> ArrayRef {
+        let counts = shares.iter().map(|share| i64::try_from(field(share)).unwrap_or(i64::MAX));
+        Arc::new(Int64Array::from_iter_values(counts))
+    };
+    RecordBatch::try_from_iter([
+        ("interface_id", text(|share| &share.interface_id)),
+        ("flow_log_id", text(|share| &share.flow_log_id)),
+        ("use", text(|share| if share.is_chosen { "chosen" } else { "fills gaps" })),
+        ("traffic_type", text(|share| share.traffic_type.as_str())),
+        ("field_score", count(|share| u64::from(share.field_score))),
+        ("records_counted", count(|share| share.counted)),
+        ("records_left_out", count(|share| share.left_out)),
     ])
 }
 

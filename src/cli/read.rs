@@ -1,5 +1,6 @@
 //! From `--inventory`, `--config` and SOURCE to an engine.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use crate::engine::{Engine, MalformedSink, ObjectSink, ReadOptions, Resources};
 use crate::flow::{Limits, LogFormat, MalformedLine};
 use crate::inventory;
 use crate::inventory::collect::{Collector, Report, SINCE_DEFAULT_SECS};
+use crate::inventory::model::Attribution;
 use crate::inventory::{Gathered, Inventory};
 use crate::source;
 use crate::source::progress::Progress;
@@ -161,7 +163,17 @@ pub(super) async fn inventory(
     for warning in warnings {
         say.warn(&warning.to_string());
     }
+    for line in surplus(&inventory) {
+        say.warn(&format!("inventory: {line}"));
+    }
     Ok((inventory, whole))
+}
+
+/// Says which jobs have more interfaces than they can have.
+fn surplus(inventory: &Inventory) -> BTreeSet<&str> {
+    let lowered =
+        inventory.enis.iter().filter(|eni| eni.attribution == Some(Attribution::Inferred));
+    lowered.filter_map(|eni| eni.reason.split(';').next()).collect()
 }
 
 /// Says what a pass over the account could not tell.
@@ -259,6 +271,7 @@ pub(super) async fn open_with(
         limits: Limits::default(),
         progress: Arc::clone(&progress),
         objects: opening.objects,
+        all_flow_logs: read.all_flow_logs,
     };
     let engine = Engine::new(
         Arc::clone(&source),

@@ -1,5 +1,6 @@
 //! What flowq tells people beside the result: on standard error, never in the result.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -73,6 +74,18 @@ impl<'a> Say<'a> {
         for note in &summary.notes {
             self.warn(note);
         }
+        for names in summary.copies.values().take(SHOWN_MAX) {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            self.warn(&format!(
+                "objects with the same content, whose records count more than once: {}; leave out all but one",
+                names.join(", ")
+            ));
+        }
+        let more = summary.copies.len().saturating_sub(SHOWN_MAX);
+        if more > 0 {
+            self.warn(&format!("{more} more contents are in several objects"));
+        }
+        flow_log_lines(summary).iter().for_each(|line| self.note(line));
         for (reason, count) in &summary.malformed.by_reason {
             self.note(&format!("  malformed: {} {reason}", number(*count)));
         }
@@ -110,6 +123,41 @@ impl<'a> Say<'a> {
             self.warn(&format!("{} more objects could not be read to their end", number(unnamed)));
         }
     }
+}
+
+/// Says which flow log was chosen for the interfaces that several record.
+fn flow_log_lines(summary: &Summary) -> Vec<String> {
+    let shares = summary.shares();
+    let mut lines = Vec::new();
+    let interfaces: BTreeSet<&str> =
+        shares.iter().map(|share| share.interface_id.as_str()).collect();
+    if !interfaces.is_empty() {
+        lines.push(format!(
+            "{} interfaces are recorded by several flow logs; each packet counts once (--all-flow-logs counts all records):",
+            number(interfaces.len() as u64)
+        ));
+    }
+    let mut logs: BTreeMap<&str, (&str, u64, u64, u64)> = BTreeMap::new();
+    for share in &shares {
+        let sums = logs.entry(&share.flow_log_id).or_insert((share.traffic_type.as_str(), 0, 0, 0));
+        sums.1 += u64::from(share.is_chosen);
+        sums.2 += share.counted;
+        sums.3 += share.left_out;
+    }
+    for (id, (traffic_type, chosen, counted, left_out)) in logs {
+        lines.push(format!(
+            "  {id} (traffic type {traffic_type}) is chosen for {} of them; {} records count, {} are copies and left out",
+            number(chosen),
+            number(counted),
+            number(left_out)
+        ));
+    }
+    if let Some(interface) = summary.unchosen_from() {
+        lines.push(format!(
+            "too many interfaces to choose a flow log for each: from {interface} on, by id, all records count"
+        ));
+    }
+    lines
 }
 
 fn summary_line(summary: &Summary, took: Duration) -> String {

@@ -40,6 +40,7 @@ mod memory;
 mod minutes;
 mod once;
 mod output;
+mod overlap;
 mod pushdown;
 pub mod query_file;
 mod queue;
@@ -66,6 +67,7 @@ use minutes::Minutes;
 
 #[cfg(test)]
 pub(crate) use evidence::first_records;
+pub use overlap::{Share, TrafficType};
 use scans::Scans;
 #[cfg(test)]
 pub(crate) use starts::first_starts;
@@ -110,6 +112,8 @@ pub struct ReadOptions {
     pub progress: Arc<Progress>,
     /// Told what each object gave.
     pub objects: Option<Arc<ObjectSink>>,
+    /// Whether all records count where several flow logs record an interface.
+    pub all_flow_logs: bool,
 }
 
 impl ReadOptions {
@@ -123,6 +127,7 @@ impl ReadOptions {
             limits: Limits::default(),
             progress: Arc::new(Progress::default()),
             objects: None,
+            all_flow_logs: false,
         }
     }
 }

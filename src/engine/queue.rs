@@ -10,6 +10,7 @@ use datafusion::common::Result;
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::engine::minutes::Minutes;
+use crate::engine::overlap::{Choice, choose};
 use crate::engine::read::external;
 use crate::engine::scan::Job;
 use crate::engine::scans::Scan;
@@ -62,19 +63,66 @@ pub(super) struct Queue {
     pub(super) idle: Arc<Semaphore>,
     readers: usize,
     listing: OnceCell<Listing>,
+    /// Which records are copies of another flow log's.
+    choice: OnceCell<Option<Arc<Choice>>>,
+    /// The places in the listing of the objects that were read, by what their text is known by.
+    prints: Mutex<HashMap<u64, u32>>,
     place: Mutex<Place>,
 }
 
 impl Queue {
     pub(super) fn new(scan: Arc<Scan>, minutes: Option<Arc<Minutes>>, readers: usize) -> Self {
         let idle = Arc::new(Semaphore::new(0));
-        let (listing, place) = (OnceCell::new(), Mutex::default());
-        Self { scan, minutes, idle, readers, listing, place }
+        let (listing, choice, place) = (OnceCell::new(), OnceCell::new(), Mutex::default());
+        let prints = Mutex::default();
+        Self { scan, minutes, idle, readers, listing, choice, prints, place }
+    }
+
+    /// Makes the queue of objects that are listed already, all of whose records count.
+    pub(super) fn over(scan: Arc<Scan>, listing: Listing, readers: usize) -> Self {
+        let (listing, choice) = (OnceCell::from(listing), OnceCell::from(None));
+        Self { listing, choice, ..Self::new(scan, None, readers) }
+    }
+
+    /// Returns which records are copies of another flow log's; NULL when none is, or all are wanted.
+    pub(super) async fn choice(&self, job: &Job) -> Result<Option<Arc<Choice>>> {
+        let make = || async {
+            let Some(context) = job.context.as_ref().filter(|_| !job.options.all_flow_logs) else {
+                return Ok(None);
+            };
+            let listing = self.listing(job).await?;
+            let choice = choose(job, context, listing, self.readers).await?.map(Arc::new);
+            self.scan.update(|summary| summary.choice.clone_from(&choice));
+            Ok(choice)
+        };
+        self.choice.get_or_try_init(make).await.cloned()
+    }
+
+    /// Notes by what the text of an object is known, and whether another one holds the same. Two flow logs may.
+    pub(super) fn add_print(&self, split: &Split, print: u64) {
+        let splits = self.listing.get().map_or(&[][..], |listing| listing.splits.as_slice());
+        let at = splits.binary_search_by(|other| other.id.cmp(&split.id));
+        let Some(at) = at.ok().and_then(|at| u32::try_from(at).ok()) else { return };
+        let first = {
+            let mut prints = self.prints.lock().unwrap_or_else(PoisonError::into_inner);
+            *prints.entry(print).or_insert(at)
+        };
+        let Some(other) = splits.get(first as usize).filter(|_| first != at) else { return };
+        let ids = (&split.name.flow_log_id, &other.name.flow_log_id);
+        if ids.0.is_some() && ids.1.is_some() && ids.0 != ids.1 {
+            return;
+        }
+        let names = [split.id.clone(), other.id.clone()];
+        self.scan.update(|summary| summary.copies.entry(print).or_default().extend(names));
+    }
+
+    async fn listing(&self, job: &Job) -> Result<&Listing> {
+        self.listing.get_or_try_init(|| self.list(job)).await.map_err(external)
     }
 
     /// Returns what to read next; nothing at the end.
     pub(super) async fn take(&self, job: &Job) -> Result<Vec<Unit<'_>>> {
-        let listing = self.listing.get_or_try_init(|| self.list(job)).await.map_err(external)?;
+        let listing = self.listing(job).await?;
         let (rest, count, part) = self.advance(job, &listing.splits);
         job.source.upcoming(rest.get(..UPCOMING).unwrap_or(rest));
         let run = rest.get(..count).unwrap_or_default();

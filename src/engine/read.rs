@@ -14,6 +14,7 @@ use crate::aws;
 use crate::engine::ObjectRead;
 use crate::engine::blocks::Blocks;
 use crate::engine::output::{Fault, Output, Stop};
+use crate::engine::overlap::Print;
 use crate::engine::queue::{Queue, Unit};
 use crate::engine::rows::read_parquet;
 use crate::engine::scan::Job;
@@ -37,6 +38,11 @@ pub(super) async fn read_objects(
     queue: Arc<Queue>,
     batches: Sender<Result<RecordBatch>>,
 ) -> Result<()> {
+    let choice = queue.choice(&job).await?;
+    let job = match choice {
+        Some(choice) => Arc::new(job.choosing(choice)?),
+        None => job,
+    };
     let minutes = queue.minutes.clone();
     let mut output = Output::new(Arc::clone(&job), batches, minutes);
     loop {
@@ -70,6 +76,9 @@ async fn read_one(job: &Job, queue: &Queue, unit: &Unit<'_>, output: &mut Output
     let own = Scan::new(queue.scan.layout);
     let result = read_object(job, unit, &own, output, &queue.idle).await;
     let read = own.take();
+    if let Some(print) = read.print.filter(|_| read.records() > 0) {
+        queue.add_print(split, print);
+    }
     let told = job.options.objects.is_some().then(|| read.clone());
     queue.scan.update(|summary| summary.absorb(read));
     let fault = match result {
@@ -176,9 +185,17 @@ async fn read_text(
     idle: &Arc<Semaphore>,
 ) -> std::result::Result<(), Stop> {
     let decoder = Decoder::new(Arc::clone(&job.plan), unit.split);
-    let mut text =
-        Text { job, decoder, batches: Vec::new(), records: 0, last_byte: None, refused: None };
+    let mut text = Text {
+        job,
+        decoder,
+        batches: Vec::new(),
+        records: 0,
+        last_byte: None,
+        refused: None,
+        print: Print::default(),
+    };
     let read = text.read(unit, output, idle).await;
+    let print = text.print.hash();
     // What was decoded before the object broke off counts.
     let (tally, mut rest, ended) = text.end();
     let mut sent = Ok(());
@@ -208,6 +225,7 @@ async fn read_text(
         summary.columns.extend(names);
         summary.late_columns.extend(late);
         summary.add_tally(tally);
+        summary.print = Some(print);
     });
     read.and(sent).and(ended)?;
     match fault.filter(|_| job.options.strict) {
@@ -228,6 +246,7 @@ struct Text<'a> {
     last_byte: Option<u8>,
     /// What the decoder had read when it refused to go on.
     refused: Option<Tally>,
+    print: Print,
 }
 
 impl Text<'_> {
@@ -256,6 +275,7 @@ impl Text<'_> {
 
     async fn push(&mut self, block: Bytes, output: &mut Output) -> std::result::Result<(), Stop> {
         self.last_byte = block.last().copied().or(self.last_byte);
+        self.print.add(&block);
         let result = self.decoder.push(block, &mut self.batches);
         let result = result.map_err(|error| self.refuse(error));
         self.job.report_malformed(&self.decoder.take_malformed())?;

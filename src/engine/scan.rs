@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use chrono::{DateTime, SecondsFormat};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::common::stats::Precision;
@@ -36,6 +36,8 @@ use crate::engine::beginnings::Beginnings;
 use crate::engine::joined;
 use crate::engine::joined::is_of_interface;
 use crate::engine::minutes::Minutes;
+use crate::engine::overlap;
+use crate::engine::overlap::Choice;
 use crate::engine::pushdown::Pushed;
 use crate::engine::queue::Queue;
 use crate::engine::read::read_objects;
@@ -76,6 +78,8 @@ pub(super) struct Job {
     pub(super) pushed: Pushed,
     /// Rows after which no more objects need be opened.
     pub(super) limit: Option<usize>,
+    /// Which records are copies of another flow log's. NULL: none, or not looked at.
+    pub(super) choice: Option<Arc<Choice>>,
 }
 
 /// Which rows a scan gives.
@@ -110,10 +114,24 @@ impl Job {
         Ok(Self { plan: Arc::new(plan), ..self.clone() })
     }
 
+    /// Returns the same work, without the records that `choice` leaves out.
+    pub(super) fn choosing(&self, choice: Arc<Choice>) -> Result<Self> {
+        let mut fields = self.plan.schema.fields().to_vec();
+        for name in overlap::COLUMNS {
+            if self.plan.schema.index_of(name).is_err() {
+                fields.push(Arc::new(self.table.field_with_name(name)?.clone()));
+            }
+        }
+        let plan = Plan { schema: Arc::new(Schema::new(fields)), ..Plan::clone(&self.plan) };
+        Ok(Self { plan: Arc::new(plan), choice: Some(choice), ..self.clone() })
+    }
+
     /// Makes the rows that the filter lets pass.
     ///
     /// What only the other columns need of the context is not worked out for rows that fail.
     pub(super) fn passing(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let chosen = self.choice.as_ref().map(|choice| choice.filter(batch)).transpose()?;
+        let batch = chosen.as_ref().unwrap_or(batch);
         let Some(filter) = &self.filter else { return self.make(batch) };
         let made = self.columns(batch, &filter.made, &filter.wanted)?;
         let passes = filter.expr.evaluate(&made)?.into_array(made.num_rows())?;

@@ -2,7 +2,9 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use crate::engine::overlap::{Choice, Share};
 use crate::flow::field::Layout;
 use crate::flow::{Filter, Malformed, Tally};
 
@@ -58,12 +60,30 @@ pub struct Summary {
     pub late_columns: BTreeSet<String>,
     /// Which of `start` and `end` some object lacks, though a time was asked for: its records stay.
     pub untimed: BTreeSet<&'static str>,
+    /// Objects that hold the same text, by what they are known by: their records count as often.
+    pub copies: BTreeMap<u64, BTreeSet<String>>,
+    /// By what the text of the one object at hand is known.
+    pub(super) print: Option<u64>,
+    /// Which flow log speaks for the interfaces that several record.
+    pub(super) choice: Option<Arc<Choice>>,
 }
 
 impl Summary {
     /// Records of every status.
     pub fn records(&self) -> u64 {
         self.ok + self.nodata + self.skipdata + self.other + self.other_layout
+    }
+
+    /// Returns what each flow log gave of the interfaces that several record, by interface, the best flow log first.
+    /// Empty: no interface was recorded by several.
+    pub fn shares(&self) -> Vec<Share> {
+        self.choice.as_ref().map(|choice| choice.shares()).unwrap_or_default()
+    }
+
+    /// Returns the name of the first interface of those, by name, that were too many: where several flow logs record
+    /// one, all records count.
+    pub fn unchosen_from(&self) -> Option<&str> {
+        self.choice.as_ref()?.bound.as_deref()
     }
 
     /// Tells whether every line was accounted for: lines = records + malformed + headers and blanks.
@@ -184,6 +204,10 @@ impl Summary {
         self.columns.extend(other.columns);
         self.late_columns.extend(other.late_columns);
         self.untimed.extend(other.untimed);
+        for (print, names) in other.copies {
+            self.copies.entry(print).or_default().extend(names);
+        }
+        self.choice = self.choice.take().or(other.choice);
     }
 }
 

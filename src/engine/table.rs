@@ -224,6 +224,7 @@ impl TableProvider for FlowTable {
             options: Arc::clone(&self.options),
             pushed,
             limit,
+            choice: None,
         };
         let partitions = state.config().target_partitions();
         Ok(Arc::new(FlowScanExec::new(job, partitions, Arc::clone(&self.scans))))

@@ -15,6 +15,7 @@ mod joins;
 mod limits;
 mod minutes;
 mod openers;
+mod overlap;
 mod parts;
 mod plans;
 mod reading;

@@ -67,6 +67,11 @@ impl Current {
         Some(self.reader.insert(Reader::new(format.clone(), plan, false)))
     }
 
+    /// Returns how many fields a record has, where one format holds.
+    pub(super) fn fields(&self) -> Option<usize> {
+        self.reader.as_ref().map(|reader| reader.format.names().len())
+    }
+
     /// Returns the reader of the one format that holds, once a header or a record has shown that it does.
     pub(super) fn settled(&mut self) -> Option<&mut Reader> {
         let is_settled = |reader: &&mut Reader| self.proven || !reader.assumed;

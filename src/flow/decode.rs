@@ -8,7 +8,7 @@ use arrow::array::RecordBatch;
 use bytes::Bytes;
 
 use crate::flow::current::{Current, Told};
-use crate::flow::envelope::{after_stamp, is_stamped};
+use crate::flow::envelope::{is_stamped, unstamped};
 use crate::flow::format::LogFormat;
 use crate::flow::plan::{Object, Plan};
 use crate::flow::reader::Statuses;
@@ -18,7 +18,7 @@ use crate::flow::rows::Rows;
 use crate::flow::scan::{Ends, Found, Lines, Scanner, Taken, Wanted};
 use crate::flow::shape::{BOM, Shape, shape_of};
 use crate::flow::tally::{MalformedLine, Reason, TEXT_BYTES_MAX, Tally};
-use crate::flow::value::trimmed;
+use crate::flow::value::{trimmed, without_comment};
 
 /// Most bytes that are one block, which is what a batch may hold on to.
 const BLOCK_MAX: usize = 4 << 20;
@@ -272,7 +272,7 @@ impl Decoder {
             return self.misfit(Reason::NotUtf8, None, raw);
         };
         if self.is_stamped(line) {
-            line = line.get(after_stamp(line)..).unwrap_or_default();
+            line = unstamped(line);
         }
         match line.as_bytes().first() {
             None | Some(b'#') => {
@@ -282,7 +282,7 @@ impl Decoder {
             Some(first) if first.is_ascii_lowercase() && self.header(line, out)? => return Ok(()),
             _ => {}
         }
-        self.unplain(line, raw, out)
+        self.unplain(without_comment(line, self.current.fields()), raw, out)
     }
 
     /// Reads a record whose fields may lie between runs of blanks and tabs: between single blanks they are the
@@ -362,7 +362,8 @@ impl Decoder {
         if self.current.assumes() {
             let line = self.tally.lines;
             self.malformed(reason, raw);
-            return Err(Refusal::NoFormat { line, reason, field });
+            let is_csv = raw.contains(&b',');
+            return Err(Refusal::NoFormat { line, reason, field, is_csv });
         }
         self.malformed(reason, raw);
         Ok(())

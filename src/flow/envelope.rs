@@ -174,6 +174,9 @@ fn is_api_key(key: &str) -> bool {
 /// Tells whether the first line of an object starts with the timestamp that a CloudWatch Logs export puts
 /// before each record. `fields`: how many fields a record has if there is no header.
 pub(super) fn is_stamped(line: &str, fields: usize) -> bool {
+    if is_csv_header(line) {
+        return true;
+    }
     let (first, rest) = split_word(line);
     // A record may itself begin with a long number, so that alone decides nothing.
     is_date_time(first)
@@ -181,10 +184,36 @@ pub(super) fn is_stamped(line: &str, fields: usize) -> bool {
             && (looks_like_header(rest) || rest.split_ascii_whitespace().count() == fields))
 }
 
-/// Returns where the record starts in a line of an export; 0 when there is no timestamp.
-pub(super) fn after_stamp(line: &str) -> usize {
+/// Returns the record in a line of an export, of `aws logs tail`, which names the log stream after the time, or of the
+/// console's CSV, whose header holds none.
+pub(super) fn unstamped(line: &str) -> &str {
+    if is_csv_header(line) {
+        return "";
+    }
+    if let Some((time, message)) = line.split_once(',') {
+        let time = time.trim_matches('"');
+        if is_milliseconds(time) || is_date_time(time) {
+            return message.trim_matches('"').trim();
+        }
+    }
     let (first, rest) = split_word(line);
-    if is_date_time(first) || is_milliseconds(first) { line.len() - rest.len() } else { 0 }
+    if !is_date_time(first) && !is_milliseconds(first) {
+        return line;
+    }
+    let (stream, record) = split_word(rest);
+    if is_stream(stream) { record } else { rest }
+}
+
+/// Tells whether a word is the name that flow logs give to a log stream, which no field of a record looks like.
+fn is_stream(word: &str) -> bool {
+    word.starts_with("eni-")
+        && ["-all", "-accept", "-reject"].iter().any(|ending| word.ends_with(ending))
+}
+
+/// Tells whether a line is the header of log events that the console wrote as CSV.
+fn is_csv_header(line: &str) -> bool {
+    let mut names = line.split(',').map(|name| name.trim_matches('"').trim_start_matches('@'));
+    (names.next(), names.next(), names.next()) == (Some("timestamp"), Some("message"), None)
 }
 
 fn split_word(line: &str) -> (&str, &str) {
@@ -196,12 +225,13 @@ fn is_milliseconds(word: &str) -> bool {
     word.len() == MILLISECOND_DIGITS && word.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// `2024-01-18T10:00:00`, and then fractions and a zone.
+/// `2024-01-18T10:00:00`, and then fractions and a zone; the console's CSV has a blank for the `T`.
 fn is_date_time(word: &str) -> bool {
     const PATTERN: &[u8] = b"0000-00-00T00:00:00";
-    word.len() > PATTERN.len()
+    word.len() >= PATTERN.len()
         && PATTERN.iter().zip(word.bytes()).all(|(&pattern, byte)| match pattern {
             b'0' => byte.is_ascii_digit(),
+            b'T' => matches!(byte, b'T' | b' '),
             other => byte == other,
         })
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::flow::field::{FIELDS, Layout, TRANSIT_GATEWAY_FIELDS};
+use crate::flow::field::{FIELDS, Field, Layout, TRANSIT_GATEWAY_FIELDS};
 
 /// How many fields the default format has: the first ones of the field table.
 const DEFAULT_FIELDS: usize = 14;
@@ -133,8 +133,10 @@ fn is_known(name: &str) -> bool {
     FIELDS.iter().chain(TRANSIT_GATEWAY_FIELDS).any(|field| field.name == name)
 }
 
+/// Tells whether only records of transit gateways have a field.
 fn is_transit_gateway(name: &str) -> bool {
-    name.starts_with("tgw-") || name == "resource-type"
+    let has = |fields: &[Field]| fields.iter().any(|field| field.name == name);
+    name.starts_with("tgw-") || (has(TRANSIT_GATEWAY_FIELDS) && !has(FIELDS))
 }
 
 #[cfg(test)]
@@ -169,6 +171,9 @@ mod tests {
         assert!(header("srcaddr not-known-yet"));
         assert!(header("end"));
         assert!(!header("not-known-yet neither-is-this"));
+        let layout = |text: &str| text.parse::<LogFormat>().unwrap().layout();
+        assert_eq!(layout("version srcaddr bytes packets-lost-no-route"), Layout::TransitGateway);
+        assert_eq!(layout("version srcaddr bytes not-known-yet"), Layout::Vpc);
         assert!(!header("2 123456789012 eni-0a - -"));
         assert!(!header("eni-0a vpc-0b subnet-0c us-east-1 ingress"));
         assert!(!header("bogus line"));

@@ -3,14 +3,17 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use crate::flow::field::{Kind, LINE, OBJECT, column_name};
+use crate::flow::field::{Kind, LINE, Layout, OBJECT, column_name};
 use crate::flow::format::LogFormat;
 use crate::flow::interfaces::Interfaces;
 use crate::flow::plan::{Plan, Wanted};
 use crate::flow::records::{Check, Numbers, Origin, Place, Records};
 use crate::flow::scan::{Lines, Word};
 use crate::flow::tally::Reason;
-use crate::flow::value::{Checker, integer, is_tag, percent_decoded};
+use crate::flow::value::{Checker, integer, is_tag, percent_decoded, range};
+
+/// What records of transit gateways have after their version, where those of a VPC have the account.
+const TRANSIT_GATEWAY: &[u8] = b"TransitGateway";
 
 /// A condition of the plan's filter.
 enum Test {
@@ -53,6 +56,7 @@ pub(super) struct Reader {
     addresses: Vec<usize>,
     status: Option<usize>,
     action: Option<usize>,
+    account: Option<usize>,
     checker: Checker,
     /// The numbers of the lines at hand, for each check.
     numbers: Vec<Numbers>,
@@ -69,6 +73,7 @@ impl Reader {
             assumed,
             status: find("log-status"),
             action: find("action"),
+            account: find("account-id"),
             origins: Vec::new(),
             checks: Vec::new(),
             tests: Vec::new(),
@@ -103,7 +108,8 @@ impl Reader {
     fn slot(&mut self, field: usize, kind: Kind) -> usize {
         let known = self.checks.iter().position(|check| check.field == field);
         known.unwrap_or_else(|| {
-            self.checks.push(Check { field, kind });
+            let range = range(self.format.names().get(field).map_or("", String::as_str));
+            self.checks.push(Check { field, kind, range });
             self.checks.len() - 1
         })
     }
@@ -176,6 +182,13 @@ impl Reader {
             Ordering::Less => return Err((Reason::TooFewFields, None)),
             Ordering::Greater => return Err((Reason::TooManyFields, None)),
             Ordering::Equal => {}
+        }
+        // Whatever the header says, such a record is none of a VPC.
+        if self.format.layout() == Layout::Vpc
+            && let Some(field) = self.account
+            && lines.column(field).any(|word| word.bytes() == TRANSIT_GATEWAY)
+        {
+            return Err((Reason::TransitGateway, Some(field)));
         }
         if !self.wanted {
             return Ok(Statuses::default());

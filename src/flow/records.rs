@@ -30,6 +30,8 @@ pub(super) enum Origin {
 pub(super) struct Check {
     pub(super) field: usize,
     pub(super) kind: Kind,
+    /// The least and the greatest number that it may hold.
+    pub(super) range: (i64, i64),
 }
 
 /// The numbers in one field of the lines at hand.
@@ -141,9 +143,11 @@ impl Numbers {
         values.clear();
         nulls.clear();
         let mut refused = None;
+        let (least, greatest) = check.range;
         let mut value = |row: usize, word: Word<'_>| {
             match number(word, kind) {
-                Ok(Some(number)) => return number,
+                Ok(Some(number)) if least <= number && number <= greatest => return number,
+                Ok(Some(_)) => refused = refused.or(Some(Reason::OutOfRange)),
                 Ok(None) => nulls.add(row),
                 Err(reason) => refused = refused.or(Some(reason)),
             }

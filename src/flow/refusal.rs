@@ -30,6 +30,8 @@ pub enum Refusal {
         reason: Reason,
         /// The field that does not fit, if it is one.
         field: Option<String>,
+        /// Whether commas stand in the line.
+        is_csv: bool,
     },
     /// A header that cannot be read.
     #[error("line {line} is a header that cannot be read")]
@@ -66,6 +68,9 @@ impl Refusal {
     /// Returns what the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::NoFormat { is_csv: true, .. } => Some(
+                "of CSV only the console's columns timestamp,message are read; write the records alone to a file, one a line",
+            ),
             Self::NoFormat { .. } => {
                 Some("state the format of the log: --log-format '${version} ${account-id} …'")
             }

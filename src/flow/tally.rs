@@ -155,6 +155,8 @@ pub enum Reason {
     NotAWord,
     /// Several formats of a log group fit, and do not mean the same.
     FitsSeveral,
+    /// A record of a transit gateway under a header of VPC records.
+    TransitGateway,
     /// Bytes that are not UTF-8.
     NotUtf8,
     /// Longer than the limit.
@@ -180,6 +182,7 @@ impl fmt::Display for Reason {
             Self::NotAnAddress => "not an address",
             Self::NotAWord => "not an action or status of AWS",
             Self::FitsSeveral => "fits several of the log group's formats",
+            Self::TransitGateway => "transit gateway record under a header of VPC records",
             Self::NotUtf8 => "not UTF-8",
             Self::LineTooLong => "line too long",
             Self::NotARecord => "JSON without a record",

@@ -85,6 +85,15 @@ pub(super) fn number(word: Word<'_>, kind: Kind) -> Result<Option<i64>, Reason> 
     }
 }
 
+/// Returns the least and the greatest number that a field may hold, beyond what its kind says.
+pub(super) fn range(name: &str) -> (i64, i64) {
+    match name {
+        "srcport" | "dstport" => (0, 65_535),
+        "protocol" => (0, 255),
+        _ => (i64::MIN, i64::MAX),
+    }
+}
+
 /// Reads what is not just a few digits.
 #[cold]
 fn careful(word: Word<'_>, kind: Kind) -> Result<Option<i64>, Reason> {
@@ -151,6 +160,16 @@ fn hex_byte(hex: &[u8]) -> Option<u8> {
     match hex {
         [high, low] => Some(digit(high)? << 4 | digit(low)?),
         _ => None,
+    }
+}
+
+/// Returns a record without the comment at its end, as rows of AWS's own documentation have one: what begins with `#`
+/// after a blank, where the record has more fields than its format, or nothing tells its format.
+pub(super) fn without_comment(line: &str, fields: Option<usize>) -> &str {
+    let Some(at) = line.find(" #").or_else(|| line.find("\t#")) else { return line };
+    match fields {
+        Some(fields) if line.split_ascii_whitespace().count() <= fields => line,
+        _ => line.get(..at).unwrap_or(line).trim_end(),
     }
 }
 

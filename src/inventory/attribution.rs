@@ -58,6 +58,63 @@ pub(super) fn attribute(enis: &mut [Eni], jobs: &[Job]) {
             attribute_row(row, &groups, of_subnet);
         }
     }
+    lower_surplus(enis, jobs);
+}
+
+/// How many interfaces a job has for each of its instances: the container's and the platform's.
+const PER_INSTANCE: i32 = 2;
+
+/// Lowers the attribution of all interfaces of a job that has more at one time than it can have: some are of another
+/// job or service, and nothing tells which. One without an end counts until now.
+fn lower_surplus(enis: &mut [Eni], jobs: &[Job]) {
+    let mut by_job: HashMap<(&str, Option<&str>), i32> = HashMap::new();
+    for job in jobs {
+        let Some(instances) = job.instance_count.filter(|count| *count > 0) else { continue };
+        let key = (job.job_name.as_str(), job.job_arn.as_deref());
+        by_job.insert(key, instances.saturating_mul(PER_INSTANCE));
+    }
+    let mut held: BTreeMap<(String, Option<String>), Vec<usize>> = BTreeMap::new();
+    for (at, row) in enis.iter().enumerate() {
+        if let (Some(Attribution::Exact), Some(name)) = (row.attribution, &row.job_name) {
+            held.entry((name.clone(), row.job_arn.clone())).or_default().push(at);
+        }
+    }
+    for ((name, arn), rows) in held {
+        let Some(most) = by_job.get(&(name.as_str(), arn.as_deref())) else { continue };
+        let count = most_at_once(rows.iter().filter_map(|at| enis.get(*at)));
+        if count <= usize::try_from(*most).unwrap_or(usize::MAX) {
+            continue;
+        }
+        for at in rows {
+            let Some(row) = enis.get_mut(at) else { continue };
+            row.attribution = Some(Attribution::Inferred);
+            row.reason = format!(
+                "{count} interfaces fit {name}, which can have {most} at a time ({PER_INSTANCE} for each instance): \
+                 some are of something else, and nothing tells which; {}",
+                row.reason
+            );
+        }
+    }
+}
+
+/// Returns how many different interfaces there are at the time of the most.
+fn most_at_once<'a>(rows: impl Iterator<Item = &'a Eni>) -> usize {
+    let mut lives: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    for row in rows {
+        let (from, to) = (row.valid_from.unwrap_or(i64::MIN), row.valid_to.unwrap_or(i64::MAX));
+        let life = lives.entry(&row.interface_id).or_insert((from, to));
+        *life = (life.0.min(from), life.1.max(to));
+    }
+    // At one time an end goes before a beginning.
+    let changes = lives.values().flat_map(|(from, to)| [(*from, 1), (*to, -1)]);
+    let mut changes: Vec<(i64, i32)> = changes.collect();
+    changes.sort_unstable();
+    let (mut count, mut most) = (0i32, 0i32);
+    for (_, change) in changes {
+        count += change;
+        most = most.max(count);
+    }
+    usize::try_from(most).unwrap_or(0)
 }
 
 fn attribute_row(row: &mut Eni, groups: &[String], jobs: Option<&OfSubnet<'_>>) {

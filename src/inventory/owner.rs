@@ -31,6 +31,30 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("aws created network interface for directory", "directory"),
 ];
 
+/// Words of descriptions that name a service whose interfaces are never a job's.
+const WORDS: &[(&str, &str)] = &[
+    ("appstream", "appstream"),
+    ("clientvpn", "client_vpn"),
+    ("cloudhsm", "cloudhsm"),
+    ("codebuild", "codebuild"),
+    ("datasync", "datasync"),
+    ("efs", "efs"),
+    ("elasticache", "elasticache"),
+    ("fargate", "ecs"),
+    ("fsx", "fsx"),
+    ("glue", "glue"),
+    ("lambda", "lambda"),
+    ("memorydb", "memorydb"),
+    ("mq", "mq"),
+    ("msk", "msk"),
+    ("opensearch", "opensearch"),
+    ("quicksight", "quicksight"),
+    ("rds", "rds"),
+    ("redshift", "redshift"),
+    ("resolver", "resolver"),
+    ("workspaces", "workspaces"),
+];
+
 /// Requesters that AWS documents by name.
 const REQUESTERS: &[(&str, &str)] = &[
     ("amazon-elb", "load_balancer"),
@@ -73,7 +97,7 @@ impl Owners {
             .as_deref()
             .and_then(of_type)
             .or_else(|| of_description(details.description.as_deref()?).map(str::to_owned))
-            .or_else(|| of_requester(details.requester_id.as_deref()?).map(str::to_owned))
+            .or_else(|| of_requester(details.requester_id.as_deref()?))
             .or_else(|| own_instance(details).map(|_| "instance".to_owned()))
     }
 }
@@ -99,9 +123,20 @@ fn of_type(interface_type: &str) -> Option<String> {
 
 fn of_description(description: &str) -> Option<&'static str> {
     let description = description.to_lowercase();
-    DESCRIPTIONS.iter().find(|(start, _)| description.starts_with(start)).map(|(_, owner)| *owner)
+    let known = DESCRIPTIONS.iter().find(|(start, _)| description.starts_with(start));
+    let named = || {
+        // A description of SageMaker's own may name whatever a job reads.
+        let words = || description.split(|c: char| !c.is_ascii_alphanumeric());
+        let is_sagemaker = words().any(|word| word == "sagemaker");
+        WORDS.iter().find(|(name, _)| !is_sagemaker && words().any(|word| word == *name))
+    };
+    known.or_else(named).map(|(_, owner)| *owner)
 }
 
-fn of_requester(requester_id: &str) -> Option<&'static str> {
-    REQUESTERS.iter().find(|(id, _)| *id == requester_id).map(|(_, owner)| *owner)
+/// Other requesters that AWS names are services as well, but for what asks for many of them.
+fn of_requester(requester_id: &str) -> Option<String> {
+    let known = REQUESTERS.iter().find(|(id, _)| *id == requester_id);
+    let named = requester_id.strip_prefix("amazon-").or(requester_id.strip_prefix("aws-"));
+    let named = named.filter(|name| !["aws", "ec2", "sagemaker"].contains(name));
+    known.map(|(_, owner)| *owner).or(named).map(|owner| owner.replace('-', "_"))
 }

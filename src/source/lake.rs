@@ -17,6 +17,7 @@ use tokio::sync::OnceCell;
 use crate::flow::field::Layout;
 use crate::lake;
 use crate::lake::{File, Stored, Table};
+use crate::source::path::flow_log;
 use crate::source::{ByteStream, Error, Listing, Name, Source, Split, Window};
 use crate::store::Place;
 
@@ -127,6 +128,16 @@ fn may_hold(file: &File, window: &Window) -> bool {
         && window.until.zip(first).is_none_or(|(until, first)| first < until)
 }
 
+/// Returns the flow log that all rows of a file are from: what the least and the greatest object begin with alike, all
+/// between begin with. NULL: there may be several.
+fn only_flow_log(file: &File) -> Option<String> {
+    let (least, greatest) = file.objects.as_ref()?;
+    let id = flow_log(least)?;
+    let end = least.rfind(id)? + id.len();
+    let begins_alike = least.get(..=end)? == greatest.get(..=end)?;
+    begins_alike.then(|| id.to_owned())
+}
+
 #[async_trait]
 impl Source for Lake {
     async fn splits(&self, window: &Window) -> Result<Listing, Error> {
@@ -143,7 +154,7 @@ impl Source for Lake {
                 let id = format!("{}/{}", table.place, file.path);
                 listing.splits.push(Split {
                     path: PathBuf::from(&file.path),
-                    name: Name::default(),
+                    name: Name { flow_log_id: only_flow_log(file), ..Name::default() },
                     fields: Some(table.fields.clone()),
                     ..Split::new(id, Some(file.size_bytes))
                 });

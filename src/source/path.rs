@@ -90,13 +90,7 @@ impl Name {
 
     /// `<account>_vpcflowlogs_<region>_<fl-id>_<YYYYMMDDTHHmmZ>_<hash>.log[.gz|.parquet]`.
     fn file(file: &str) -> Option<Self> {
-        let series = Series::parse(file)?;
-        let (hash, ending) = file.rsplit('_').next()?.split_once('.')?;
-        let fits = file.len()
-            == series.prefix.len() + "YYYYMMDDTHHmmZ_".len() + hash.len() + 1 + ending.len();
-        if !fits || !matches!(ending, "log" | "log.gz" | "log.parquet") {
-            return None;
-        }
+        let series = Series::of_file(file)?;
         let mut parts = series.prefix.split('_').map(str::to_owned);
         Some(Self {
             account_id: parts.next(),
@@ -105,6 +99,26 @@ impl Name {
             ends: Some(series.ends()),
         })
     }
+}
+
+/// What the records of a log group are named by in the column `object`, before the group.
+const CLOUDWATCH: &str = "cloudwatch://";
+
+/// Returns the flow log that a record is from, by its `object`: `fl-…` of an object that AWS named, and
+/// `cloudwatch://…` without the stream for a log event. NULL: the name does not tell.
+pub fn flow_log(object: &str) -> Option<&str> {
+    if object.starts_with(CLOUDWATCH) {
+        let (stream, _) = object.rsplit_once('#')?;
+        return stream.rsplit_once('/').map(|(group, _)| group);
+    }
+    let file = object.rsplit(['/', '\\']).next()?;
+    Series::of_file(file)?.prefix.split('_').nth(3)
+}
+
+/// Returns the name of the log group, where [`flow_log`] gave one.
+pub fn log_group_of(flow_log: &str) -> Option<&str> {
+    let group = flow_log.strip_prefix(CLOUDWATCH)?;
+    Some(group.split_once(":log-group:").map_or(group, |(_, name)| name))
 }
 
 /// The part of a file's name by which the files of one flow log sort by time.
@@ -117,6 +131,15 @@ pub(super) struct Series<'a> {
 }
 
 impl<'a> Series<'a> {
+    /// As [`Series::parse`], of a whole name: `<prefix><time>_<hash>.log[.gz|.parquet]`.
+    fn of_file(file: &'a str) -> Option<Self> {
+        let series = Self::parse(file)?;
+        let (hash, ending) = file.rsplit('_').next()?.split_once('.')?;
+        let fits = file.len()
+            == series.prefix.len() + "YYYYMMDDTHHmmZ_".len() + hash.len() + 1 + ending.len();
+        (fits && matches!(ending, "log" | "log.gz" | "log.parquet")).then_some(series)
+    }
+
     pub(super) fn parse(file: &'a str) -> Option<Self> {
         let parts: Vec<&str> = file.splitn(6, '_').collect();
         let [account, "vpcflowlogs", region, flow_log, time, _] = parts[..] else { return None };
@@ -209,6 +232,25 @@ mod tests {
         let nested =
             format!("AWSLogs/123456789012/vpcflowlogs/us-east-1/2026/03/10/{}", &file[5..]);
         assert_eq!(Name::parse(&nested), name);
+    }
+
+    #[test]
+    fn an_object_tells_the_flow_log_of_its_records() {
+        let file = "123456789012_vpcflowlogs_us-east-1_fl-1234abcd_20260310T1620Z_fe12.log.gz";
+        for folder in ["", "logs/", "s3://bucket/AWSLogs/", "C:\\logs\\"] {
+            assert_eq!(flow_log(&format!("{folder}{file}")), Some("fl-1234abcd"));
+        }
+        let event = |group: &str| format!("{group}/eni-0a1b-all#375921");
+        let group = "cloudwatch:///aws/vpc/flow#1";
+        assert_eq!(flow_log(&event(group)), Some(group));
+        assert_eq!(log_group_of(group), Some("/aws/vpc/flow#1"));
+        let arn = "cloudwatch://arn:aws:logs:us-east-1:123456789012:log-group:flow";
+        assert_eq!(flow_log(&event(arn)), Some(arn));
+        assert_eq!(log_group_of(arn), Some("flow"));
+        for other in ["", "-", "a.log.gz", "merged.parquet", "cloudwatch://group"] {
+            assert_eq!(flow_log(other), None, "{other}");
+        }
+        assert_eq!(log_group_of("fl-1234abcd"), None);
     }
 
     #[test]

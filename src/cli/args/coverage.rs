@@ -13,6 +13,8 @@ pub enum Part {
     Interfaces,
     /// When each flow log delivered objects, and when not
     FlowLogs,
+    /// Which flow log was chosen for each interface that several record
+    Chosen,
     /// Which question can be answered how surely with the fields that the log has
     Questions,
 }

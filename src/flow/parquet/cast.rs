@@ -8,7 +8,7 @@ use arrow::array::{
 };
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampSecondType};
+use arrow::datatypes::{DataType, Int32Type, Int64Type, TimeUnit, TimestampSecondType};
 use arrow::error::ArrowError;
 
 use crate::flow::addr;
@@ -95,6 +95,25 @@ pub(super) fn addresses(cast: Cast) -> Result<Cast, ArrowError> {
         None => wrong,
     };
     Ok(Cast { array, misfits: (misfits.count_set_bits() > 0).then_some(misfits) })
+}
+
+/// Sets aside small numbers beyond the least and the greatest that a field may hold.
+pub(super) fn within(cast: Cast, (least, greatest): (i64, i64)) -> Result<Cast, ArrowError> {
+    let numbers = cast.array.as_primitive_opt::<Int32Type>();
+    let Some(numbers) = numbers.filter(|_| least != i64::MIN) else { return Ok(cast) };
+    let wrong = BooleanBuffer::collect_bool(numbers.len(), |row| {
+        let number = i64::from(numbers.value(row));
+        numbers.is_valid(row) && (number < least || number > greatest)
+    });
+    if wrong.count_set_bits() == 0 {
+        return Ok(cast);
+    }
+    let array = arrow::compute::nullif(&cast.array, &BooleanArray::from(wrong.clone()))?;
+    let misfits = match cast.misfits {
+        Some(misfits) => &misfits | &wrong,
+        None => wrong,
+    };
+    Ok(Cast { array, misfits: Some(misfits) })
 }
 
 /// Decodes the values of a tag.

@@ -89,7 +89,10 @@ pub fn check(schema: &Schema) -> Result<ParquetFormat, NotFlowLog> {
     if names.iter().any(|name| OCSF.contains(&name.as_str())) {
         return Err(refused("it looks like OCSF, which flowq does not read".to_owned()));
     }
-    let transit = names.iter().any(|name| name.starts_with("tgw_"));
+    let has = |layout: Layout, name: &str| layout.fields().iter().any(|f| f.column() == name);
+    let transit = names.iter().any(|name| {
+        name.starts_with("tgw_") || (has(Layout::TransitGateway, name) && !has(Layout::Vpc, name))
+    });
     let layout = if transit { Layout::TransitGateway } else { Layout::Vpc };
     let fields: Vec<String> = layout.fields().iter().map(|field| field.column()).collect();
     let known = names.iter().filter(|name| fields.contains(name)).count();

@@ -13,12 +13,12 @@ use arrow::datatypes::{DataType, Int64Type};
 use arrow::error::ArrowError;
 use arrow::util::display::array_value_to_string;
 
-use super::cast::{addresses, cast_column, decoded};
+use super::cast::{addresses, cast_column, decoded, within};
 use super::{MalformedRow, ParquetFormat, Request, Tally};
 use crate::flow::field::{Kind, LINE, Layout, OBJECT};
 use crate::flow::plan::Wanted;
 use crate::flow::tally::Reason;
-use crate::flow::value::{integer, is_tag};
+use crate::flow::value::{integer, is_tag, range};
 
 /// The virtual column with the row's number in the file, counted from 0.
 pub(super) const ROW: &str = "flowq:row";
@@ -121,6 +121,7 @@ impl Columns {
             if kind == Kind::Addr {
                 cast = addresses(cast)?;
             }
+            cast = within(cast, range(name))?;
             // What flowq wrote itself is decoded already.
             if kind == Kind::Name && is_tag(name) && self.format.stored(OBJECT).is_none() {
                 cast.array = decoded(&cast.array);

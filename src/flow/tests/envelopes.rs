@@ -128,3 +128,23 @@ fn a_header_with_json_around_it_is_still_text() {
     let (rows, tally) = rows(&["line"], &format!("{HEADER}\n{{\"message\": 1}}\n{RECORD}\n"));
     assert_eq!((rows.join(" ").as_str(), tally.malformed.total()), ("3", 1));
 }
+
+#[test]
+fn the_console_s_csv_and_what_logs_tail_prints_are_read() {
+    let csv = format!("timestamp,message\n1706197322000,{RECORD}\n1706197322000,\"{RECORD}\"\n");
+    let insights = format!("@timestamp,@message\n2024-01-25 15:22:02.000,{RECORD}\n");
+    let tail = format!("2024-01-25T15:22:02.000000+00:00 eni-0123456789abcdef0-all {RECORD}\n");
+    let short = format!("2024-01-25T15:22:02 {RECORD}\n2024-01-25T15:22:03 {RECORD}\n");
+    for (text, count) in [(csv, 2), (insights, 1), (tail, 1), (short, 2)] {
+        let (rows, tally) = rows(&["version", "srcaddr", "log_status"], &text);
+        assert_eq!(rows, vec!["2 172.31.16.139 OK"; count], "{text}");
+        assert_eq!(tally.malformed.total(), 0, "{text}");
+    }
+}
+
+#[test]
+fn other_csv_gets_a_hint() {
+    let text = "\"srcaddr\",\"dstaddr\"\n\"10.0.0.1\",\"10.0.0.2\"\n";
+    let error = super::decode(super::plan(&["line"]), text.as_bytes(), 7).unwrap_err();
+    assert!(error.refusal.hint().unwrap().contains("CSV"), "{:?}", error.refusal);
+}

@@ -175,3 +175,42 @@ fn tag_values_are_decoded_and_other_text_is_not() {
     // `-` alone stands for nothing; a value that says so is one.
     assert_eq!(rows, ["a b é NULL a%20b", "- x NULL y"]);
 }
+
+#[test]
+fn a_comment_at_the_end_of_a_record_is_left_out() {
+    let columns = ["srcaddr", "log_status", "line"];
+    let text =
+        format!("{HEADER}\n{RECORD} #Traffic from the source\n{RECORD}\t# two words\n{RECORD}\n");
+    let (rows, tally) = rows(&columns, &text);
+    assert_eq!(rows, ["172.31.16.139 OK 2", "172.31.16.139 OK 3", "172.31.16.139 OK 4"]);
+    assert_eq!(tally.ok, 3);
+    // Without a header as well; and a value that begins with # stays one.
+    assert_eq!(super::rows(&["line"], &format!("{RECORD} # x\n")).0, ["1"]);
+    let (rows, _) = super::rows(&["region"], "srcaddr region\n10.0.0.1 #1\n10.0.0.2 #1 #2\n");
+    assert_eq!(rows, ["#1"]);
+}
+
+#[test]
+fn ports_and_protocols_keep_to_their_range() {
+    let with = |from: &str, to: &str| {
+        let text = format!("{HEADER}\n{}\n{RECORD}\n", RECORD.replacen(from, to, 1));
+        rows(&["srcport", "dstport", "protocol"], &text).1
+    };
+    for (from, to) in
+        [(" 20641 ", " 65536 "), (" 22 ", " 70000 "), (" 22 ", " -1 "), (" 6 20 ", " 256 20 ")]
+    {
+        let tally = with(from, to);
+        assert_eq!(tally.malformed.by_reason.get(&Reason::OutOfRange), Some(&1), "{to}");
+        assert_eq!(tally.ok, 1);
+    }
+    assert_eq!(with(" 20641 ", " 65535 ").ok + with(" 6 20 ", " 255 20 ").ok, 4);
+}
+
+#[test]
+fn a_record_of_a_transit_gateway_is_none_of_a_vpc_whatever_its_header() {
+    let text =
+        format!("{HEADER}\n{RECORD}\n{}\n", RECORD.replace("123456789012", "TransitGateway"));
+    let (rows, tally) = rows(&["line"], &text);
+    assert_eq!(rows, ["2"]);
+    assert_eq!(tally.malformed.by_reason.get(&Reason::TransitGateway), Some(&1));
+}

@@ -23,6 +23,12 @@ fn value(field: &Field) -> BoxedStrategy<Value> {
             any::<Ipv6Addr>().prop_map(move |ip| same(ip.to_string())),
         ]
         .boxed(),
+        Kind::Code if field.name.ends_with("port") => {
+            (0..=65_535i32).prop_map(move |n| same(n.to_string())).boxed()
+        }
+        Kind::Code if field.name == "protocol" => {
+            (0..=255i32).prop_map(move |n| same(n.to_string())).boxed()
+        }
         Kind::Code => any::<i32>().prop_map(move |n| same(n.to_string())).boxed(),
         Kind::Count => any::<i64>().prop_map(move |n| same(n.to_string())).boxed(),
         Kind::Time => (0i64..86_400)

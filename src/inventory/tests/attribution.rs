@@ -191,3 +191,74 @@ fn isolation_does_not_tell_the_role_of_an_interface() {
     let inventory = inventory(&[isolated, create("eni-1", T0 + 5, "10.0.0.5")]);
     assert_eq!(eni(&inventory, "eni-1").eni_role, None);
 }
+
+#[test]
+fn more_interfaces_than_a_job_can_have_are_not_exact() {
+    let one = |count: usize, instances: i32| {
+        let mut job = job("nightly", T0, Some(T0 + 500));
+        job["ProcessingResources"] = json!({ "ClusterConfig": { "InstanceCount": instances } });
+        let mut documents = vec![job];
+        for at in 0..count {
+            let id = format!("eni-{at}");
+            documents.push(create(&id, T0 + 30, &format!("10.0.0.{at}")));
+        }
+        inventory(&documents)
+    };
+    let all = |inventory: &Inventory, wanted| {
+        inventory.enis.iter().all(|eni| eni.attribution == Some(wanted))
+    };
+    assert!(all(&one(2, 1), Attribution::Exact) && all(&one(6, 3), Attribution::Exact));
+    let surplus = one(3, 1);
+    assert!(all(&surplus, Attribution::Inferred), "{:#?}", surplus.enis);
+    assert!(surplus.enis[0].reason.starts_with("3 interfaces fit nightly, which can have 2"));
+    assert!(all(&one(7, 3), Attribution::Inferred));
+}
+
+#[test]
+fn interfaces_one_after_the_other_are_no_surplus() {
+    let mut job = job("nightly", T0, Some(T0 + 900));
+    job["ProcessingResources"] = json!({ "ClusterConfig": { "InstanceCount": 1 } });
+    let life = |id: &str, from: i64, to: i64| {
+        json!([create(id, T0 + from, "10.0.0.5"), delete(id, T0 + to)])
+    };
+    let mut documents =
+        vec![job, life("eni-1", 10, 300), life("eni-2", 10, 300), life("eni-3", 300, 700)];
+    let made = inventory(&documents);
+    assert!(made.enis.iter().all(|eni| eni.attribution == Some(Attribution::Exact)));
+    // One that stays counts beside all that come after it.
+    documents.push(create("eni-4", T0 + 20, "10.0.0.9"));
+    let made = inventory(&documents);
+    assert!(made.enis.iter().all(|eni| eni.attribution == Some(Attribution::Inferred)));
+}
+
+#[test]
+fn interfaces_that_name_another_service_are_no_job_interfaces() {
+    let of = |key: &str, value: &str| {
+        let mut eni = described("eni-1", &["10.0.0.9"]);
+        eni["Attachment"] = json!({ "AttachTime": T0 + 5 });
+        eni[key] = json!(value);
+        let made = inventory(&[job("nightly", T0, None), json!({ "NetworkInterfaces": [eni] })]);
+        let eni = made.enis.into_iter().next().unwrap();
+        (eni.belongs_to, eni.attribution.is_some())
+    };
+    for (key, value, owner) in [
+        ("Description", "Created by AWS DataSync for task-0a1b", "datasync"),
+        ("Description", "Created for FSx file system fs-0a1b", "fsx"),
+        ("Description", "DO NOT DELETE - Amazon MSK network interface for cluster x", "msk"),
+        ("Description", "AWS CodeBuild-build-1", "codebuild"),
+        ("RequesterId", "amazon-efs", "efs"),
+        ("InterfaceType", "lambda", "lambda"),
+        ("InterfaceType", "vpc_endpoint", "vpc_endpoint"),
+    ] {
+        assert_eq!(of(key, value), (Some(owner.to_owned()), false), "{value}");
+    }
+    for (key, value) in [
+        ("Description", ""),
+        ("Description", "Amazon SageMaker interface for FSx access"),
+        ("Description", "prefsx"),
+        ("RequesterId", "123456789012"),
+        ("RequesterId", "amazon-aws"),
+    ] {
+        assert_eq!(of(key, value), (None, true), "{value}");
+    }
+}
