@@ -102,7 +102,7 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(
     missing_docs,
-    reason = "the fields are the keys of the config, which the README describes"
+    reason = "the fields are the keys of the config, which docs/alerts.md describes"
 )]
 pub enum Target {
     /// NULL: standard output.

@@ -24,7 +24,7 @@ pub(super) fn headline(alert: &Alert) -> String {
     format!("{lead}{} ({})", finding.title, who(finding))
 }
 
-/// Returns the rest: what happened, why it is told, what to do, and the records behind it; a line each.
+/// Returns the rest, one line each: flow, reason, cause, why it is sent again, confidence, fix, records.
 pub(super) fn details(alert: &Alert) -> String {
     let finding = &alert.finding;
     let mut text = String::new();
@@ -38,14 +38,14 @@ pub(super) fn details(alert: &Alert) -> String {
         .collect();
     let given = |value: &Option<String>| value.clone().unwrap_or_default();
     for (label, value) in [
-        ("what", conversation(finding)),
-        ("why", given(&finding.reason)),
+        ("flow", conversation(finding)),
+        ("reason", given(&finding.reason)),
         ("cause", given(&finding.cause)),
-        ("told again", grown(alert)),
-        ("sure", finding.confidence.to_string()),
-        ("to do", given(&finding.remediation)),
+        ("sent again", grown(alert)),
+        ("confidence", finding.confidence.to_string()),
+        ("fix", given(&finding.remediation)),
         ("evidence", records.join(", ")),
-        ("left out", given(&alert.left_out)),
+        ("omitted", given(&alert.left_out)),
         ("finding", format!("{} (alert {})", finding.finding_id, alert.alert_id)),
     ] {
         if !value.is_empty() {

@@ -120,7 +120,7 @@ pub(super) async fn tell(
         let fate = match (delivery.waiting, state) {
             (0, _) => "refused",
             (_, Some(_)) => "wait for the next run",
-            (_, None) => "are lost: without --state nothing keeps them",
+            (_, None) => "are lost: without --state they are not stored",
         };
         let reason = delivery.failed.as_deref().unwrap_or("it failed just before");
         say.warn(&format!("alert {name}: {} alerts {fate}: {reason}", number(left)));

@@ -34,19 +34,19 @@ pub use feed::Feed;
 pub use lake::{Compact, Ingest, Replay, Status, StatusFormat, Verify, Wherein};
 pub use query::{Report, Sql};
 
-/// Ties VPC flow logs to SageMaker Processing jobs and says what the jobs did on the network.
+/// Finds unexpected, blocked and misrouted network traffic of SageMaker Processing jobs in VPC flow logs.
 #[derive(Debug, Parser)]
 #[command(name = "flowq", version, styles = Styles::styled(), after_help = "\
 Examples:
   flowq detect logs/ --inventory inventory/
   flowq detect s3://bucket/AWSLogs/ --inventory aws --since 6h
-  flowq sql -c 'SELECT job_name, sum(bytes) FROM flows GROUP BY job_name' logs/ --inventory inventory/
+  flowq sql -c 'SELECT job_name, sum(bytes) FROM flows GROUP BY ALL' logs/ --inventory inventory/
   flowq report top-talkers 'logs/**/*.log.gz' --since 2h
   zcat key.log.gz | flowq sql -c 'SELECT count(*) FROM flow_logs' -
 
 Exit codes: 0 done, 1 findings at or above --fail-on, 2 wrong command line, 3 wrong config or query,
 4 input could not be read, 5 done but some input could not be read, 6 output could not be written,
-7 another flowq writes to the same lake")]
+7 another flowq writes to the same lake, 130 interrupted")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -56,49 +56,49 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Report what processing jobs did on the network that they should not, or could not
+    /// Find unexpected, blocked and misrouted network traffic of processing jobs
     Detect(Detect),
-    /// Check the VPC of processing jobs against what AWS recommends, and say what to change
+    /// Check the VPC of processing jobs against AWS's guide, and print fixes
     Audit(Audit),
-    /// Learn what jobs of a family do on the network, and tell what is new
+    /// Learn the usual destinations of a job family, and report new ones
     #[command(subcommand)]
     Baseline(Baseline),
-    /// Show what the logs can tell of the jobs, minute by minute and question by question
+    /// Show log coverage per interface and minute, and which detections can run
     Coverage(Coverage),
-    /// Say why a flow or a finding is as it is, and what would change it; or all of a job
+    /// Explain a flow, a finding or a job: what decides, and what would fix it
     #[command(subcommand)]
     Explain(Explain),
-    /// Run the detections again and again, as a service with metrics
+    /// Run the detections continuously, as a service with metrics
     Feed(Feed),
     /// Run SQL over flow logs and inventory; without a query, an interactive prompt
     Sql(Sql),
     /// Run one of the reports that come with flowq; without a name, list them
     Report(Report),
-    /// Show or convert what is known about interfaces, jobs and the VPC
+    /// Show, convert or collect the inventory of interfaces, jobs and VPCs
     #[command(subcommand)]
     Inventory(Inventory),
-    /// Tell sinks that flowq.toml names; `flowq detect --alert` tells them of findings
+    /// Test the alert sinks configured in flowq.toml
     #[command(subcommand)]
     Alert(Alert),
-    /// Write flow logs to a lake: what is new, once each, however often it is run
+    /// Write new flow logs to a lake, each exactly once
     Ingest(Ingest),
-    /// Show what was taken into a lake: passes, totals, objects that wait or failed
+    /// Show the state of a lake: passes, totals, objects that are waiting or failed
     Status(Status),
     /// Compare a lake with its sources and its ledger, object by object
     Verify(Verify),
     /// Read chosen objects again and replace their rows in the lake
     Replay(Replay),
-    /// Print the least IAM policy for what is named: sources, inventory, where to write
+    /// Print a least-privilege IAM policy for the given sources, inventory and destination
     IamPolicy(IamPolicy),
-    /// Validate flowq.toml and detections, and run the cases of every detection
+    /// Validate flowq.toml and detections, and run the test cases of every detection
     Check(Check),
     /// List every flow log field that flowq knows
     Fields(Fields),
     /// List the SQL functions that flowq adds
     Functions(Functions),
-    /// Put a lake's small files together, and take away what is too old
+    /// Merge a lake's small files and delete expired partitions
     Compact(Compact),
-    /// Write flow logs and an inventory of an invented VPC, for trying and measuring
+    /// Write flow logs and an inventory of an invented VPC, for tests and measurements
     Generate(Generate),
     /// Print a completion script for a shell
     Completions {
@@ -113,26 +113,26 @@ pub struct Read {
     /// Files, folders, quoted globs, s3://…, cloudwatch://…, sqs://…, or - for standard input
     #[arg(value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
     pub sources: Vec<String>,
-    /// AWS API answers (JSON), mapping (CSV) or imported inventory: file, folder or s3://…; or aws, which asks
-    /// the account for the time from --since to --until [without --since: for the last day]. Repeatable
+    /// AWS API responses (JSON), mapping (CSV) or collected inventory: file, folder or s3://…; or aws, which
+    /// queries the account for the time from --since to --until [without --since: the last day]. Repeatable
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub inventory: Vec<String>,
-    /// Only records that end at or after this time: 2026-03-10, RFC 3339, or 2h for so long ago
+    /// Only records that end at or after this time: 2026-03-10, RFC 3339, or 2h for two hours ago
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
     /// Only records that start before this time
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// How late an object may have been delivered and still be looked at
+    /// Tolerance for late delivery of objects
     #[arg(long, value_name = "DURATION", default_value = "1h")]
     pub slack: String,
-    /// Format of records without a header, in AWS's own words: '${version} ${account-id} …'
+    /// Format of records without a header, in AWS's syntax: '${version} ${account-id} …'
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,
-    /// Count every record where several flow logs record an interface [default: each packet once]
+    /// Count every record of overlapping flow logs [default: each packet once]
     #[arg(long)]
     pub all_flow_logs: bool,
-    /// End at the first malformed line or unreadable object
+    /// Stop at the first malformed line or unreadable object
     #[arg(long)]
     pub strict: bool,
     /// Write every malformed line to this file, as JSON lines
@@ -141,13 +141,13 @@ pub struct Read {
     /// Allow rules, parameters and suppressions [default: flowq.toml here, if there is one]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
-    /// Objects, or parts of large Parquet files, read at a time [default: one per processor]
+    /// Objects, or parts of large Parquet files, read in parallel [default: one per processor]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Memory for sorting and grouping; beyond it goes to disk [default: 256MB for detect, else 512MB]
+    /// Memory for sorting and grouping; more is spilled to disk [default: 256MB for detect, else 512MB]
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<String>,
-    /// No progress bar, no summary: only what makes the answer incomplete is told
+    /// No progress bar, no summary: print only what makes the result incomplete
     #[arg(long, short)]
     pub quiet: bool,
     #[command(flatten)]
@@ -155,29 +155,32 @@ pub struct Read {
     pub aws: Aws,
 }
 
-/// How to reach the AWS account; what is not given here is taken as every AWS tool takes it.
+/// Heading of the options below in `--help`. It is set on each option: a heading of the whole struct would also
+/// hold for every option that a command declares after it.
+const AWS_HEADING: &str = "AWS";
+
+/// How to reach the AWS account; everything else follows the standard AWS configuration.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "AWS")]
 pub struct Aws {
     /// Profile of the AWS configuration files [default: AWS_PROFILE, else default]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = AWS_HEADING)]
     pub profile: Option<String>,
-    /// Region to call [default: AWS_REGION, else that of the profile]; buckets are found wherever they are
-    #[arg(long, value_name = "REGION")]
+    /// Region to call [default: AWS_REGION, else that of the profile]; the region of a bucket is detected
+    #[arg(long, value_name = "REGION", help_heading = AWS_HEADING)]
     pub region: Option<String>,
-    /// Endpoint of every AWS service, for a stand-in of it [default: AWS_ENDPOINT_URL]
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    /// Endpoint of every AWS service, for emulators [default: AWS_ENDPOINT_URL]
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = AWS_HEADING)]
     pub endpoint_url: Option<String>,
-    /// Agree to pay for reading from a bucket whose owner asks for it
-    #[arg(long)]
+    /// Agree to pay for reading from requester-pays buckets
+    #[arg(long, help_heading = AWS_HEADING)]
     pub request_payer: bool,
     /// Account that every bucket must belong to; buckets of others are refused
-    #[arg(long, value_name = "ACCOUNT")]
+    #[arg(long, value_name = "ACCOUNT", help_heading = AWS_HEADING)]
     pub expected_bucket_owner: Option<String>,
 }
 
 impl Aws {
-    /// Returns what was said about the account.
+    /// Returns the options as the `aws` module takes them.
     pub fn options(&self) -> aws::Options {
         aws::Options {
             profile: self.profile.clone(),
@@ -195,7 +198,7 @@ pub struct Write {
     /// How to print the result [default: table on a terminal and in pipes]
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
-    /// Write the result to this file instead of standard output; it appears when it is complete
+    /// Write the result to this file instead of standard output; written atomically
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 }
@@ -237,20 +240,20 @@ pub struct Detect {
     /// How to print the findings
     #[arg(long, value_enum, default_value_t = FindingFormat::Table)]
     pub format: FindingFormat,
-    /// Write the findings to this file instead of standard output; it appears when it is complete
+    /// Write the findings to this file instead of standard output; written atomically
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
-    /// Exit with 1 when a finding is at or above this severity
+    /// Exit with code 1 if a finding is at or above this severity
     #[arg(long, value_name = "SEVERITY", value_parser = severity())]
     pub fail_on: Option<Severity>,
-    /// Rules that flowq baseline learn wrote, instead of those that the config names (baseline = "FILE")
+    /// File written by flowq baseline learn, instead of the one in the config (baseline = "FILE")
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub baseline: Option<PathBuf>,
     /// Send the findings to the sinks of the config ([[alert]])
     #[arg(long)]
     pub alert: bool,
-    /// Folder or s3://bucket/prefix that remembers what was told, so that each finding is told once, and keeps
-    /// what could not be sent for the next run [default: every run tells all]
+    /// Folder or s3://bucket/prefix that stores what was sent, so that each finding is sent once, and queues
+    /// what could not be sent for the next run [default: every run sends everything]
     #[arg(long, value_name = "DIR|s3://…", value_hint = ValueHint::AnyPath, requires = "alert")]
     pub state: Option<String>,
 }
@@ -270,11 +273,11 @@ Examples:
   flowq inventory collect --to inventory/
   flowq inventory collect --to s3://bucket/inventory --every 60s --trail s3://trail-bucket")]
 pub enum Inventory {
-    /// Print what was understood, and why each interface got its job
+    /// Print the inventory, and why each interface was assigned to its job
     Show {
-        /// A table of the inventory; without it, how many rows each has
+        /// A table of the inventory; without it, the number of rows of each table
         table: Option<String>,
-        /// AWS API answers (JSON), mapping (CSV) or imported inventory: file, folder or s3://…; or aws.
+        /// AWS API responses (JSON), mapping (CSV) or collected inventory: file, folder or s3://…; or aws.
         /// Repeatable
         #[arg(long, value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
         inventory: Vec<String>,
@@ -290,14 +293,14 @@ pub enum Inventory {
     },
     /// Merge documents into one inventory and write it as Parquet
     Import {
-        /// Files and folders of AWS API answers
+        /// Files and folders of AWS API responses
         #[arg(required = true, value_hint = ValueHint::AnyPath)]
         paths: Vec<PathBuf>,
-        /// Folder to write to; `--inventory` reads it again
+        /// Folder to write to; `--inventory` reads it
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         to: PathBuf,
     },
-    /// Ask the AWS account for all of it, once or again and again, and write it as Parquet
+    /// Collect the inventory from the AWS account, once or continuously, and write it as Parquet
     Collect(Collect),
 }
 
@@ -315,7 +318,7 @@ pub struct Check {
 /// `flowq fields`
 #[derive(Debug, Args)]
 pub struct Fields {
-    /// The fields of transit gateway flow logs instead of those of VPC flow logs
+    /// List the fields of transit gateway flow logs instead of those of VPC flow logs
     #[arg(long)]
     pub transit_gateway: bool,
     /// How to print
@@ -341,22 +344,22 @@ pub struct Generate {
     /// Folder to write logs/ and inventory/ to
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub to: PathBuf,
-    /// About how many records
+    /// Approximate number of records
     #[arg(long, default_value_t = 100_000)]
     pub records: u64,
-    /// Objects to spread them over
+    /// Number of objects
     #[arg(long, default_value_t = 20)]
     pub files: u32,
     /// The same seed gives the same bytes
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Which fields the records have
+    /// Fields of the records
     #[arg(long, value_enum, default_value_t = sample::Format::V5)]
     pub log_format: sample::Format,
     /// Parquet instead of text
     #[arg(long)]
     pub parquet: bool,
-    /// Write what lies in `sample-logs/` of the project instead, README and flowq.toml apart
+    /// Write the project's `sample-logs/` instead, without README and flowq.toml
     #[arg(long, hide = true, conflicts_with_all = ["records", "files", "seed", "log_format", "parquet"])]
     pub samples: bool,
 }

@@ -60,7 +60,10 @@ fn told(done: &Compacted) -> String {
         ));
     }
     if done.left > 0 {
-        parts.push(format!("{} files left to whoever changed them meanwhile", number(done.left)));
+        parts.push(format!(
+            "{} files skipped, because another writer changed them",
+            number(done.left)
+        ));
     }
     parts.push(format!("{} replaced files deleted", number(done.deleted)));
     parts.join(", ")

@@ -228,7 +228,7 @@ async fn tell(
     }
     if deliveries.nameless() > 0 {
         say.note(&format!(
-            "  names of {} objects do not tell their flow log: when it delivered is not known",
+            "  names of {} objects do not identify their flow log: its delivery times are not known",
             number(deliveries.nameless())
         ));
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::cli::output;
 
-/// What the exit code of flowq says. Documented in the README; scripts rely on it.
+/// What the exit code of flowq says. Documented in `docs/exit-codes.md`; scripts rely on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {

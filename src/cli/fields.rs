@@ -1,4 +1,4 @@
-//! `flowq fields`; the field table of the README is its output.
+//! `flowq fields`; the table of `docs/fields.md` is its output.
 
 use std::io::Write;
 

@@ -12,6 +12,9 @@ use crate::detection::export::Lists;
 use crate::detection::{Detection, Evidence, Finding, Outcome, Severity, ocsf};
 use crate::flow::protocol::protocol_name;
 
+/// Width of the column of labels: the longest, and a blank.
+const LABEL_WIDTH: usize = 11;
+
 /// Prints findings, to a file if one is named. `now`: Unix seconds.
 pub(super) fn print(
     findings: &[Finding],
@@ -41,7 +44,7 @@ fn ocsf_lines(findings: &[Finding], detections: &[Detection], now: i64) -> Strin
     findings.iter().map(line).collect()
 }
 
-/// One block a finding: what, who, where, how much, why, what to do, and the records behind it.
+/// One block for each finding: id, job, flow, reason, cause, confidence, fix, and the records behind it.
 pub(super) fn table(findings: &[Finding]) -> String {
     let mut text = String::new();
     for finding in findings {
@@ -53,13 +56,13 @@ pub(super) fn table(findings: &[Finding]) -> String {
 
 fn block(text: &mut String, finding: &Finding) {
     let job = match (&finding.job_name, finding.job_candidates.as_slice()) {
-        (Some(job), _) => format!("job {job}"),
-        (None, []) => "no job".to_owned(),
+        (Some(job), _) => job.clone(),
+        (None, []) => "none".to_owned(),
         // About the configuration that they share.
         (None, jobs) if finding.interface_id.is_none() && finding.attribution.is_none() => {
-            format!("jobs {}", jobs.join(", "))
+            jobs.join(", ")
         }
-        (None, jobs) => format!("one of the jobs {}", jobs.join(", ")),
+        (None, jobs) => format!("one of {}", jobs.join(", ")),
     };
     let attribution = match &finding.attribution {
         Some(attribution) => format!(" ({attribution})"),
@@ -72,17 +75,20 @@ fn block(text: &mut String, finding: &Finding) {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{severity} {}: {}", finding.detection, finding.title);
     for (label, value) in [
-        ("who", format!("{job}{attribution}, {}", place(finding))),
-        ("what", conversation(finding)),
-        ("why", given(&finding.reason)),
+        ("id", finding.finding_id.clone()),
+        ("job", format!("{job}{attribution}, {}", place(finding))),
+        ("flow", conversation(finding)),
+        ("reason", given(&finding.reason)),
         ("cause", given(&finding.cause)),
-        ("sure", finding.confidence.to_string()),
-        ("to do", given(&finding.remediation)),
+        ("confidence", finding.confidence.to_string()),
+        ("fix", given(&finding.remediation)),
         ("evidence", evidence.join("\n")),
     ] {
         if !value.is_empty() {
-            let value = value.replace('\n', "\n           ").replace("\n           \n", "\n\n");
-            let _ = writeln!(text, "  {label:<9}{value}");
+            let indent = " ".repeat(2 + LABEL_WIDTH);
+            let value = value.replace('\n', &format!("\n{indent}"));
+            let value = value.replace(&format!("\n{indent}\n"), "\n\n");
+            let _ = writeln!(text, "  {label:<LABEL_WIDTH$}{value}");
         }
     }
 }

@@ -144,7 +144,7 @@ pub(super) async fn inventory(
     for place in remote {
         if place == ACCOUNT {
             let since = since.unwrap_or_else(|| {
-                say.note("inventory: the account is asked for the last day; --since asks for more");
+                say.note("inventory: querying the account for the last day; use --since for a longer time");
                 now.saturating_sub(SINCE_DEFAULT_SECS)
             });
             let collector = Collector::new(account, None, None).await;

@@ -36,9 +36,7 @@ pub(super) async fn run(mut args: args::Report, started: Started) -> Result<Exit
     let params = params_from(&report.params, &overrides).or_exit(Exit::Usage)?;
     let config = configure(&mut args.read)?;
     if report.inventory && args.read.inventory.is_empty() {
-        say.warn(
-            "this report is about jobs and interfaces: without --inventory it has nothing to tell",
-        );
+        say.warn("this report is about jobs and interfaces: without --inventory it is empty");
     }
     if args.read.sources.is_empty() {
         let error = anyhow!("no flow logs named");

@@ -49,7 +49,7 @@ const QUERIES: &[(Kind, &str, &str)] = &[
     ),
     (
         Kind::JobWithoutVpc,
-        "jobs without VpcConfig (their traffic is in no flow log)",
+        "jobs without VpcConfig (their traffic does not appear in VPC flow logs)",
         include_str!("../../queries/coverage/jobs-without-vpc.sql"),
     ),
     (
@@ -271,8 +271,9 @@ impl Coverage {
         let cut = &self.scan.cut_objects;
         list(&mut lines, cut.len(), "objects cut or unreadable", cut.iter().cloned());
         for less_sure in &self.less_sure {
-            let missing = less_sure.missing.join(", ");
-            lines.push(format!("{} would be surer with {missing}", less_sure.id));
+            let fields = if less_sure.missing.len() == 1 { "field" } else { "fields" };
+            let missing = less_sure.missing.join(", ").replace('_', "-");
+            lines.push(format!("{}: higher confidence with {fields} {missing}", less_sure.id));
         }
         if self.is_complete() {
             lines.insert(0, "no holes: every interface of every job has records".to_owned());

@@ -1,4 +1,4 @@
-//! The one list of flow log fields. Schema, decoder, `flowq fields`, and the README's table come from it.
+//! The one list of flow log fields. Schema, decoder, `flowq fields`, and the table of `docs/fields.md` come from it.
 
 use std::sync::Arc;
 

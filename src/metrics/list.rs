@@ -1,4 +1,4 @@
-//! The one list of metrics: the registry, the README's table, the dashboard and the rules follow it.
+//! The one list of metrics: the registry, the table of `docs/feed.md`, the dashboard and the rules follow it.
 
 /// What a metric's value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ macro_rules! metrics {
                 Metric { name: $name, kind: Kind::$kind, labels: &[$($label),*], help: $help };
         )*
 
-        /// Every metric, in the order of the README.
+        /// Every metric, in the order of `docs/feed.md`.
         pub const METRICS: &[Metric] = &[$($id),*];
     };
 }

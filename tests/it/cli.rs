@@ -297,7 +297,7 @@ fn reports_of_jobs_have_rows() {
 #[test]
 fn a_report_of_jobs_without_inventory_says_what_is_missing() {
     let run = flowq(&["report", "job-traffic", LOGS]).expect(0);
-    assert!(run.err.contains("without --inventory it has nothing to tell"), "{}", run.err);
+    assert!(run.err.contains("without --inventory it is empty"), "{}", run.err);
 }
 
 #[test]

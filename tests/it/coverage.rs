@@ -101,6 +101,6 @@ fn mistakes_are_told() {
         .unwrap();
     let run = flowq(&["coverage", path.to_str().unwrap(), "--inventory", "sample-logs/inventory"]);
     let run = run.expect(0);
-    assert!(run.err.contains("names of 1 objects do not tell"), "{}", run.err);
+    assert!(run.err.contains("names of 1 objects do not identify"), "{}", run.err);
     assert!(run.err.contains("log-gap did not run: the logs lack start"), "{}", run.err);
 }

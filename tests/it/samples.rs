@@ -141,7 +141,7 @@ fn coverage_says_what_could_not_be_seen() {
         "job lost-records",
         "interfaces of jobs without any record: 1",
         "job no-records",
-        "jobs without VpcConfig (their traffic is in no flow log): 1",
+        "jobs without VpcConfig (their traffic does not appear in VPC flow logs): 1",
         "job no-vpc-config",
         "with records or NODATA, 1 SKIPDATA, 180 without a record that was due",
         "flowq coverage shows which",

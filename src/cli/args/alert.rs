@@ -13,14 +13,14 @@ Examples:
   flowq alert test
   flowq alert test --config flowq.toml --sink security-channel")]
 pub enum Alert {
-    /// Send a marked sample to each sink, and say what became of it
+    /// Send a marked sample to each sink, and print the results
     Test(AlertTest),
 }
 
 /// `flowq alert test`
 #[derive(Debug, Args)]
 pub struct AlertTest {
-    /// The config whose [[alert]] tables are the sinks [default: flowq.toml here, if there is one]
+    /// Config with the sinks as [[alert]] tables [default: flowq.toml here, if there is one]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
     /// Only the sink of this name, repeatable

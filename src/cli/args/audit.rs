@@ -10,7 +10,7 @@ use crate::detection::Severity;
 /// How to print an audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum AuditFormat {
-    /// What fails, a block each, and how each check came out, for people
+    /// Failed checks as blocks, and the result of each check, for people
     Table,
     /// One JSON array
     Json,
@@ -20,11 +20,11 @@ pub enum AuditFormat {
     Csv,
     /// Parquet, to a file
     Parquet,
-    /// What fails as OCSF Detection Finding (class 2004), one JSON object a line
+    /// Failed checks as OCSF Detection Finding (class 2004), one JSON object a line
     Ocsf,
     /// A Markdown table
     Markdown,
-    /// SARIF 2.1.0, for whatever shows results of analyses
+    /// SARIF 2.1.0, for code scanning tools
     Sarif,
 }
 
@@ -41,7 +41,7 @@ pub struct Audit {
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]
     pub read: Read,
-    /// Only jobs whose names fit, with * and ? as in file names
+    /// Only jobs whose names match, with * and ? as in file names
     #[arg(long, value_name = "GLOB")]
     pub job: Option<String>,
     /// Only jobs of this VPC; or the VPC itself, before any job runs there
@@ -50,26 +50,26 @@ pub struct Audit {
     /// Run only these checks, repeatable
     #[arg(long, value_name = "CHECK")]
     pub only: Vec<String>,
-    /// Show what passes as well
+    /// Print passed checks as well
     #[arg(long)]
     pub all: bool,
-    /// Print what fails as flowq detect prints findings
+    /// Print failed checks as findings, as flowq detect does
     #[arg(long)]
     pub findings: bool,
     /// How to print the results
     #[arg(long, value_enum, default_value_t = AuditFormat::Table)]
     pub format: AuditFormat,
-    /// Write the results to this file instead of standard output; it appears when it is complete
+    /// Write the results to this file instead of standard output; written atomically
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
-    /// Exit with 1 when a check of this severity or above fails
+    /// Exit with code 1 if a check of this severity or above fails
     #[arg(long, value_name = "SEVERITY", value_parser = severity())]
     pub fail_on: Option<Severity>,
-    /// Send what fails to the sinks of the config ([[alert]])
+    /// Send failed checks to the sinks of the config ([[alert]])
     #[arg(long)]
     pub alert: bool,
-    /// Folder or s3://bucket/prefix that remembers what was told, so that each finding is told once, and keeps
-    /// what could not be sent for the next run [default: every run tells all]
+    /// Folder or s3://bucket/prefix that stores what was sent, so that each finding is sent once, and queues
+    /// what could not be sent for the next run [default: every run sends everything]
     #[arg(long, value_name = "DIR|s3://…", value_hint = ValueHint::AnyPath, requires = "alert")]
     pub state: Option<String>,
 }

@@ -15,9 +15,9 @@ Examples:
   flowq baseline diff --baseline baseline.toml logs/ --inventory inventory/ --fail-on-new
   flowq detect logs/ --inventory inventory/ --baseline baseline.toml --only new-destination")]
 pub enum Baseline {
-    /// Write allow rules for what jobs of a family opened, for a person to look at and commit
+    /// Write allow rules for the connections that jobs of a family opened, for review
     Learn(Learn),
-    /// Tell what is new, gone, or of another size: between two times, two runs, or against a baseline
+    /// Report what is new, gone, or changed in volume: between two times, two runs, or against a baseline
     Diff(Diff),
 }
 
@@ -29,26 +29,26 @@ Examples:
   flowq baseline learn --job 'churn-*' s3://bucket/AWSLogs/ --inventory aws --since 7d
   flowq baseline learn --job 'pip-*' logs/ --inventory inventory/ --include-flagged unexpected-egress --widen 24
 
-What a built-in detection flags as high or critical becomes no rule, whatever severity flowq.toml sets:
-an address on the internet that no rule of flowq.toml allows is such a thing. --include-flagged names
-detections whose word does not count here. Containers of isolated jobs are left out.")]
+What a built-in detection reports as high or critical becomes no rule, independent of the severity
+in flowq.toml; for example an address on the internet that no rule of flowq.toml allows.
+--include-flagged names detections that are ignored here. Containers of isolated jobs are excluded.")]
 pub struct Learn {
-    /// The family: a glob of job names; repeatable, a job belongs to the first that fits
+    /// The family: a glob of job names; repeatable, a job belongs to the first that matches
     #[arg(long, value_name = "GLOB", required = true)]
     pub job: Vec<String>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]
     pub read: Read,
-    /// Make ranges of so many bits of single addresses: up to 32 for IPv4, above for IPv6. Repeatable
+    /// Merge single addresses into ranges of this prefix length: up to 32 for IPv4, above for IPv6. Repeatable
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=128))]
     pub widen: Vec<u8>,
-    /// The most that a run may send is so many times the most that one was seen to send
+    /// Byte limit of a rule, as a multiple of the most bytes that a run sent
     #[arg(long, value_name = "FACTOR", default_value_t = 2.0)]
     pub headroom: f64,
-    /// Learn also what this detection flags as high or critical; the rule says so. Repeatable
+    /// Also learn what this detection reports as high or critical; the rule states it. Repeatable
     #[arg(long, value_name = "DETECTION")]
     pub include_flagged: Vec<String>,
-    /// Write the rules to this file instead of standard output; it appears when it is complete
+    /// Write the rules to this file instead of standard output; written atomically
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 }
@@ -63,27 +63,27 @@ Examples:
   flowq baseline diff --baseline baseline.toml logs/ --inventory inventory/ --fail-on-new
 
 Without --run, --before or --baseline the last run of the family is compared with all before it.
-Of what is on both sides the bytes out of the run that sent most are compared.")]
+For destinations on both sides, the bytes out of the run that sent most are compared.")]
 pub struct Diff {
     /// The family: a glob of job names
     #[arg(long, value_name = "GLOB")]
     pub job: Option<String>,
-    /// A run, by its job name: one is compared with all before it, of two the first with the second
+    /// A run, by its job name: one is compared with all before it; of two, the first with the second
     #[arg(long, value_name = "JOB", conflicts_with_all = ["before", "baseline"])]
     pub run: Vec<String>,
-    /// Time to compare with: from..to, each as --since takes it; a connection belongs to when it began
+    /// Time to compare with: from..to, each as in --since; a connection belongs to the time it began
     #[arg(long, value_name = "FROM..TO", requires = "after", conflicts_with_all = ["since", "until"])]
     pub before: Option<String>,
-    /// Time to be compared
+    /// Time that is compared
     #[arg(long, value_name = "FROM..TO", requires = "before")]
     pub after: Option<String>,
-    /// Rules that flowq baseline learn wrote: what they do not hold is new
+    /// File written by flowq baseline learn: what it does not contain is new
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "before")]
     pub baseline: Option<PathBuf>,
-    /// Tell of bytes when they are so many times those of the other side
+    /// Report a change in volume from this factor on
     #[arg(long, value_name = "FACTOR", default_value_t = 2.0)]
     pub factor: f64,
-    /// Exit with 1 when something was added, or went past the band of --baseline
+    /// Exit with code 1 if something was added, or exceeded the byte limit of --baseline
     #[arg(long)]
     pub fail_on_new: bool,
     #[command(flatten)]

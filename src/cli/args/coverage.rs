@@ -9,13 +9,13 @@ use super::Read;
 /// A part of the coverage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// The life of each interface of a job: records, NODATA, SKIPDATA, gaps
+    /// The lifetime of each job interface: records, NODATA, SKIPDATA, gaps
     Interfaces,
-    /// When each flow log delivered objects, and when not
+    /// When each flow log delivered objects, and when it did not
     FlowLogs,
-    /// Which flow log was chosen for each interface that several record
+    /// The flow log chosen for each interface that several flow logs record
     Chosen,
-    /// Which question can be answered how surely with the fields that the log has
+    /// The highest confidence of each detection with the fields of the log
     Questions,
 }
 
@@ -49,13 +49,13 @@ pub struct Coverage {
     /// One row for each minute of an interface instead of runs of minutes
     #[arg(long)]
     pub by_minute: bool,
-    /// A folder with detections of your own, whose questions count too; repeatable
+    /// A folder with detections of your own, which are included; repeatable
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub queries: Vec<PathBuf>,
     /// How to print
     #[arg(long, value_enum, default_value_t = CoverageFormat::Table)]
     pub format: CoverageFormat,
-    /// Write to this file instead of standard output; it appears when it is complete
+    /// Write to this file instead of standard output; written atomically
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 }

@@ -16,9 +16,9 @@ Examples:
   flowq explain finding 3f2a logs/ --inventory inventory/ --apply all
   flowq explain job nightly-00042 logs/ --inventory inventory/ --format html --output job.html")]
 pub enum Explain {
-    /// Replay one flow through security groups, network ACLs and routes as they were, and say what decides
+    /// Evaluate one flow against the security groups, network ACLs and routes of a time
     Flow(ExplainFlow),
-    /// Replay the flow behind a finding, and say what would change it
+    /// Evaluate the flow of a finding, and print fixes
     Finding(ExplainFinding),
     /// Everything about one job on one page: interfaces, traffic, S3, findings, coverage
     Job(ExplainJob),
@@ -35,17 +35,17 @@ pub enum ExplainFormat {
     Markdown,
 }
 
-/// How an explanation is printed, and what is tried out with it.
+/// How an explanation is printed, and which fixes are simulated.
 #[derive(Debug, Args)]
 pub struct Explaining {
-    /// Try a fix out: replay what the logs show refused, and say what it lets through. The id of a fix, or all.
-    /// Repeatable
+    /// Simulate a fix: replay the rejected flows of the logs, and report which ones it allows. The id of a fix,
+    /// or all. Repeatable
     #[arg(long, value_name = "FIX")]
     pub apply: Vec<String>,
     /// How to print
     #[arg(long, value_enum, default_value_t = ExplainFormat::Table)]
     pub format: ExplainFormat,
-    /// Write it to this file instead of standard output; it appears when it is complete
+    /// Write the explanation to this file instead of standard output; written atomically
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 }
@@ -58,12 +58,13 @@ Examples:
   flowq explain flow eni-0aaa eni-0bbb 8/0 icmp --inventory inventory/
   flowq explain flow eni-0aaa eni-0bbb - esp --inventory inventory/ --format markdown
 
-With SOURCE it also says what the logs show of the flow within an hour of --at, and whether that agrees.")]
+With SOURCE it also prints what the logs have of the flow within an hour of --at, and whether that
+agrees.")]
 pub struct ExplainFlow {
-    /// Whoever opens it: an address, or the id of an interface
+    /// The initiator: an address, or the id of an interface
     #[arg(value_name = "SRC")]
     pub from: String,
-    /// To whom: an address, or the id of an interface
+    /// The destination: an address, or the id of an interface
     #[arg(value_name = "DST")]
     pub to: String,
     /// Port; type or type/code for ICMP; - for any
@@ -72,13 +73,13 @@ pub struct ExplainFlow {
     /// Protocol: tcp, udp, icmp, icmpv6, esp, or a number
     #[arg(value_name = "PROTO")]
     pub protocol: String,
-    /// The time that is asked about: RFC 3339, 2026-03-10, or 2h for so long ago [default: now]
+    /// Time of the flow: RFC 3339, 2026-03-10, or 2h for two hours ago [default: now]
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
-    /// The VPC of the addresses, where several have them
+    /// The VPC of the addresses, if several VPCs have them
     #[arg(long, value_name = "VPC")]
     pub vpc: Option<String>,
-    /// Port that SRC opens it from [default: any that a client may pick]
+    /// Source port [default: any ephemeral port]
     #[arg(long, value_name = "PORT")]
     pub from_port: Option<u16>,
     #[command(flatten)]
@@ -100,7 +101,7 @@ pub struct ExplainFinding {
     /// The finding's id, or its beginning
     #[arg(value_name = "ID")]
     pub id: String,
-    /// Findings that an earlier flowq detect printed as json or ndjson, so that it need not run again
+    /// File with findings that flowq detect printed as json or ndjson, so that it need not run again
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub finding: Option<PathBuf>,
     /// A folder with detections of your own, repeatable

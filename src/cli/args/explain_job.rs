@@ -27,7 +27,7 @@ Examples:
   flowq explain job 'nightly-*' logs/ --inventory inventory/ --format html --output job.html
   flowq explain job arn:aws:sagemaker:us-east-1:123456789012:processing-job/nightly logs/ --inventory aws --since 6h")]
 pub struct ExplainJob {
-    /// Name or ARN of the job, or a pattern with * and ? that fits one job
+    /// Name or ARN of the job, or a pattern with * and ? that matches one job
     #[arg(value_name = "JOB")]
     pub name: String,
     #[command(flatten)]
@@ -39,7 +39,7 @@ pub struct ExplainJob {
     /// How to print the page
     #[arg(long, value_enum, default_value_t = PageFormat::Table)]
     pub format: PageFormat,
-    /// Write the page to this file instead of standard output; it appears when it is complete
+    /// Write the page to this file instead of standard output; written atomically
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 }

@@ -15,22 +15,23 @@ Examples:
   flowq feed --config flowq.toml --once
   flowq feed --config flowq.toml --log json 2>feed.log
 
-SIGTERM and SIGINT end it after the pass in flight, which gets 10 s and is dropped then; a second one ends
-it at once (exit code 130). SIGHUP reads the config again; a wrong one is refused, the old one stays.")]
+SIGTERM and SIGINT end it: the current pass has 10 s to finish, otherwise it is discarded and
+repeated at the next start; a second signal ends it at once (exit code 130). SIGHUP reloads the
+config; an invalid one is reported and the old one stays in effect.")]
 pub struct Feed {
     /// Sources, inventory, rules, interval and metrics [default: flowq.toml here, if there is one]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
-    /// Make passes until nothing waits, and end: for cron and schedules
+    /// Run passes until nothing is waiting, then end: for cron and schedules
     #[arg(long)]
     pub once: bool,
-    /// How to write the log, on standard error
+    /// Format of the log on standard error
     #[arg(long, value_enum, default_value_t = log::Format::Text)]
     pub log: log::Format,
     /// A folder with detections of your own, repeatable
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub queries: Vec<PathBuf>,
-    /// Objects, or parts of large Parquet files, read at a time [default: one per processor]
+    /// Objects, or parts of large Parquet files, read in parallel [default: one per processor]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
     /// Memory for sorting and grouping; beyond it goes to disk [default: 256MB]

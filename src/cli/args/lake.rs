@@ -12,7 +12,7 @@ Examples:
   flowq ingest s3://bucket/AWSLogs/ --to s3://lake-bucket/flow-logs
   flowq ingest sqs://arn:aws:sqs:eu-west-1:111122223333:flow-logs --to lake/ --state s3://state-bucket/flowq
 
-An object that --since or --until choose is taken in whole: they go by its name.")]
+--since and --until select objects by name; a selected object is ingested as a whole.")]
 pub struct Ingest {
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]
@@ -23,10 +23,10 @@ pub struct Ingest {
     /// Folder or s3://bucket/prefix of the ledger, the lease and the checkpoint [default: _flowq in the lake]
     #[arg(long, value_name = "DIR|s3://…", value_hint = ValueHint::AnyPath)]
     pub state: Option<String>,
-    /// How long ago an object may have ended and still be looked for, once all older ones were taken in
+    /// How late an object may arrive and still be listed, after all older ones were ingested
     #[arg(long, value_name = "DURATION", default_value = "7d")]
     pub lateness: String,
-    /// Bytes of one pass, as they are stored: what a crash makes flowq do again, at most
+    /// Maximum bytes committed per pass, as stored (the work repeated after a crash)
     #[arg(long, value_name = "SIZE", default_value = "256MB")]
     pub pass_size: String,
 }
@@ -53,7 +53,7 @@ pub struct Status {
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]
     pub wherein: Wherein,
-    /// How many of the last passes to show
+    /// Number of passes to show, the last ones
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub passes: usize,
     /// How to print: table or json
@@ -84,7 +84,7 @@ pub struct Verify {
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]
     pub wherein: Wherein,
-    /// What was taken in; without it only ledger and lake are compared. Repeatable
+    /// The ingested source; without it only ledger and lake are compared. Repeatable
     #[arg(long, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
     pub source: Vec<String>,
     /// Only objects of the source that end at or after this time
@@ -96,7 +96,7 @@ pub struct Verify {
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]
     pub write: Write,
-    /// No summary: only what is wrong is told
+    /// No summary: print only what is wrong
     #[arg(long, short)]
     pub quiet: bool,
     #[command(flatten)]
@@ -114,7 +114,7 @@ pub struct Replay {
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]
     pub wherein: Wherein,
-    /// What was taken in. Repeatable
+    /// The ingested source. Repeatable
     #[arg(long, value_name = "SOURCE", required = true, value_hint = ValueHint::AnyPath)]
     pub source: Vec<String>,
     /// An object to read again, as the ledger names it. Repeatable; without it all of the source
@@ -126,10 +126,10 @@ pub struct Replay {
     /// Only objects of the source that begin before this time
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// Format of records without a header, in AWS's own words: '${version} ${account-id} …'
+    /// Format of records without a header, in AWS's syntax: '${version} ${account-id} …'
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,
-    /// No summary: only what is wrong is told
+    /// No summary: print only what is wrong
     #[arg(long, short)]
     pub quiet: bool,
     #[command(flatten)]
@@ -145,22 +145,22 @@ Examples:
   flowq compact s3://flow-lake/prod --keep 90d
   flowq compact lake/ --grace 0s
 
-Whoever reads the table through its log sees every row once at any moment. Whoever reads the files without
-the log also sees those that were replaced, until --grace is over and flowq compact runs again.")]
+Readers that use the Delta log see every row once at any time. Readers that read the files without
+the log also see replaced files, until --grace is over and flowq compact runs again.")]
 pub struct Compact {
     /// The lake: a folder or s3://bucket/prefix
     #[arg(value_name = "LAKE")]
     pub lake: String,
-    /// Take away partitions whose date ended longer ago than this: 90d
+    /// Delete partitions whose date ended longer ago than this: 90d
     #[arg(long, value_name = "TIME")]
     pub keep: Option<String>,
-    /// How long replaced files stay for those who still read an earlier version of the table
+    /// How long replaced files are retained for readers of an earlier version of the table
     #[arg(long, value_name = "TIME", default_value = "1h")]
     pub grace: String,
     /// Folder or s3://bucket/prefix of the ledger [default: _flowq in the lake]
     #[arg(long, value_name = "DIR|s3://…", value_hint = ValueHint::AnyPath)]
     pub state: Option<String>,
-    /// Say nothing but warnings
+    /// Print only warnings
     #[arg(long, short)]
     pub quiet: bool,
     #[command(flatten)]

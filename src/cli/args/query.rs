@@ -40,7 +40,7 @@ Examples:
   flowq report top-talkers logs/ --param limit=5
   flowq report s3-bytes-by-path logs/ --inventory inventory/ --format csv")]
 pub struct Report {
-    /// The report; without it they are listed
+    /// The report; without it all reports are listed
     pub name: Option<String>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]

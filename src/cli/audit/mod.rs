@@ -182,7 +182,7 @@ fn tell(session: &Session, report: &Report, with_logs: bool, say: Say<'_>, start
         Some((first, last)) => {
             say.note(&format!("VPC as of {}, by answers from {} on", time(last), time(first)));
         }
-        None => say.note("VPC as its documents say; they do not tell when they were made"),
+        None => say.note("VPC configuration according to documents without a time"),
     }
     let count =
         |verdict| report.outcomes.iter().filter(|one| one.verdict == verdict).count() as u64;
@@ -199,6 +199,6 @@ fn tell(session: &Session, report: &Report, with_logs: bool, say: Say<'_>, start
         say.summary(&summary, started.at.elapsed());
         say.problems(&summary);
     } else {
-        say.note("no flow logs read: nothing here says what the jobs really did");
+        say.note("no flow logs read: the results are not compared with the traffic of the jobs");
     }
 }

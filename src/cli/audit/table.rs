@@ -41,16 +41,17 @@ fn block(text: &mut String, outcome: &Outcome) {
     for (label, value) in [
         ("where", place(outcome)),
         ("jobs", jobs(&outcome.jobs)),
-        ("why", outcome.why.clone()),
+        ("reason", outcome.why.clone()),
         ("evidence", outcome.evidence.join("\n")),
-        ("sure", outcome.confidence.to_string()),
+        ("confidence", outcome.confidence.to_string()),
         ("guide", format!("{}\n{}", outcome.guide, outcome.guide_url)),
-        ("to do", outcome.fix.clone().unwrap_or_default()),
-        ("by CLI", outcome.cli.clone().unwrap_or_default()),
+        ("fix", outcome.fix.clone().unwrap_or_default()),
+        ("AWS CLI", outcome.cli.clone().unwrap_or_default()),
     ] {
-        let is_of_failure = matches!(label, "sure" | "guide") && outcome.verdict != Verdict::Fail;
+        let is_of_failure =
+            matches!(label, "confidence" | "guide") && outcome.verdict != Verdict::Fail;
         if !value.is_empty() && !is_of_failure {
-            let _ = writeln!(text, "  {label:<9}{}", value.replace('\n', "\n           "));
+            let _ = writeln!(text, "  {label:<11}{}", value.replace('\n', "\n             "));
         }
     }
 }
@@ -94,7 +95,7 @@ fn summary(text: &mut String, report: &Report) {
 /// A Markdown table of all results.
 pub(super) fn markdown(report: &Report) -> String {
     let mut text = String::from(
-        "| check | verdict | severity | where | jobs | why | to do | guide |\n|---|---|---|---|---|---|---|---|\n",
+        "| check | verdict | severity | where | jobs | reason | fix | guide |\n|---|---|---|---|---|---|---|---|\n",
     );
     for one in &report.outcomes {
         let code = |code: &Option<String>| {

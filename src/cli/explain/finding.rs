@@ -50,7 +50,9 @@ pub(super) async fn run(mut args: ExplainFinding, started: Started) -> Result<Ex
     let reach = Reach::new(inventory);
     let Some(target) = Target::of(&finding) else {
         drop(line);
-        say.note("the finding is about no flow: what it says itself is all there is to say");
+        say.note(
+            "the finding is not about a flow: there is nothing to evaluate beyond its own text",
+        );
         Told { finding: Some(finding), explanation: None, replay: None }.print(&args.explaining)?;
         return finish(session, say, started).await;
     };

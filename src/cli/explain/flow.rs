@@ -44,7 +44,7 @@ pub(super) async fn run(mut args: ExplainFlow, started: Started) -> Result<Exit,
     let replay = tried(&session.engine, &reach, &explained, (&tuple, Some(at)), named).await?;
     drop(line);
     if args.at.is_none() && explained.verdict == Verdict::NotKnown {
-        say.note("note: this is asked about now; --at TIME asks about another time");
+        say.note("note: evaluated for the current time; --at TIME selects another one");
     }
     let told = Told { finding: None, explanation: Some(explained), replay };
     told.print(&args.explaining)?;

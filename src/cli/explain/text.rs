@@ -35,10 +35,10 @@ pub(super) fn plain(told: &Told) -> String {
     let mut text = String::new();
     if let Some(finding) = &told.finding {
         line(&mut text, "finding", &format!("{} {}", finding.finding_id, finding.title));
-        line(&mut text, "why", finding.reason.as_deref().unwrap_or_default());
+        line(&mut text, "reason", finding.reason.as_deref().unwrap_or_default());
         if told.explanation.is_none() {
             line(&mut text, "cause", finding.cause.as_deref().unwrap_or_default());
-            line(&mut text, "to do", finding.remediation.as_deref().unwrap_or_default());
+            line(&mut text, "fix", finding.remediation.as_deref().unwrap_or_default());
         }
     }
     if let Some(explained) = &told.explanation {

@@ -56,7 +56,7 @@ impl Work for Passes {
         }
         if config.feed.lake.is_none() {
             let hint = "write lake = \"s3://bucket/lake\", or a folder, below [feed]";
-            return wrong("no lake named: the feed keeps in it what it read", hint);
+            return wrong("no lake configured: the feed stores in it what it reads", hint);
         }
         detections(config, &self.args.queries, &[]).map(drop)
     }

@@ -200,7 +200,7 @@ fn an_account_is_collected_whole() {
     let args = ["sql", "-c", query, "--format", "ndjson", "--inventory", "aws", "--region", region];
     let run = server.flowq(&[&args[..], &[log.to_str().unwrap()]].concat()).expect(0);
     assert_eq!(run.json_lines(), [json!({ "job_name": "nightly" })]);
-    assert!(run.err.contains("the account is asked for the last day"), "{}", run.err);
+    assert!(run.err.contains("querying the account for the last day"), "{}", run.err);
 }
 
 fn text_of(value: &Value) -> &str {
