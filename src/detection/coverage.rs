@@ -1,5 +1,6 @@
 //! What the findings cannot speak of: holes in the records, interfaces and jobs without any.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as StdError;
 
 use arrow::array::Array as _;
@@ -10,8 +11,12 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::scalar::ScalarValue;
 
+use crate::detection::Detection;
 use crate::detection::Error;
+use crate::detection::InterfaceLog;
 use crate::detection::NotRun;
+use crate::detection::Unanswered;
+use crate::detection::answerable::{coarse, unanswered};
 use crate::detection::cell;
 use crate::detection::finding::time_text;
 
@@ -33,6 +38,10 @@ pub enum Kind {
     WithoutDirection,
     /// A job of which no baseline was learned, where there are baselines.
     JobWithoutBaseline,
+    /// An interface of a job of which every record was refused.
+    RefusedJob,
+    /// A flow log of the jobs' network that AWS cannot deliver.
+    FailedDelivery,
 }
 
 /// The coverage queries: what they show, how a summary calls it, and their SQL.
@@ -67,10 +76,23 @@ const QUERIES: &[(Kind, &str, &str)] = &[
         "jobs without a baseline (new-destination does not judge them)",
         include_str!("../../queries/coverage/jobs-without-baseline.sql"),
     ),
+    (
+        Kind::RefusedJob,
+        "interfaces of jobs of which every record was refused (the job reached nothing through them)",
+        include_str!("../../queries/coverage/refused-jobs.sql"),
+    ),
+    (
+        Kind::FailedDelivery,
+        "flow logs that AWS cannot deliver",
+        include_str!("../../queries/coverage/failed-deliveries.sql"),
+    ),
 ];
 
 /// How much there was to judge.
 const TOTALS: &str = include_str!("../../queries/coverage/totals.sql");
+
+/// What each flow log holds of each interface of a job.
+const INTERFACE_LOGS: &str = include_str!("../../queries/coverage/interface-logs.sql");
 
 /// The minutes of the interfaces of jobs, by what the log tells of them.
 const MINUTES: &str = include_str!("../../queries/coverage/minutes.sql");
@@ -90,6 +112,10 @@ pub struct Gap {
     pub first_seen: Option<i64>,
     /// Until when; NULL: to the end, or not known.
     pub last_seen: Option<i64>,
+    /// The flow log, where it is about one.
+    pub flow_log_id: Option<String>,
+    /// Why, where that is known.
+    pub why: Option<String>,
 }
 
 /// What reading the objects left out; the caller's scan knows it.
@@ -108,7 +134,7 @@ pub struct Totals {
     pub jobs: i64,
     /// Interfaces that the inventory ties to a job.
     pub interfaces: i64,
-    /// Records tied to a job.
+    /// Records tied to a job, those included that say that there was no traffic.
     pub records: i64,
 }
 
@@ -168,6 +194,10 @@ pub struct Coverage {
     pub not_run: Vec<NotRun>,
     /// Detections that ran with less than the columns that make them sure.
     pub less_sure: Vec<NotRun>,
+    /// What each flow log holds of each interface of a job.
+    pub logs: Vec<InterfaceLog>,
+    /// Questions that ran and that a flow log cannot answer for an interface.
+    pub unanswered: Vec<Unanswered>,
     /// What reading left out.
     pub scan: ScanGaps,
 }
@@ -202,7 +232,24 @@ impl Coverage {
                 coverage.gaps.extend(gaps(*kind, batch)?);
             }
         }
+        for batch in &ask("interface logs", INTERFACE_LOGS).await? {
+            coverage.logs.extend(InterfaceLog::read(batch)?);
+        }
         Ok(coverage)
+    }
+
+    /// Works out which of the questions that ran the flow logs cannot answer, and for which interfaces.
+    pub fn ask(&mut self, detections: &[Detection]) {
+        let ran = |detection: &&Detection| !self.not_run.iter().any(|not| not.id == detection.id);
+        let questions = detections.iter().filter(ran);
+        self.unanswered = unanswered(&self.logs, questions.clone());
+        let coarse = coarse(&self.logs, questions);
+        for more in coarse {
+            match self.less_sure.iter_mut().find(|less| less.id == more.id) {
+                Some(less) => less.missing.extend(more.missing),
+                None => self.less_sure.push(more),
+            }
+        }
     }
 
     /// Tells whether nothing is missing. A question that nobody asked for, for want of a baseline, is no hole
@@ -212,6 +259,7 @@ impl Coverage {
         let none = Self {
             totals: self.totals,
             less_sure: self.less_sure.clone(),
+            logs: self.logs.clone(),
             not_run: unasked.cloned().collect(),
             minutes: Minutes { skipdata: 0, gap: 0, unknown: 0, ..self.minutes },
             ..Self::default()
@@ -219,8 +267,54 @@ impl Coverage {
         *self == none && self.blindness().is_none()
     }
 
+    /// Tells whether a question has no answer for some interface: because of what a flow log holds, or because the logs
+    /// lack a field.
+    pub fn has_unanswered(&self) -> bool {
+        !self.unanswered.is_empty() || self.not_run.iter().any(|not_run| not_run.needs.is_none())
+    }
+
+    /// Says in one line what a number of findings does not speak of; NULL when nothing is missing.
+    pub fn summary(&self) -> Option<String> {
+        let mut parts: Vec<String> = self.blindness().into_iter().collect();
+        if !self.unanswered.is_empty() {
+            let name = |question: &'_ String| question.trim_end_matches(" (in part)").to_owned();
+            let all = self.unanswered.iter();
+            let questions: BTreeSet<String> =
+                all.clone().flat_map(|one| one.questions.iter().map(name)).collect();
+            let interfaces: BTreeSet<&str> = all.clone().map(|one| &one.interface_id[..]).collect();
+            let why: BTreeSet<String> =
+                all.map(|one| format!("{}: {}", one.flow_log(), one.why)).collect();
+            let reason = match why.len() {
+                1 => why.into_iter().collect(),
+                count => format!("{count} reasons below"),
+            };
+            let (questions, interfaces) = (questions.len(), interfaces.len());
+            parts.push(format!(
+                "{questions} questions not answered for {interfaces} interfaces ({reason})"
+            ));
+        }
+        let not_run = self.not_run.iter().filter(|not_run| not_run.needs.is_none()).count();
+        if not_run > 0 {
+            parts.push(format!("{not_run} questions not answered for want of fields"));
+        }
+        for (kind, what) in [
+            (Kind::SilentInterface, "interfaces of jobs without any record"),
+            (Kind::JobWithoutInterface, "jobs of which no interface is known"),
+            (Kind::JobWithoutVpc, "jobs without VpcConfig"),
+            (Kind::RefusedJob, "interfaces of jobs with nothing but refused records"),
+            (Kind::WithoutDirection, "interfaces of jobs with records that were not judged"),
+            (Kind::FailedDelivery, "flow logs that AWS cannot deliver"),
+        ] {
+            let count = self.gaps.iter().filter(|gap| gap.kind == kind).count();
+            if count > 0 {
+                parts.push(format!("{count} {what}"));
+            }
+        }
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
     /// Says why no finding can mean anything, when no record was tied to a job.
-    fn blindness(&self) -> Option<String> {
+    pub fn blindness(&self) -> Option<String> {
         let Totals { jobs, interfaces, .. } = self.totals.filter(|totals| totals.records == 0)?;
         let why = match (jobs, interfaces) {
             (0, 0) => "the inventory names no processing job and no interface of one".to_owned(),
@@ -234,13 +328,13 @@ impl Coverage {
 
     /// Returns the lines that concern one job, the minutes apart: its holes, what did not run, what reading left out.
     pub fn of_job(&self, job: &str) -> Vec<String> {
-        let named = |gap: &&Gap| {
-            gap.job.as_deref().is_some_and(|names| names.split(',').any(|name| name == job))
-        };
+        let is_of = |names: &str| names.split(',').any(|name| name == job);
+        let named = |gap: &&Gap| gap.job.as_deref().is_some_and(is_of);
         let own = Self {
             totals: None,
             minutes: Minutes::default(),
             gaps: self.gaps.iter().filter(named).cloned().collect(),
+            unanswered: self.unanswered.iter().filter(|one| is_of(&one.job)).cloned().collect(),
             ..self.clone()
         };
         if own.is_complete() { Vec::new() } else { own.lines() }
@@ -252,6 +346,7 @@ impl Coverage {
         if let Some(line) = self.minutes.line() {
             lines.push(format!("{line}; flowq coverage shows which"));
         }
+        self.add_unanswered(&mut lines);
         for not_run in &self.not_run {
             lines.push(format!("{} did not run: {}", not_run.id, not_run.why()));
         }
@@ -270,9 +365,31 @@ impl Coverage {
             lines.push(format!("{} would be surer with {missing}", less_sure.id));
         }
         if self.is_complete() {
-            lines.insert(0, "no holes: every interface of every job has records".to_owned());
+            let line = "no holes: every interface of every job has records, and they can answer every question";
+            lines.insert(0, line.to_owned());
         }
         lines
+    }
+
+    /// Adds what the flow logs cannot answer, interfaces with the same reason together.
+    fn add_unanswered(&self, lines: &mut Vec<String>) {
+        let mut alike: BTreeMap<(String, &str, &[String]), Vec<&Unanswered>> = BTreeMap::new();
+        for one in &self.unanswered {
+            alike.entry((one.flow_log(), &one.why, &one.questions)).or_default().push(one);
+        }
+        for ((flow_log, why, questions), interfaces) in alike {
+            let title = format!(
+                "{flow_log}: {why}: not answered: {}; interfaces of jobs",
+                questions.join(", ")
+            );
+            let line = |one: &Unanswered| {
+                let time =
+                    |seconds: Option<i64>| seconds.and_then(time_text).unwrap_or("?".to_owned());
+                let (from, to) = (time(one.first_seen), time(one.last_seen));
+                format!("{} job {} from {from} to {to}", one.interface_id, one.job)
+            };
+            list(lines, interfaces.len(), &title, interfaces.into_iter().map(line));
+        }
     }
 }
 
@@ -291,12 +408,16 @@ fn list(lines: &mut Vec<String>, count: usize, title: &str, items: impl Iterator
 impl Gap {
     fn line(&self) -> String {
         let mut parts: Vec<String> = Vec::new();
+        parts.extend(self.flow_log_id.clone());
         parts.extend(self.interface_id.clone());
         parts.extend(self.job.as_ref().map(|job| format!("job {job}")));
         parts.extend(self.records.map(|records| format!("{records} records")));
         parts.extend(self.first_seen.and_then(time_text).map(|time| format!("from {time}")));
         parts.extend(self.last_seen.and_then(time_text).map(|time| format!("to {time}")));
-        parts.join(" ")
+        match &self.why {
+            Some(why) => format!("{}: {why}", parts.join(" ")),
+            None => parts.join(" "),
+        }
     }
 }
 
@@ -336,6 +457,8 @@ fn gaps(kind: Kind, batch: &RecordBatch) -> Result<Vec<Gap>, ArrowError> {
     let time = || DataType::Timestamp(TimeUnit::Second, None);
     let interface = cell::texts(&column("interface_id", DataType::Utf8))?;
     let job = cell::texts(&column("job", DataType::Utf8))?;
+    let flow_log = cell::texts(&column("flow_log_id", DataType::Utf8))?;
+    let why = cell::texts(&column("why", DataType::Utf8))?;
     let records = cell::numbers(&column("records", DataType::Int64))?;
     let first = cell::seconds(&column("first_seen", time()))?;
     let last = cell::seconds(&column("last_seen", time()))?;
@@ -353,6 +476,8 @@ fn gaps(kind: Kind, batch: &RecordBatch) -> Result<Vec<Gap>, ArrowError> {
             records: number(&records, row),
             first_seen: number(&first, row),
             last_seen: number(&last, row),
+            flow_log_id: text(&flow_log, row),
+            why: text(&why, row),
         })
         .collect())
 }

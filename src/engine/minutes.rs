@@ -1,6 +1,7 @@
-//! Counts, while a scan reads, which minutes of each interface of a job the log tells of.
+//! Counts, while a scan reads, which minutes of each interface of a job the log tells of, and what each flow log
+//! holds of it.
 //!
-//! It gives the rows of `queries/views/interface_minutes.sql` without a scan of their own. Memory is bounded
+//! It gives the rows of `queries/views/interface_minutes.sql` and `interface_logs.sql` without a scan of their own. Memory is bounded
 //! by hours of interfaces; beyond that the last interfaces, by name, are let go of, so that the same log
 //! gives the same rows in whatever order it is read.
 
@@ -14,6 +15,8 @@ use arrow::array::{
 use arrow::array::{RecordBatch, TimestampSecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, TimestampSecondType};
 use datafusion::common::Result;
+
+use crate::engine::interface_logs::{self, ByFlowLog};
 
 /// Hours of all interfaces together that are kept: about 32 MB.
 const HOURS_MAX: usize = 32 * 1024;
@@ -58,6 +61,8 @@ struct Life {
     untimed: Minute,
     /// Whether its minutes were let go of.
     dropped: bool,
+    /// What each flow log holds of it: small, and never let go of.
+    logs: ByFlowLog,
 }
 
 #[derive(Debug, Default)]
@@ -87,12 +92,14 @@ impl Default for Minutes {
 impl Minutes {
     /// Tells whether a table of these columns is enough to count minutes from.
     pub(super) fn can_read(schema: &Schema) -> bool {
-        KEY.iter().chain(&OTHERS).all(|name| schema.index_of(name).is_ok())
+        let columns = KEY.iter().chain(&OTHERS).chain(&interface_logs::COLUMNS);
+        columns.into_iter().all(|name| schema.index_of(name).is_ok())
     }
 
     /// Counts the records of a batch that belong to jobs.
     pub(super) fn add(&self, batch: &RecordBatch) {
         let Some(columns) = Columns::new(batch) else { return };
+        let Some(mut logged) = interface_logs::Columns::new(batch) else { return };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Most records of a batch are of few interfaces, each of one job.
         let mut known: HashMap<&str, (usize, usize)> = HashMap::new();
@@ -110,9 +117,26 @@ impl Minutes {
                     number
                 }
             };
-            state.count(number, columns.status(row), columns.times(row));
+            let (status, times) = (columns.status(row), columns.times(row));
+            if let Some(life) = state.lives.get_mut(number) {
+                logged.count(row, status.place(), times, &mut life.logs);
+            }
+            state.count(number, status, times);
             state.let_go(self.hours_max);
         }
+    }
+
+    /// The rows of `interface_logs`.
+    ///
+    /// # Errors
+    ///
+    /// When Arrow refuses the batch, which is a mistake of this build.
+    pub(super) fn interface_logs(&self) -> Result<RecordBatch> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let lives = state.numbers.iter().filter_map(|(key, number)| {
+            state.lives.get(*number).map(|life| (&key[..], &life.logs))
+        });
+        interface_logs::rows(&KEY, lives)
     }
 
     /// The rows, one batch for each interface, in the order of their names.
@@ -128,6 +152,17 @@ impl Minutes {
             let life = lives.get_mut(number).and_then(Option::take)?;
             Some(rows(&key, &life))
         })
+    }
+}
+
+impl Status {
+    /// Its place among the numbers of `interface_logs`.
+    fn place(self) -> usize {
+        match self {
+            Self::Records => 0,
+            Self::Nodata => 1,
+            Self::Skipdata => 2,
+        }
     }
 }
 
@@ -175,7 +210,8 @@ impl State {
             let number = self.numbers.get(&key).copied();
             if let Some(life) = number.and_then(|number| self.lives.get_mut(number)) {
                 self.hours -= life.hours.len();
-                *life = Life { dropped: true, ..Life::default() };
+                *life =
+                    Life { dropped: true, logs: std::mem::take(&mut life.logs), ..Life::default() };
             }
             self.bound = Some(key);
         }

@@ -31,6 +31,7 @@ mod conversation;
 mod evidence;
 pub mod functions;
 mod groups;
+mod interface_logs;
 mod intern;
 mod joined;
 mod keep;
@@ -305,6 +306,9 @@ impl Engine {
         let kept = self.keep("conversation_sums").await;
         self.scans.count_minutes(None);
         kept?;
+        let logs = minutes.interface_logs()?;
+        let rows = RecordBatchStreamAdapter::new(logs.schema(), futures::stream::iter([Ok(logs)]));
+        self.keep_rows("interface_logs", Box::pin(rows)).await?;
         let batches = futures::stream::iter(minutes.batches());
         let rows = RecordBatchStreamAdapter::new(minutes::schema(), batches);
         self.keep_rows("interface_minutes", Box::pin(rows)).await?;

@@ -1,4 +1,4 @@
-//! Decompresses an object as its bytes come, told by content and never by name.
+//! Decompresses an object as its bytes come, told by content and never by name. Text in UTF-16 becomes UTF-8.
 
 use std::collections::VecDeque;
 
@@ -6,6 +6,7 @@ use bytes::Bytes;
 use flate2::{Decompress, FlushDecompress, Status};
 
 use crate::flow::Limits;
+use crate::flow::utf16::Encoding;
 
 /// Bytes of an output block.
 const BLOCK_BYTES: usize = 512 << 10;
@@ -46,6 +47,7 @@ pub struct Decompressor {
     failed: Option<Error>,
     bytes_out: u64,
     bytes_max: u64,
+    encoding: Encoding,
 }
 
 #[derive(Debug)]
@@ -102,6 +104,7 @@ impl Decompressor {
             failed: None,
             bytes_out: 0,
             bytes_max: limits.object_bytes_max,
+            encoding: Encoding::default(),
         }
     }
 
@@ -123,6 +126,20 @@ impl Decompressor {
     ///
     /// [`Error`] after the last block that could be decompressed. Nothing follows it.
     pub fn next_block(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            let Some(block) = self.next_content()? else {
+                let rest = if self.ended { self.encoding.finish() } else { Bytes::new() };
+                return Ok(Some(rest).filter(|rest| !rest.is_empty()));
+            };
+            let text = self.encoding.decode(block);
+            if !text.is_empty() {
+                return Ok(Some(text));
+            }
+        }
+    }
+
+    /// Returns the next block as it is written in the object.
+    fn next_content(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             if let Some(error) = self.failed.take() {
                 self.state = State::Failed;
