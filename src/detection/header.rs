@@ -206,6 +206,18 @@ mod tests {
     }
 
     #[test]
+    fn who_requires_action_and_states_none_is_about_both() {
+        let with = |lines: &str| Detection::parse("d", &format!("{lines}{GOOD}"));
+        assert!(with("").unwrap().actions.is_empty());
+        let both = with("-- requires = [\"action\"]\n").unwrap();
+        assert_eq!(both.actions, ["ACCEPT", "REJECT"]);
+        let one = with("-- requires = [\"action\"]\n-- actions = [\"REJECT\"]\n").unwrap();
+        assert_eq!(one.actions, ["REJECT"]);
+        let err = with("-- actions = [\"DENY\"]\n").unwrap_err();
+        assert_eq!(err.to_string(), "detection d: unknown action DENY; known are ACCEPT, REJECT");
+    }
+
+    #[test]
     fn an_unknown_key_names_line_and_nearest() {
         let err = Detection::parse("d", &GOOD.replace("severity", "serverity")).unwrap_err();
         assert_eq!(
