@@ -28,6 +28,8 @@ const ONE: World = World {
         eni-1        123456789012 a        arn:aws:sagemaker:us-east-1:123456789012:processing-job/a exact       us-east-1 10.0.1.5   203.0.113.9 443         6        internet     local     1            100            200",
     enis: "",
     jobs: "",
+    logs: "",
+    flow_logs: "",
     subnets: "",
     rules: "",
     acls: "",
