@@ -183,6 +183,7 @@ fn the_exit_codes_are_those_of_the_program() {
         | Exit::Incomplete
         | Exit::Output
         | Exit::Busy
+        | Exit::Unanswered
         | Exit::Interrupted => format!("{}", exit as u8),
     };
     let text = readme();
