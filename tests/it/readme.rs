@@ -171,6 +171,7 @@ fn the_exit_codes_are_those_of_the_program() {
         Exit::Incomplete,
         Exit::Output,
         Exit::Busy,
+        Exit::Unanswered,
         Exit::Interrupted,
     ];
     let known = |exit| match exit {
