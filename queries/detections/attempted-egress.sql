@@ -8,6 +8,7 @@
 -- """
 -- remediation = "find out what in the job's code makes the attempt; if it is wanted, open it in the security group and allow it in flowq.toml"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "action", "start"]
+-- actions     = ["REJECT"]
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "pkt_dstaddr", "reject_reason"]
 -- [params]
 -- # Findings of fewer refused records are left out.

@@ -12,6 +12,8 @@
 -- """
 -- remediation = "find out what in the job's image or dependencies calls out by the clock; close it in the egress rules, or allow it in flowq.toml"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "action", "start", "end"]
+-- actions     = ["ACCEPT", "REJECT"]
+-- aggregation_secs = 60
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "pkt_dstaddr"]
 -- [params]
 -- # Beats that a rhythm needs at least.

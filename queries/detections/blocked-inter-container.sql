@@ -9,6 +9,7 @@
 -- """
 -- remediation = "let the job's security group accept traffic from itself, and the network ACLs of its subnets in both directions"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "action", "start"]
+-- actions     = ["REJECT"]
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "reject_reason"]
 -- proven      = ["reject_reason"]
 WITH sides AS (

@@ -11,6 +11,7 @@
 -- """
 -- remediation = "give each job a security group of its own that lets in only itself, or allow the traffic in flowq.toml"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "action", "start"]
+-- actions     = ["ACCEPT", "REJECT"]
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction"]
 WITH owners AS (
     SELECT

@@ -10,6 +10,7 @@
 -- """
 -- remediation = "let the job use the VPC's resolver, close port 53 and 853 in the egress rules of its security group, or name the server in the DHCP options or in flowq.toml"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "srcport", "dstport", "action", "start"]
+-- actions     = ["ACCEPT", "REJECT"]
 -- improves    = ["protocol", "tcp_flags", "flow_direction", "pkt_dstaddr"]
 WITH told AS (
     -- VPCs of which the DHCP options are known.

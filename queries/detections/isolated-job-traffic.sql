@@ -11,6 +11,7 @@
 -- """
 -- remediation = "check EnableNetworkIsolation and the image of the job; treat the container as not isolated until it is explained"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "action", "start"]
+-- actions     = ["ACCEPT", "REJECT"]
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "pkt_dst_aws_service", "pkt_src_aws_service"]
 WITH ranges AS (
     -- Whether anything tells S3 and other AWS addresses from the rest of the internet.

@@ -10,6 +10,7 @@
 -- """
 -- remediation = "find out what changed in the job; if it is wanted, learn the baseline anew (flowq baseline learn), look at the difference and commit it"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "action", "start"]
+-- actions     = ["ACCEPT"]
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "pkt_srcaddr", "pkt_dstaddr", "bytes"]
 -- needs       = { baseline = "there is no baseline; flowq baseline learn writes one" }
 -- [params]

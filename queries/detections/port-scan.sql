@@ -10,6 +10,7 @@
 -- """
 -- remediation = "find out what in the job's code probes the network, and let its security group out to the services that it needs only"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "srcport", "dstport", "action", "start"]
+-- actions     = ["ACCEPT", "REJECT"]
 -- improves    = ["protocol", "tcp_flags", "flow_direction", "packets", "pkt_dstaddr"]
 -- [params]
 -- # Ports of one address that make a vertical scan.

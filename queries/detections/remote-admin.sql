@@ -11,6 +11,7 @@
 -- """
 -- remediation = "close the port in the security group of the job; if git over SSH or a tunnel is wanted, allow it in flowq.toml"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "srcport", "dstport", "action", "start"]
+-- actions     = ["ACCEPT", "REJECT"]
 -- improves    = ["protocol", "tcp_flags", "flow_direction", "pkt_srcaddr", "pkt_dstaddr"]
 -- [params]
 -- # Ports of remote administration, joined by commas: SSH, RDP, WinRM.

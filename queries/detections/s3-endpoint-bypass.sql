@@ -10,6 +10,7 @@
 -- """
 -- remediation = "associate the S3 gateway endpoint with the route tables of the job's subnets"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "action", "start"]
+-- actions     = ["ACCEPT"]
 -- improves    = ["next_hop_interface_type", "traffic_path", "pkt_dst_aws_service", "bytes", "pkt_srcaddr", "pkt_dstaddr"]
 -- strong      = ["traffic_path"]
 -- proven      = ["next_hop_interface_type"]

@@ -10,6 +10,7 @@
 -- """
 -- remediation = "find out what the job sends there; close it in the egress rules of its security group, or allow it in flowq.toml"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "action", "start", "end", "bytes"]
+-- actions     = ["ACCEPT"]
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "pkt_dstaddr", "pkt_dst_aws_service"]
 -- [params]
 -- # Less than this sent to one address is left out: 20 MiB.

@@ -10,6 +10,7 @@
 -- """
 -- remediation = "run the job anew and look at its interfaces; report it to AWS Support if plain traffic stays, and encrypt in the application until then"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "srcport", "dstport", "action", "start"]
+-- actions     = ["ACCEPT"]
 -- improves    = ["protocol", "flow_direction"]
 -- [params]
 -- # Pairs with fewer bytes, both directions together, are left out.

@@ -8,6 +8,7 @@
 -- """
 -- remediation = "find out what in the job's code makes the connection; close it in the security group's egress rules, or allow it in flowq.toml"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "action", "start"]
+-- actions     = ["ACCEPT"]
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "pkt_srcaddr", "pkt_dstaddr", "bytes"]
 -- [params]
 -- # Findings of fewer bytes, both directions together, are left out.

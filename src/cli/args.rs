@@ -246,6 +246,9 @@ pub struct Detect {
     /// Exit with code 1 if a finding is at or above this severity
     #[arg(long, value_name = "SEVERITY", value_parser = severity())]
     pub fail_on: Option<Severity>,
+    /// Exit with code 8 if a question cannot be answered for an interface of a job
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = FailOnUnknown::Questions)]
+    pub fail_on_unknown: FailOnUnknown,
     /// File written by flowq baseline learn, instead of the one in the config (baseline = "FILE")
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub baseline: Option<PathBuf>,
@@ -256,6 +259,17 @@ pub struct Detect {
     /// what could not be sent for the next run [default: every run sends everything]
     #[arg(long, value_name = "DIR|s3://…", value_hint = ValueHint::AnyPath, requires = "alert")]
     pub state: Option<String>,
+}
+
+/// Which unknowns `flowq detect` fails on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum FailOnUnknown {
+    /// None: unanswered questions are printed, and the exit code does not speak of them
+    Never,
+    /// Questions that a flow log with records of the interface cannot answer: its TrafficType or its fields
+    Questions,
+    /// These, and whatever else the coverage names: gaps, SKIPDATA, interfaces without records, jobs without interfaces
+    Holes,
 }
 
 fn severity() -> impl TypedValueParser<Value = Severity> {

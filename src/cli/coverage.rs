@@ -10,7 +10,7 @@ use arrow::error::ArrowError;
 
 use crate::cli::Started;
 use crate::cli::args::{Coverage, CoverageFormat, Part};
-use crate::cli::detect::{MEMORY, coverage, detections};
+use crate::cli::detect::{MEMORY, coverage, detections, not_judged};
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::output::{Format, sections};
 use crate::cli::print;
@@ -19,6 +19,7 @@ use crate::cli::read::{Opening, Session, configure, open_with};
 use crate::cli::say::{Say, number};
 use crate::cli::sql::incomplete;
 use crate::detection;
+use crate::detection::answerable::OfQuestion;
 use crate::detection::delivery::{Deliveries, Span};
 use crate::detection::{Detection, NotRun, Outcome};
 use crate::engine::{Share, none};
@@ -59,14 +60,19 @@ pub(super) async fn run(mut args: Coverage, started: Started) -> Result<Exit, Fa
     let read = incomplete(&summary).map(|exit| session.exit(exit));
     let deliveries = delivered.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let outcome = unanswered(&session, &detections, &summary.columns).await?;
+    let coverage = coverage(&session, &outcome, &detections).await?;
     if read.is_ok() {
-        let parts = parts(&session, &detections, (&deliveries, &outcome), &args).await?;
+        let parts = parts(&session, &detections, (&deliveries, &coverage), &args).await?;
         drop(line);
         write(&parts, &args)?;
     }
-    tell(&session, &outcome, &deliveries, say, started).await?;
+    tell(&session, &coverage, &deliveries, say, started);
     session.close(say).await?;
-    read
+    let exit = read?;
+    if summary.objects_listed > 0 {
+        not_judged(&coverage)?;
+    }
+    Ok(exit)
 }
 
 /// Which questions cannot be answered, and why.
@@ -88,7 +94,7 @@ async fn unanswered(
 async fn parts(
     session: &Session,
     detections: &[Detection],
-    (deliveries, outcome): (&Deliveries, &Outcome),
+    (deliveries, coverage): (&Deliveries, &detection::Coverage),
     args: &Coverage,
 ) -> Result<Vec<(&'static str, RecordBatch)>, Failure> {
     let default = (args.format == CoverageFormat::Csv).then_some(Part::Interfaces);
@@ -118,7 +124,7 @@ async fn parts(
     }
     if wanted(Part::Questions) {
         let columns = session.engine.summary().columns;
-        let rows = questions(detections, outcome, &columns);
+        let rows = questions(detections, coverage, &columns);
         parts.push(("questions", rows.or_exit(Exit::Output)?));
     }
     Ok(parts)
@@ -170,12 +176,17 @@ fn chosen(shares: &[Share]) -> Result<RecordBatch, ArrowError> {
 /// Which question can be answered, how surely at best, and what would make it surer.
 fn questions(
     detections: &[Detection],
-    outcome: &Outcome,
+    coverage: &detection::Coverage,
     columns: &BTreeSet<String>,
 ) -> Result<RecordBatch, ArrowError> {
     let row = |detection: &Detection| {
-        let not_run = outcome.not_run.iter().find(|not_run| not_run.id == detection.id);
-        let tier = detection.tier(columns).filter(|_| not_run.is_none());
+        let not_run = coverage.not_run.iter().find(|not_run| not_run.id == detection.id);
+        let unanswered = OfQuestion::new(&coverage.unanswered, &detection.id);
+        let interfaces: BTreeSet<&str> =
+            coverage.logs.iter().map(|log| log.interface_id.as_str()).collect();
+        let is_open = unanswered.interfaces.len() < interfaces.len() || unanswered.in_part;
+        let answers = not_run.is_none() && (unanswered.interfaces.is_empty() || is_open);
+        let tier = detection.tier(columns).filter(|_| answers);
         let missing = |wanted: &[String]| Detection::missing(wanted, columns);
         let mut raise = missing(&detection.requires);
         for column in [&detection.proven, &detection.strong, &detection.improves] {
@@ -187,10 +198,11 @@ fn questions(
             detection.id.clone(),
             tier.map_or_else(|| "not".to_owned(), |tier| tier.to_string()),
             raise.join(", "),
-            not_run.map(NotRun::why).unwrap_or_default(),
+            not_run.map_or_else(|| unanswered.why(), NotRun::why),
+            unanswered.interfaces.len().to_string(),
         ]
     };
-    let rows: Vec<[String; 4]> = detections.iter().map(row).collect();
+    let rows: Vec<[String; 5]> = detections.iter().map(row).collect();
     let column = |at: usize| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row[at])))
     };
@@ -199,6 +211,7 @@ fn questions(
         ("answered_at_best", column(1)),
         ("raised_by_fields", column(2)),
         ("why_not", column(3)),
+        ("interfaces_not_answered", column(4)),
     ])
 }
 
@@ -214,16 +227,16 @@ fn write(parts: &[(&'static str, RecordBatch)], args: &Coverage) -> Result<(), F
 }
 
 /// Says beside the rows what they come to, what else cannot be seen, and what was read.
-async fn tell(
+fn tell(
     session: &Session,
-    outcome: &Outcome,
+    coverage: &detection::Coverage,
     deliveries: &Deliveries,
     say: Say<'_>,
     started: Started,
-) -> Result<(), Failure> {
+) {
     let summary = session.engine.summary();
     say.note("coverage:");
-    for line in coverage(session, outcome).await?.lines() {
+    for line in coverage.lines() {
         say.note(&format!("  {line}"));
     }
     if deliveries.nameless() > 0 {
@@ -236,5 +249,4 @@ async fn tell(
     if say.quiet {
         say.problems(&summary);
     }
-    Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use crate::aws::Account;
-use crate::cli::args::Detect;
+use crate::cli::args::{Detect, FailOnUnknown};
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::progress::ProgressLine;
 use crate::cli::read::{Session, baseline, config_alone, configure, open};
@@ -16,7 +16,7 @@ use crate::cli::{Started, alert, findings};
 use crate::config::Config;
 use crate::detection;
 use crate::detection::coverage::ScanGaps;
-use crate::detection::{Coverage, Detection, Outcome};
+use crate::detection::{Coverage, Detection, Outcome, Unanswered};
 
 /// Memory of a run that says nothing else. Half a million conversations fit; what goes to disk beyond it costs a
 /// quarter more of the time. The rest of the program needs about as much again.
@@ -40,13 +40,15 @@ pub(super) async fn run(mut args: Detect, started: Started) -> Result<Exit, Fail
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
     session.engine.keep_conversations().await?;
     let outcome = judge(&session, &detections, &config, started.now).await?;
-    let coverage = coverage(&session, &outcome).await?;
+    let coverage = coverage(&session, &outcome, &detections).await?;
     drop(line);
     let summary = session.engine.summary();
     let read = incomplete(&summary).map(|exit| session.exit(exit));
     if read.is_ok() {
         let how = (args.format, args.output.as_deref());
-        findings::print(&outcome.findings, &detections, how, started.now)?;
+        let mut rows = outcome.findings.clone();
+        rows.extend(coverage.unanswered.iter().map(Unanswered::finding));
+        findings::print(&rows, &detections, how, started.now)?;
     }
     tell_rules(&session, &config, &outcome.suppressed, say, started.now);
     tell(&session, &outcome, &coverage, say, started);
@@ -58,13 +60,36 @@ pub(super) async fn run(mut args: Detect, started: Started) -> Result<Exit, Fail
         true
     };
     let worst = outcome.findings.iter().map(|finding| finding.severity).max();
+    let is_listed = session.engine.summary().objects_listed > 0;
     session.close(say).await?;
+    let is_unknown = match args.fail_on_unknown {
+        FailOnUnknown::Never => false,
+        FailOnUnknown::Questions => coverage.has_unanswered(),
+        FailOnUnknown::Holes => !coverage.is_complete(),
+    };
     match args.fail_on {
         Some(least) if worst.is_some_and(|worst| worst >= least) => Ok(Exit::Findings),
         _ if !told => read.and(Ok(Exit::Output)),
-        _ if !outcome.failed.is_empty() => read.and(Ok(Exit::Incomplete)),
-        _ => read,
+        _ => {
+            let exit = read?;
+            if is_listed {
+                not_judged(&coverage)?;
+            }
+            Ok(match exit {
+                Exit::Fine if !outcome.failed.is_empty() => Exit::Incomplete,
+                Exit::Fine if is_unknown => Exit::Unanswered,
+                exit => exit,
+            })
+        }
     }
+}
+
+/// Fails when no record could be tied to a job: then no number of findings means anything.
+pub(super) fn not_judged(coverage: &Coverage) -> Result<(), Failure> {
+    let Some(why) = coverage.blindness() else { return Ok(()) };
+    let hint = "flowq inventory show enis --inventory PATH lists the interfaces and their jobs; \
+                they must be those of the time of the records";
+    Err(Failure::new(Exit::Incomplete, anyhow!("{why}")).with_hint(hint))
 }
 
 /// Reads the config. A baseline that is named stands for the one that the config names.
@@ -117,7 +142,11 @@ pub(super) async fn judge(
 }
 
 /// Asks what the findings cannot speak of.
-pub(super) async fn coverage(session: &Session, outcome: &Outcome) -> Result<Coverage, Failure> {
+pub(super) async fn coverage(
+    session: &Session,
+    outcome: &Outcome,
+    detections: &[Detection],
+) -> Result<Coverage, Failure> {
     let query = async |sql: &str, params: &[_]| session.engine.rows(sql, params.to_vec()).await;
     let window = session.window;
     let coverage = Coverage::read(window.since, window.until, query).await;
@@ -129,6 +158,7 @@ pub(super) async fn coverage(session: &Session, outcome: &Outcome) -> Result<Cov
     let problems = summary.problems.iter().map(|(object, reason)| format!("{object}: {reason}"));
     coverage.scan =
         ScanGaps { malformed_lines: summary.malformed.total(), cut_objects: problems.collect() };
+    coverage.ask(detections);
     Ok(coverage)
 }
 
@@ -158,9 +188,18 @@ pub(super) fn tell_rules(
 fn tell(session: &Session, outcome: &Outcome, coverage: &Coverage, say: Say<'_>, started: Started) {
     let summary = session.engine.summary();
     for (id, _) in &outcome.failed {
-        say.warn(&format!("{id} is not answered for want of memory; give it more with --memory"));
+        say.warn(&format!("{id} is not answered: not enough memory; raise --memory"));
     }
-    say.note(&findings::count_line(outcome));
+    match coverage.summary() {
+        // A number alone would be taken for an answer, so this is printed even with --quiet.
+        Some(unknown)
+            if say.quiet && (coverage.has_unanswered() || coverage.blindness().is_some()) =>
+        {
+            say.warn(&format!("{}; {unknown}", findings::count_line(outcome)));
+        }
+        Some(unknown) => say.note(&format!("{}; {unknown}", findings::count_line(outcome))),
+        None => say.note(&findings::count_line(outcome)),
+    }
     say.note("coverage:");
     for line in coverage.lines() {
         say.note(&format!("  {line}"));

@@ -25,6 +25,8 @@ pub enum Exit {
     Output = 6,
     /// Another flowq writes to the same lake.
     Busy = 7,
+    /// Done, but the flow logs cannot answer every question for every interface of a job.
+    Unanswered = 8,
     /// Ctrl-C.
     Interrupted = 130,
 }

@@ -38,7 +38,7 @@ pub(super) struct Session {
     pub(super) context: Arc<Context>,
     pub(super) progress: Arc<Progress>,
     pub(super) window: Window,
-    /// Whether the account told all of the inventory that it was asked for.
+    /// Whether all of the inventory that was asked for was read and understood.
     whole: bool,
     source: Arc<dyn Source>,
     malformed: Option<MalformedFile>,
@@ -126,7 +126,7 @@ pub(super) fn baseline(path: &Path) -> Result<Vec<AllowRule>, Failure> {
 pub(super) const ACCOUNT: &str = "aws";
 
 /// Reads the inventory from all places named and says what of it was not understood; `false` when the
-/// account did not tell all. `since` and `until`: the time that it is asked for, and `until` also the
+/// account did not tell all, or something was not understood. `since` and `until`: the time that it is asked for, and `until` also the
 /// time as of which the VPCs are taken; `now` is in Unix seconds.
 pub(super) async fn inventory(
     places: &[String],
@@ -160,6 +160,8 @@ pub(super) async fn inventory(
         }
     }
     let (inventory, warnings) = gathered.finish(until);
+    // What a document that was not understood would have told is missing from every answer.
+    whole &= warnings.is_empty();
     for warning in warnings {
         say.warn(&warning.to_string());
     }

@@ -1,5 +1,6 @@
 //! What the findings cannot speak of: holes in the records, interfaces and jobs without any.
 
+use std::collections::BTreeSet;
 use std::error::Error as StdError;
 
 use arrow::array::Array as _;
@@ -10,13 +11,15 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::scalar::ScalarValue;
 
+use crate::detection::Detection;
 use crate::detection::Error;
+use crate::detection::InterfaceLog;
 use crate::detection::NotRun;
+use crate::detection::Unanswered;
+use crate::detection::answerable::{coarse, unanswered};
 use crate::detection::cell;
-use crate::detection::finding::time_text;
 
-/// Most lines of one kind that [`Coverage::lines`] writes.
-const LINES_MAX: usize = 10;
+mod text;
 
 /// What kind of hole a [`Gap`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +36,10 @@ pub enum Kind {
     WithoutDirection,
     /// A job of which no baseline was learned, where there are baselines.
     JobWithoutBaseline,
+    /// An interface of a job of which every record was refused.
+    RefusedJob,
+    /// A flow log of the jobs' network that AWS cannot deliver.
+    FailedDelivery,
 }
 
 /// The coverage queries: what they show, how a summary calls it, and their SQL.
@@ -67,10 +74,23 @@ const QUERIES: &[(Kind, &str, &str)] = &[
         "jobs without a baseline (new-destination does not judge them)",
         include_str!("../../queries/coverage/jobs-without-baseline.sql"),
     ),
+    (
+        Kind::RefusedJob,
+        "interfaces of jobs of which every record was refused (the job reached nothing through them)",
+        include_str!("../../queries/coverage/refused-jobs.sql"),
+    ),
+    (
+        Kind::FailedDelivery,
+        "flow logs that AWS cannot deliver",
+        include_str!("../../queries/coverage/failed-deliveries.sql"),
+    ),
 ];
 
 /// How much there was to judge.
 const TOTALS: &str = include_str!("../../queries/coverage/totals.sql");
+
+/// What each flow log holds of each interface of a job.
+const INTERFACE_LOGS: &str = include_str!("../../queries/coverage/interface-logs.sql");
 
 /// The minutes of the interfaces of jobs, by what the log tells of them.
 const MINUTES: &str = include_str!("../../queries/coverage/minutes.sql");
@@ -90,6 +110,10 @@ pub struct Gap {
     pub first_seen: Option<i64>,
     /// Until when; NULL: to the end, or not known.
     pub last_seen: Option<i64>,
+    /// The flow log, where it is about one.
+    pub flow_log_id: Option<String>,
+    /// Why, where that is known.
+    pub why: Option<String>,
 }
 
 /// What reading the objects left out; the caller's scan knows it.
@@ -108,7 +132,7 @@ pub struct Totals {
     pub jobs: i64,
     /// Interfaces that the inventory ties to a job.
     pub interfaces: i64,
-    /// Records tied to a job.
+    /// Records tied to a job, those included that say that there was no traffic.
     pub records: i64,
 }
 
@@ -131,30 +155,6 @@ pub struct Minutes {
     pub unknown: i64,
 }
 
-impl Minutes {
-    /// Returns the minutes in one line. NULL when there are none.
-    pub fn line(&self) -> Option<String> {
-        let Self { interfaces, minutes, told, quiet, skipdata, gap, unknown } = *self;
-        if minutes <= 0 {
-            return None;
-        }
-        // Rounded down: 99.99 % is not all.
-        let tenths = told.saturating_mul(1000) / minutes;
-        let mut line = format!(
-            "interfaces of jobs: {interfaces}, {minutes} minutes: {}.{} % with records or NODATA, {skipdata} \
-             SKIPDATA, {gap} without a record that was due",
-            tenths / 10,
-            tenths % 10
-        );
-        for (count, what) in [(quiet, "quiet between records"), (unknown, "not known")] {
-            if count > 0 {
-                line.push_str(&format!(", {count} {what}"));
-            }
-        }
-        Some(line)
-    }
-}
-
 /// Everything that the findings of a run cannot speak of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
@@ -170,6 +170,10 @@ pub struct Coverage {
     pub less_sure: Vec<NotRun>,
     /// Detections that ended for want of memory, with what it was.
     pub failed: Vec<(String, String)>,
+    /// What each flow log holds of each interface of a job.
+    pub logs: Vec<InterfaceLog>,
+    /// Questions that ran and that a flow log cannot answer for an interface.
+    pub unanswered: Vec<Unanswered>,
     /// What reading left out.
     pub scan: ScanGaps,
 }
@@ -204,7 +208,30 @@ impl Coverage {
                 coverage.gaps.extend(gaps(*kind, batch)?);
             }
         }
+        for batch in &ask("interface logs", INTERFACE_LOGS).await? {
+            coverage.logs.extend(InterfaceLog::read(batch)?);
+        }
+        // Where nothing but refused records is logged, that all are refused shows nothing.
+        let only_refused = |log: &&InterfaceLog| log.is_configured && log.traffic_type == "REJECT";
+        let blind = coverage.logs.iter().filter(only_refused);
+        let blind: BTreeSet<String> = blind.map(|log| log.interface_id.clone()).collect();
+        let shows = |gap: &Gap| !gap.interface_id.as_ref().is_some_and(|id| blind.contains(id));
+        coverage.gaps.retain(|gap| gap.kind != Kind::RefusedJob || shows(gap));
         Ok(coverage)
+    }
+
+    /// Works out which of the questions that ran the flow logs cannot answer, and for which interfaces.
+    pub fn ask(&mut self, detections: &[Detection]) {
+        let ran = |detection: &&Detection| !self.not_run.iter().any(|not| not.id == detection.id);
+        let questions = detections.iter().filter(ran);
+        self.unanswered = unanswered(&self.logs, questions.clone());
+        let coarse = coarse(&self.logs, questions);
+        for more in coarse {
+            match self.less_sure.iter_mut().find(|less| less.id == more.id) {
+                Some(less) => less.missing.extend(more.missing),
+                None => self.less_sure.push(more),
+            }
+        }
     }
 
     /// Tells whether nothing is missing. A question that nobody asked for, for want of a baseline, is no hole
@@ -214,6 +241,7 @@ impl Coverage {
         let none = Self {
             totals: self.totals,
             less_sure: self.less_sure.clone(),
+            logs: self.logs.clone(),
             not_run: unasked.cloned().collect(),
             minutes: Minutes { skipdata: 0, gap: 0, unknown: 0, ..self.minutes },
             ..Self::default()
@@ -221,8 +249,14 @@ impl Coverage {
         *self == none && self.blindness().is_none()
     }
 
+    /// Tells whether a question has no answer for some interface: because of what a flow log holds, or because the logs
+    /// lack a field.
+    pub fn has_unanswered(&self) -> bool {
+        !self.unanswered.is_empty() || self.not_run.iter().any(|not_run| not_run.needs.is_none())
+    }
+
     /// Says why no finding can mean anything, when no record was tied to a job.
-    fn blindness(&self) -> Option<String> {
+    pub fn blindness(&self) -> Option<String> {
         let Totals { jobs, interfaces, .. } = self.totals.filter(|totals| totals.records == 0)?;
         let why = match (jobs, interfaces) {
             (0, 0) => "the inventory names no processing job and no interface of one".to_owned(),
@@ -232,77 +266,6 @@ impl Coverage {
             ),
         };
         Some(format!("NOTHING WAS JUDGED: no record could be tied to a job; {why}"))
-    }
-
-    /// Returns the lines that concern one job, the minutes apart: its holes, what did not run, what reading left out.
-    pub fn of_job(&self, job: &str) -> Vec<String> {
-        let named = |gap: &&Gap| {
-            gap.job.as_deref().is_some_and(|names| names.split(',').any(|name| name == job))
-        };
-        let own = Self {
-            totals: None,
-            minutes: Minutes::default(),
-            gaps: self.gaps.iter().filter(named).cloned().collect(),
-            ..self.clone()
-        };
-        if own.is_complete() { Vec::new() } else { own.lines() }
-    }
-
-    /// Returns the coverage as lines of text, without line ends.
-    pub fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.blindness().into_iter().collect();
-        if let Some(line) = self.minutes.line() {
-            lines.push(format!("{line}; flowq coverage shows which"));
-        }
-        for not_run in &self.not_run {
-            lines.push(format!("{} did not run: {}", not_run.id, not_run.why()));
-        }
-        for (id, reason) in &self.failed {
-            lines.push(format!("{id} is not answered: {reason}"));
-        }
-        for (kind, title, _) in QUERIES {
-            let gaps: Vec<&Gap> = self.gaps.iter().filter(|gap| gap.kind == *kind).collect();
-            let count = gaps.len();
-            list(&mut lines, count, title, gaps.into_iter().map(Gap::line));
-        }
-        if self.scan.malformed_lines > 0 {
-            lines.push(format!("malformed lines: {}", self.scan.malformed_lines));
-        }
-        let cut = &self.scan.cut_objects;
-        list(&mut lines, cut.len(), "objects cut or unreadable", cut.iter().cloned());
-        for less_sure in &self.less_sure {
-            let fields = if less_sure.missing.len() == 1 { "field" } else { "fields" };
-            let missing = less_sure.missing.join(", ").replace('_', "-");
-            lines.push(format!("{}: higher confidence with {fields} {missing}", less_sure.id));
-        }
-        if self.is_complete() {
-            lines.insert(0, "no holes: every interface of every job has records".to_owned());
-        }
-        lines
-    }
-}
-
-/// Adds a title with a count and the first few items below it.
-fn list(lines: &mut Vec<String>, count: usize, title: &str, items: impl Iterator<Item = String>) {
-    if count == 0 {
-        return;
-    }
-    lines.push(format!("{title}: {count}"));
-    lines.extend(items.take(LINES_MAX).map(|item| format!("  {item}")));
-    if count > LINES_MAX {
-        lines.push(format!("  … and {} more", count - LINES_MAX));
-    }
-}
-
-impl Gap {
-    fn line(&self) -> String {
-        let mut parts: Vec<String> = Vec::new();
-        parts.extend(self.interface_id.clone());
-        parts.extend(self.job.as_ref().map(|job| format!("job {job}")));
-        parts.extend(self.records.map(|records| format!("{records} records")));
-        parts.extend(self.first_seen.and_then(time_text).map(|time| format!("from {time}")));
-        parts.extend(self.last_seen.and_then(time_text).map(|time| format!("to {time}")));
-        parts.join(" ")
     }
 }
 
@@ -342,6 +305,8 @@ fn gaps(kind: Kind, batch: &RecordBatch) -> Result<Vec<Gap>, ArrowError> {
     let time = || DataType::Timestamp(TimeUnit::Second, None);
     let interface = cell::texts(&column("interface_id", DataType::Utf8))?;
     let job = cell::texts(&column("job", DataType::Utf8))?;
+    let flow_log = cell::texts(&column("flow_log_id", DataType::Utf8))?;
+    let why = cell::texts(&column("why", DataType::Utf8))?;
     let records = cell::numbers(&column("records", DataType::Int64))?;
     let first = cell::seconds(&column("first_seen", time()))?;
     let last = cell::seconds(&column("last_seen", time()))?;
@@ -359,6 +324,8 @@ fn gaps(kind: Kind, batch: &RecordBatch) -> Result<Vec<Gap>, ArrowError> {
             records: number(&records, row),
             first_seen: number(&first, row),
             last_seen: number(&last, row),
+            flow_log_id: text(&flow_log, row),
+            why: text(&why, row),
         })
         .collect())
 }

@@ -15,9 +15,12 @@ use crate::detection::unknown;
 /// Keys of a header.
 #[rustfmt::skip]
 const KEYS: &[&str] = &[
-    "title", "severity", "mitre", "description", "remediation", "requires", "improves", "needs",
-    "strong", "proven", "params",
+    "title", "severity", "mitre", "description", "remediation", "requires", "actions", "improves",
+    "needs", "aggregation_secs", "strong", "proven", "params",
 ];
+
+/// The actions of records that a detection may need.
+const ACTIONS: [&str; 2] = ["ACCEPT", "REJECT"];
 
 #[derive(Deserialize)]
 struct Header {
@@ -29,6 +32,8 @@ struct Header {
     remediation: String,
     #[serde(default)]
     requires: Vec<String>,
+    actions: Option<Vec<String>>,
+    aggregation_secs: Option<i64>,
     #[serde(default)]
     improves: Vec<String>,
     #[serde(default)]
@@ -60,6 +65,15 @@ impl Detection {
                 .map(|value| (name.clone(), value))
                 .ok_or_else(|| failed(format!("parameter {name} is neither number, text nor bool")))
         });
+        let is_about_actions = header.requires.iter().any(|column| column == "action");
+        let all = || ACTIONS.iter().filter(|_| is_about_actions).map(|name| (*name).to_owned());
+        let actions = header.actions.unwrap_or_else(|| all().collect());
+        if let Some(wrong) = actions.iter().find(|action| !ACTIONS.contains(&action.as_str())) {
+            return Err(failed(format!(
+                "unknown action {wrong}; known are {}",
+                ACTIONS.join(", ")
+            )));
+        }
         Ok(Self {
             id: id.to_owned(),
             title: header.title,
@@ -69,6 +83,8 @@ impl Detection {
             description: header.description,
             remediation: header.remediation,
             requires: header.requires,
+            actions,
+            aggregation_secs: header.aggregation_secs,
             improves: header.improves,
             needs: header.needs.into_iter().collect(),
             strong: header.strong,
@@ -187,6 +203,18 @@ mod tests {
         assert_eq!(detection.severity, Severity::Low);
         assert_eq!(detection.params, [("min_bytes".to_owned(), ScalarValue::Int64(Some(3)))]);
         assert_eq!(detection.sql, GOOD);
+    }
+
+    #[test]
+    fn who_requires_action_and_states_none_is_about_both() {
+        let with = |lines: &str| Detection::parse("d", &format!("{lines}{GOOD}"));
+        assert!(with("").unwrap().actions.is_empty());
+        let both = with("-- requires = [\"action\"]\n").unwrap();
+        assert_eq!(both.actions, ["ACCEPT", "REJECT"]);
+        let one = with("-- requires = [\"action\"]\n-- actions = [\"REJECT\"]\n").unwrap();
+        assert_eq!(one.actions, ["REJECT"]);
+        let err = with("-- actions = [\"DENY\"]\n").unwrap_err();
+        assert_eq!(err.to_string(), "detection d: unknown action DENY; known are ACCEPT, REJECT");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A detection reads the views and tables of the engine; this room does not run SQL itself, it is handed
 //! a function that does. The shape of a detection file is in `queries/README.md`.
 
+pub mod answerable;
 pub mod case;
 pub mod coverage;
 pub mod delivery;
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 
 use datafusion::scalar::ScalarValue;
 
+pub use answerable::{InterfaceLog, Unanswered};
 pub use case::Case;
 pub use coverage::Coverage;
 pub use finding::{Confidence, Evidence, Finding, Severity};
@@ -52,6 +54,11 @@ pub struct Detection {
     pub remediation: String,
     /// Columns of `flow_logs` without which it cannot run; `a|b` is satisfied by either.
     pub requires: Vec<String>,
+    /// Actions of the records that it is about: a flow log without them cannot answer it. One that requires `action`
+    /// and states none is about both.
+    pub actions: Vec<String>,
+    /// The longest aggregation interval with which its verdicts are as sure as they can be.
+    pub aggregation_secs: Option<i64>,
     /// Columns of `flow_logs` that make its verdicts surer.
     pub improves: Vec<String>,
     /// Tables of the engine that must not be empty for it to run, and what to say where one is.

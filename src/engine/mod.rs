@@ -32,6 +32,7 @@ mod conversation;
 mod evidence;
 pub mod functions;
 mod groups;
+mod interface_logs;
 mod intern;
 mod joined;
 mod keep;
@@ -350,6 +351,9 @@ impl Engine {
         let kept = self.keep("conversation_sums").await;
         self.scans.count_minutes(None);
         kept?;
+        let logs = minutes.interface_logs()?;
+        let rows = RecordBatchStreamAdapter::new(logs.schema(), futures::stream::iter([Ok(logs)]));
+        self.keep_rows("interface_logs", Box::pin(rows)).await?;
         let counted = minutes.finish().map_err(minutes::failure)?;
         // A view holds on to the tables that it was made over: these are made anew, over what is kept.
         for name in [

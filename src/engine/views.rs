@@ -12,6 +12,7 @@ pub const VIEWS: &[(&str, &str)] = &[
     ("flows", include_str!("../../queries/views/flows.sql")),
     ("interface_minutes", include_str!("../../queries/views/interface_minutes.sql")),
     ("minute_runs", include_str!("../../queries/views/minute_runs.sql")),
+    ("interface_logs", include_str!("../../queries/views/interface_logs.sql")),
     ("interface_runs", include_str!("../../queries/views/interface_runs.sql")),
     ("conversation_sums", include_str!("../../queries/views/conversation_sums.sql")),
     ("conversations", include_str!("../../queries/views/conversations.sql")),

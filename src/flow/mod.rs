@@ -32,6 +32,8 @@ mod scan;
 
 pub mod texts;
 
+pub(crate) mod utf16;
+
 pub mod nulls;
 
 mod interfaces;

@@ -6,6 +6,7 @@ use super::import;
 use super::merge;
 use super::model::Inventory;
 use crate::aws;
+use crate::flow::utf16;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use serde_json::Deserializer;
@@ -185,6 +186,8 @@ pub(super) fn take_object(bytes: &Bytes, has_facts: bool, reader: &mut Reader) {
 
 /// Takes the text of one file: JSON when it begins as an object or array, else CSV.
 pub(super) fn take_text(bytes: &[u8], reader: &mut Reader) {
+    let utf8 = utf16::utf8(bytes);
+    let bytes = utf8.as_deref().unwrap_or(bytes);
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
     if text.is_empty() {
         reader.complaints.push("empty".into());

@@ -1,4 +1,4 @@
-//! Decompresses an object as its bytes come, told by content and never by name.
+//! Decompresses an object as its bytes come, told by content and never by name. Text in UTF-16 becomes UTF-8.
 
 use std::collections::VecDeque;
 
@@ -6,6 +6,7 @@ use bytes::Bytes;
 use flate2::{Decompress, FlushDecompress, Status};
 
 use crate::flow::Limits;
+use crate::flow::utf16::Encoding;
 
 /// Bytes of an output block.
 const BLOCK_BYTES: usize = 512 << 10;
@@ -55,6 +56,7 @@ pub struct Decompressor {
     inner: Option<Box<Self>>,
     /// What went wrong here, after the content that `inner` still has.
     broken: Option<Error>,
+    encoding: Encoding,
 }
 
 #[derive(Debug)]
@@ -122,6 +124,7 @@ impl Decompressor {
             layers,
             inner: None,
             broken: None,
+            encoding: Encoding::default(),
         }
     }
 
@@ -181,6 +184,20 @@ impl Decompressor {
 
     /// Returns the next block of content, whatever is in it.
     fn own_block(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            let Some(block) = self.next_content()? else {
+                let rest = if self.ended { self.encoding.finish() } else { Bytes::new() };
+                return Ok(Some(rest).filter(|rest| !rest.is_empty()));
+            };
+            let text = self.encoding.decode(block);
+            if !text.is_empty() {
+                return Ok(Some(text));
+            }
+        }
+    }
+
+    /// Returns the next block as it is written in the object.
+    fn next_content(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             if let Some(error) = self.failed.take() {
                 self.stop();

@@ -337,6 +337,7 @@ fn exit_codes() -> String {
         Exit::Incomplete,
         Exit::Output,
         Exit::Busy,
+        Exit::Unanswered,
         Exit::Interrupted,
     ];
     // A new code does not compile here until it has a meaning; it belongs into the list above as well.
@@ -354,6 +355,10 @@ fn exit_codes() -> String {
         }
         Exit::Output => "the output could not be written",
         Exit::Busy => "another flowq writes to the same lake",
+        Exit::Unanswered => {
+            "done, but the flow logs cannot answer every question for every interface of a job \
+             (`--fail-on-unknown`)"
+        }
         Exit::Interrupted => "interrupted; `flowq feed`: by a second signal",
     };
     let rows = all.into_iter().map(|exit| {

@@ -39,7 +39,7 @@ pub(super) async fn run(mut args: ExplainJob, started: Started) -> Result<Exit, 
     let read = incomplete(&summary).map(|exit| session.exit(exit));
     if read.is_ok() {
         let outcome = judge(&session, &detections, &config, started.now).await?;
-        let coverage = coverage(&session, &outcome).await?;
+        let coverage = coverage(&session, &outcome, &detections).await?;
         let about = About {
             job: &job,
             findings: &outcome.findings,

@@ -31,6 +31,8 @@ const WORLD: World = World {
     conversations: TRAFFIC,
     enis: "",
     jobs: "",
+    logs: "",
+    flow_logs: "",
     subnets: "",
     rules: "",
     acls: "",

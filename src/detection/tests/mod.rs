@@ -67,6 +67,11 @@ const JOBS: &str =
 const RUNS: &str = "interface_id:t account_id:t region:t vpc_id:t subnet_id:t job_name:t job_arn:t \
     job_candidates:t attribution:t state:t first_seen:s last_seen:s minutes:n records:n nodata:n skipdata:n \
     aggregation_secs:n aggregation_from:t job_first_seen:s job_last_seen:s";
+const LOGS: &str = "interface_id:t job_name:t job_arn:t job_candidates:t attribution:t flow_log_id:t records:n \
+    nodata:n skipdata:n accepted:n rejected:n without_action:n without_ports:n without_start:n without_end:n \
+    without_bytes:n first_seen:s last_seen:s";
+const FLOW_LOGS: &str = "flow_log_id:t resource_id:t traffic_type:t max_aggregation_secs:n \
+    deliver_logs_status:t deliver_logs_error:t created_at:s";
 const SUBNETS: &str = "subnet_id:t vpc_id:t cidrs:l";
 const RULES: &str = "security_group_id:t direction:t protocol:t from_port:n to_port:n peer:t";
 const ACLS: &str = "network_acl_id:t subnet_id:t direction:t rule_number:n rule_action:t protocol:t \
@@ -81,6 +86,8 @@ pub(super) struct World {
     pub(super) conversations: &'static str,
     pub(super) enis: &'static str,
     pub(super) jobs: &'static str,
+    pub(super) logs: &'static str,
+    pub(super) flow_logs: &'static str,
     pub(super) subnets: &'static str,
     pub(super) rules: &'static str,
     pub(super) acls: &'static str,
@@ -94,8 +101,9 @@ fn batch(schema: &str, text: &str) -> RecordBatch {
     for column in schema.split_whitespace() {
         let (name, kind) = column.split_once(':').unwrap();
         let at = table.columns.iter().position(|known| known == name);
-        let is_count =
-            ["records", "accepted_", "rejected_"].iter().any(|start| name.starts_with(start));
+        let is_count = ["records", "accepted", "rejected", "without_"]
+            .iter()
+            .any(|start| name.starts_with(start));
         let cell = |row: &Vec<Option<String>>| at.and_then(|at| row[at].clone());
         let texts: StringArray = table.rows.iter().map(cell).collect();
         let numbers = cast(&texts, &DataType::Int64).unwrap_or_else(|_| Arc::new(texts.clone()));
@@ -175,6 +183,8 @@ pub(super) fn session(world: &World) -> SessionContext {
         ("conversations", CONVERSATIONS, world.conversations),
         ("enis", ENIS, world.enis),
         ("interface_runs", RUNS, ""),
+        ("interface_logs", LOGS, world.logs),
+        ("aws_flow_logs", FLOW_LOGS, world.flow_logs),
         ("jobs", JOBS, world.jobs),
         ("subnets", SUBNETS, world.subnets),
         ("security_group_rules", RULES, world.rules),

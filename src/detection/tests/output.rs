@@ -13,6 +13,7 @@ use super::shown;
 use crate::detection::Coverage;
 use crate::detection::Detection;
 use crate::detection::Finding;
+use crate::detection::InterfaceLog;
 use crate::detection::Suppression;
 use crate::detection::built_in;
 use crate::detection::coverage::Kind;
@@ -27,6 +28,8 @@ const ONE: World = World {
         eni-1        123456789012 a        arn:aws:sagemaker:us-east-1:123456789012:processing-job/a exact       us-east-1 10.0.1.5   203.0.113.9 443         6        internet     local     1            100            200",
     enis: "",
     jobs: "",
+    logs: "",
+    flow_logs: "",
     subnets: "",
     rules: "",
     acls: "",
@@ -179,7 +182,102 @@ async fn zero_findings_of_zero_records_are_said_loudly() {
     };
     let all_seen = coverage(all_seen).await;
     assert!(all_seen.is_complete());
-    assert_eq!(all_seen.lines(), ["no holes: every interface of every job has records"]);
+    assert_eq!(
+        all_seen.lines(),
+        ["no holes: every interface of every job has records, and they can answer every question"]
+    );
+    // NODATA says that there was no traffic, SKIPDATA nothing.
+    let idle = |status| World {
+        conversations: match status {
+            "NODATA" => {
+                "interface_id job_name attribution log_status records first_seen last_seen
+                eni-1 a exact NODATA 1 1000 2000"
+            }
+            _ => {
+                "interface_id job_name attribution log_status records first_seen last_seen
+                eni-1 a exact SKIPDATA 1 1000 2000"
+            }
+        },
+        ..World::default()
+    };
+    assert!(coverage(idle("NODATA")).await.blindness().is_none());
+    assert!(coverage(idle("SKIPDATA")).await.blindness().is_some());
+}
+
+/// What the flow logs of interfaces hold, by interface: their traffic type and whether it was configured.
+async fn traffic_types(logs: &'static str, flow_logs: &'static str) -> Vec<String> {
+    let enis = "interface_id vpc_id subnet_id job_name attribution\neni-1 vpc-1 subnet-1 a exact";
+    let context = session(&World { logs, flow_logs, enis, ..World::default() });
+    let ask = async |sql: &str, params: &[_]| query(&context, sql, params).await;
+    let coverage = Coverage::read(None, None, ask).await.unwrap();
+    let line = |log: &InterfaceLog| format!("{} {}", log.traffic_type, log.is_configured);
+    coverage.logs.iter().map(line).collect()
+}
+
+#[tokio::test]
+async fn the_traffic_type_is_what_is_configured_unless_the_records_show_otherwise() {
+    const REFUSED: &str = "interface_id job_name attribution flow_log_id records accepted rejected
+        eni-1 a exact fl-1 4 0 4";
+    const BOTH: &str = "interface_id job_name attribution flow_log_id records accepted rejected
+        eni-1 a exact fl-1 5 1 4";
+    const NAMELESS: &str = "interface_id job_name attribution flow_log_id records accepted rejected
+        eni-1 a exact - 3 3 0";
+    const FEW: &str = "interface_id job_name attribution flow_log_id records accepted rejected
+        eni-1 a exact fl-1 999 999 0";
+    const MANY: &str = "interface_id job_name attribution flow_log_id records accepted rejected
+        eni-1 a exact fl-1 1000 1000 0";
+    let reject = "flow_log_id resource_id traffic_type\nfl-1 vpc-1 REJECT";
+    let all = "flow_log_id resource_id traffic_type\nfl-1 vpc-1 ALL";
+    assert_eq!(traffic_types(REFUSED, reject).await, ["REJECT true"]);
+    assert_eq!(traffic_types(BOTH, reject).await, ["ALL false"]);
+    assert_eq!(traffic_types(REFUSED, all).await, ["ALL false"]);
+    assert_eq!(traffic_types(REFUSED, "flow_log_id").await, ["REJECT false"]);
+    assert_eq!(traffic_types(FEW, "flow_log_id").await, ["ALL false"]);
+    assert_eq!(traffic_types(MANY, "flow_log_id").await, ["ACCEPT false"]);
+    // Without a name, the flow logs of the interface's VPC and subnet speak, if they are of one type.
+    let accept = "flow_log_id resource_id traffic_type\nfl-1 vpc-1 ACCEPT";
+    let both = "flow_log_id resource_id traffic_type\nfl-1 vpc-1 ACCEPT\nfl-2 subnet-1 ALL";
+    assert_eq!(traffic_types(NAMELESS, accept).await, ["ACCEPT true"]);
+    assert_eq!(traffic_types(NAMELESS, both).await, ["ALL false"]);
+}
+
+#[tokio::test]
+async fn zero_findings_come_with_their_reason() {
+    let world = World {
+        conversations: "
+            interface_id job_name attribution log_status records local_addr remote_interface_id first_seen last_seen
+            eni-1        a        exact       OK         4       10.0.1.5   -                   1000       2000
+            eni-nat      -        -           OK         3       10.0.0.9   eni-2               1000       2000",
+        enis: "
+            interface_id vpc_id job_name attribution valid_from valid_to
+            eni-1        vpc-1  a        exact       900        2000
+            eni-2        vpc-1  b        exact       900        2000",
+        logs: "
+            interface_id job_name attribution flow_log_id records accepted rejected without_action first_seen last_seen
+            eni-1        a        exact       fl-1        4       0        4        0              1000       2000",
+        flow_logs: "
+            flow_log_id resource_id traffic_type deliver_logs_status deliver_logs_error
+            fl-1        vpc-1       ALL          SUCCESS             -
+            fl-2        vpc-1       ALL          FAILED              \"Access error\"
+            fl-3        vpc-9       ALL          FAILED              -",
+        ..World::default()
+    };
+    let context = session(&world);
+    let ask = async |sql: &str, params: &[_]| query(&context, sql, params).await;
+    let coverage = Coverage::read(None, None, ask).await.unwrap();
+    let gap = |kind| coverage.gaps.iter().find(|gap| gap.kind == kind).unwrap();
+    assert_eq!(gap(Kind::RefusedJob).interface_id.as_deref(), Some("eni-1"));
+    let silent = gap(Kind::SilentInterface);
+    assert_eq!(silent.interface_id.as_deref(), Some("eni-2"));
+    let why = "only the NAT gateway's interface was logged: 3 records of eni-nat";
+    assert_eq!(silent.why.as_deref(), Some(why));
+    assert_eq!(gap(Kind::FailedDelivery).flow_log_id.as_deref(), Some("fl-2"));
+    assert_eq!(gap(Kind::FailedDelivery).why.as_deref(), Some("Access error"));
+    assert_eq!(
+        coverage.summary().unwrap(),
+        "1 interfaces of jobs without any record; 1 interfaces of jobs with nothing but refused \
+         records; 1 flow logs that AWS cannot deliver"
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
-//! Counts, while a scan reads, which minutes of each interface of a job the log tells of.
+//! Counts, while a scan reads, which minutes of each interface of a job have records, and what each flow log
+//! holds of it.
 //!
-//! It gives the rows of `queries/views/interface_minutes.sql` and `minute_runs.sql` without a scan of their own.
+//! It gives the rows of `queries/views/interface_minutes.sql`, `minute_runs.sql` and `interface_logs.sql` without a scan of their own.
 //! Memory is bounded: what is more goes, sorted, to a temporary file, and is merged when it is read.
 
 mod runs;
@@ -14,9 +15,10 @@ use std::sync::{Mutex, PoisonError};
 use arrow::array::{Array as _, AsArray as _, StringViewArray};
 use arrow::array::{RecordBatch, TimestampSecondArray};
 use arrow::datatypes::{Schema, TimestampSecondType};
-use datafusion::common::DataFusionError;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryReservation;
 
+use crate::engine::interface_logs::{self, ByFlowLog};
 use spill::{Files, Hour, Order, Slots, UNTIMED};
 pub(super) use table::MinuteTables;
 
@@ -66,6 +68,8 @@ struct State {
     /// By number.
     lives: Vec<Life>,
     numbers: BTreeMap<Name, u32>,
+    /// What each flow log holds of an interface, by number: small, and always in memory.
+    logs: Vec<ByFlowLog>,
     /// Hours in memory.
     hours: usize,
     files: Files,
@@ -98,7 +102,8 @@ impl Minutes {
 
     /// Tells whether a table of these columns is enough to count minutes from.
     pub(super) fn can_read(schema: &Schema) -> bool {
-        KEY.iter().chain(&OTHERS).all(|name| schema.index_of(name).is_ok())
+        let columns = KEY.iter().chain(&OTHERS).chain(&interface_logs::COLUMNS);
+        columns.into_iter().all(|name| schema.index_of(name).is_ok())
     }
 
     /// Counts the records of a batch that belong to jobs.
@@ -108,6 +113,7 @@ impl Minutes {
     /// When the temporary file cannot be written.
     pub(super) fn add(&self, batch: &RecordBatch) -> io::Result<()> {
         let Some(columns) = Columns::new(batch) else { return Ok(()) };
+        let Some(mut logged) = interface_logs::Columns::new(batch) else { return Ok(()) };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Most records of a batch are of few interfaces, each of one job.
         let mut known: HashMap<&str, (usize, u32)> = HashMap::new();
@@ -126,13 +132,30 @@ impl Minutes {
                     number
                 }
             };
-            state.count(number, columns.status(row), columns.times(row));
+            let (status, times) = (columns.status(row), columns.times(row));
+            if let Some(logs) = state.logs.get_mut(number as usize) {
+                logged.count(row, status.place(), times, logs);
+            }
+            state.count(number, status, times);
             if state.hours > self.hours_max {
                 state.spill()?;
             }
         }
         self.memory.resize(state.hours.saturating_mul(HOUR_BYTES));
         Ok(())
+    }
+
+    /// The rows of `interface_logs`. Call it before [`Self::finish`].
+    ///
+    /// # Errors
+    ///
+    /// When Arrow refuses the batch, which is a mistake of this build.
+    pub(super) fn interface_logs(&self) -> Result<RecordBatch> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows = state.numbers.iter().filter_map(|((.., key), number)| {
+            state.logs.get(*number as usize).map(|logs| (&key[..], logs))
+        });
+        interface_logs::rows(&KEY, rows)
     }
 
     /// Ends the counting.
@@ -157,6 +180,17 @@ impl Minutes {
     }
 }
 
+impl Status {
+    /// Its place among the numbers of `interface_logs`.
+    fn place(self) -> usize {
+        match self {
+            Self::Records => 0,
+            Self::Nodata => 1,
+            Self::Skipdata => 2,
+        }
+    }
+}
+
 impl State {
     fn number(&mut self, key: Key) -> u32 {
         let name = (key[0].clone(), key[1].clone().or_else(|| key[3].clone()), key);
@@ -164,6 +198,7 @@ impl State {
         let number = *self.numbers.entry(name).or_insert(next);
         if number == next {
             self.lives.push(Life::new());
+            self.logs.push(ByFlowLog::default());
         }
         number
     }

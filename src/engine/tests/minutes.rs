@@ -60,6 +60,8 @@ async fn with(inventory: Inventory, text: &str, threads: usize) -> Engine {
 
 const MINUTES: &str = "SELECT * FROM interface_minutes ORDER BY interface_id, job_name, minute";
 
+const LOGS: &str = "SELECT * FROM interface_logs ORDER BY interface_id, job_name, flow_log_id";
+
 /// Runs as `interface state first-last`, in minutes after T0, asked both of the views and of what was kept.
 async fn runs(inventory: Inventory, records: &[(&str, i64, i64, &str)]) -> Vec<String> {
     let sql = format!(
@@ -69,7 +71,9 @@ async fn runs(inventory: Inventory, records: &[(&str, i64, i64, &str)]) -> Vec<S
     );
     let mut engine = with(inventory, &log(records), 1).await;
     let (viewed, minutes) = (ask(&engine, &sql).await, ask(&engine, MINUTES).await);
+    let logs = ask(&engine, LOGS).await;
     engine.keep_conversations().await.unwrap();
+    assert_eq!(ask(&engine, LOGS).await, logs);
     assert_eq!(ask(&engine, MINUTES).await, minutes);
     let kept = ask(&engine, &sql).await;
     assert_eq!(kept, viewed);
@@ -153,4 +157,31 @@ async fn a_log_without_times_tells_of_no_minute() {
     let none =
         with(self::inventory(vec![eni("eni-b", Some(0), Some(20))], 20, None), text, 1).await;
     assert!(ask(&none, "SELECT * FROM interface_runs").await.is_empty());
+}
+
+#[tokio::test]
+async fn what_a_flow_log_holds_is_counted_by_the_name_of_the_object() {
+    let inventory = inventory(vec![eni("eni-a", Some(0), Some(20))], 20, Some(60));
+    let whole = "version interface-id srcaddr dstaddr srcport dstport bytes action start end log-status\n\
+        2 eni-a 10.0.0.1 10.0.0.2 50000 443 40 ACCEPT 1773129600 1773129660 OK\n\
+        2 eni-a 10.0.0.1 10.0.0.2 50001 443 40 REJECT 1773129660 1773129720 OK\n\
+        2 eni-a - - - - - - 1773129720 1773129780 NODATA\n";
+    let bare = "version interface-id srcaddr dstaddr start log-status\n\
+        2 eni-a 10.0.0.1 10.0.0.2 1773129600 OK\n";
+    let name = |id| format!("1_vpcflowlogs_eu-west-1_{id}_20260310T0800Z_1.log");
+    let (one, two) = (name("fl-1"), name("fl-2"));
+    let objects = memory(&[(one.as_str(), whole), (two.as_str(), bare), ("other.log", bare)]);
+    let context = Arc::new(Context::new(Arc::new(inventory), Vec::new(), T0 + 86_400));
+    let resources = Resources { threads: 1, memory_bytes: 256 << 20 };
+    let options = ReadOptions::new(Window::default());
+    let mut engine = Engine::new(objects, context, options, &resources).await.unwrap();
+    let numbers = "SELECT flow_log_id, records, nodata, accepted, rejected, without_action, without_ports, \
+        without_start, without_end, without_bytes FROM interface_logs ORDER BY flow_log_id NULLS LAST";
+    let viewed = (ask(&engine, numbers).await, ask(&engine, LOGS).await);
+    assert_eq!(
+        viewed.0,
+        ["fl-1 2 1 1 1 0 0 0 0 0", "fl-2 1 0 0 0 1 1 0 1 1", " 1 0 0 0 1 1 0 1 1"]
+    );
+    engine.keep_conversations().await.unwrap();
+    assert_eq!((ask(&engine, numbers).await, ask(&engine, LOGS).await), viewed);
 }
