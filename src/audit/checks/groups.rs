@@ -37,7 +37,8 @@ use crate::vpc::service_name;
 struct Missing {
     what: String,
     direction: &'static str,
-    protocol: u8,
+    /// `None`: all protocols.
+    protocol: Option<u8>,
     /// The ports of the rule that is to be added.
     ports: Ports,
 }
@@ -66,7 +67,8 @@ fn between(
                 };
                 let way = if direction == "ingress" { "from" } else { "to" };
                 let what = format!("no rule for {name} {way} its own members{on}");
-                missing.push(Missing { what, direction, protocol: *protocol, ports: *ports });
+                let protocol = Some(*protocol);
+                missing.push(Missing { what, direction, protocol, ports: *ports });
             }
         }
     }
@@ -90,12 +92,13 @@ fn fix(subject: &Subject<'_>, missing: &[Missing]) -> Fix {
     for (at, Missing { direction, protocol, ports, .. }) in missing.iter().enumerate() {
         let (from, to) = ports;
         let name = match *protocol {
-            TCP => "tcp".to_owned(),
-            UDP => "udp".to_owned(),
-            number => number.to_string(),
+            Some(TCP) => "tcp".to_owned(),
+            Some(UDP) => "udp".to_owned(),
+            Some(number) => number.to_string(),
+            None => ALL_PROTOCOLS.to_string(),
         };
         let (ports, lines) = match *protocol {
-            ESP | ALL_PROTOCOLS => (String::new(), String::new()),
+            Some(ESP) | None => (String::new(), String::new()),
             _ => (
                 format!(",FromPort={from},ToPort={to}"),
                 format!("  from_port = {from}\n  to_port = {to}\n"),
@@ -150,7 +153,7 @@ fn efa(world: &World<'_>, subject: &Subject<'_>) -> Result<Vec<Missing>, Silence
         }
         let way = if direction == "ingress" { "from" } else { "to" };
         let what = format!("no rule for all traffic {way} the group itself, which EFA needs");
-        missing.push(Missing { what, direction, protocol: ALL_PROTOCOLS, ports: ALL_PORTS });
+        missing.push(Missing { what, direction, protocol: None, ports: ALL_PORTS });
     }
     Ok(missing)
 }
