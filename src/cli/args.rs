@@ -174,6 +174,11 @@ pub struct Aws {
 }
 
 impl Aws {
+    /// Returns what was said about the account, for a command that writes.
+    pub fn writing(&self, single_runner: bool) -> aws::Options {
+        aws::Options { single_runner, ..self.options() }
+    }
+
     /// Returns what was said about the account.
     pub fn options(&self) -> aws::Options {
         aws::Options {
@@ -182,6 +187,7 @@ impl Aws {
             endpoint_url: self.endpoint_url.clone(),
             request_payer: self.request_payer,
             expected_bucket_owner: self.expected_bucket_owner.clone(),
+            single_runner: false,
         }
     }
 }

@@ -158,6 +158,7 @@ pub(super) async fn inventory(
     }
     let (inventory, warnings) = gathered.finish(until);
     for warning in warnings {
+        whole &= !warning.is_partial();
         say.warn(&warning.to_string());
     }
     Ok((inventory, whole))
@@ -239,8 +240,12 @@ pub(super) async fn open_with(
     let times = (window.since, opening.as_of.or(window.until));
     let (inventory, whole) = inventory(&read.inventory, &account, times, now, say).await?;
     let context = Arc::new(Context::new(Arc::new(inventory), config.rules(), now));
-    let access =
-        Access { account, flow_logs: context.inventory().flow_logs.as_slice().into(), now };
+    let access = Access {
+        account,
+        flow_logs: context.inventory().flow_logs.as_slice().into(),
+        now,
+        for_ledger: false,
+    };
     let source: Arc<dyn Source> = match read.sources.as_slice() {
         [] => Arc::new(Memory::default()),
         sources => source::open_sources(sources, &access).map_err(source_failure)?,

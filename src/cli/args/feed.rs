@@ -33,6 +33,9 @@ pub struct Feed {
     /// Objects, or parts of large Parquet files, read at a time [default: one per processor]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Write to a store without conditional writes (If-None-Match): see to it that one process at a time writes
+    #[arg(long)]
+    pub single_runner: bool,
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]
     pub aws: Aws,
