@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::SKEW_SECS;
 use super::{Counts, Failure, Kind, Object, Pass, Totals};
 use crate::engine::Cause;
 
@@ -149,10 +150,8 @@ impl Checkpoint {
     /// Takes back what a clock that was ahead has noted. Returns whether objects may have been forgotten or left
     /// unlisted by it: then what the passes say has to be added again. `now` is in Unix seconds.
     pub fn take_back(&mut self, now: i64) -> bool {
-        for known in self.known.values_mut().filter(|known| known.read > now) {
-            known.read = 0;
-        }
-        let is_ahead = self.floors.values().chain(&self.forgotten).any(|floor| *floor > now);
+        let latest = now.saturating_add(SKEW_SECS);
+        let is_ahead = self.floors.values().chain(&self.forgotten).any(|floor| *floor > latest);
         if is_ahead {
             self.floors.clear();
             self.forgotten = None;

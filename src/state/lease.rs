@@ -332,3 +332,27 @@ impl Beat {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_over_by_the_clock_of_the_store() {
+        let now = 1_773_144_000;
+        let holder = |ahead: i64| Holder {
+            runner: "a test".to_owned(),
+            token: "0".to_owned(),
+            since: now + ahead,
+            expires: Some(now + ahead + 60),
+            lasts: Some(60),
+        };
+        let years = 2 * 365 * 86_400;
+        // Its holder's clock was ahead, and it died.
+        assert!(holder(years).is_over(now, Some((now, now - 61))));
+        // Our clock is ahead, and it lives.
+        assert!(!holder(0).is_over(now + years, Some((now, now - 5))));
+        // A store that tells no time.
+        assert!(!holder(0).is_over(now, None) && holder(-61).is_over(now, None));
+    }
+}
