@@ -1,5 +1,5 @@
 //! What is known of an object under another name: a file that was renamed, that has several names, or that an
-//! earlier version of flowq knew by a path with links or `..` in it.
+//! earlier version of flowq knew by a path with links or `..` in it; an object of S3 read through an access point.
 
 use std::collections::HashMap;
 
@@ -14,16 +14,39 @@ pub(super) struct Names<'a> {
     by_inode: HashMap<&'a str, (&'a str, &'a str)>,
     /// Those whose inode is not known, by version.
     by_etag: HashMap<&'a str, Vec<&'a str>>,
+    /// Objects of S3 that were read to their end, by key and version.
+    by_key: HashMap<(&'a str, &'a str), &'a str>,
+}
+
+/// How the aliases of access points end: they stand where the name of a bucket does.
+const ALIASES: &[&str] = &["-s3alias", "--op-s3", "--ol-s3"];
+
+/// Returns bucket and key.
+fn of_s3(id: &str) -> Option<(&str, &str)> {
+    id.strip_prefix("s3://")?.split_once('/')
+}
+
+fn is_alias(bucket: &str) -> bool {
+    ALIASES.iter().any(|ending| bucket.ends_with(ending))
+}
+
+/// Tells whether an object may be known by another name.
+pub(super) fn may_have_others(split: &Split) -> bool {
+    split.inode.is_some() || of_s3(&split.id).is_some()
 }
 
 impl<'a> Names<'a> {
     /// Takes in what is known.
     pub(super) fn new(known: impl Iterator<Item = (&'a String, &'a Known)>) -> Self {
         let mut names = Self::default();
-        for (id, known) in known.filter(|(id, _)| !id.contains("://")) {
+        for (id, known) in known {
+            if let (Some((_, key)), Some(etag), None) = (of_s3(id), &known.etag, &known.failed) {
+                names.by_key.insert((key, etag.as_str()), id);
+            }
             match (&known.etag, &known.inode) {
+                _ if id.contains("://") => {}
                 (Some(etag), Some(inode)) => {
-                    drop(names.by_inode.insert(inode.as_str(), (id.as_str(), etag.as_str())))
+                    names.by_inode.insert(inode.as_str(), (id.as_str(), etag.as_str()));
                 }
                 (Some(etag), None) => names.by_etag.entry(etag).or_default().push(id),
                 (None, _) => {}
@@ -34,6 +57,11 @@ impl<'a> Names<'a> {
 
     /// Returns the name by which the same file was read. NULL: it was not.
     pub(super) fn other(&self, split: &Split) -> Option<&'a str> {
+        if let (Some((bucket, key)), Some(etag)) = (of_s3(&split.id), split.etag.as_deref()) {
+            let id = *self.by_key.get(&(key, etag))?;
+            let (other, _) = of_s3(id)?;
+            return (other != bucket && (is_alias(bucket) || is_alias(other))).then_some(id);
+        }
         let (inode, etag) = (split.inode.as_deref()?, split.etag.as_deref()?);
         // Without the time of its birth, another file may have got the inode of one that was deleted.
         let is_lasting = inode.matches(':').count() == 2;
@@ -86,5 +114,18 @@ mod tests {
         let names = Names::new(all.iter().map(|(id, known)| (id, known)));
         let new = format!("{}/a.log", root.display());
         assert_eq!(names.other(&split(&new, "1", "8:1")), Some(old.as_str()));
+    }
+
+    #[test]
+    fn an_alias_of_an_access_point_is_its_bucket_and_another_bucket_is_not() {
+        let all = [("s3://logs/k".to_owned(), known("1", None))];
+        let names = Names::new(all.iter().map(|(id, known)| (id, known)));
+        let s3 =
+            |id: &str, etag: &str| Split { etag: Some(etag.to_owned()), ..Split::new(id, Some(1)) };
+        let alias = "s3://point-x1y2z3-s3alias/k";
+        assert_eq!(names.other(&s3(alias, "1")), Some("s3://logs/k"));
+        assert_eq!(names.other(&s3(alias, "2")), None);
+        assert_eq!(names.other(&s3("s3://copy/k", "1")), None);
+        assert_eq!(names.other(&s3("s3://logs/k", "1")), None);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{Listed, Runner};
 use crate::engine::Cause;
-use crate::pass::names::Names;
+use crate::pass::names::{Names, may_have_others};
 use crate::pass::{Error, choose};
 use crate::source;
 use crate::source::{Outcome, Split, Window};
@@ -103,7 +103,7 @@ impl Runner {
     /// Gives files that are known by another name that name: they are not read twice.
     fn renamed(&self, splits: Vec<Split>) -> Vec<Split> {
         let known = &self.checkpoint.known;
-        let is_unknown = |split: &Split| split.inode.is_some() && !known.contains_key(&split.id);
+        let is_unknown = |split: &Split| may_have_others(split) && !known.contains_key(&split.id);
         if !splits.iter().any(is_unknown) {
             return splits;
         }

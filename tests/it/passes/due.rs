@@ -124,7 +124,8 @@ fn events_that_could_not_be_read_are_read_by_the_next_run() {
         let end = start + 50;
         format!("2 123456789012 eni-0a 10.0.0.1 10.0.0.2 40000 443 6 2 88 {start} {end} ACCEPT OK")
     };
-    let records: Vec<String> = (0..50).map(|n| record(1_773_129_600 + 3600 * n)).collect();
+    let first = chrono::Utc::now().timestamp() - 60 * 3600;
+    let records: Vec<String> = (0..50).map(|n| record(first + 3600 * n)).collect();
     world::put_events(server, &group, &format!("{header}\n{}\n", records.join("\n")));
     let source = format!("cloudwatch://{group}");
     let folder = tempfile::tempdir().unwrap();
