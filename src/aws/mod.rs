@@ -51,6 +51,9 @@ pub struct Options {
     pub request_payer: bool,
     /// `--expected-bucket-owner`: the account that every bucket must belong to.
     pub expected_bucket_owner: Option<String>,
+    /// `--single-runner`: the user sees to it that one process at a time writes, for stores without conditional
+    /// writes.
+    pub single_runner: bool,
 }
 
 /// An account, reached as every AWS tool reaches it. Nothing is read before the first client is asked for.
@@ -155,6 +158,11 @@ impl Account {
     /// Returns the account that a bucket must belong to, for the calls that take it.
     pub fn expected_bucket_owner(&self) -> Option<String> {
         self.options.expected_bucket_owner.clone()
+    }
+
+    /// Whether writes need not be conditional, since the user sees to it that one process at a time writes.
+    pub fn is_single_runner(&self) -> bool {
+        self.options.single_runner
     }
 
     async fn s3_endpoint(&self) -> Option<String> {

@@ -180,6 +180,11 @@ pub struct Aws {
 }
 
 impl Aws {
+    /// Returns the options of a command that writes, as the `aws` module takes them.
+    pub fn writing(&self, single_runner: bool) -> aws::Options {
+        aws::Options { single_runner, ..self.options() }
+    }
+
     /// Returns the options as the `aws` module takes them.
     pub fn options(&self) -> aws::Options {
         aws::Options {
@@ -188,6 +193,7 @@ impl Aws {
             endpoint_url: self.endpoint_url.clone(),
             request_payer: self.request_payer,
             expected_bucket_owner: self.expected_bucket_owner.clone(),
+            single_runner: false,
         }
     }
 }

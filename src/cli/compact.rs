@@ -26,7 +26,7 @@ pub(super) async fn run(args: Compact, started: Started) -> Result<Exit, Failure
         grace_secs: seconds("--grace", &args.grace)?,
         ..defaults
     };
-    let account = Arc::new(Account::new(args.aws.options()));
+    let account = Arc::new(Account::new(args.aws.writing(args.single_runner)));
     let place = Place::open(&args.lake, &account).or_exit(Exit::Input)?;
     let mut tables = 0;
     for layout in [Layout::Vpc, Layout::TransitGateway] {
@@ -39,10 +39,15 @@ pub(super) async fn run(args: Compact, started: Started) -> Result<Exit, Failure
     // A pass that is published may still have to be applied to the files as they were: nobody else may write.
     let clock = Clock::new(started.now);
     let state = ingest::state(&place, args.state.as_deref(), &account, clock).await?;
-    let done = lake::compact(&place, &options, started.now).await;
+    if let Some(warning) = state.warning() {
+        say.warn(warning);
+    }
+    // What is too old for a clock that is ahead may be new.
+    let now = state.clock().now();
+    let done = lake::compact(&place, &options, now).await;
     let done = done.with_context(|| format!("compacting {}", args.lake)).or_exit(Exit::Output);
     let forgotten = match (&done, options.keep_secs) {
-        (Ok(_), Some(keep)) => state.forget(started.now.saturating_sub(keep)).await.map(drop),
+        (Ok(_), Some(keep)) => state.forget(now.saturating_sub(keep)).await.map(drop),
         _ => Ok(()),
     };
     state.close().await.and(forgotten).map_err(|error| ingest::failure(error.into()))?;

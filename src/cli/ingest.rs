@@ -1,5 +1,7 @@
 //! `flowq ingest`: what is new, into the lake.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +40,7 @@ pub(super) async fn run(mut args: args::Ingest, started: Started) -> Result<Exit
         return Err(Failure::new(Exit::Usage, anyhow!("no flow logs named")).with_hint(hint));
     }
     absolute(&mut args.read.sources)?;
-    let account = Arc::new(Account::new(args.read.aws.options()));
+    let account = Arc::new(Account::new(args.read.aws.writing(args.single_runner)));
     let clock = Clock::new(started.now);
     let (places, now) = (&args.read.inventory, started.now);
     let progress = Arc::new(Progress::default());
@@ -66,7 +68,7 @@ pub(super) async fn run(mut args: args::Ingest, started: Started) -> Result<Exit
     let state = state(&lake, args.state.as_deref(), &account, clock).await?;
     let open = opener(args.read.sources.clone(), &account, &inventory);
     let line = ProgressLine::start(Arc::clone(&options.progress), say.quiet);
-    let runner = Box::pin(Runner::open(lake, state, clock, open, options)).await;
+    let runner = Box::pin(Runner::open(lake, state, open, options)).await;
     let mut runner = runner.map_err(failure)?;
     let done = Box::pin(passes(&mut runner, say)).await;
     drop(waiting);
@@ -84,11 +86,15 @@ pub(super) async fn run(mut args: args::Ingest, started: Started) -> Result<Exit
 
 /// Makes passes until there is nothing new.
 async fn passes(runner: &mut Runner, say: Say<'_>) -> Result<Totals, Failure> {
-    let mut totals = Totals::default();
+    let (mut totals, mut told) = (Totals::default(), BTreeSet::new());
     while let Some(report) = Box::pin(runner.pass()).await.map_err(failure)? {
         say.note(&pass_line(&report));
         tell(&report, say);
         totals.merge(&report.pass.totals);
+        told.extend(report.notes);
+    }
+    for note in runner.take_notes().iter().filter(|note| !told.contains(*note)) {
+        say.warn(note);
     }
     Ok(totals)
 }
@@ -97,7 +103,10 @@ async fn passes(runner: &mut Runner, say: Say<'_>) -> Result<Totals, Failure> {
 pub(super) fn tell(report: &PassReport, say: Say<'_>) {
     let failed = report.pass.objects.iter().filter_map(|object| {
         let failure = object.failure.as_ref()?;
-        let next = if failure.retry { "; it is tried again" } else { "" };
+        let next = match failure.is_due() {
+            true => "; it is tried again",
+            false => "; it counts as read: flowq replay reads it again",
+        };
         Some(format!("object {}: {}{next}", object.id, failure.reason))
     });
     let failed: Vec<String> = failed.collect();
@@ -164,13 +173,15 @@ fn summary(totals: &Totals, lake: &str, took: Duration) -> String {
     )
 }
 
-/// Names files by their absolute paths: a ledger outlives the folder that a command is run in, and must know an
-/// object by one name.
+/// Names files by their canonical paths: a ledger outlives the folder that a command is run in, and must know an
+/// object by one name however it is spelled.
 pub(super) fn absolute(sources: &mut [String]) -> Result<(), Failure> {
     for source in sources.iter_mut().filter(|source| *source != "-" && !source.contains("://")) {
-        let path = std::path::absolute(&*source).or_exit(Exit::Input)?;
-        if let Some(path) = path.to_str() {
-            path.clone_into(source);
+        // An object is named as the ledger names it, which need not be how its path is written.
+        let named = source::file::canonical(source).or_exit(Exit::Input)?;
+        let leads_there = Path::new(&named).exists() || !Path::new(&*source).exists();
+        if leads_there {
+            *source = named;
         }
     }
     Ok(())
@@ -185,8 +196,8 @@ pub(super) fn opener(
     let account = Arc::clone(account);
     let flow_logs: Arc<[_]> = inventory.flow_logs.as_slice().into();
     Arc::new(move |now| {
-        let access =
-            Access { account: Arc::clone(&account), flow_logs: Arc::clone(&flow_logs), now };
+        let (account, flow_logs) = (Arc::clone(&account), Arc::clone(&flow_logs));
+        let access = Access { account, flow_logs, now, for_ledger: true };
         source::open_sources(&sources, &access)
     })
 }
@@ -202,6 +213,11 @@ pub(super) async fn state(
         Some(name) => Place::create(name, account).map_err(|error| output(error.into()))?,
         None => lake.below(state::FOLDER),
     };
+    if place.to_string() != lake.below(state::FOLDER).to_string() {
+        // The lake's own commits rely on it as much as the ledger.
+        let name = format!("_flowq-probe-{:016x}", fastrand::u64(..));
+        lake.probe(&name).await.map_err(|error| failure(error.into()))?;
+    }
     let state = State::open(place, &process::name(), clock, process::lease_secs()).await;
     state.map_err(|error| failure(error.into()))
 }

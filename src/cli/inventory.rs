@@ -17,7 +17,7 @@ use crate::cli::say::Say;
 use crate::cli::{Started, print, read};
 use crate::detection::nearest;
 use crate::inventory::collect::{Collector, Report};
-use crate::inventory::{Kept, TABLES, Target, import};
+use crate::inventory::{Kept, TABLES, Target, Warning, import};
 
 /// Runs the command.
 pub(super) async fn run(args: args::Inventory, started: Started) -> Result<Exit, Failure> {
@@ -44,11 +44,12 @@ pub(super) async fn run(args: args::Inventory, started: Started) -> Result<Exit,
                 return Err(Failure::new(Exit::Usage, error).with_hint(hint));
             };
             print::batch(batch, &write)?;
-            return Ok(exit);
+            Ok(exit)
         }
         args::Inventory::Import { paths, to } => {
             read::inventory_exists(&paths)?;
             let (inventory, warnings) = import(&paths, &to).or_exit(Exit::Output)?;
+            let whole = !warnings.iter().any(Warning::is_partial);
             for warning in warnings {
                 say.warn(&warning.to_string());
             }
@@ -57,10 +58,10 @@ pub(super) async fn run(args: args::Inventory, started: Started) -> Result<Exit,
                     say.note(&format!("{name}: {} rows", batch.num_rows()));
                 }
             }
+            Ok(if whole { Exit::Fine } else { Exit::Incomplete })
         }
-        args::Inventory::Collect(args) => return Box::pin(collect(args, started.now)).await,
+        args::Inventory::Collect(args) => Box::pin(collect(args, started.now)).await,
     }
-    Ok(Exit::Fine)
 }
 
 /// Makes one pass, or with `--every` pass after pass until Ctrl-C.

@@ -163,6 +163,7 @@ pub(super) async fn inventory(
     // What a document that was not understood would have told is missing from every answer.
     whole &= warnings.is_empty();
     for warning in warnings {
+        whole &= !warning.is_partial();
         say.warn(&warning.to_string());
     }
     for line in surplus(&inventory) {
@@ -258,8 +259,12 @@ pub(super) async fn open_with(
     let times = (window.since, opening.as_of.or(window.until));
     let (inventory, whole) = inventory(&read.inventory, &account, times, now, say).await?;
     let context = Arc::new(Context::new(Arc::new(inventory), config.rules(), now));
-    let access =
-        Access { account, flow_logs: context.inventory().flow_logs.as_slice().into(), now };
+    let access = Access {
+        account,
+        flow_logs: context.inventory().flow_logs.as_slice().into(),
+        now,
+        for_ledger: false,
+    };
     let source: Arc<dyn Source> = match read.sources.as_slice() {
         [] => Arc::new(Memory::default()),
         sources => source::open_sources(sources, &access).map_err(source_failure)?,

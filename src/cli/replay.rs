@@ -24,7 +24,7 @@ pub(super) async fn run(mut args: args::Replay, started: Started) -> Result<Exit
     let say = Say::new(args.quiet);
     absolute(&mut args.source)?;
     absolute(&mut args.object)?;
-    let account = Arc::new(Account::new(args.aws.options()));
+    let account = Arc::new(Account::new(args.aws.writing(args.single_runner)));
     let clock = Clock::new(started.now);
     let (since, until) = read::times(args.since.as_deref(), args.until.as_deref(), started.now)?;
     let stated = args.log_format.as_deref().map(str::parse::<LogFormat>).transpose();
@@ -36,7 +36,7 @@ pub(super) async fn run(mut args: args::Replay, started: Started) -> Result<Exit
     let lake = Place::open(&args.wherein.lake, &account).or_exit(Exit::Input)?;
     let state = state(&lake, args.wherein.state.as_deref(), &account, clock).await?;
     let open = opener(args.source.clone(), &account, &Inventory::default());
-    let runner = Box::pin(Runner::open(lake, state, clock, open, options)).await;
+    let runner = Box::pin(Runner::open(lake, state, open, options)).await;
     let mut runner = runner.map_err(failure)?;
     let done = Box::pin(replay(&mut runner, &args, (since, until), say)).await;
     let closed = Box::pin(runner.close()).await;
@@ -71,6 +71,9 @@ async fn replay(
         say.note(&pass_line(&report));
         tell(&report, say);
         failed += report.pass.totals.failed;
+    }
+    for note in runner.take_notes() {
+        say.warn(&note);
     }
     if count == 0 {
         say.note("nothing in the source is of that time");

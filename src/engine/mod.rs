@@ -18,6 +18,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{ParquetReadOptions, SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use futures::TryStreamExt as _;
+use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::flow::field::Layout;
@@ -91,8 +92,23 @@ pub type MalformedSink = dyn Fn(&MalformedLine) -> std::io::Result<()> + Send + 
 pub struct ObjectRead {
     /// Its lines and records, and the columns that they have.
     pub summary: Summary,
-    /// Why it could not be read to its end, and whether a later try may; NULL: it was.
-    pub failure: Option<(String, bool)>,
+    /// Why it could not be read to its end, in words, and what was at fault; NULL: it was.
+    pub failure: Option<(String, Cause)>,
+}
+
+/// What was at fault when an object could not be read to its end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// Not known: a record of an earlier version.
+    #[default]
+    Unknown,
+    /// Its own bytes, which were all there: it is cut, damaged or in a format that cannot be read.
+    Content,
+    /// It was deleted after it was listed.
+    Missing,
+    /// The way to it: credentials, permission, network, an archive, a checksum, a disk.
+    Access,
 }
 
 /// Told of every object once it was read.

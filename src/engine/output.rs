@@ -8,6 +8,7 @@ use datafusion::common::{DataFusionError, Result};
 use tokio::sync::mpsc::Sender;
 
 use crate::engine::minutes;
+use crate::engine::Cause;
 use crate::engine::minutes::Minutes;
 use crate::engine::scan::Job;
 use crate::flow::LogFormat;
@@ -27,14 +28,13 @@ pub(super) enum Stop {
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) reason: String,
-    /// Whether a later try may read it.
-    pub(super) is_retryable: bool,
+    pub(super) cause: Cause,
 }
 
 impl Fault {
     /// What is wrong with the bytes themselves.
     pub(super) fn lasting(reason: String) -> Stop {
-        Stop::Object(Self { reason, is_retryable: false })
+        Stop::Object(Self { reason, cause: Cause::Content })
     }
 }
 

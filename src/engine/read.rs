@@ -11,7 +11,6 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 
 use crate::aws;
-use crate::engine::ObjectRead;
 use crate::engine::blocks::Blocks;
 use crate::engine::output::{Fault, Output, Stop};
 use crate::engine::overlap::Print;
@@ -19,9 +18,12 @@ use crate::engine::queue::{Queue, Unit};
 use crate::engine::rows::read_parquet;
 use crate::engine::scan::Job;
 use crate::engine::scans::Scan;
+use crate::engine::{Cause, ObjectRead};
 use crate::flow::field::column_name;
+use crate::flow::parquet;
 use crate::flow::{DecodeError, Decoder, LogFormat, Refusal, Tally};
 use crate::source;
+use crate::source::decompress;
 
 pub(super) fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
     DataFusionError::External(Box::new(error))
@@ -105,7 +107,7 @@ async fn read_one(job: &Job, queue: &Queue, unit: &Unit<'_>, output: &mut Output
         queue.scan.update(|summary| summary.add_problem(&split.id, fault.reason.clone()));
     }
     if let (Some(tell), Some(summary)) = (&job.options.objects, told) {
-        let failure = fault.map(|fault| (fault.reason, fault.is_retryable));
+        let failure = fault.map(|fault| (fault.reason, fault.cause));
         tell(split, ObjectRead { summary, failure });
     }
     Ok(true)
@@ -140,30 +142,44 @@ pub(super) fn unopened(error: source::Error) -> Stop {
 }
 
 pub(super) fn object(error: impl std::error::Error + 'static) -> Stop {
-    Stop::Object(Fault { reason: chain(&error), is_retryable: is_retryable(&error) })
+    Stop::Object(Fault { reason: chain(&error), cause: cause_of(&error) })
 }
 
-fn is_curable(error: &aws::Error) -> bool {
-    error.is_retryable() || matches!(error.kind, aws::Kind::Denied | aws::Kind::Kms)
-}
-
-/// Tells whether a source was at fault that may do better later, or a permission that may be given.
-fn is_retryable(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<source::Error>() {
-            return match error {
-                source::Error::Denied { .. } => true,
-                source::Error::Aws { source, .. } => is_curable(source),
-                error => error.is_retryable(),
-            };
+/// What an error means: the content is at fault only where all bytes came and one of the decoders refused them.
+/// Every other error, whatever its kind, is one of access: the object is read again.
+fn cause_of(error: &(dyn std::error::Error + 'static)) -> Cause {
+    let (mut cause, mut next) = (Cause::Access, Some(error));
+    while let Some(error) = next {
+        let is_missing = match error.downcast_ref::<source::Error>() {
+            Some(source::Error::Missing { .. } | source::Error::LakeFile { .. }) => true,
+            Some(_) => return Cause::Access,
+            None => match error.downcast_ref::<aws::Error>() {
+                Some(error) if error.kind == aws::Kind::Missing => true,
+                Some(_) => return Cause::Access,
+                None => false,
+            },
+        };
+        if is_missing {
+            return Cause::Missing;
         }
-        if let Some(error) = error.downcast_ref::<aws::Error>() {
-            return is_curable(error);
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            match error.kind() {
+                std::io::ErrorKind::NotFound => return Cause::Missing,
+                // A footer that leads to before the start of its file.
+                std::io::ErrorKind::InvalidInput | std::io::ErrorKind::UnexpectedEof => {}
+                _ => return Cause::Access,
+            }
         }
-        cause = error.source();
+        if error.is::<decompress::Error>() || is_broken(error) {
+            cause = Cause::Content;
+        }
+        next = error.source();
     }
-    false
+    cause
+}
+
+fn is_broken(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<parquet::Error>().is_some_and(|error| !error.is_retryable())
 }
 
 /// An error with its causes, in one line.
@@ -316,3 +332,6 @@ fn refusal(refusal: &Refusal) -> Stop {
         None => text,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,6 +74,14 @@ pub struct Warning {
     pub message: String,
 }
 
+impl Warning {
+    /// Whether a part of the file was not read: the inventory may lack what stands there, and what is judged by it
+    /// may be wrong.
+    pub fn is_partial(&self) -> bool {
+        ["broken ", "not read"].iter().any(|begin| self.message.starts_with(begin))
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "inventory {}: {}", self.path.display(), self.message)

@@ -14,16 +14,22 @@ const AGE_SHARE: i64 = 4;
 /// When the records of a split end, `[first, last)` in Unix seconds. NULL: nothing tells.
 pub(super) fn ends(split: &Split) -> Option<(i64, i64)> {
     match &split.log_group {
-        Some(_) => slice(&split.id),
+        Some(_) => range(&split.id),
         None => split.name.ends,
     }
 }
 
 /// The time range at the end of a name such as `cloudwatch://group#2026-03-10T12:00:00Z..2026-03-10T12:10:00Z`.
-fn slice(id: &str) -> Option<(i64, i64)> {
+pub(super) fn range(id: &str) -> Option<(i64, i64)> {
     let (from, to) = id.rsplit_once('#')?.1.split_once("..")?;
     let secs = |text| DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp());
     Some((secs(from)?, secs(to)?))
+}
+
+/// Since when a source has to be listed for an object to be in the listing, in Unix seconds. NULL: it always is.
+pub(super) fn begins(id: &str, known: &Known) -> Option<i64> {
+    let ranged = id.starts_with("cloudwatch://").then(|| range(id)).flatten();
+    ranged.map(|(from, _)| from).or(known.ends)
 }
 
 /// Tells whether a split has to be read, given what is known of it.
@@ -37,7 +43,9 @@ pub(super) fn is_new(split: &Split, known: Option<&Known>, now: i64, lateness_se
         (Some(_), Some((_, to))) => {
             let age = now.saturating_sub(to).max(0);
             let since = now.saturating_sub(known.read);
-            age <= lateness_secs && since >= AGAIN_SECS.max(age / AGE_SHARE)
+            // A clock that was ahead noted a time that did not come yet.
+            let is_time = since < 0 || since >= AGAIN_SECS.max(age / AGE_SHARE);
+            age <= lateness_secs && is_time
         }
         _ => split.etag != known.etag,
     }
@@ -70,6 +78,7 @@ pub(super) fn pass_len(splits: &[Split], bytes_max: u64, objects_max: usize) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Cause;
     use crate::state::Failure;
 
     const NOW: i64 = 1_773_144_000; // 2026-03-10T12:00:00Z
@@ -81,9 +90,11 @@ mod tests {
         let mut known = Known { etag: split.etag.clone(), ..Known::default() };
         assert!(is_new(&split, None, NOW, 60));
         assert!(!is_new(&split, Some(&known), NOW, 60));
-        known.failed = Some(Failure { reason: "cut".to_owned(), retry: false });
+        known.failed =
+            Some(Failure { reason: "cut".to_owned(), retry: false, cause: Cause::Content });
         assert!(!is_new(&split, Some(&known), NOW, 60));
-        known.failed = Some(Failure { reason: "no network".to_owned(), retry: true });
+        known.failed =
+            Some(Failure { reason: "no network".to_owned(), retry: true, cause: Cause::Access });
         assert!(is_new(&split, Some(&known), NOW, 60));
         split.etag = Some("\"2\"".to_owned());
         known.failed = None;
@@ -103,6 +114,8 @@ mod tests {
         assert!(is_new(&split, Some(&read(760)), NOW, day));
         assert!(!is_new(&split, Some(&read(760)), NOW, 2999));
         assert!(!is_new(&split, Some(&read(59)), NOW - 3000, day));
+        // It was read by a clock that was ahead.
+        assert!(is_new(&split, Some(&read(-2 * 365 * day)), NOW, day));
     }
 
     #[test]

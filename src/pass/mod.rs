@@ -6,6 +6,7 @@
 
 mod choose;
 mod chosen;
+mod names;
 mod read;
 mod replace;
 mod runner;
@@ -162,7 +163,8 @@ impl Error {
             Self::Uneven { .. } => {
                 Some("nothing was published; please report this, with the object".to_owned())
             }
-            Self::Lake(_) | Self::Store(_) | Self::Engine(_) => None,
+            Self::Store(error) => error.hint().map(str::to_owned),
+            Self::Lake(_) | Self::Engine(_) => None,
         }
     }
 }

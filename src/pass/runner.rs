@@ -9,10 +9,11 @@ use super::replace::{Taken, events, take_out};
 use super::{Error, Opener, Options, PassReport, choose};
 use crate::flow::field::Layout;
 use crate::lake::{Change, File, Table, folder};
-use crate::source::{Source, Split};
+use crate::source::{Source, Split, Window};
 use crate::state::{Checkpoint, Clock, Kind, Known, Object, Pass, State, TableChange, Totals};
 use crate::store::Place;
 
+mod faults;
 mod ledger;
 mod listing;
 mod recover;
@@ -25,9 +26,6 @@ const SAVE_EVERY: u64 = 16;
 
 /// It is written after every pass while it knows no more objects than this.
 const SAVE_ALWAYS: usize = 5_000;
-
-/// Seconds until an object that could not be read is tried again by the same runner, at first and at most.
-const RETRY_SECS: (i64, i64) = (30, 3600);
 
 /// How far an event's time may be from the `start` of its record, in seconds.
 const EVENT_SECS: i64 = 3600;
@@ -47,6 +45,8 @@ pub struct Runner {
     is_in_doubt: bool,
     /// Objects that could not be read: how often, and when to try again.
     tried: BTreeMap<String, (u32, i64)>,
+    /// What the user should know of, and no report holds.
+    notes: Vec<String>,
 }
 
 impl std::fmt::Debug for Runner {
@@ -62,6 +62,13 @@ struct Listed {
     kind: Kind,
     /// When it was made, Unix seconds.
     at: i64,
+    window: Window,
+    /// When the newest object of it ended, by its name and by when it was written: no clock here says so. Unix
+    /// seconds; NULL: nothing tells.
+    newest: Option<i64>,
+    /// The time ranges of log groups in it.
+    ranges: BTreeSet<String>,
+    /// What could not be read to its end, or is to be tried later.
     failed: BTreeSet<String>,
     /// What the passes say of objects that the checkpoint has forgotten.
     old: BTreeMap<String, Known>,
@@ -84,12 +91,11 @@ impl Runner {
     pub async fn open(
         lake: Place,
         state: State,
-        clock: Clock,
         open: Arc<Opener>,
         options: Options,
     ) -> Result<Self, Error> {
         let checkpoint = state.reader().begin().await?;
-        let saved = checkpoint.pass;
+        let (saved, clock) = (checkpoint.pass, state.clock());
         let mut runner = Self {
             lake,
             state,
@@ -101,7 +107,9 @@ impl Runner {
             listed: None,
             is_in_doubt: false,
             tried: BTreeMap::new(),
+            notes: Vec::new(),
         };
+        runner.notes.extend(runner.state.warning().map(str::to_owned));
         runner.recover().await?;
         Ok(runner)
     }
@@ -119,6 +127,16 @@ impl Runner {
     /// The lake.
     pub fn lake(&self) -> &Place {
         &self.lake
+    }
+
+    /// The time by which passes are made, in Unix seconds: never ahead of the clock of the place of the state.
+    pub fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
+    /// Takes what the user should know of beside the reports of passes.
+    pub fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
     }
 
     /// Objects that were listed and that no pass has read yet.
@@ -193,6 +211,7 @@ impl Runner {
             }
         };
         let mut pass = self.record(&splits, reads, begun);
+        self.note_changes(&splits, &mut pass).await;
         let published = async {
             ledger::check(&pass)?;
             self.options.step("written");
@@ -286,9 +305,7 @@ impl Runner {
     fn record(&self, splits: &[Split], reads: Vec<Read>, begun: i64) -> Pass {
         let objects = splits.iter().map(|split| {
             let reads = reads.iter().map(|read| (read.layout, &read.reading));
-            let object = ledger::object(split, reads.collect());
-            let earlier = self.earlier(split).cloned().map(Box::new);
-            Object { earlier, ..object }
+            ledger::object(split, reads.collect(), self.earlier(split))
         });
         let objects: Vec<Object> = objects.collect();
         let mut totals = Totals::default();
@@ -346,25 +363,5 @@ impl Runner {
             table.commit(&change, pass.ended).await?;
         }
         Ok(())
-    }
-
-    /// Notes which objects could not be read, and when to try them again.
-    fn note_failures(&mut self, pass: &Pass) {
-        let now = self.clock.now();
-        for object in &pass.objects {
-            let Some(failure) = &object.failure else {
-                self.tried.remove(&object.id);
-                continue;
-            };
-            if let Some(listed) = &mut self.listed {
-                listed.failed.insert(object.id.clone());
-            }
-            if failure.retry {
-                let count = self.tried.get(&object.id).map_or(0, |(count, _)| *count);
-                let (first, most) = RETRY_SECS;
-                let wait = first.saturating_mul(1 << count.min(16)).min(most);
-                self.tried.insert(object.id.clone(), (count + 1, now.saturating_add(wait)));
-            }
-        }
     }
 }

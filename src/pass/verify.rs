@@ -9,13 +9,14 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::Error;
+use super::names::Names;
 use super::replace::bytes;
 use super::runner::LAYOUTS;
 use crate::flow::field::{LINE, OBJECT};
 use crate::lake;
 use crate::lake::{Table, folder};
 use crate::source::Split;
-use crate::state::{Counts, Kind, Object, Reader};
+use crate::state::{Counts, Kind, Known, Object, Reader};
 use crate::store::Place;
 
 /// A line number beyond what its object has lines is not looked for among doubled ones.
@@ -241,9 +242,13 @@ fn against_source(splits: &[Split], ledger: &Ledger, mismatches: &mut Vec<Mismat
         let (object, table) = (split.id.clone(), String::new());
         mismatches.push(Mismatch { object, table, what, expected, found });
     };
+    let known = ledger.objects.iter().map(|(id, object)| (id, Known::of_object(object)));
+    let known: Vec<(&String, Known)> = known.collect();
+    let names = Names::new(known.iter().map(|(id, known)| (*id, known)));
     for split in splits.iter().filter(|split| split.log_group.is_none()) {
         let size = split.size_bytes.unwrap_or(0);
-        match ledger.objects.get(&split.id) {
+        let object = ledger.objects.get(&split.id);
+        match object.or_else(|| ledger.objects.get(names.other(split)?)) {
             None => tell(split, "object was not taken in", size, 0),
             Some(object) if object.etag != split.etag => {
                 tell(

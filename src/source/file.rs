@@ -1,9 +1,11 @@
 //! Local files: paths, folders, globs, FIFOs and standard input.
 
+mod names;
 mod pattern;
+mod unfinished;
 mod walk;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek as _, Write as _};
@@ -16,8 +18,9 @@ use parquet::arrow::async_reader::AsyncFileReader;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
-use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split, Window};
+use crate::source::{Access, ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split, Window};
 
+pub use names::canonical;
 pub(super) use walk::is_hidden;
 
 /// Bytes that are read at least at a time, if there are as many.
@@ -32,14 +35,18 @@ pub const STDIN: &str = "-";
 /// Local files. Keeps the peeked head of what can be read only once, and nothing else.
 pub(super) struct Files {
     args: Vec<String>,
+    /// As in [`Access`].
+    for_ledger: bool,
+    now: i64,
     streams: Mutex<HashMap<String, OneShot>>,
 }
 
 impl Files {
     /// Makes the source of all files that the arguments name: files, folders, globs, `-`. What they name
     /// is looked up by [`Source::splits`].
-    pub(super) fn new(args: Vec<String>) -> Self {
-        Self { args, streams: Mutex::default() }
+    pub(super) fn new(args: Vec<String>, access: &Access) -> Self {
+        let Access { for_ledger, now, .. } = *access;
+        Self { args, for_ledger, now, streams: Mutex::default() }
     }
 }
 
@@ -64,9 +71,12 @@ impl fmt::Debug for Files {
 impl Source for Files {
     async fn splits(&self, window: &Window) -> Result<Listing, Error> {
         let (args, window) = (self.args.clone(), *window);
-        spawn_blocking(move || walk::list(&args, &window))
-            .await
-            .map_err(|err| stopped("the listing", err))?
+        let (for_ledger, now) = (self.for_ledger, self.now);
+        let list = move || {
+            let listing = walk::list(&args, &window, for_ledger)?;
+            Ok(if for_ledger { unfinished::leave_out(listing, now) } else { listing })
+        };
+        spawn_blocking(list).await.map_err(|err| stopped("the listing", err))?
     }
 
     async fn head(&self, split: &Split, bytes_max: usize) -> Result<Bytes, Error> {
@@ -111,6 +121,14 @@ impl Source for Files {
             splits.iter().map(|s| (s.path.clone(), s.size_bytes.unwrap_or(0))).collect();
         let read = || files.into_iter().map(|(path, size)| read_whole(&path, size).ok().flatten());
         spawn_blocking(move || read().collect()).await.unwrap_or_default()
+    }
+
+    async fn changed(&self, splits: &[Split]) -> BTreeSet<String> {
+        let splits: Vec<Split> = splits.iter().filter(|split| !split.one_shot).cloned().collect();
+        let changed = move || {
+            splits.iter().filter(|s| unfinished::has_changed(s)).map(|s| s.id.clone()).collect()
+        };
+        spawn_blocking(changed).await.unwrap_or_default()
     }
 
     async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {

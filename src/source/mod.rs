@@ -11,12 +11,12 @@ pub mod path;
 pub mod progress;
 mod s3;
 mod sources;
+mod split;
 mod sqs;
 pub mod window;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -26,14 +26,13 @@ use parquet::arrow::async_reader::AsyncFileReader;
 
 use crate::aws;
 use crate::aws::Account;
-use crate::flow::field::Layout;
-use crate::flow::{LogFormat, Object};
 use crate::inventory::model::FlowLog;
 
 pub use memory::Memory;
 pub use path::Name;
 pub use sources::open_sources;
 pub use sqs::is_event;
+pub use split::Split;
 pub use window::{Window, parse_time};
 
 /// The bytes of one split, in order, in chunks of at most [`CHUNK_BYTES_MAX`].
@@ -91,6 +90,12 @@ pub trait Source: Send + Sync + Debug {
     /// them. Told again and again, with overlaps, as reading goes on.
     fn upcoming(&self, _splits: &[Split]) {}
 
+    /// Returns the ids of splits that are not what they were when they were listed: what was read of them may be
+    /// a part of each version.
+    async fn changed(&self, _splits: &[Split]) -> BTreeSet<String> {
+        BTreeSet::new()
+    }
+
     /// Says what came of the reading, once what was made of it is durable: a queue can let go of what was
     /// read. Returns what the user should know of, a line each.
     ///
@@ -111,6 +116,9 @@ pub struct Access {
     pub flow_logs: Arc<[FlowLog]>,
     /// Unix seconds.
     pub now: i64,
+    /// Whether what is read goes into a ledger: files are named by their canonical paths, and those that are
+    /// still being written are left for another time.
+    pub for_ledger: bool,
 }
 
 /// What came of a reading.
@@ -120,64 +128,6 @@ pub struct Outcome {
     pub complete: bool,
     /// The ids of splits that could not be read to their end.
     pub failed: BTreeSet<String>,
-}
-
-/// One unit of reading: a file, standard input, an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Split {
-    /// Names the split, as the user named it: a path, `-`, `s3://bucket/key`.
-    pub id: String,
-    /// Where the source finds it; differs from `id` only where a path is not UTF-8.
-    pub path: PathBuf,
-    /// Size as stored (compressed); NULL where it is not known before the end.
-    pub size_bytes: Option<u64>,
-    /// The version of an object, with its quotes; bytes of another are not given out. Of a file its size and
-    /// when it was written. NULL: any.
-    pub etag: Option<String>,
-    /// What the name tells about the records inside.
-    pub name: Name,
-    /// Whether it can be read only once: standard input, a FIFO.
-    pub one_shot: bool,
-    /// The formats that its records may have where no header states one: those of the flow logs that
-    /// write there. Empty: nothing is known.
-    pub formats: Vec<LogFormat>,
-    /// The log group that it is a time range of, as `cloudwatch://…`: evidence names stream and event.
-    pub log_group: Option<String>,
-    /// The layout of its table in a lake, and the table's columns that flowq does not know. NULL: it is of
-    /// no lake.
-    pub fields: Option<(Layout, Arc<[String]>)>,
-    /// Which of several sources gave it.
-    pub source: usize,
-}
-
-impl Split {
-    /// Returns a split that can be read again and again, with what its name tells.
-    pub fn new(id: impl Into<String>, size_bytes: Option<u64>) -> Self {
-        let id = id.into();
-        let (path, name) = (PathBuf::from(&id), Name::parse(&id));
-        Self {
-            id,
-            path,
-            size_bytes,
-            etag: None,
-            name,
-            one_shot: false,
-            formats: Vec::new(),
-            log_group: None,
-            fields: None,
-            source: 0,
-        }
-    }
-}
-
-impl From<&Split> for Object {
-    fn from(split: &Split) -> Self {
-        Self {
-            name: split.id.clone(),
-            formats: split.formats.clone(),
-            log_group: split.log_group.clone(),
-        }
-    }
 }
 
 /// What a source found.
@@ -375,7 +325,8 @@ impl Error {
             }
             Self::Missing { .. } => "check the spelling; a glob must be quoted to reach flowq",
             Self::Empty { skipped: 1.., .. } => {
-                "hidden files and names that start with _ are passed over; name one to read it"
+                "hidden files, names that start with _ and names of files that are being written are passed over; \
+                 name one to read it"
             }
             Self::Empty { id, .. } if id.contains("://") && id.contains('*') => {
                 "a URL takes no globs: name the folder, the object, or what their names begin with"

@@ -1,6 +1,6 @@
 //! All sources of a command as one: files, buckets, log groups and queues beside each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -41,7 +41,7 @@ pub fn open_sources(args: &[String], access: &Access) -> Result<Arc<dyn Source>,
         }
     }
     if !files.is_empty() {
-        sources.insert(0, Arc::new(Files::new(files)));
+        sources.insert(0, Arc::new(Files::new(files, access)));
     }
     Ok(Arc::new(Sources { sources }))
 }
@@ -150,6 +150,16 @@ impl Source for Sources {
                 source.upcoming(run);
             }
         }
+    }
+
+    async fn changed(&self, splits: &[Split]) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        for run in splits.chunk_by(|a, b| a.source == b.source) {
+            if let Some(source) = run.first().and_then(|split| self.of(split).ok()) {
+                all.append(&mut source.changed(run).await);
+            }
+        }
+        all
     }
 
     async fn settle(&self, outcome: &Outcome) -> Result<Vec<String>, Error> {

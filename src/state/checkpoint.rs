@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::SKEW_SECS;
 use super::{Counts, Failure, Kind, Object, Pass, Totals};
+use crate::engine::Cause;
 
 /// What is known of an object that was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +16,9 @@ pub struct Known {
     pub etag: Option<String>,
     /// Its size as stored; 0 when it is not known.
     pub size_bytes: u64,
+    /// Device, inode and time of birth of a file. NULL: it is no file, or an earlier version of flowq read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inode: Option<String>,
     /// The last second, exclusive, that its records end in, by its name. NULL: it tells no time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<i64>,
@@ -31,20 +36,26 @@ pub struct Known {
 impl Known {
     /// What a pass tells of an object.
     pub fn of(object: &Object, pass: &Pass) -> Self {
+        Self { read: pass.ended, ..Self::of_object(object) }
+    }
+
+    /// What a record tells of an object, without when it was read.
+    pub fn of_object(object: &Object) -> Self {
         Self {
             etag: object.etag.clone(),
             size_bytes: object.size_bytes.unwrap_or(0),
+            inode: object.inode.clone(),
             ends: object.ends.map(|(_, last)| last),
             rows: object.rows.values().sum(),
             counts: object.counts.clone(),
             failed: object.failure.clone(),
-            read: pass.ended,
+            read: 0,
         }
     }
 
     /// Tells whether a later try may read more of the same version.
     pub fn is_waiting(&self) -> bool {
-        self.failed.as_ref().is_some_and(|failure| failure.retry)
+        self.failed.as_ref().is_some_and(Failure::is_due)
     }
 }
 
@@ -120,7 +131,8 @@ impl Checkpoint {
         floors?.into_iter().min()
     }
 
-    /// Says that all that sources list from `floor` on is known: what ended before is forgotten.
+    /// Says that all that sources list from `floor` on is known: what ended before is forgotten, apart from what
+    /// could not be read.
     pub fn raise(&mut self, sources: &[String], floor: i64) {
         for source in sources {
             let known = self.floors.entry(source.clone()).or_insert(floor);
@@ -128,8 +140,30 @@ impl Checkpoint {
         }
         let floor = self.forgotten.map_or(floor, |known| known.max(floor));
         self.forgotten = Some(floor);
-        self.known
-            .retain(|_, known| known.is_waiting() || known.ends.is_none_or(|ends| ends >= floor));
+        self.known.retain(|_, known| {
+            let is_there = |failure: &Failure| failure.cause != Cause::Missing;
+            known.failed.as_ref().is_some_and(is_there)
+                || known.ends.is_none_or(|ends| ends >= floor)
+        });
+    }
+
+    /// Takes back what a clock that was ahead has noted. Returns whether objects may have been forgotten or left
+    /// unlisted by it: then what the passes say has to be added again. `now` is in Unix seconds.
+    pub fn take_back(&mut self, now: i64) -> bool {
+        let latest = now.saturating_add(SKEW_SECS);
+        let is_ahead = self.floors.values().chain(&self.forgotten).any(|floor| *floor > latest);
+        if is_ahead {
+            self.floors.clear();
+            self.forgotten = None;
+        }
+        is_ahead
+    }
+
+    /// Adds what a pass says of objects that this does not know.
+    pub fn remember(&mut self, pass: &Pass) {
+        for object in &pass.objects {
+            self.known.entry(object.id.clone()).or_insert_with(|| Known::of(object, pass));
+        }
     }
 
     /// The objects that wait for another try.

@@ -41,6 +41,22 @@ pub struct Holder {
     pub since: i64,
     /// Until when without another sign of life. NULL: the operating system knows.
     pub expires: Option<i64>,
+    /// How many seconds a sign of life is good for. NULL: an earlier version wrote it.
+    #[serde(default)]
+    lasts: Option<i64>,
+}
+
+impl Holder {
+    /// Whether its lease is over: by the store's clock, which also tells when its last sign of life was written, else
+    /// by ours. `(store, written)` are in Unix seconds.
+    fn is_over(&self, now: i64, store: Option<(i64, i64)>) -> bool {
+        match store {
+            Some((store, written)) => {
+                store.saturating_sub(written) >= self.lasts.unwrap_or(LEASE_SECS)
+            }
+            None => self.expires.is_none_or(|expires| expires <= now),
+        }
+    }
 }
 
 impl fmt::Display for Holder {
@@ -88,7 +104,8 @@ impl Drop for Remote {
 }
 
 impl Lease {
-    /// Takes the lease of a state.
+    /// Takes the lease of a state; returns with it the time of the place, in Unix seconds, which is `store_time` in
+    /// S3.
     ///
     /// # Errors
     ///
@@ -97,17 +114,26 @@ impl Lease {
         place: &Place,
         runner: &str,
         clock: Clock,
+        store_time: Option<i64>,
         lease_secs: i64,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Option<i64>), Error> {
         let token = format!("{:016x}", fastrand::u64(..));
-        let holder = Holder { runner: runner.to_owned(), token, since: clock.now(), expires: None };
+        let (runner, since) = (runner.to_owned(), clock.now());
+        let holder = Holder { runner, token, since, expires: None, lasts: None };
         match place.as_folder() {
             Some(folder) => Self::lock(place, &folder.join(LOCAL), holder),
-            None => Self::remote(place, holder, clock, lease_secs).await,
+            None => {
+                let lease = Self::remote(place, holder, clock, store_time, lease_secs).await?;
+                Ok((lease, store_time))
+            }
         }
     }
 
-    fn lock(place: &Place, path: &std::path::Path, holder: Holder) -> Result<Self, Error> {
+    fn lock(
+        place: &Place,
+        path: &std::path::Path,
+        holder: Holder,
+    ) -> Result<(Self, Option<i64>), Error> {
         let io = |source| {
             Error::Store(store::Error::Folder { name: path.display().to_string(), source })
         };
@@ -131,29 +157,34 @@ impl Lease {
             Err(TryLockError::Error(error)) => return Err(io(error)),
         }
         write(&mut file, &serde_json::to_vec(&holder).unwrap_or_default()).map_err(io)?;
-        Ok(Self { holder, was_left: !text.is_empty(), held: Held::Folder(file) })
+        let written = file.metadata().and_then(|meta| meta.modified()).ok();
+        let written = written.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        let written = written.and_then(|at| i64::try_from(at.as_secs()).ok());
+        Ok((Self { holder, was_left: !text.is_empty(), held: Held::Folder(file) }, written))
     }
 
     async fn remote(
         place: &Place,
         mut holder: Holder,
         clock: Clock,
+        store_time: Option<i64>,
         lease_secs: i64,
     ) -> Result<Self, Error> {
         let now = clock.now();
         holder.expires = Some(now.saturating_add(lease_secs));
-        let (before, mode) = match read(place).await? {
-            None => (None, PutMode::Create),
-            Some((before, version)) => (before, PutMode::Update(version)),
+        holder.lasts = Some(lease_secs);
+        let (before, written, mode) = match read(place).await? {
+            None => (None, None, PutMode::Create),
+            Some((before, written, version)) => (before, written, PutMode::Update(version)),
         };
         if let Some(other) = &before
-            && other.expires.is_some_and(|expires| expires > now)
+            && !other.is_over(now, store_time.zip(written))
         {
             return Err(Error::Busy { place: place.to_string(), holder: other.clone() });
         }
         let Some(put) = put(place, Some(&holder), mode).await? else {
             // Another was quicker.
-            let other = read(place).await?.and_then(|(other, _)| other);
+            let other = read(place).await?.and_then(|(other, ..)| other);
             let holder = other.unwrap_or(holder);
             return Err(Error::Busy { place: place.to_string(), holder });
         };
@@ -213,16 +244,20 @@ fn write(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_data()
 }
 
+/// Who has a lease, when that was written by the store's clock, and the version.
+type Found = (Option<Holder>, Option<i64>, UpdateVersion);
+
 /// Reads who has a lease in S3; NULL inside when it was given back, and outside when there never was one.
-async fn read(place: &Place) -> Result<Option<(Option<Holder>, UpdateVersion)>, Error> {
+async fn read(place: &Place) -> Result<Option<Found>, Error> {
     let found = match place.objects().get(&Path::from(REMOTE)).await {
         Err(object_store::Error::NotFound { .. }) => return Ok(None),
         found => found.map_err(|source| failed(place, REMOTE, source))?,
     };
     let version =
         UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
+    let written = Some(found.meta.last_modified.timestamp()).filter(|written| *written > 0);
     let bytes = found.bytes().await.map_err(|source| failed(place, REMOTE, source))?;
-    Ok(Some((serde_json::from_slice(&bytes).ok().flatten(), version)))
+    Ok(Some((serde_json::from_slice(&bytes).ok().flatten(), written, version)))
 }
 
 /// Writes who has a lease in S3; NULL when another was quicker.
@@ -278,7 +313,7 @@ impl Beat {
             Ok(Some(put)) => *version = UpdateVersion::from(put),
             Ok(None) => {
                 // An earlier sign may have arrived without its answer.
-                let (found, current) = read(&self.place).await.ok()??;
+                let (found, _, current) = read(&self.place).await.ok()??;
                 let found = found.filter(|found| found.token == self.holder.token)?;
                 *version = current;
                 return found.expires;
@@ -291,9 +326,33 @@ impl Beat {
     /// Whether somebody else has the lease.
     async fn is_other(&self) -> bool {
         match read(&self.place).await {
-            Ok(Some((Some(found), _))) => found.token != self.holder.token,
+            Ok(Some((Some(found), ..))) => found.token != self.holder.token,
             Ok(_) => true,
             Err(_) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_over_by_the_clock_of_the_store() {
+        let now = 1_773_144_000;
+        let holder = |ahead: i64| Holder {
+            runner: "a test".to_owned(),
+            token: "0".to_owned(),
+            since: now + ahead,
+            expires: Some(now + ahead + 60),
+            lasts: Some(60),
+        };
+        let years = 2 * 365 * 86_400;
+        // Its holder's clock was ahead, and it died.
+        assert!(holder(years).is_over(now, Some((now, now - 61))));
+        // Our clock is ahead, and it lives.
+        assert!(!holder(0).is_over(now + years, Some((now, now - 5))));
+        // A store that tells no time.
+        assert!(!holder(0).is_over(now, None) && holder(-61).is_over(now, None));
     }
 }

@@ -97,6 +97,7 @@ impl Error {
                  when it expires",
             ),
             Self::Missing { .. } => Some("name a lake that flowq ingest wrote, or its --state"),
+            Self::Store(error) => error.hint(),
             _ => None,
         }
     }
@@ -215,6 +216,8 @@ const CHECKPOINT: &str = "checkpoint.json.gz";
 pub struct State {
     reader: Reader,
     lease: Lease,
+    clock: Clock,
+    warning: Option<String>,
 }
 
 impl State {
@@ -230,9 +233,28 @@ impl State {
         clock: Clock,
         lease_secs: i64,
     ) -> Result<Self, Error> {
-        let lease = Lease::take(&place, runner, clock, lease_secs).await?;
+        let store_time = place.probe(&format!("probe-{:016x}", fastrand::u64(..))).await?;
+        let (lease, store_time) =
+            Lease::take(&place, runner, clock, store_time, lease_secs).await?;
+        let (clock, ahead_secs) = clock.not_ahead_of(store_time);
         let reader = Reader::create(place, clock.now()).await?;
-        Ok(Self { reader, lease })
+        let warning = (ahead_secs > 0).then(|| {
+            format!(
+                "the clock of this machine is {ahead_secs} s ahead of that of {}: the latter is used",
+                reader.place
+            )
+        });
+        Ok(Self { reader, lease, clock, warning })
+    }
+
+    /// The clock, which is not ahead of that of the place.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// What the user should know of the place and the clock.
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
     }
 
     /// What is in it.

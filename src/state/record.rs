@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Known;
+use crate::engine::Cause;
 use crate::lake::File;
 
 /// Why a pass was made.
@@ -151,6 +152,9 @@ pub struct Object {
     pub etag: Option<String>,
     /// Its size as stored. NULL: not known.
     pub size_bytes: Option<u64>,
+    /// Device, inode and time of birth of a file: it may come under another name. NULL: it is no file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inode: Option<String>,
     /// When its records end, `[first, last)`, as its name tells. NULL: it tells no time.
     pub ends: Option<(i64, i64)>,
     /// What was in it.
@@ -170,8 +174,29 @@ pub struct Object {
 pub struct Failure {
     /// In words.
     pub reason: String,
-    /// Whether it is tried again; otherwise it counts as read.
+    /// Whether it is read again by the next pass; otherwise it is read again only by a replay, or when it changes.
     pub retry: bool,
+    /// What was at fault.
+    #[serde(default)]
+    pub cause: Cause,
+}
+
+impl Failure {
+    /// Makes the failure of an object. `earlier` is what is known of the same version of it, if it was read before.
+    ///
+    /// Only content that is proved bad counts as read. Bytes that came over a network are proved bad by two
+    /// readings: one may have been damaged on the way.
+    pub fn new(id: &str, reason: String, cause: Cause, earlier: Option<&Known>) -> Self {
+        let before = earlier.and_then(|known| known.failed.as_ref());
+        let is_proved =
+            !id.contains("://") || before.is_some_and(|before| before.cause == Cause::Content);
+        Self { reason, retry: cause != Cause::Content || !is_proved, cause }
+    }
+
+    /// Whether the object is to be read again. Earlier versions gave up what they could not name.
+    pub fn is_due(&self) -> bool {
+        self.retry || self.cause == Cause::Unknown
+    }
 }
 
 /// The sum over the objects of a pass, or of many.

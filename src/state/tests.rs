@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::aws::Account;
+use crate::engine::Cause;
 
 const NOW: i64 = 1_773_144_000;
 
@@ -92,7 +93,8 @@ async fn a_number_is_taken_once_and_a_lost_checkpoint_is_made_again() {
 async fn what_cannot_be_listed_any_more_is_forgotten() {
     let mut checkpoint = Checkpoint::new("a state", 0);
     let mut waiting = object("waiting", Some(NOW - 900), 1);
-    waiting.failure = Some(Failure { reason: "no network".to_owned(), retry: true });
+    waiting.failure =
+        Some(Failure { reason: "no network".to_owned(), retry: true, cause: Cause::Access });
     let objects = vec![
         object("old", Some(NOW - 900), 1),
         object("new", Some(NOW), 1),

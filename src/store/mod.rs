@@ -3,6 +3,8 @@
 //! Writes are atomic: a name is there whole or not at all. `PutMode::Create` fails when the name is taken, in
 //! a folder as in S3: that is what a commit and a checkpoint are built on.
 
+mod probe;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,6 +58,22 @@ pub enum Error {
     /// The URL names no place in S3.
     #[error(transparent)]
     S3(#[from] aws::Error),
+    /// The store does not hold to the condition of a write.
+    #[error("{name} ignores {condition}: two runners could both write the same pass")]
+    Unconditional {
+        /// What was named.
+        name: String,
+        /// The condition.
+        condition: &'static str,
+    },
+    /// The place cannot be written to or read from.
+    #[error("could not write to {name}")]
+    Write {
+        /// What was named.
+        name: String,
+        /// Why not.
+        source: object_store::Error,
+    },
     /// The URL is of something else.
     #[error("{name} is not a place to keep things: name a folder or s3://bucket/prefix")]
     Scheme {
@@ -70,6 +88,20 @@ pub enum Error {
         /// Why not.
         source: object_store::Error,
     },
+}
+
+impl Error {
+    /// Returns what the user can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Unconditional { .. } => Some(
+                "use a store with conditional writes, or --single-runner and see to it that one process at a time \
+                 writes there",
+            ),
+            Self::S3(error) => error.hint(),
+            _ => None,
+        }
+    }
 }
 
 impl Place {

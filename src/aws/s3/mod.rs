@@ -3,9 +3,11 @@
 
 #[cfg(test)]
 pub(crate) mod fake;
+mod listing;
 mod objects;
 mod read;
 mod region;
+mod write;
 
 use std::fmt;
 use std::ops::Range;
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{EncodingType, ObjectStorageClass, OptionalObjectAttributes};
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt as _;
@@ -24,12 +26,16 @@ use tokio::sync::Mutex;
 use crate::aws::{Account, Error, Kind};
 
 pub use objects::Bucket;
+pub use write::Condition;
 
 /// How long a body may bring nothing before it is given up and taken up again.
 const STALL: Duration = Duration::from_secs(30);
 
 /// The first wait after a body broke off; it doubles each time that nothing came in between.
 const BACKOFF: Duration = Duration::from_millis(100);
+
+/// How often a listing may be cut in a row before it is given up.
+const LISTS_MAX: u32 = 4;
 
 /// An object, or the beginning of the names of several.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,11 +85,13 @@ pub struct Stored {
     pub size_bytes: Option<u64>,
     /// Its version; NULL: that of the first answer.
     pub etag: Option<String>,
+    /// When it was written, in Unix seconds of the store's clock; NULL: not known.
+    pub modified: Option<i64>,
 }
 
 impl From<Location> for Stored {
     fn from(location: Location) -> Self {
-        Self { location, size_bytes: None, etag: None }
+        Self { location, size_bytes: None, etag: None, modified: None }
     }
 }
 
@@ -92,8 +100,8 @@ impl From<Location> for Stored {
 pub struct Object {
     /// The key, decoded.
     pub key: String,
-    /// Its size as stored.
-    pub size_bytes: u64,
+    /// Its size as stored; NULL: the store does not tell.
+    pub size_bytes: Option<u64>,
     /// Its version, with its quotes.
     pub etag: Option<String>,
     /// When it was written, Unix seconds.
@@ -143,7 +151,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Kind::Missing`] when the bucket does not exist, and what else S3 says.
+    /// [`Kind::Missing`] when the bucket does not exist, [`Kind::Other`] when the answer was cut again and again or
+    /// leads back to where it began, and what else S3 says.
     pub async fn list(
         &self,
         prefix: &Location,
@@ -151,6 +160,31 @@ impl Store {
         start_after: Option<&str>,
         token: Option<&str>,
     ) -> Result<Page, Error> {
+        for tries in 0..LISTS_MAX {
+            tokio::time::sleep(self.backoff * tries).await;
+            if let Some(page) = self.list_once(prefix, delimiter, start_after, token).await? {
+                if token.is_some() && page.next.as_deref() == token {
+                    let message = format!(
+                        "the listing of {prefix} gives the same continuation token for ever"
+                    );
+                    return Err(Error::new(Kind::Other, message));
+                }
+                return Ok(page);
+            }
+        }
+        let message = format!("the listing of {prefix} is cut: its XML does not end");
+        Err(Error::new(Kind::Other, message))
+    }
+
+    /// Lists one page; NULL when the answer was cut.
+    async fn list_once(
+        &self,
+        prefix: &Location,
+        delimiter: bool,
+        start_after: Option<&str>,
+        token: Option<&str>,
+    ) -> Result<Option<Page>, Error> {
+        let cut = listing::Cut::default();
         let list = |client: Client| {
             client
                 .list_objects_v2()
@@ -164,9 +198,14 @@ impl Store {
                 .optional_object_attributes(OptionalObjectAttributes::RestoreStatus)
                 .set_request_payer(self.account.request_payer())
                 .set_expected_bucket_owner(self.account.expected_bucket_owner())
+                .customize()
+                .interceptor(cut.clone())
                 .send()
         };
         let page = self.call(&prefix.bucket, list).await?;
+        if cut.is_cut() {
+            return Ok(None);
+        }
         let encoded = page.encoding_type() == Some(&EncodingType::Url);
         let plain = |text: &str| match encoded {
             true => decode(text),
@@ -174,17 +213,17 @@ impl Store {
         };
         let object = |object: &aws_sdk_s3::types::Object| Object {
             key: object.key().map(plain).unwrap_or_default(),
-            size_bytes: object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+            size_bytes: object.size().and_then(|size| u64::try_from(size).ok()),
             etag: object.e_tag().map(str::to_owned),
             modified: object.last_modified().map(DateTime::secs),
             archived: is_archived(object),
         };
         let next = page.next_continuation_token().map(str::to_owned);
-        Ok(Page {
+        Ok(Some(Page {
             objects: page.contents().iter().map(object).collect(),
             prefixes: page.common_prefixes().iter().filter_map(|p| p.prefix()).map(plain).collect(),
             next: next.filter(|_| page.is_truncated() == Some(true)),
-        })
+        }))
     }
 
     /// Reads an object from a byte on, to its end. What breaks off is taken up where it stopped; the stream
@@ -246,89 +285,9 @@ impl Store {
             location: location.clone(),
             size_bytes: answer.content_length().and_then(|size| u64::try_from(size).ok()),
             etag: answer.e_tag().map(str::to_owned),
+            modified: answer.last_modified().map(DateTime::secs),
         })
     }
-
-    /// Writes an object and returns its version; one of that name is replaced.
-    ///
-    /// # Errors
-    ///
-    /// What S3 says. The object may have been written all the same when no answer came.
-    pub async fn put(&self, location: &Location, bytes: Bytes) -> Result<Option<String>, Error> {
-        self.put_if(location, bytes, &Condition::None).await
-    }
-
-    /// Writes an object if the condition holds, and returns its version. The bytes must be such as nobody
-    /// else would write: that is how a write is known whose answer was lost.
-    ///
-    /// # Errors
-    ///
-    /// [`Kind::Changed`] when the condition does not hold, and what else S3 says.
-    pub async fn put_if(
-        &self,
-        location: &Location,
-        bytes: Bytes,
-        condition: &Condition,
-    ) -> Result<Option<String>, Error> {
-        let (none_match, matches) = match condition {
-            Condition::None => (None, None),
-            Condition::Absent => (Some("*".to_owned()), None),
-            Condition::Version(etag) => (None, Some(etag.clone())),
-        };
-        let put = |client: Client| {
-            client
-                .put_object()
-                .bucket(&location.bucket)
-                .key(&location.key)
-                .body(ByteStream::from(bytes.clone()))
-                .set_if_none_match(none_match.clone())
-                .set_if_match(matches.clone())
-                .set_request_payer(self.account.request_payer())
-                .set_expected_bucket_owner(self.account.expected_bucket_owner())
-                .send()
-        };
-        match self.call(&location.bucket, put).await {
-            Ok(answer) => Ok(answer.e_tag().map(str::to_owned)),
-            Err(error) if error.kind == Kind::Changed => {
-                // The first of two tries may have written it, and its answer been lost.
-                let known = self.stat(location).await?;
-                match self.get(location, bytes.len()).await {
-                    Ok(found) if found == bytes => Ok(known.etag),
-                    _ => Err(Error { message: "somebody else wrote it meanwhile".into(), ..error }),
-                }
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Deletes an object; none of that name is fine too.
-    ///
-    /// # Errors
-    ///
-    /// What S3 says.
-    pub async fn delete(&self, location: &Location) -> Result<(), Error> {
-        let delete = |client: Client| {
-            client
-                .delete_object()
-                .bucket(&location.bucket)
-                .key(&location.key)
-                .set_request_payer(self.account.request_payer())
-                .set_expected_bucket_owner(self.account.expected_bucket_owner())
-                .send()
-        };
-        self.call(&location.bucket, delete).await.map(drop)
-    }
-}
-
-/// What must hold for an object to be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Condition {
-    /// Nothing.
-    None,
-    /// There is none of that name.
-    Absent,
-    /// It is of this version, with its quotes.
-    Version(String),
 }
 
 /// Returns a key as it is from the form that listings and notifications give it in.

@@ -79,7 +79,7 @@ fn meta(object: Object) -> Option<ObjectMeta> {
     Some(ObjectMeta {
         location: Path::parse(&object.key).ok()?,
         last_modified: DateTime::from_timestamp(object.modified.unwrap_or(0), 0)?,
-        size: object.size_bytes,
+        size: object.size_bytes.unwrap_or(0),
         e_tag: object.etag,
         version: None,
     })
@@ -137,7 +137,8 @@ impl ObjectStore for Bucket {
         let size = head.size_bytes.unwrap_or(0);
         let meta = ObjectMeta {
             location: path.clone(),
-            last_modified: DateTime::UNIX_EPOCH,
+            last_modified: DateTime::from_timestamp(head.modified.unwrap_or(0), 0)
+                .unwrap_or_default(),
             size,
             e_tag: head.etag.clone(),
             version: None,

@@ -15,7 +15,7 @@ fn at(key: &str) -> Location {
 
 fn listed(bytes: &[u8]) -> Stored {
     let etag = Some("\"v1\"".to_owned());
-    Stored { location: at("key"), size_bytes: Some(bytes.len() as u64), etag }
+    Stored { location: at("key"), size_bytes: Some(bytes.len() as u64), etag, modified: None }
 }
 
 fn data() -> Vec<u8> {
@@ -246,7 +246,10 @@ async fn keys_are_decoded_and_archives_told() {
     let keys: Vec<(&str, bool)> =
         page.objects.iter().map(|object| (object.key.as_str(), object.archived)).collect();
     assert_eq!(keys, [("a b+c d=e%25/日\u{1}", false), ("deep", true), ("back", false)]);
-    assert_eq!((page.objects[0].size_bytes, page.objects[0].etag.as_deref()), (7, Some("\"v1\"")));
+    assert_eq!(
+        (page.objects[0].size_bytes, page.objects[0].etag.as_deref()),
+        (Some(7), Some("\"v1\""))
+    );
     assert_eq!(page.prefixes, ["x y/"]);
     assert_eq!(page.next.as_deref(), Some("t0k+en="));
     let asked = server.requests().pop().unwrap().target;
@@ -255,4 +258,37 @@ async fn keys_are_decoded_and_archives_told() {
     {
         assert!(asked.contains(part), "{asked}");
     }
+}
+
+const PAGE: &str = "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key><Size>1</Size></Contents>\
+<Contents><Key>b</Key></Contents></ListBucketResult>";
+
+#[tokio::test]
+async fn a_listing_that_is_cut_is_asked_for_again_and_never_taken_for_the_whole() {
+    let cut = PAGE.find("<Contents><Key>b").unwrap();
+    for cuts in [0, 2, 100] {
+        let server = Server::start(move |_, before| {
+            Answer::new(200, if before < cuts { &PAGE[..cut] } else { PAGE })
+        });
+        let listed = store(&server).list(&at(""), false, None, None).await;
+        if cuts == 100 {
+            let error = listed.unwrap_err();
+            assert!(error.to_string().contains("is cut"), "{error}");
+        } else {
+            let sizes: Vec<_> = listed.unwrap().objects.iter().map(|o| o.size_bytes).collect();
+            // The store does not tell the size of the second.
+            assert_eq!(sizes, [Some(1), None], "{cuts}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_listing_that_leads_back_to_itself_ends_with_an_error() {
+    let xml = "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>\
+<Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>";
+    let server = Server::start(move |_, _| Answer::new(200, xml));
+    let store = store(&server);
+    let first = store.list(&at(""), false, None, None).await.unwrap();
+    let error = store.list(&at(""), false, None, first.next.as_deref()).await.unwrap_err();
+    assert!(error.to_string().contains("same continuation token"), "{error}");
 }

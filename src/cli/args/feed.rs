@@ -37,6 +37,9 @@ pub struct Feed {
     /// Memory for sorting and grouping; beyond it goes to disk [default: 256MB]
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<String>,
+    /// Write to a store without conditional writes (If-None-Match); make sure that only one process writes
+    #[arg(long)]
+    pub single_runner: bool,
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]
     pub aws: Aws,

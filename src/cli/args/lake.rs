@@ -23,12 +23,15 @@ pub struct Ingest {
     /// Folder or s3://bucket/prefix of the ledger, the lease and the checkpoint [default: _flowq in the lake]
     #[arg(long, value_name = "DIR|s3://…", value_hint = ValueHint::AnyPath)]
     pub state: Option<String>,
-    /// How late an object may arrive and still be listed, after all older ones were ingested
+    /// How long before the newest object another one may arrive and still be listed
     #[arg(long, value_name = "DURATION", default_value = "7d")]
     pub lateness: String,
     /// Maximum bytes committed per pass, as stored (the work repeated after a crash)
     #[arg(long, value_name = "SIZE", default_value = "256MB")]
     pub pass_size: String,
+    /// Write to a store without conditional writes (If-None-Match); make sure that only one process writes
+    #[arg(long)]
+    pub single_runner: bool,
 }
 
 /// A lake and its state.
@@ -117,6 +120,9 @@ pub struct Replay {
     /// The ingested source. Repeatable
     #[arg(long, value_name = "SOURCE", required = true, value_hint = ValueHint::AnyPath)]
     pub source: Vec<String>,
+    /// Write to a store without conditional writes (If-None-Match); make sure that only one process writes
+    #[arg(long)]
+    pub single_runner: bool,
     /// An object to read again, as the ledger names it. Repeatable; without it all of the source
     #[arg(long, value_name = "ID")]
     pub object: Vec<String>,
@@ -160,6 +166,9 @@ pub struct Compact {
     /// Folder or s3://bucket/prefix of the ledger [default: _flowq in the lake]
     #[arg(long, value_name = "DIR|s3://…", value_hint = ValueHint::AnyPath)]
     pub state: Option<String>,
+    /// Write to a store without conditional writes (If-None-Match); make sure that only one process writes
+    #[arg(long)]
+    pub single_runner: bool,
     /// Print only warnings
     #[arg(long, short)]
     pub quiet: bool,

@@ -37,6 +37,7 @@ impl Known {
     ) -> Result<Arc<Inventory>, Failure> {
         let every = i64::try_from(config.feed.inventory_every.as_secs()).unwrap_or(i64::MAX);
         if let Some(known) = &self.inventory
+            && self.read_at <= now
             && now.saturating_sub(self.read_at) < every
         {
             return Ok(Arc::clone(known));

@@ -25,7 +25,7 @@ const DELIVERY: Duration = Duration::from_secs(5);
 
 /// Runs the command.
 pub(super) async fn run(args: Feed, started: Started) -> Result<Exit, Failure> {
-    let account = Arc::new(Account::new(args.aws.options()));
+    let account = Arc::new(Account::new(args.aws.writing(args.single_runner)));
     let options = Options {
         config: args.config.clone(),
         once: args.once,

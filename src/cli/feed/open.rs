@@ -78,7 +78,12 @@ impl Open {
             let flow_logs = Arc::clone(&flow_logs);
             move |now| {
                 let known = flow_logs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let access = Access { account: Arc::clone(&account), flow_logs: known, now };
+                let access = Access {
+                    account: Arc::clone(&account),
+                    flow_logs: known,
+                    now,
+                    for_ledger: true,
+                };
                 source::open_sources(&sources, &access)
             }
         };
@@ -86,7 +91,7 @@ impl Open {
             lateness_secs: secs(config.feed.lateness),
             ..Options::new(sources.clone(), resources.clone())
         };
-        let runner = Runner::open(lake, held, clock, Arc::new(opener), options).await;
+        let runner = Runner::open(lake, held, Arc::new(opener), options).await;
         let runner = runner.map_err(ingest::failure)?;
         let findings = Findings::load(&state).await.or_exit(Exit::Input)?;
         let sinks = with_means(account, |means| Sink::all(&config.alerts, means));
@@ -117,6 +122,8 @@ impl Open {
     pub(super) async fn pass(&mut self, now: i64) -> Result<Report, Failure> {
         let kept = Kept::default();
         let say = Say::keeping(&kept);
+        // A clock that is ahead must not make the lake let go of what is new.
+        let now = now.min(self.runner.now());
         let places = (&self.account, &self.state);
         let inventory = self.inventory.refresh(&self.config, places, now, &say).await?;
         *self.flow_logs.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -159,6 +166,7 @@ impl Open {
         report.pass.alerts = self.tell(now, &say).await?;
         self.findings.save(&self.state).await.or_exit(Exit::Output)?;
         self.compact(now, &say).await?;
+        self.runner.take_notes().iter().for_each(|note| say.warn(note));
         report.warnings = kept.take();
         Ok(report)
     }
@@ -174,7 +182,8 @@ impl Open {
         let last = std::str::from_utf8(&last).ok().and_then(|text| text.trim().parse().ok());
         let every = secs(self.config.feed.compact_every);
         match last {
-            Some(last) if now.saturating_sub(last) < every => return Ok(()),
+            // A mark of a clock that was ahead says nothing.
+            Some(last) if last <= now && now.saturating_sub(last) < every => return Ok(()),
             // A lake that was just made has nothing to put together yet.
             None => {}
             Some(_) => {

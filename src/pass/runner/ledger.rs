@@ -9,10 +9,15 @@ use crate::pass::Error;
 use crate::pass::choose;
 use crate::pass::read::Reading;
 use crate::source::Split;
-use crate::state::{Counts, Failure, Object, Pass};
+use crate::state::{Counts, Failure, Known, Object, Pass};
 
 /// What the readings of both tables tell of one split.
-pub(super) fn object(split: &Split, readings: Vec<(Layout, &Reading)>) -> Object {
+/// `earlier` is what was known of it before.
+pub(super) fn object(
+    split: &Split,
+    readings: Vec<(Layout, &Reading)>,
+    earlier: Option<&Known>,
+) -> Object {
     let reads: Vec<(Layout, &ObjectRead)> = readings
         .iter()
         .filter_map(|(layout, reading)| Some((*layout, reading.objects.get(&split.id)?)))
@@ -27,19 +32,21 @@ pub(super) fn object(split: &Split, readings: Vec<(Layout, &Reading)>) -> Object
         }
     }
     let failures = reads.iter().filter_map(|(_, read)| read.failure.clone());
-    let failures = failures.map(|(reason, retry)| Failure { reason, retry });
-    let failure = failures.reduce(|a, b| Failure { reason: a.reason, retry: a.retry || b.retry });
+    let same = earlier.filter(|known| known.etag == split.etag);
+    let failures = failures.map(|(reason, cause)| Failure::new(&split.id, reason, cause, same));
+    let failure = failures.reduce(|a, b| if b.retry { b } else { a });
     let summaries = reads.iter().map(|(_, read)| read.summary.clone());
     let summary = summaries.reduce(Summary::beside).unwrap_or_default();
     Object {
         id: split.id.clone(),
         etag: split.etag.clone(),
         size_bytes: split.size_bytes,
+        inode: split.inode.clone(),
         ends: choose::ends(split),
         counts: counts(&summary),
         rows,
         failure,
-        earlier: None,
+        earlier: earlier.cloned().map(Box::new),
     }
 }
 

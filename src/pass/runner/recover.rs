@@ -19,6 +19,7 @@ impl Runner {
     pub(super) async fn recover(&mut self) -> Result<(), Error> {
         self.apply_lost().await?;
         self.catch_up().await?;
+        self.take_back_time().await?;
         if self.state.was_left() {
             self.fence().await?;
         }
@@ -26,6 +27,25 @@ impl Runner {
             self.save().await?;
         }
         Ok(())
+    }
+
+    /// Takes back what a clock that was ahead has noted: until when all is known, and when it was read.
+    async fn take_back_time(&mut self) -> Result<(), Error> {
+        if !self.checkpoint.take_back(self.clock.now()) {
+            return Ok(());
+        }
+        // What was forgotten too early would be read twice.
+        let reader = self.state.reader();
+        for number in reader.numbers().await?.into_iter().rev() {
+            if let Some(pass) = reader.pass(number).await? {
+                self.checkpoint.remember(&pass);
+            }
+        }
+        self.notes.push(
+            "an earlier pass was made with a clock that was ahead: the sources are listed from their beginning once"
+                .to_owned(),
+        );
+        self.save().await
     }
 
     /// Applies again what a loss of power took from the tables.

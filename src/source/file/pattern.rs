@@ -44,6 +44,15 @@ impl Glob {
         self.level(depth).is_some_and(|level| level.as_str().chars().next() == name.chars().next())
     }
 
+    /// Tells whether the glob spells out the ending of a name: `*.tmp`.
+    pub(super) fn names_ending(&self, depth: usize, name: &str) -> bool {
+        let ending = |text: &str| text.rsplit_once('.').map(|(_, ending)| ending.to_owned());
+        self.level(depth).is_some_and(|level| {
+            let of_glob = ending(level.as_str());
+            of_glob.is_some() && of_glob == ending(name)
+        })
+    }
+
     /// Tells whether a path below the root, or a folder it is in, matches.
     pub(super) fn matches(&self, below: &Path) -> bool {
         let Some(whole) = &self.whole else {

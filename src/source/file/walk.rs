@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use crate::source::file::STDIN;
 use crate::source::file::pattern::Glob;
+use crate::source::file::unfinished::is_unfinished;
+use crate::source::file::{STDIN, names};
 use crate::source::{Error, Listing, Name, Split, Window};
 
 /// What was found so far, by canonical path: the same file is read once, however it is spelled.
@@ -19,11 +20,13 @@ struct Found {
     pruned_files: BTreeMap<OsString, ()>,
     pruned_folders: BTreeMap<OsString, ()>,
     skipped: Vec<String>,
+    notes: Vec<String>,
+    for_ledger: bool,
 }
 
-/// Lists what the arguments name.
-pub(super) fn list(args: &[String], window: &Window) -> Result<Listing, Error> {
-    let mut found = Found::default();
+/// Lists what the arguments name. `for_ledger`: files are named by their canonical paths.
+pub(super) fn list(args: &[String], window: &Window, for_ledger: bool) -> Result<Listing, Error> {
+    let mut found = Found { for_ledger, ..Found::default() };
     for arg in args {
         found.argument(arg, window)?;
     }
@@ -36,7 +39,7 @@ pub(super) fn list(args: &[String], window: &Window) -> Result<Listing, Error> {
         pruned_files: found.pruned_files.len() as u64,
         pruned_folders: found.pruned_folders.len() as u64,
         skipped: found.skipped,
-        ..Listing::default()
+        notes: found.notes,
     })
 }
 
@@ -78,12 +81,19 @@ impl Found {
     fn file(&mut self, path: &Path, identity: OsString, meta: &Metadata, window: &Window) {
         let size = meta.is_file().then_some(meta.len());
         let one_shot = !meta.is_file();
-        let split = Split::new(path.to_string_lossy(), size);
-        let etag = if one_shot { None } else { version(meta) };
-        let split = Split { path: path.to_owned(), one_shot, etag, ..split };
-        let identity = match one_shot && path == Path::new("/dev/stdin") {
-            true => OsString::from(STDIN),
-            false => identity,
+        let named = if self.for_ledger && !one_shot { Path::new(&identity) } else { path };
+        let split = Split::new(names::text(named), size);
+        let (inode, names) = inode(meta);
+        let split = match one_shot {
+            true => split,
+            false => Split { etag: version(meta), inode, modified: modified(meta), ..split },
+        };
+        let split = Split { path: path.to_owned(), one_shot, ..split };
+        let identity = match (&split.inode, one_shot && path == Path::new("/dev/stdin")) {
+            (_, true) => OsString::from(STDIN),
+            // A file that has several names of its own.
+            (Some(inode), _) if names > 1 => OsString::from(format!("\0{inode}")),
+            _ => identity,
         };
         if !split.name.may_hold(window) {
             self.pruned_files.insert(identity, ());
@@ -110,6 +120,7 @@ impl Found {
         window: &Window,
     ) -> Result<usize, Error> {
         let (mut skipped, mut pruned, mut files) = (Vec::new(), Vec::new(), 0);
+        let mut unfinished = Vec::new();
         let wanted = |entry: &DirEntry| {
             let name = entry.file_name().to_string_lossy();
             if glob.is_some_and(|glob| !glob.admits(entry.depth(), &name)) {
@@ -118,6 +129,11 @@ impl Found {
             let named = glob.is_some_and(|glob| glob.names_hidden(entry.depth(), &name));
             if entry.depth() > 0 && is_hidden(&name) && !named {
                 skipped.push(shown(entry.path()));
+                return false;
+            }
+            let named = glob.is_some_and(|glob| glob.names_ending(entry.depth(), &name));
+            if entry.depth() > 0 && !entry.file_type().is_dir() && is_unfinished(&name) && !named {
+                unfinished.push(shown(entry.path()));
                 return false;
             }
             let folder = entry.file_type().is_dir();
@@ -149,7 +165,16 @@ impl Found {
             }
         }
         files += pruned.len();
+        if self.for_ledger {
+            let note = |name| {
+                format!(
+                    "{name} has the name of a file that is being written: it is left until it is renamed"
+                )
+            };
+            self.notes.extend(unfinished.iter().map(note));
+        }
         self.skipped.extend(skipped);
+        self.skipped.extend(unfinished);
         self.skipped.extend(dangling);
         self.pruned_folders.extend(pruned.into_iter().map(|path| (path, ())));
         Ok(files)
@@ -157,9 +182,30 @@ impl Found {
 }
 
 /// What changes when a file is written anew: its size and when that was.
-fn version(meta: &Metadata) -> Option<String> {
+pub(super) fn version(meta: &Metadata) -> Option<String> {
     let modified = meta.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some(format!("\"{}-{}\"", meta.len(), modified.as_nanos()))
+}
+
+/// When a file was written, in Unix seconds.
+fn modified(meta: &Metadata) -> Option<i64> {
+    let modified = meta.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(modified.as_secs()).ok()
+}
+
+/// What is the same of a file whatever it is called, and how many names it has.
+#[cfg(unix)]
+fn inode(meta: &Metadata) -> (Option<String>, u64) {
+    use std::os::unix::fs::MetadataExt as _;
+    let born = meta.created().ok().and_then(|born| born.duration_since(std::time::UNIX_EPOCH).ok());
+    // An inode is given to another file once its own is deleted.
+    let born = born.map(|born| format!(":{}", born.as_nanos())).unwrap_or_default();
+    (Some(format!("{}:{}{born}", meta.dev(), meta.ino())), meta.nlink())
+}
+
+#[cfg(not(unix))]
+fn inode(_: &Metadata) -> (Option<String>, u64) {
+    (None, 1)
 }
 
 /// Returns the link that leads nowhere; any other failure is an error.
@@ -173,7 +219,7 @@ fn dangling_link(err: walkdir::Error, root: &Path) -> Result<String, Error> {
 }
 
 fn shown(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
+    names::text(path)
 }
 
 fn length(split: &Split) -> (usize, &str) {
@@ -213,5 +259,6 @@ impl Inside {
 
 /// Tells hidden files and the markers and checksums that Hadoop, Spark and Hive leave behind.
 pub(in crate::source) fn is_hidden(name: &str) -> bool {
-    name.starts_with(['.', '_']) || name.ends_with(".crc")
+    // Keys of S3 may have the segments `.` and `..`, which mean nothing there.
+    !matches!(name, "." | "..") && (name.starts_with(['.', '_']) || name.ends_with(".crc"))
 }

@@ -1,6 +1,7 @@
 //! Lists what is wanted below a prefix: folders side by side, and past what is not wanted.
 
 use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::collections::VecDeque;
 
 use async_trait::async_trait;
@@ -156,6 +157,7 @@ async fn one(
 ) -> Result<Found, Error> {
     let mut found = Found::default();
     let (mut start_after, mut token) = (None::<String>, None::<String>);
+    let mut tokens = HashSet::new();
     // The last folder that was found to be wanted, with those around it.
     let mut wanted = String::new();
     loop {
@@ -188,6 +190,10 @@ async fn one(
             return Err(Error::TooMany);
         }
         let Some(next) = page.next else { return Ok(found) };
+        if !tokens.insert(next.clone()) {
+            let message = "the listing gives a continuation token twice: it would never end";
+            return Err(Error::Aws(aws::Error::new(aws::Kind::Other, message)));
+        }
         if step == Step::Search {
             found.long = true;
             return Ok(found);

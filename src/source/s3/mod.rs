@@ -70,8 +70,8 @@ impl S3 {
             return Err(Error::Empty { id: self.url.clone(), skipped: skipped.len() });
         }
         let split = |object: Object| {
-            let split = Split::new(self.id(&object.key), Some(object.size_bytes));
-            (Split { etag: object.etag, ..split }, object.archived)
+            let split = Split::new(self.id(&object.key), object.size_bytes);
+            (Split { etag: object.etag, modified: object.modified, ..split }, object.archived)
         };
         let mut splits = Vec::with_capacity(found.objects.len());
         for (split, archived) in found.objects.into_iter().map(split) {

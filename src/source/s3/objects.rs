@@ -215,5 +215,6 @@ fn pieces(mut bytes: Bytes) -> impl Iterator<Item = Bytes> {
 /// Returns what a split says of its object.
 fn stored(split: &Split) -> Result<Stored, Error> {
     let location = Location::parse(&split.id).map_err(|error| Error::aws(&split.id, error))?;
-    Ok(Stored { location, size_bytes: split.size_bytes, etag: split.etag.clone() })
+    let (size_bytes, etag) = (split.size_bytes, split.etag.clone());
+    Ok(Stored { location, size_bytes, etag, modified: split.modified })
 }

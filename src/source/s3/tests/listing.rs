@@ -70,7 +70,7 @@ impl Lister for Bucket {
                 Some(folder) => page.prefixes.push(folder),
                 None => page.objects.push(Object {
                     key: key.clone(),
-                    size_bytes: 1,
+                    size_bytes: Some(1),
                     etag: None,
                     modified: None,
                     archived: false,
