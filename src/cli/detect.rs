@@ -45,7 +45,7 @@ pub(super) async fn run(mut args: Detect, started: Started) -> Result<Exit, Fail
     let summary = session.engine.summary();
     let read = incomplete(&summary).map(|exit| session.exit(exit));
     if read.is_ok() {
-        let how = (args.format, args.output.as_deref());
+        let how = (args.format, args.output.as_deref(), args.csv_safe);
         findings::print(&outcome.findings, &detections, how, started.now)?;
     }
     tell_rules(&session, &config, &outcome.suppressed, say, started.now);

@@ -49,6 +49,7 @@ pub(super) async fn run(args: args::Inventory, started: Started) -> Result<Exit,
         args::Inventory::Import { paths, to } => {
             read::inventory_exists(&paths)?;
             let (inventory, warnings) = import(&paths, &to).or_exit(Exit::Output)?;
+            let is_unread = warnings.iter().any(|warning| warning.is_unread);
             for warning in warnings {
                 say.warn(&warning.to_string());
             }
@@ -56,6 +57,9 @@ pub(super) async fn run(args: args::Inventory, started: Started) -> Result<Exit,
                 if batch.num_rows() > 0 {
                     say.note(&format!("{name}: {} rows", batch.num_rows()));
                 }
+            }
+            if is_unread {
+                return Ok(Exit::Incomplete);
             }
         }
         args::Inventory::Collect(args) => return Box::pin(collect(args, started.now)).await,

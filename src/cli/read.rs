@@ -158,6 +158,7 @@ pub(super) async fn inventory(
     }
     let (inventory, warnings) = gathered.finish(until);
     for warning in warnings {
+        whole &= !warning.is_unread;
         say.warn(&warning.to_string());
     }
     Ok((inventory, whole))

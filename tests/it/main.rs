@@ -18,6 +18,7 @@ mod explain_job;
 mod feed;
 mod formats;
 mod help;
+mod hostile;
 mod inventory;
 mod lake;
 mod passes;

@@ -21,6 +21,9 @@ use crate::audit::subject::Subject;
 use crate::audit::subject::World;
 use crate::audit::subject::names;
 use crate::flow::addr;
+use crate::inventory::model::SecurityGroupRule;
+use crate::reach::paste::group_block;
+use crate::reach::paste::group_command;
 
 /// What does not pass between two members of the groups, in one direction.
 struct Missing {
@@ -75,34 +78,40 @@ fn kept_apart(seen: &[&Seen], fits: impl Fn(&Seen) -> bool) -> Vec<String> {
 /// The rules that are missing, as commands.
 fn fix(subject: &Subject<'_>, missing: &[Missing]) -> Fix {
     let group = subject.groups.first().map_or("SG", String::as_str);
-    let (mut commands, mut resources) = (Vec::new(), Vec::new());
-    for (at, Missing { direction, protocol, ports, .. }) in missing.iter().enumerate() {
-        let (from, to) = ports;
-        let name = match *protocol {
+    let (mut commands, mut blocks) = (Vec::new(), Vec::new());
+    for Missing { direction, protocol, ports, .. } in missing {
+        let ports = (*protocol != ESP).then_some(*ports);
+        let rule = rule(group, direction, *protocol, ports, group);
+        let id = format!("{group}-own-{direction}-{}", rule.protocol);
+        commands.push(group_command(&rule).region(&subject.region()));
+        blocks.push(group_block(&rule, &id));
+    }
+    Fix::new("let the members of the group talk to each other")
+        .commands(&commands)
+        .terraform(&blocks)
+}
+
+/// A rule that a group lacks.
+fn rule(
+    group: &str,
+    direction: &str,
+    protocol: i32,
+    ports: Option<Ports>,
+    peer: &str,
+) -> SecurityGroupRule {
+    SecurityGroupRule {
+        security_group_id: group.to_owned(),
+        direction: direction.to_owned(),
+        protocol: match protocol {
             TCP => "tcp".to_owned(),
             UDP => "udp".to_owned(),
             number => number.to_string(),
-        };
-        let (ports, lines) = match *protocol {
-            ESP => (String::new(), String::new()),
-            _ => (
-                format!(",FromPort={from},ToPort={to}"),
-                format!("  from_port = {from}\n  to_port = {to}\n"),
-            ),
-        };
-        commands.push(format!(
-            "aws ec2 authorize-security-group-{direction} --region {} --group-id {group} --ip-permissions \
-             'IpProtocol={name}{ports},UserIdGroupPairs=[{{GroupId={group}}}]'",
-            subject.region()
-        ));
-        resources.push(format!(
-            "resource \"aws_vpc_security_group_{direction}_rule\" \"own_{at}\" {{\n  security_group_id = \
-             \"{group}\"\n  referenced_security_group_id = \"{group}\"\n  ip_protocol = \"{name}\"\n{lines}}}"
-        ));
+        },
+        from_port: ports.map(|(from, _)| i32::from(from)),
+        to_port: ports.map(|(_, to)| i32::from(to)),
+        peer: peer.to_owned(),
+        ..SecurityGroupRule::default()
     }
-    Fix::new("let the members of the group talk to each other")
-        .cli(commands.join("\n"))
-        .terraform(resources.join("\n"))
 }
 
 fn told(missing: &[Missing], groups: &[String]) -> String {
@@ -200,17 +209,11 @@ pub(super) fn egress(world: &World<'_>, subject: &Subject<'_>) -> Told {
         return Ok(Answer::pass("the groups let HTTPS out to S3"));
     }
     let group = subject.groups.first().map_or("SG", String::as_str);
-    let list = lists.first().copied().unwrap_or("PREFIX_LIST_OF_S3");
+    let list = lists.first().copied().unwrap_or("pl-OF_S3");
+    let rule = rule(group, "egress", TCP, Some(HTTPS), list);
     let fix = Fix::new("let HTTPS out to S3's prefix list")
-        .cli(format!(
-            "aws ec2 authorize-security-group-egress --region {} --group-id {group} --ip-permissions \
-             'IpProtocol=tcp,FromPort=443,ToPort=443,PrefixListIds=[{{PrefixListId={list}}}]'",
-            subject.region()
-        ))
-        .terraform(format!(
-            "resource \"aws_vpc_security_group_egress_rule\" \"s3\" {{\n  security_group_id = \"{group}\"\n  \
-             prefix_list_id = \"{list}\"\n  ip_protocol = \"tcp\"\n  from_port = 443\n  to_port = 443\n}}"
-        ));
+        .cli(group_command(&rule).region(&subject.region()))
+        .terraform(&[group_block(&rule, &format!("{group}-egress-s3"))]);
     let why = format!("{}: no rule for S3 on tcp/443 out", subject.groups.join(", "));
     Ok(Answer::fail(why).fix(fix))
 }

@@ -62,6 +62,9 @@ pub struct Audit {
     /// Write the results to this file instead of standard output; it appears when it is complete
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+    /// In csv, put ' before text that a spreadsheet would take for a formula
+    #[arg(long)]
+    pub csv_safe: bool,
     /// Exit with 1 when a check of this severity or above fails
     #[arg(long, value_name = "SEVERITY", value_parser = severity())]
     pub fail_on: Option<Severity>,
