@@ -16,7 +16,12 @@ fn main() -> ExitCode {
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             // Where standard error is closed there is nobody to tell.
-            drop(writeln!(std::io::stderr().lock(), "flowq: {failure}"));
+            let text = failure.to_string();
+            drop(writeln!(
+                std::io::stderr().lock(),
+                "flowq: {}",
+                cli::output::visible_lines(&text)
+            ));
             failure.exit.into()
         }
     }

@@ -5,7 +5,9 @@
 //! holds up no other. After a crash a sink may get an alert a second time, with the same `alert_id`.
 
 pub mod config;
+mod delivery;
 mod outbox;
+mod pending;
 mod secret;
 mod sink;
 mod spool;
@@ -22,7 +24,9 @@ use crate::detection::finding::rfc3339;
 use crate::detection::{Confidence, Evidence, Finding, Severity};
 
 pub use config::Config;
+pub use delivery::Deliveries;
 pub use outbox::{Delivery, Outbox, Patience, Posted};
+pub use pending::{Pending, pending, requeue};
 pub use secret::Secret;
 pub use sink::{Means, Sink, Stdout};
 
@@ -36,6 +40,14 @@ pub enum Error {
         sink: String,
         /// What is wrong. It names no secret.
         problem: String,
+    },
+    /// What waits to be told, or was told, is not what flowq wrote.
+    #[error("{name} is not what flowq writes")]
+    Content {
+        /// The object.
+        name: String,
+        /// What is wrong.
+        source: serde_json::Error,
     },
     /// What waits to be told, or was told, could not be read or written.
     #[error("could not {what} {name}")]

@@ -80,6 +80,8 @@ pub struct Outbox {
     spool: Spool,
     lanes: Vec<Lane>,
     patience: Patience,
+    /// What was broken when it was opened.
+    notes: Vec<String>,
 }
 
 /// The way to one sink.
@@ -134,12 +136,16 @@ impl Outbox {
     /// As [`Outbox::open`].
     pub async fn with(place: Place, sinks: Vec<Sink>, patience: Patience) -> Result<Self, Error> {
         let spool = Spool::new(place);
+        let mut notes = Vec::new();
         let mut lanes = Vec::with_capacity(sinks.len());
         for sink in sinks {
-            let mut state =
-                State { told: spool.told(&sink.name).await?, next: 1, ..State::default() };
+            let mut state = State {
+                told: spool.told(&sink.name, &mut notes).await?,
+                next: 1,
+                ..State::default()
+            };
             for number in spool.waiting(&sink.name).await? {
-                let alerts = spool.alerts(&sink.name, number).await?;
+                let alerts = spool.alerts_or_aside(&sink.name, number, &mut notes).await?;
                 // A crash came between writing these down and counting them.
                 for alert in &alerts {
                     state.unwritten |= state.told.tell(alert);
@@ -149,7 +155,7 @@ impl Outbox {
             }
             lanes.push(Lane { sink, state: Mutex::new(state), sending: Mutex::default() });
         }
-        Ok(Self { spool, lanes, patience })
+        Ok(Self { spool, lanes, patience, notes })
     }
 
     /// Returns the names of the sinks.
@@ -217,6 +223,26 @@ impl Outbox {
     pub async fn deliver(&self, now: i64, within: Duration) -> Vec<Delivery> {
         let deadline = Instant::now() + within;
         join_all(self.lanes.iter().map(|lane| self.deliver_to(lane, now, deadline))).await
+    }
+
+    /// Sends what waits for one sink, by its place among them.
+    pub(super) async fn deliver_at(&self, at: usize, now: i64, deadline: Instant) -> Delivery {
+        match self.lanes.get(at) {
+            Some(lane) => self.deliver_to(lane, now, deadline).await,
+            None => Delivery::default(),
+        }
+    }
+
+    /// Tells how much waits for one sink, by its place among them.
+    pub(super) async fn waiting_at(&self, at: usize) -> Option<Delivery> {
+        let lane = self.lanes.get(at)?;
+        let waiting = lane.state.lock().await.waiting() as u64;
+        Some(Delivery { sink: lane.sink.name.clone(), waiting, ..Delivery::default() })
+    }
+
+    /// Returns what was broken in the outbox and set aside, a sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     async fn deliver_to(&self, lane: &Lane, now: i64, deadline: Instant) -> Delivery {

@@ -16,6 +16,9 @@ use crate::aws::Account;
 /// The longest that a server's `Retry-After` is heeded.
 pub(super) const PAUSE_MAX: Duration = Duration::from_secs(3600);
 
+/// A sink's own timeout ends a try first, in its own words.
+const TIMEOUT_MARGIN: Duration = Duration::from_secs(1);
+
 /// Where an `ndjson` sink without a file writes to.
 pub type Stdout = Arc<Mutex<dyn Write + Send>>;
 
@@ -96,6 +99,8 @@ pub struct Sink {
     /// Which findings it is told.
     pub filter: Filter,
     pub(super) retries: u32,
+    /// How long one try may take.
+    pub(super) timeout: Duration,
     pub(super) way: Box<dyn Way>,
 }
 
@@ -108,8 +113,8 @@ impl Sink {
     pub fn new(config: &Config, means: &Means<'_>) -> Result<Self, Error> {
         let way = Self::way(config, means)
             .map_err(|problem| Error::Config { sink: config.name.clone(), problem })?;
-        let Config { name, filter, retries, .. } = config.clone();
-        Ok(Self { name, filter, retries, way })
+        let Config { name, filter, retries, timeout, .. } = config.clone();
+        Ok(Self { name, filter, retries, timeout, way })
     }
 
     /// Makes all sinks of a configuration.
@@ -127,7 +132,9 @@ impl Sink {
             Target::Ndjson { path: None } => {
                 Box::new(ways::ndjson::Output(Arc::clone(&means.stdout)))
             }
-            Target::Ndjson { path: Some(path) } => Box::new(ways::ndjson::File(path.clone())),
+            Target::Ndjson { path: Some(path) } => {
+                Box::new(ways::ndjson::File { path: path.clone(), timeout })
+            }
             Target::Webhook { url, headers, secret, plain_http } => {
                 let url = url.read(means.lookup).map_err(|err| format!("url: {err}"))?;
                 let post = ways::web::Post::new(&url, *plain_http, timeout)?;
@@ -185,7 +192,10 @@ impl Sink {
             let waits = |at: &usize| matches!(&fates[*at], Err(failure) if failure.waits());
             let left: Vec<usize> = (0..alerts.len()).filter(waits).collect();
             let batch: Vec<Alert> = left.iter().map(|at| alerts[*at].clone()).collect();
-            let sent = tokio::time::timeout_at(deadline, self.way.send(&batch, now)).await;
+            // A try that has begun has the time that is configured, whatever is left for the delivery: cut short,
+            // a sink that is slow would be sent the same for ever.
+            let end = deadline.max(Instant::now() + self.timeout + TIMEOUT_MARGIN);
+            let sent = tokio::time::timeout_at(end, self.way.send(&batch, now)).await;
             let sent = sent.unwrap_or_else(|_| batch.iter().map(|_| late()).collect());
             let mut worst: Option<Failure> = None;
             for (at, fate) in left.into_iter().zip(sent) {

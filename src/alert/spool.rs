@@ -3,11 +3,13 @@
 //! `told/SINK.json` is what a sink was told, `waiting/SINK/N.json` are alerts on their way to it in the order
 //! of the numbers, `refused/SINK/ALERT.json` are those that it will never take.
 
+use std::collections::BTreeSet;
+
 use futures::TryStreamExt as _;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, PutMode, PutPayload};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::told::Memory;
 use super::{Alert, Error};
@@ -19,6 +21,14 @@ pub(super) struct Spool {
     place: Place,
 }
 
+/// An alert that a sink never takes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Refused {
+    /// What the sink said.
+    pub(super) reason: String,
+    pub(super) alert: Alert,
+}
+
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 impl Spool {
@@ -26,10 +36,42 @@ impl Spool {
         Self { place }
     }
 
-    /// Returns what a sink was told; nothing when it never was told anything.
-    pub(super) async fn told(&self, sink: &str) -> Result<Memory, Error> {
-        let told = self.read(&format!("told/{sink}.json")).await?;
+    /// Returns what a sink was told; nothing when it never was told anything. One that is broken is begun anew:
+    /// the sink is told again under the same alert ids, by which it can drop what it knows.
+    pub(super) async fn told(&self, sink: &str, notes: &mut Vec<String>) -> Result<Memory, Error> {
+        let told = self.read_or_aside(&format!("told/{sink}.json"), notes).await?;
         Ok(told.unwrap_or_default())
+    }
+
+    /// As [`Spool::alerts`]; what is broken is set aside. Such a file is from a loss of power while it was
+    /// written: its alerts do not count as told, and are posted again.
+    pub(super) async fn alerts_or_aside(
+        &self,
+        sink: &str,
+        number: u64,
+        notes: &mut Vec<String>,
+    ) -> Result<Vec<Alert>, Error> {
+        Ok(self.read_or_aside(&waiting(sink, number), notes).await?.unwrap_or_default())
+    }
+
+    /// Reads an object; one whose content is broken is moved to a name of its own, and noted.
+    async fn read_or_aside<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<T>, Error> {
+        match self.read(name).await {
+            Err(Error::Content { name: full, source }) => {
+                let (from, to) = (Path::from(name), Path::from(format!("{name}.broken")));
+                let moved = self.place.objects().rename(&from, &to).await;
+                moved.map_err(|err| self.failed("write", name, err.into()))?;
+                notes.push(format!(
+                    "{full} was broken ({source}): it lies beside as .broken, and what it said is made again"
+                ));
+                Ok(None)
+            }
+            read => read,
+        }
     }
 
     /// Writes what a sink was told, durably.
@@ -89,13 +131,9 @@ impl Spool {
         alert: &Alert,
         reason: &str,
     ) -> Result<(), Error> {
-        #[derive(Serialize)]
-        struct Refused<'a> {
-            reason: &'a str,
-            alert: &'a Alert,
-        }
         let name = format!("refused/{sink}/{}.json", alert.alert_id);
-        self.write(&name, &Refused { reason, alert }, PutMode::Overwrite).await.map(drop)
+        let refused = Refused { reason: reason.to_owned(), alert: alert.clone() };
+        self.write(&name, &refused, PutMode::Overwrite).await.map(drop)
     }
 
     async fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
@@ -106,7 +144,47 @@ impl Spool {
         };
         let bytes = bytes.map_err(|err| self.failed("read", name, err.into()))?;
         let read = serde_json::from_slice(&bytes);
-        read.map(Some).map_err(|err| self.failed("read", name, err.into()))
+        let full = format!("{}/{name}", self.place);
+        read.map(Some).map_err(|source| Error::Content { name: full, source })
+    }
+
+    /// Returns the names of the sinks that something waits for, or that refused something.
+    pub(super) async fn sinks(&self) -> Result<BTreeSet<String>, Error> {
+        let mut sinks = BTreeSet::new();
+        for folder in ["waiting", "refused"] {
+            let found = self.place.objects().list(Some(&Path::from(folder)));
+            let found = found.try_collect::<Vec<_>>().await;
+            let found = found.map_err(|err| self.failed("read", folder, err.into()))?;
+            let sink = |path: &Path| Some(path.parts().nth(1)?.as_ref().to_owned());
+            sinks.extend(found.iter().filter_map(|object| sink(&object.location)));
+        }
+        Ok(sinks)
+    }
+
+    /// Returns the alerts that a sink refused, in the order in which they were made.
+    pub(super) async fn refused(&self, sink: &str) -> Result<Vec<Refused>, Error> {
+        let folder = format!("refused/{sink}");
+        let found = self.place.objects().list(Some(&Path::from(folder.as_str())));
+        let found = found.try_collect::<Vec<_>>().await;
+        let found = found.map_err(|err| self.failed("read", &folder, err.into()))?;
+        let mut all: Vec<Refused> = Vec::new();
+        for object in found.iter().filter(|object| object.location.as_ref().ends_with(".json")) {
+            all.extend(self.read(object.location.as_ref()).await?);
+        }
+        all.sort_by(|a, b| {
+            let order = |one: &Refused| (one.alert.posted_at, one.alert.alert_id.clone());
+            order(a).cmp(&order(b))
+        });
+        Ok(all)
+    }
+
+    /// Takes an alert out of those that a sink refused.
+    pub(super) async fn unrefuse(&self, sink: &str, alert: &Alert) -> Result<(), Error> {
+        let name = format!("refused/{sink}/{}.json", alert.alert_id);
+        match self.place.objects().delete(&Path::from(name.as_str())).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.failed("write", &name, error.into())),
+        }
     }
 
     async fn write<T: Serialize>(

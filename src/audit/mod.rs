@@ -30,6 +30,7 @@ use crate::detection::Severity;
 use crate::inventory::Inventory;
 use crate::inventory::model::Job;
 use crate::reach::Network;
+use crate::reach::command::Command;
 
 pub use checks::CHECKS;
 pub use export::to_batch;
@@ -129,13 +130,20 @@ impl Fix {
         Self { what: what.into(), ..Self::default() }
     }
 
-    fn cli(mut self, command: impl Into<String>) -> Self {
-        self.cli = Some(command.into());
+    /// Adds the command. What makes one quotes every value: `reach::command`, `reach::paste`.
+    fn cli(self, command: Command) -> Self {
+        self.commands(&[command])
+    }
+
+    fn commands(mut self, commands: &[Command]) -> Self {
+        let lines: Vec<String> = commands.iter().map(ToString::to_string).collect();
+        self.cli = Some(lines.join("\n")).filter(|text| !text.is_empty());
         self
     }
 
-    fn terraform(mut self, text: impl Into<String>) -> Self {
-        self.terraform = Some(text.into());
+    /// Adds the blocks. Every value in them comes from `reach::quote`.
+    fn terraform(mut self, blocks: &[String]) -> Self {
+        self.terraform = Some(blocks.join("\n\n")).filter(|text| !text.is_empty());
         self
     }
 }

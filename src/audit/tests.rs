@@ -11,6 +11,7 @@ use super::*;
 use crate::detection::case;
 use crate::detection::header::check_keys;
 
+mod paste;
 mod sarif;
 
 /// Keys of a case that are no table.
@@ -48,6 +49,23 @@ fn world(base: &toml::Table, case: &toml::Table) -> (Inventory, Option<Vec<Seen>
 }
 
 fn root() -> (toml::Table, Vec<toml::Table>) {
+    root_with(|text| text)
+}
+
+/// Changes every text of a value.
+fn change_texts(value: &mut toml::Value, change: &impl Fn(String) -> String) {
+    match value {
+        toml::Value::String(text) => *text = change(std::mem::take(text)),
+        toml::Value::Array(values) => values.iter_mut().for_each(|one| change_texts(one, change)),
+        toml::Value::Table(table) => {
+            table.iter_mut().for_each(|(_, one)| change_texts(one, change));
+        }
+        _ => {}
+    }
+}
+
+/// The base and the cases, whose texts are changed before.
+fn root_with(change: impl Fn(String) -> String) -> (toml::Table, Vec<toml::Table>) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("queries/audit/cases.toml");
     let text = std::fs::read_to_string(path).unwrap();
     let known: Vec<&str> =
@@ -55,6 +73,7 @@ fn root() -> (toml::Table, Vec<toml::Table>) {
     check_keys(&text, &["case"], &known).unwrap();
     check_keys(&text, &["base"], &known).unwrap();
     let mut root: toml::Table = toml::from_str(&text).unwrap();
+    root.iter_mut().for_each(|(_, value)| change_texts(value, &change));
     let cases = root["case"].as_array().unwrap().iter();
     let cases = cases.map(|case| case.as_table().unwrap().clone()).collect();
     let toml::Value::Table(base) = root.remove("base").unwrap() else { panic!("base is a table") };

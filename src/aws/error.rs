@@ -6,6 +6,8 @@ use std::fmt;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::redact::redact;
+
 /// What can be done about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -98,6 +100,8 @@ impl Error {
     pub fn of_service(code: Option<&str>, message: Option<&str>) -> Self {
         let kind = kind(code.unwrap_or_default(), message.unwrap_or_default());
         let message = one_line(message.or(code).unwrap_or("the service gave no reason"));
+        // A signature that does not match is answered with the request that was signed.
+        let message = redact(&message, &[]);
         Self { kind, code: code.map(str::to_owned), message }
     }
 
@@ -106,7 +110,7 @@ impl Error {
         let mut parts: Vec<String> = Vec::new();
         let mut cause = Some(error);
         while let Some(error) = cause {
-            let text = one_line(&error.to_string());
+            let text = redact(&one_line(&error.to_string()), &[]);
             if !parts.iter().any(|part| part.contains(&text)) {
                 parts.push(text);
             }

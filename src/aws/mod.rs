@@ -8,6 +8,7 @@ pub mod calls;
 mod endpoint;
 mod error;
 pub mod http;
+pub mod redact;
 pub mod s3;
 pub mod sqs;
 mod xml;

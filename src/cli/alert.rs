@@ -4,16 +4,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use chrono::{DateTime, SecondsFormat};
 
 use crate::alert;
-use crate::alert::{Means, Outbox, Sink};
+use crate::alert::{Delivery, Means, Outbox, Pending, Posted, Sink};
 use crate::aws::Account;
-use crate::cli::args::AlertTest;
+use crate::cli::args::{AlertPending, AlertResend, AlertTest};
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::say::{Say, number};
-use crate::cli::{Started, read};
+use crate::cli::{Started, ingest, print, process, read};
 use crate::detection;
 use crate::detection::Finding;
+use crate::state::{Clock, Lease};
 use crate::store::Place;
 
 /// How long one run may take to send what there is.
@@ -99,13 +102,90 @@ pub(super) async fn tell(
         Some(state) => Place::create(state, account),
         None => Place::create(&folder.path().to_string_lossy(), account),
     };
-    let place = place.or_exit(Exit::Output)?.below("alerts");
+    let place = place.or_exit(Exit::Output)?;
+    // Two that tell at once would both send what is new.
+    let lease = match state {
+        Some(_) => Some(lease(&place, now).await?),
+        None => None,
+    };
     let sinks = with_means(account, |means| Sink::all(configs, means)).or_exit(Exit::Config)?;
-    let outbox = Outbox::open(place, sinks).await.or_exit(Exit::Output)?;
+    let outbox = Outbox::open(place.below("alerts"), sinks).await.or_exit(Exit::Output)?;
+    outbox.notes().iter().for_each(|note| say.warn(&format!("alerts: {note}")));
     let posted = outbox.post(findings, now).await.or_exit(Exit::Output)?;
     let delivered = outbox.deliver(now, DELIVERY).await;
+    let whole = report(&posted, &delivered, state.is_some(), say);
+    if let Some(lease) = lease {
+        lease.give_back().await.map_err(|error| ingest::failure(error.into()))?;
+    }
+    Ok(whole)
+}
+
+/// Takes the lease of a state, which a feed over it holds as long as it runs.
+async fn lease(place: &Place, now: i64) -> Result<Lease, Failure> {
+    let lease = Lease::take(place, &process::name(), Clock::new(now), process::lease_secs()).await;
+    lease.map_err(|error| ingest::failure(error.into()))
+}
+
+/// Runs `flowq alert pending`.
+pub(super) async fn pending(args: AlertPending) -> Result<Exit, Failure> {
+    let account = Arc::new(Account::new(args.aws.options()));
+    let place = Place::open(&args.state, &account).or_exit(Exit::Input)?.below("alerts");
+    let all = alert::pending(&place, &args.sink).await.or_exit(Exit::Input)?;
+    let time = |secs: Option<i64>| {
+        let time = DateTime::from_timestamp(secs?, 0)?;
+        Some(time.to_rfc3339_opts(SecondsFormat::Secs, true))
+    };
+    let text = |value: fn(&Pending) -> Option<String>| {
+        Arc::new(all.iter().map(value).collect::<StringArray>()) as ArrayRef
+    };
+    let posted = all.iter().map(|one| time(one.alert.posted_at)).collect::<StringArray>();
+    let batch = RecordBatch::try_from_iter_with_nullable([
+        ("sink", text(|one| Some(one.sink.clone())), true),
+        ("state", text(|one| Some(state_of(one).to_owned())), true),
+        ("alert_id", text(|one| Some(one.alert.alert_id.clone())), true),
+        ("posted_at", Arc::new(posted) as ArrayRef, true),
+        ("severity", text(|one| Some(one.alert.finding.severity.to_string())), true),
+        ("detection", text(|one| Some(one.alert.finding.detection.clone())), true),
+        ("finding_id", text(|one| Some(one.alert.finding.finding_id.clone())), true),
+        ("job_name", text(|one| one.alert.finding.job_name.clone()), true),
+        ("reason", text(|one| one.refused.clone()), true),
+    ]);
+    print::batch(&batch.or_exit(Exit::Output)?, &args.write)?;
+    Ok(Exit::Fine)
+}
+
+fn state_of(one: &Pending) -> &'static str {
+    if one.refused.is_some() { "refused" } else { "waiting" }
+}
+
+/// Runs `flowq alert resend`.
+pub(super) async fn resend(args: AlertResend, started: Started) -> Result<Exit, Failure> {
+    let say = Say::new(false);
+    let config = read::config(args.config.as_deref())?;
+    let configs: Vec<alert::Config> =
+        chosen(&config.alerts, &args.sink)?.into_iter().cloned().collect();
+    let account = Arc::new(Account::new(args.aws.options()));
+    let sinks = with_means(&account, |means| Sink::all(&configs, means)).or_exit(Exit::Config)?;
+    let state = Place::open(&args.state, &account).or_exit(Exit::Input)?;
+    let lease = lease(&state, started.now).await?;
+    let names: Vec<String> = configs.iter().map(|config| config.name.clone()).collect();
+    let place = state.below("alerts");
+    for (sink, count) in alert::requeue(&place, &names).await.or_exit(Exit::Output)? {
+        say.note(&format!("alert {sink}: {} that were refused wait again", number(count)));
+    }
+    let outbox = Outbox::open(place, sinks).await.or_exit(Exit::Output)?;
+    outbox.notes().iter().for_each(|note| say.warn(&format!("alerts: {note}")));
+    let delivered = outbox.deliver(started.now, DELIVERY).await;
+    let posted: Vec<Posted> = delivered.iter().map(|_| Posted::default()).collect();
+    let whole = report(&posted, &delivered, true, say);
+    lease.give_back().await.map_err(|error| ingest::failure(error.into()))?;
+    Ok(if whole { Exit::Fine } else { Exit::Incomplete })
+}
+
+/// Says what became of the alerts of each sink. Returns whether all went out. `waits`: what was not sent is kept.
+fn report(posted: &[Posted], delivered: &[Delivery], waits: bool, say: Say<'_>) -> bool {
     let mut whole = true;
-    for (posted, delivery) in posted.iter().zip(&delivered) {
+    for (posted, delivery) in posted.iter().zip(delivered) {
         let (name, left) = (&delivery.sink, delivery.waiting + delivery.refused);
         say.note(&format!(
             "alert {name}: {} new, {} grown, {} sent",
@@ -117,13 +197,13 @@ pub(super) async fn tell(
             continue;
         }
         whole = false;
-        let fate = match (delivery.waiting, state) {
+        let fate = match (delivery.waiting, waits) {
             (0, _) => "refused",
-            (_, Some(_)) => "wait for the next run",
-            (_, None) => "are lost: without --state they are not stored",
+            (_, true) => "wait for the next run",
+            (_, false) => "are lost: without --state they are not stored",
         };
         let reason = delivery.failed.as_deref().unwrap_or("it failed just before");
         say.warn(&format!("alert {name}: {} alerts {fate}: {reason}", number(left)));
     }
-    Ok(whole)
+    whole
 }

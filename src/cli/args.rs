@@ -24,7 +24,7 @@ use crate::detection::Severity;
 use crate::sample;
 
 pub use account::{Collect, IamPolicy, Times};
-pub use alert::{Alert, AlertTest};
+pub use alert::{Alert, AlertPending, AlertResend, AlertTest};
 pub use audit::{Audit, AuditFormat};
 pub use baseline::{Baseline, Diff, Learn};
 pub use coverage::{Coverage, CoverageFormat, Part};
@@ -207,6 +207,9 @@ pub struct Write {
     /// Write the result to this file instead of standard output; written atomically
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+    /// In csv and tsv, put ' before text that a spreadsheet would take for a formula
+    #[arg(long)]
+    pub csv_safe: bool,
 }
 
 /// How to print findings.
@@ -249,6 +252,9 @@ pub struct Detect {
     /// Write the findings to this file instead of standard output; written atomically
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+    /// In csv, put ' before text that a spreadsheet would take for a formula
+    #[arg(long)]
+    pub csv_safe: bool,
     /// Exit with code 1 if a finding is at or above this severity
     #[arg(long, value_name = "SEVERITY", value_parser = severity())]
     pub fail_on: Option<Severity>,

@@ -45,7 +45,7 @@ pub(super) async fn run(mut args: Detect, started: Started) -> Result<Exit, Fail
     let summary = session.engine.summary();
     let read = incomplete(&summary).map(|exit| session.exit(exit));
     if read.is_ok() {
-        let how = (args.format, args.output.as_deref());
+        let how = (args.format, args.output.as_deref(), args.csv_safe);
         let mut rows = outcome.findings.clone();
         rows.extend(coverage.unanswered.iter().map(Unanswered::finding));
         findings::print(&rows, &detections, how, started.now)?;

@@ -19,11 +19,11 @@ const LABEL_WIDTH: usize = 11;
 pub(super) fn print(
     findings: &[Finding],
     detections: &[Detection],
-    (format, path): (FindingFormat, Option<&Path>),
+    (format, path, csv_safe): (FindingFormat, Option<&Path>, bool),
     now: i64,
 ) -> Result<(), Failure> {
     let (format, lists) = match format {
-        FindingFormat::Table => return print::text(&table(findings), path),
+        FindingFormat::Table => return print::people(&table(findings), path),
         FindingFormat::Ocsf => return print::text(&ocsf_lines(findings, detections, now), path),
         FindingFormat::Json => return print::json(findings, path),
         FindingFormat::Ndjson => return print::json_lines(findings, path),
@@ -31,7 +31,7 @@ pub(super) fn print(
         FindingFormat::Parquet => (Format::Parquet, Lists::Nested),
     };
     let batch = Finding::to_batch(findings, lists).or_exit(Exit::Output)?;
-    let mut output = Output::new(format, path, batch.schema())?;
+    let mut output = Output::new(format, path, batch.schema())?.csv_safe(csv_safe);
     output.write(&batch)?;
     output.finish().map(drop)
 }

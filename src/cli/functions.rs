@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 
 use super::output::{Format, print_rows};
-use crate::engine::functions::FUNCTIONS;
+use crate::engine::functions::{FILE_FUNCTIONS, FUNCTIONS};
 
 /// Prints every function with its type, meaning and an example.
 ///
@@ -17,6 +17,9 @@ pub(super) fn print(
     out: Box<dyn Write + Send>,
     terminal_width: Option<u16>,
 ) -> Result<()> {
-    let rows = FUNCTIONS.iter().map(|f| [f.signature, f.returns, f.meaning, f.example]);
+    let rows = FUNCTIONS
+        .iter()
+        .chain(FILE_FUNCTIONS)
+        .map(|f| [f.signature, f.returns, f.meaning, f.example]);
     print_rows(["function", "returns", "meaning", "example"], rows, format, out, terminal_width)
 }

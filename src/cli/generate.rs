@@ -3,6 +3,7 @@
 use crate::cli::args::Generate;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
 use crate::cli::say::{Say, number};
+use crate::reach::quote::shell;
 use crate::sample;
 
 /// Runs the command.
@@ -25,6 +26,7 @@ pub(super) fn run(args: &Generate) -> Result<Exit, Failure> {
     };
     let summary = sample::write(&options, &args.to).or_exit(Exit::Output)?;
     say.note(&format!("wrote {} records to {to}/logs", number(summary.records)));
-    say.note(&format!("try: flowq detect {to}/logs --inventory {to}/inventory"));
+    let (logs, inventory) = (shell(&format!("{to}/logs")), shell(&format!("{to}/inventory")));
+    say.note(&format!("try: flowq detect {logs} --inventory {inventory}"));
     Ok(Exit::Fine)
 }

@@ -84,6 +84,8 @@ pub fn run() -> Result<Exit, Failure> {
         }
         Command::Inventory(args) => wait(None, inventory::run(args, started)),
         Command::Alert(args::Alert::Test(args)) => wait(None, alert::test(args, started)),
+        Command::Alert(args::Alert::Pending(args)) => wait(None, alert::pending(args)),
+        Command::Alert(args::Alert::Resend(args)) => wait(None, alert::resend(args, started)),
         Command::Ingest(args) => {
             let threads = args.read.threads;
             wait(threads, ingest::run(args, started))

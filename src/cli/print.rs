@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::cli::args;
 use crate::cli::exit::{Exit, Failure, OrExit as _};
-use crate::cli::output::{Format, OutputFile, Writer, terminal_width};
+use crate::cli::output::{Format, OutputFile, Terminal, Writer, terminal_width, visible_lines};
 
 /// Output of one command: a writer, and the file that it becomes.
 pub(super) struct Output {
@@ -23,6 +23,11 @@ pub(super) struct Output {
 }
 
 impl Output {
+    /// Has CSV and TSV hold no text that a spreadsheet takes for a formula.
+    pub(super) fn csv_safe(self, csv_safe: bool) -> Self {
+        Self { writer: self.writer.csv_safe(csv_safe), ..self }
+    }
+
     /// Starts the output.
     pub(super) fn new(
         format: Format,
@@ -64,6 +69,7 @@ pub(super) fn sink(
         }
         let out: Sink = match binary {
             true => Box::new(BufWriter::new(bare_stdout().or_exit(Exit::Output)?)),
+            false if std::io::stdout().is_terminal() => Box::new(Terminal::new(std::io::stdout())),
             false => Box::new(std::io::stdout()),
         };
         return Ok((None, out));
@@ -100,7 +106,8 @@ pub(super) async fn stream(
     if write.format == Format::Table && names == ["plan_type", "plan"] {
         return plan(rows, write).await;
     }
-    let mut output = Output::new(write.format, write.output.as_deref(), schema)?;
+    let output = Output::new(write.format, write.output.as_deref(), schema)?;
+    let mut output = output.csv_safe(write.csv_safe);
     // One batch is held back: a sum over what could not be read at all must not be printed as "0".
     let mut held = None;
     while let Some(batch) = rows.next().await {
@@ -139,9 +146,15 @@ async fn plan(mut rows: SendableRecordBatchStream, write: &args::Write) -> Resul
 
 /// Prints rows that are all there.
 pub(super) fn batch(batch: &RecordBatch, write: &args::Write) -> Result<(), Failure> {
-    let mut output = Output::new(write.format, write.output.as_deref(), batch.schema())?;
+    let output = Output::new(write.format, write.output.as_deref(), batch.schema())?;
+    let mut output = output.csv_safe(write.csv_safe);
     output.write(batch)?;
     output.finish().map(drop)
+}
+
+/// Prints a text for people, without what a terminal obeys.
+pub(super) fn people(text: &str, path: Option<&Path>) -> Result<(), Failure> {
+    self::text(&visible_lines(text), path)
 }
 
 /// Prints a text that is all there; a file appears when it is complete.

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::cli::output::{visible, visible_lines};
 use crate::engine::Summary;
 
 /// Malformed lines that are shown; all of them go to `--malformed FILE`.
@@ -39,7 +40,7 @@ impl Say<'_> {
 
 /// Writes a line to standard error. Nobody listens where it is closed, and there is nobody to tell of it.
 pub(super) fn line(text: &str) {
-    drop(writeln!(std::io::stderr().lock(), "{text}"));
+    drop(writeln!(std::io::stderr().lock(), "{}", visible_lines(text)));
 }
 
 impl<'a> Say<'a> {
@@ -54,7 +55,8 @@ impl<'a> Say<'a> {
             Some(kept) => {
                 kept.0.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
             }
-            None => line(&format!("flowq: warning: {text}")),
+            // What is named in it must not look like a line of flowq's own.
+            None => line(&format!("flowq: warning: {}", visible(text))),
         }
     }
 
@@ -90,10 +92,8 @@ impl<'a> Say<'a> {
             self.note(&format!("  malformed: {} {reason}", number(*count)));
         }
         for line in summary.malformed.first.iter().take(SHOWN_MAX) {
-            self.note(&format!(
-                "    {}:{}: {}: {}",
-                line.object, line.line, line.reason, line.text
-            ));
+            let (object, text) = (visible(&line.object), visible(&line.text));
+            self.note(&format!("    {object}:{}: {}: {text}", line.line, line.reason));
         }
         if summary.records() == 0 && summary.malformed.total() > 0 {
             self.warn(

@@ -25,6 +25,7 @@ pub(super) async fn run(mut args: Sql, started: Started) -> Result<Exit, Failure
     let query = query(&args)?;
     let config = configure(&mut args.read)?;
     let session = open(&args.read, &config, started.now, MEMORY, &say).await?;
+    session.engine.allow_files();
     let Some(query) = query else {
         repl::run(&session.engine, args.write.format, history()).await.or_exit(Exit::Input)?;
         session.close_unchanged(say).await?;

@@ -53,6 +53,17 @@ const fn name_len(signature: &str) -> usize {
     len
 }
 
+/// The functions that read a file as a table, in `flowq sql` alone.
+#[rustfmt::skip]
+pub const FILE_FUNCTIONS: &[Function] = &[
+    function("read_csv(file)",     "table", "rows of a CSV file with a header, plain or gzip, 128 MiB at most; only in flowq sql",
+             "SELECT * FROM read_csv('list.csv')"),
+    function("read_json(file)",    "table", "rows of JSON, one object a line or one array of objects; as read_csv",
+             "SELECT * FROM read_json('list.ndjson')"),
+    function("read_parquet(file)", "table", "rows of a Parquet file; as read_csv",
+             "SELECT * FROM read_parquet('list.parquet')"),
+];
+
 /// Every function that flowq adds. An argument of an address or a number that is NULL, or no such thing,
 /// gives NULL.
 #[rustfmt::skip]

@@ -19,7 +19,6 @@ use crate::engine::rows::read_parquet;
 use crate::engine::scan::Job;
 use crate::engine::scans::Scan;
 use crate::engine::{Cause, ObjectRead};
-use crate::flow::field::column_name;
 use crate::flow::parquet;
 use crate::flow::{DecodeError, Decoder, LogFormat, Refusal, Tally};
 use crate::source;
@@ -231,8 +230,7 @@ async fn read_text(
     }
     let own = |format: &&LogFormat| !is_known && format.layout() == job.plan.layout;
     let unknown = tally.formats.iter().filter(own);
-    let names: BTreeSet<String> =
-        unknown.flat_map(|format| format.names()).map(|name| column_name(name)).collect();
+    let names: BTreeSet<String> = unknown.flat_map(|format| format.columns()).cloned().collect();
     let late: Vec<String> = names.iter().filter(|name| !job.has_column(name)).cloned().collect();
     scan.update(|summary| {
         if !names.is_empty() {

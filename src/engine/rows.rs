@@ -27,6 +27,7 @@ pub(super) async fn read_parquet(
     let reader = job.source.seek(split).await.map_err(unopened)?;
     let request = Request {
         object: split.id.clone(),
+        lake: split.fields.as_ref().map(|(_, extra)| std::sync::Arc::clone(extra)),
         layout: job.plan.layout,
         schema: std::sync::Arc::clone(&job.plan.schema),
         filter: job.plan.filter.clone(),

@@ -21,7 +21,7 @@ const HEAD_BYTES: usize = 16 * 1024;
 /// so one object for each id is enough; of the others a few have to do.
 const UNNAMED_MAX: usize = 16;
 
-/// Returns the fields of each layout that flowq does not know, sorted.
+/// Returns the columns of fields of each layout that flowq does not know, sorted.
 pub(super) async fn unknown_fields(
     source: &dyn Source,
     options: &ReadOptions,
@@ -33,7 +33,7 @@ pub(super) async fn unknown_fields(
     let mut unknown: BTreeMap<Layout, BTreeSet<String>> = BTreeMap::new();
     for split in &listing.splits {
         for format in &split.formats {
-            unknown.entry(format.layout()).or_default().extend(format.unknown());
+            unknown.entry(format.layout()).or_default().extend(format.extra());
         }
         // A table's log tells all its columns.
         if let Some((layout, fields)) = &split.fields {
@@ -60,7 +60,7 @@ pub(super) async fn unknown_fields(
         }
     }
     if let Some(stated) = &options.stated {
-        unknown.entry(stated.layout()).or_default().extend(stated.unknown());
+        unknown.entry(stated.layout()).or_default().extend(stated.extra());
     }
     Ok(unknown.into_iter().map(|(layout, names)| (layout, names.into_iter().collect())).collect())
 }
@@ -76,7 +76,7 @@ async fn fields_of(
         let format = parquet::format_of(reader, &split.id).await.ok()?;
         return Some(vec![(format.layout, format.extra)]);
     }
-    Some(formats(head, split, options).iter().map(|f| (f.layout(), f.unknown())).collect())
+    Some(formats(head, split, options).iter().map(|f| (f.layout(), f.extra())).collect())
 }
 
 /// The formats in the head of an object of text, by the decoder itself: whatever it reads, this sees.

@@ -11,6 +11,7 @@ use super::*;
 use crate::inventory::Inventory;
 use crate::source::{ByteStream, Error, Listing, Memory, Split};
 
+mod files;
 mod joins;
 mod limits;
 mod minutes;

@@ -32,21 +32,19 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Reads the findings of a state; none are there at first.
+    /// Reads the findings of a state; none are there at first. They are derived: what is broken counts as none,
+    /// and they are made again from the lake.
     ///
     /// # Errors
     ///
-    /// When they cannot be read, or are not what was written.
+    /// When they cannot be read for another reason than their content.
     pub async fn load(state: &Place) -> Result<Self, object_store::Error> {
         let bytes = match state.objects().get(&Path::from(NAME)).await {
             Ok(found) => found.bytes().await?,
             Err(object_store::Error::NotFound { .. }) => return Ok(Self::default()),
             Err(error) => return Err(error),
         };
-        serde_json::from_slice(&bytes).map_err(|source| object_store::Error::Generic {
-            store: "findings",
-            source: Box::new(source),
-        })
+        Ok(serde_json::from_slice(&bytes).unwrap_or_default())
     }
 
     /// Writes the findings; what was there is replaced at once.

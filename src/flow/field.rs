@@ -69,7 +69,7 @@ impl Field {
     }
 }
 
-/// Returns the SQL column of an AWS field name: `-` becomes `_`.
+/// Returns the SQL column of a field that flowq knows: `-` becomes `_`.
 pub fn column_name(name: &str) -> String {
     name.replace('-', "_")
 }
@@ -201,15 +201,13 @@ impl Layout {
         self.fields().iter().find(|field| field.name == name)
     }
 
-    /// Returns the table's schema: every known field, then `extra` (names of fields that this build does
-    /// not know, as text), then where the row came from: `object` and `line`. All columns are nullable.
+    /// Returns the table's schema: every known field, then `extra` (columns of fields that this build does
+    /// not know, see [`columns_of`](crate::flow::columns::columns_of), as text), then where the row came from: `object` and `line`. All columns are nullable.
     pub fn schema(self, extra: &[String]) -> SchemaRef {
         let known = self.fields().iter();
         let mut columns: Vec<ArrowField> =
             known.map(|f| ArrowField::new(f.column(), f.kind.data_type(), true)).collect();
-        columns.extend(
-            extra.iter().map(|n| ArrowField::new(column_name(n), DataType::Utf8View, true)),
-        );
+        columns.extend(extra.iter().map(|name| ArrowField::new(name, DataType::Utf8View, true)));
         columns.push(ArrowField::new(OBJECT, DataType::Utf8View, true));
         columns.push(ArrowField::new(LINE, DataType::Int64, true));
         Arc::new(Schema::new(columns))

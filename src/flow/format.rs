@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::flow::columns::columns_of;
 use crate::flow::field::{FIELDS, Field, Layout, TRANSIT_GATEWAY_FIELDS};
 
 /// How many fields the default format has: the first ones of the field table.
@@ -14,6 +15,8 @@ const DEFAULT_FIELDS: usize = 14;
 pub struct LogFormat {
     layout: Layout,
     names: Vec<String>,
+    /// The SQL column of each.
+    columns: Vec<String>,
 }
 
 /// Why a text is not a log format.
@@ -34,7 +37,7 @@ impl LogFormat {
     /// Returns AWS's default format: the 14 fields of version 2.
     pub fn default_v2() -> Self {
         let names = FIELDS.iter().take(DEFAULT_FIELDS).map(|field| field.name.to_owned());
-        Self { layout: Layout::Vpc, names: names.collect() }
+        Self::of(names.collect())
     }
 
     /// Reads a header line; `None` when the line is not one.
@@ -68,6 +71,18 @@ impl LogFormat {
         &self.names
     }
 
+    /// Returns the SQL column of each field, in order.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// Returns the SQL columns of the fields that this build does not know in this layout.
+    pub fn extra(&self) -> Vec<String> {
+        let fields = self.names.iter().zip(&self.columns);
+        let extra = fields.filter(|(name, _)| self.layout.field(name).is_none());
+        extra.map(|(_, column)| column.clone()).collect()
+    }
+
     /// Returns the names that this build does not know in this layout.
     pub fn unknown(&self) -> Vec<String> {
         let unknown = self.names.iter().filter(|name| self.layout.field(name).is_none());
@@ -80,7 +95,8 @@ impl LogFormat {
         } else {
             Layout::Vpc
         };
-        Self { layout, names }
+        let columns = columns_of(layout, names.iter().map(String::as_str));
+        Self { layout, names, columns }
     }
 }
 

@@ -4,6 +4,8 @@
 
 pub mod field;
 
+pub mod columns;
+
 pub mod format;
 
 pub mod addr;

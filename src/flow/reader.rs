@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use crate::flow::field::{Kind, LINE, Layout, OBJECT, column_name};
+use crate::flow::field::{Kind, LINE, Layout, OBJECT};
 use crate::flow::format::LogFormat;
 use crate::flow::interfaces::Interfaces;
 use crate::flow::plan::{Plan, Wanted};
@@ -121,7 +121,7 @@ impl Reader {
             _ => {}
         }
         let names = self.format.names();
-        let Some(field) = names.iter().position(|name| column_name(name) == column) else {
+        let Some(field) = self.format.columns().iter().position(|own| own == column) else {
             return Origin::Absent;
         };
         let encoded = names.get(field).is_some_and(|name| is_tag(name));

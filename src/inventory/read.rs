@@ -72,13 +72,20 @@ pub struct Warning {
     pub path: PathBuf,
     /// What is wrong, and where in the file.
     pub message: String,
+    /// Whether nothing of the file, or not all of it, was read.
+    pub is_unread: bool,
 }
 
 impl Warning {
+    fn unread(path: &Path, message: String) -> Self {
+        Self { path: path.to_path_buf(), message, is_unread: true }
+    }
+
     /// Whether a part of the file was not read: the inventory may lack what stands there, and what is judged by it
     /// may be wrong.
     pub fn is_partial(&self) -> bool {
-        ["broken ", "not read"].iter().any(|begin| self.message.starts_with(begin))
+        self.is_unread
+            || ["broken ", "not read"].iter().any(|begin| self.message.starts_with(begin))
     }
 }
 
@@ -109,20 +116,52 @@ pub(super) fn read_facts(paths: &[PathBuf]) -> Result<(Facts, Vec<Warning>), Err
     let (mut facts, mut warnings) = (Facts::new(), Vec::new());
     for root in paths {
         for entry in WalkDir::new(root).follow_links(true).sort_by_file_name() {
-            let entry = entry.map_err(|err| Error::Read {
-                path: err.path().unwrap_or(root).to_path_buf(),
-                source: err.into(),
-            })?;
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(err) => {
+                    warnings.extend(unwalked(err, root)?);
+                    continue;
+                }
+            };
             let hidden = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
-            if entry.file_type().is_file() && !hidden {
+            if hidden || entry.file_type().is_dir() {
+                continue;
+            }
+            let is_named = entry.depth() == 0;
+            if entry.file_type().is_file() || is_named {
                 let mut reader = Reader::default();
-                read_file(entry.path(), &mut reader)?;
+                match read_file(entry.path(), &mut reader) {
+                    // What the user named must be there; of a folder, the rest is read.
+                    Err(Error::Read { path, source }) if !is_named => {
+                        warnings.push(Warning::unread(&path, format!("not read: {source}")));
+                    }
+                    read => read?,
+                }
                 facts.append(&mut reader.facts);
                 keep(entry.path(), reader.complaints, &mut warnings);
+            } else {
+                // Opening a FIFO would wait for a writer.
+                warnings
+                    .push(Warning::unread(entry.path(), "not read: it is not a file".to_owned()));
             }
         }
     }
     Ok((facts, warnings))
+}
+
+/// Tells what a walk could not go into; an error where it is what the user named. A link back to a folder that
+/// holds it is nothing to tell of: the folder is read where it stands.
+fn unwalked(err: walkdir::Error, root: &Path) -> Result<Option<Warning>, Error> {
+    let path = err.path().unwrap_or(root).to_path_buf();
+    if err.depth() == 0 {
+        return Err(Error::Read { path, source: err.into() });
+    }
+    if err.loop_ancestor().is_some() {
+        return Ok(None);
+    }
+    let source = err.into_io_error();
+    let source = source.map_or_else(|| "it cannot be read".to_owned(), |err| err.to_string());
+    Ok(Some(Warning::unread(&path, format!("not read: {source}"))))
 }
 
 /// Tells the first complaints of a file, and how many more there are.
@@ -133,7 +172,8 @@ pub(super) fn keep(path: &Path, mut complaints: Vec<String>, warnings: &mut Vec<
         complaints.push(format!("{more} more places of this file do not fit"));
     }
     let path = path.to_path_buf();
-    warnings.extend(complaints.into_iter().map(|message| Warning { path: path.clone(), message }));
+    let warning = |message| Warning { path: path.clone(), message, is_unread: false };
+    warnings.extend(complaints.into_iter().map(warning));
 }
 
 fn read_file(path: &Path, reader: &mut Reader) -> Result<(), Error> {

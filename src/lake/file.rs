@@ -7,6 +7,11 @@ use deltalake_core::kernel::{Add, LogicalFileView, Remove};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::flow::columns::hash;
+
+/// Bytes of a folder's name that a value takes, at most.
+const FOLDER_MAX: usize = 100;
+
 /// What stands for NULL in the name of a Hive folder.
 const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
 
@@ -24,9 +29,9 @@ pub struct Partition {
 impl Partition {
     /// `YYYY-MM-DD` and the hour of the day, 0 to 23.
     fn date_hour(&self) -> (Option<String>, Option<String>) {
-        let time = self.hour.and_then(|hour| DateTime::from_timestamp(hour.checked_mul(3600)?, 0));
+        let time = self.hour.and_then(|hour| time_of(hour.checked_mul(3600)?));
         let date = time.map(|time| time.format("%Y-%m-%d").to_string());
-        (date, self.hour.map(|hour| hour.rem_euclid(24).to_string()))
+        (date, time.and(self.hour).map(|hour| hour.rem_euclid(24).to_string()))
     }
 
     /// Values by column, as Delta writes them.
@@ -34,8 +39,9 @@ impl Partition {
         let (date, hour) = self.date_hour();
         let [account, region, date_column, hour_column] = super::PARTITION_COLUMNS;
         [
-            (account, self.log_account.clone()),
-            (region, self.log_region.clone()),
+            // Delta's log does not tell an empty text from NULL.
+            (account, self.log_account.clone().filter(|text| !text.is_empty())),
+            (region, self.log_region.clone().filter(|text| !text.is_empty())),
             (date_column, date),
             (hour_column, hour),
         ]
@@ -46,10 +52,19 @@ impl Partition {
         let part = |(name, value): (&str, Option<String>)| {
             let safe =
                 |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
-            let value = value.map(|value| value.chars().map(safe).collect::<String>());
+            let value =
+                value.map(|value| short(&value.chars().map(safe).collect::<String>(), &value));
             format!("{name}={}", value.as_deref().unwrap_or(NULL_FOLDER))
         };
         self.values().map(part).join("/")
+    }
+
+    /// The partition as Delta's log tells it: what the log cannot hold is NULL.
+    pub(super) fn storable(mut self) -> Self {
+        self.log_account = self.log_account.filter(|text| !text.is_empty());
+        self.log_region = self.log_region.filter(|text| !text.is_empty());
+        self.hour = self.hour.filter(|hour| hour.checked_mul(3600).and_then(time_of).is_some());
+        self
     }
 
     fn of_values(values: &HashMap<String, Option<String>>) -> Self {
@@ -63,6 +78,24 @@ impl Partition {
             log_region: value(region),
             hour: value(hour).and_then(|hour| hour.parse().ok()).and_then(hours),
         }
+    }
+}
+
+/// Returns the time, where a date of Delta and of readers in other languages can tell it: year 1 to 9999.
+fn time_of(secs: i64) -> Option<DateTime<chrono::Utc>> {
+    let time = DateTime::from_timestamp(secs, 0)?;
+    (1..=9999).contains(&chrono::Datelike::year(&time)).then_some(time)
+}
+
+/// Cuts the name of a folder to what every file system takes; what is cut off is hashed, so that two long values
+/// do not share one.
+fn short(name: &str, value: &str) -> String {
+    match name.get(..FOLDER_MAX) {
+        Some(start) if name.len() > FOLDER_MAX => {
+            let hash = hash(value);
+            format!("{start}-{hash:016x}")
+        }
+        _ => name.to_owned(),
     }
 }
 
@@ -92,15 +125,16 @@ impl File {
     fn stats(&self) -> String {
         let (mut least, mut greatest) = (serde_json::Map::new(), serde_json::Map::new());
         let time = |secs: i64| {
-            let time = DateTime::from_timestamp(secs, 0).unwrap_or_default();
-            json!(time.format("%Y-%m-%dT%H:%M:%S.000Z").to_string())
+            let time = time_of(secs)?;
+            Some(json!(time.format("%Y-%m-%dT%H:%M:%S.000Z").to_string()))
         };
-        if let Some((first, last)) = self.start {
-            least.insert("start".into(), time(first));
-            greatest.insert("start".into(), time(last));
+        // A time that cannot be written is no bound: a reader would skip rows by a wrong one.
+        if let Some((first, last)) = self.start.and_then(|(a, b)| time(a).zip(time(b))) {
+            least.insert("start".into(), first);
+            greatest.insert("start".into(), last);
         }
-        if let Some(last) = self.end {
-            greatest.insert("end".into(), time(last));
+        if let Some(last) = self.end.and_then(time) {
+            greatest.insert("end".into(), last);
         }
         for (column, range) in [("interface_id", &self.interfaces), ("object", &self.objects)] {
             if let Some((first, last)) = range {

@@ -19,6 +19,7 @@ use object_store::path::Path;
 use serde_json::Value;
 
 use super::{Error, File, PARTITION_COLUMNS, folder};
+use crate::flow::columns::is_plain_column;
 use crate::flow::field::Layout;
 use crate::store::Place;
 
@@ -85,7 +86,7 @@ impl Table {
         let create = CreateBuilder::new()
             .with_log_store(log_store(&place))
             .with_table_name(folder(layout))
-            .with_columns(columns(&layout.schema(extra)))
+            .with_columns(columns(&layout.schema(&possible(extra, &HashSet::new()))))
             .with_partition_columns(PARTITION_COLUMNS)
             .with_save_mode(SaveMode::Ignore);
         let delta = create.await.map_err(|error| failed(&place, error))?;
@@ -95,8 +96,9 @@ impl Table {
     async fn add_columns(&mut self, extra: &[String]) -> Result<(), Error> {
         let failed = |error| failed(&self.place, error);
         let schema = self.delta.snapshot().map_err(failed)?.schema();
-        let new = extra.iter().filter(|name| schema.field(name.as_str()).is_none());
-        let new = new.map(|name| StructField::nullable(name, DataType::STRING));
+        let there = schema.fields().map(|field| field.name().to_lowercase()).collect();
+        let new = possible(extra, &there);
+        let new = new.iter().map(|name| StructField::nullable(name, DataType::STRING));
         let new: Vec<StructField> = new.collect();
         if !new.is_empty() {
             self.delta = self.delta.clone().add_columns().with_fields(new).await.map_err(failed)?;
@@ -275,6 +277,14 @@ impl Table {
         }
         Ok(there.len() as u64)
     }
+}
+
+/// The columns among these that a table can take beside those that are there. Passes of versions that did not
+/// escape names may be published with others: their files go in without these columns.
+fn possible(extra: &[String], there: &HashSet<String>) -> Vec<String> {
+    let mut taken = there.clone();
+    let possible = extra.iter().filter(|name| is_plain_column(name));
+    possible.filter(|name| taken.insert(name.to_lowercase())).cloned().collect()
 }
 
 /// A clock that stands still.

@@ -59,3 +59,16 @@ fn writers_share_the_memory() {
     let most = WriterOptions::default();
     assert_eq!((much.memory_bytes, much.file_rows), (most.memory_bytes, most.file_rows));
 }
+
+#[tokio::test]
+async fn a_pass_of_an_older_version_goes_in_without_columns_that_no_table_can_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let account = Arc::new(Account::new(Options::default()));
+    let lake = Place::create(folder.path().to_str().unwrap(), &account).unwrap();
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    // Published before names were checked: the commit failed for good.
+    let old = names(&["date", "hour", "log_account", "a b", "foo", "Foo", "object"]);
+    Table::create(&lake, Layout::Vpc, &old).await.unwrap();
+    let table = Table::create(&lake, Layout::Vpc, &names(&["FOO", "bar"])).await.unwrap();
+    assert_eq!(table.fields().unwrap(), Some((Layout::Vpc, names(&["foo", "bar"]))));
+}

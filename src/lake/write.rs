@@ -203,7 +203,8 @@ impl Writer {
                     log_account: account.or_else(|| text(cut.accounts)),
                     log_region: region.or_else(|| text(cut.regions)),
                     hour: key.hour,
-                };
+                }
+                .storable();
                 let at = *by_partition.entry(partition.clone()).or_insert_with(|| {
                     parts.push((partition, Vec::new()));
                     parts.len() - 1

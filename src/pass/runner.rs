@@ -214,6 +214,7 @@ impl Runner {
         self.note_changes(&splits, &mut pass).await;
         let published = async {
             ledger::check(&pass)?;
+            self.prepare(&pass).await?;
             self.options.step("written");
             for (table, change) in &pass.tables {
                 let paths = change.added.iter().map(|file| file.path.as_str());
@@ -341,6 +342,18 @@ impl Runner {
             findings: None,
             notes: Vec::new(),
         }
+    }
+
+    /// Gives the tables the columns that a pass has, before anything of it counts: a pass that is published and
+    /// cannot be committed would hold up all that come after it.
+    async fn prepare(&self, pass: &Pass) -> Result<(), Error> {
+        for layout in LAYOUTS {
+            let change = pass.tables.get(folder(layout)).filter(|change| change.changes());
+            if let Some(change) = change.filter(|change| !change.extra.is_empty()) {
+                Table::create(&self.lake, layout, &change.extra).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Commits a published pass to the tables, unless that was done before.

@@ -12,6 +12,8 @@ use crate::inventory::model::NetworkAclEntry;
 use crate::inventory::model::Route;
 use crate::inventory::model::SecurityGroupRule;
 use crate::reach::change::Change;
+use crate::reach::command::destination_argument;
+use crate::reach::command::destination_option;
 use crate::reach::judge::Judgement;
 use crate::reach::judge::Reach;
 use crate::reach::paste::acl_block;
@@ -260,8 +262,9 @@ impl Fixer<'_> {
         Some(Fix {
             title: format!("let {table} send {destination} to {nat}"),
             cli: format!(
-                "aws ec2 {verb} --route-table-id {} --destination-cidr-block {} --nat-gateway-id {}{}",
+                "aws ec2 {verb} --route-table-id {} {} {} --nat-gateway-id {}{}",
                 shell(table),
+                destination_option(destination),
                 shell(destination),
                 shell(nat),
                 self.region()
@@ -271,7 +274,7 @@ impl Fixer<'_> {
                 &id,
                 &[
                     ("route_table_id", hcl(table)),
-                    ("destination_cidr_block", hcl(destination)),
+                    (destination_argument(destination), hcl(destination)),
                     ("nat_gateway_id", hcl(nat)),
                 ],
             ),
@@ -316,11 +319,7 @@ impl Fixer<'_> {
 /// The fix that takes a route away. `region` is empty, or an option with a blank before it.
 pub(super) fn drop_route(route: &Route, region: &str) -> Fix {
     let (table, destination) = (&route.route_table_id, &route.destination);
-    let option = if destination.contains(':') {
-        "--destination-ipv6-cidr-block"
-    } else {
-        "--destination-cidr-block"
-    };
+    let option = destination_option(destination);
     Fix {
         id: format!("{table}-{destination}-delete"),
         title: format!("take the route of {destination} to {} out of {table}", route.target),

@@ -6,13 +6,14 @@
 
 mod acl;
 mod change;
+pub mod command;
 mod fit;
 mod fix;
 mod groups;
 mod judge;
 mod network;
-mod paste;
-mod quote;
+pub mod paste;
+pub mod quote;
 mod refusal;
 mod route;
 mod s3;

@@ -2,48 +2,59 @@
 
 use crate::inventory::model::NetworkAclEntry;
 use crate::inventory::model::SecurityGroupRule;
+use crate::reach::command::Command;
 use crate::reach::quote::hcl;
 use crate::reach::quote::name;
 use crate::reach::quote::shell;
+use crate::reach::quote::shorthand;
 
 /// The command that adds a rule to a group.
-pub(super) fn group_command(rule: &SecurityGroupRule) -> String {
+pub fn group_command(rule: &SecurityGroupRule) -> Command {
+    Command::quoted(group_line(rule))
+}
+
+fn group_line(rule: &SecurityGroupRule) -> String {
     let (group, protocol) = (shell(&rule.security_group_id), &rule.protocol);
     let start = format!("aws ec2 authorize-security-group-{} --group-id {group}", rule.direction);
     let is_group = rule.peer.starts_with("sg-");
-    let is_list = rule.peer.starts_with("pl-");
     let is_ipv6 = rule.peer.contains(':');
+    let is_list = rule.peer.starts_with("pl-");
     let ports = matches!(protocol.as_str(), "tcp" | "udp");
     if let (true, false, "ingress", Some(from), Some(to)) =
         (ports, is_ipv6 || is_list, rule.direction.as_str(), rule.from_port, rule.to_port)
     {
         let port = if from == to { from.to_string() } else { format!("{from}-{to}") };
         let peer = if is_group { "--source-group" } else { "--cidr" };
-        return format!("{start} --protocol {protocol} --port {port} {peer} {}", shell(&rule.peer));
+        return format!(
+            "{start} --protocol {} --port {port} {peer} {}",
+            shell(protocol),
+            shell(&rule.peer)
+        );
     }
     let any = if protocol.starts_with("icmp") { Some(-1) } else { None };
     let from = rule.from_port.or(any).map(|port| format!(",FromPort={port}")).unwrap_or_default();
     let to = rule.to_port.or(any).map(|port| format!(",ToPort={port}")).unwrap_or_default();
-    let peer = match (is_group, is_ipv6) {
-        _ if is_list => format!("PrefixListIds=[{{PrefixListId={}}}]", rule.peer),
-        (true, _) => format!("UserIdGroupPairs=[{{GroupId={}}}]", rule.peer),
-        (false, true) => format!("Ipv6Ranges=[{{CidrIpv6={}}}]", rule.peer),
-        (false, false) => format!("IpRanges=[{{CidrIp={}}}]", rule.peer),
+    let key = match (is_group, is_list, is_ipv6) {
+        (true, ..) => "UserIdGroupPairs=[{GroupId",
+        (_, true, _) => "PrefixListIds=[{PrefixListId",
+        (.., true) => "Ipv6Ranges=[{CidrIpv6",
+        _ => "IpRanges=[{CidrIp",
     };
+    let peer = format!("{key}={}}}]", shorthand(&rule.peer));
     format!(
         "{start} --ip-permissions {}",
-        shell(&format!("IpProtocol={protocol}{from}{to},{peer}"))
+        shell(&format!("IpProtocol={}{from}{to},{peer}", shorthand(protocol)))
     )
 }
 
 /// The same as Terraform.
-pub(super) fn group_block(rule: &SecurityGroupRule, id: &str) -> String {
+pub fn group_block(rule: &SecurityGroupRule, id: &str) -> String {
     let any = if rule.protocol.starts_with("icmp") { Some(-1) } else { None };
-    let peer = match (rule.peer.starts_with("sg-"), rule.peer.contains(':')) {
-        _ if rule.peer.starts_with("pl-") => "prefix_list_id",
-        (true, _) => "referenced_security_group_id",
-        (false, true) => "cidr_ipv6",
-        (false, false) => "cidr_ipv4",
+    let peer = match &rule.peer {
+        peer if peer.starts_with("sg-") => "referenced_security_group_id",
+        peer if peer.starts_with("pl-") => "prefix_list_id",
+        peer if peer.contains(':') => "cidr_ipv6",
+        _ => "cidr_ipv4",
     };
     let mut lines = vec![
         ("security_group_id", hcl(&rule.security_group_id)),
@@ -56,7 +67,11 @@ pub(super) fn group_block(rule: &SecurityGroupRule, id: &str) -> String {
 }
 
 /// The command that adds an entry to an ACL.
-pub(super) fn acl_command(entry: &NetworkAclEntry) -> String {
+pub fn acl_command(entry: &NetworkAclEntry) -> Command {
+    Command::quoted(acl_line(entry))
+}
+
+fn acl_line(entry: &NetworkAclEntry) -> String {
     let cidr = if entry.cidr.contains(':') { "--ipv6-cidr-block" } else { "--cidr-block" };
     let ports = match entry.protocol.as_str() {
         "1" | "58" => format!(
@@ -76,12 +91,12 @@ pub(super) fn acl_command(entry: &NetworkAclEntry) -> String {
         entry.direction,
         entry.rule_number,
         shell(&entry.cidr),
-        entry.protocol,
+        shell(&entry.protocol),
     )
 }
 
 /// The same as Terraform.
-pub(super) fn acl_block(entry: &NetworkAclEntry, id: &str) -> String {
+pub fn acl_block(entry: &NetworkAclEntry, id: &str) -> String {
     let cidr = if entry.cidr.contains(':') { "ipv6_cidr_block" } else { "cidr_block" };
     let mut lines = vec![
         ("network_acl_id", hcl(&entry.network_acl_id)),
@@ -102,7 +117,7 @@ pub(super) fn acl_block(entry: &NetworkAclEntry, id: &str) -> String {
 }
 
 /// One Terraform resource.
-pub(super) fn block(kind: &str, id: &str, lines: &[(&str, String)]) -> String {
+pub fn block(kind: &str, id: &str, lines: &[(&str, String)]) -> String {
     let width = lines.iter().map(|(key, _)| key.len()).max().unwrap_or_default();
     let lines = lines.iter().map(|(key, value)| format!("  {key:<width$} = {value}\n"));
     format!("resource \"{kind}\" \"{}\" {{\n{}}}", name(id), lines.collect::<String>())

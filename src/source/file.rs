@@ -183,6 +183,9 @@ async fn open_with(split: &Split, first_max: usize) -> Result<ByteStream, Error>
     }
     let (path, size) = (split.path.clone(), split.size_bytes.filter(|_| !split.one_shot));
     let Some(size) = size else {
+        if !split.one_shot {
+            is_file(split)?;
+        }
         let opened = spawn_blocking(move || File::open(path)).await;
         let file = opened.map_err(|err| stopped(&split.id, err))?;
         return Ok(chunks(split.id.clone(), file.map_err(|err| Error::io(&split.id, err))?, None));
@@ -205,6 +208,43 @@ async fn open_with(split: &Split, first_max: usize) -> Result<ByteStream, Error>
     file.seek(io::SeekFrom::Start(read)).map_err(|err| Error::io(&id, err))?;
     let rest = chunks(id, file, Some(size.saturating_sub(read)));
     Ok(stream::iter([Ok(first)]).chain(rest).boxed())
+}
+
+/// Tells that something in a folder is no file that can be read.
+///
+/// # Errors
+///
+/// What it is, or why it may not be looked at.
+fn is_file(split: &Split) -> Result<(), Error> {
+    let found = |err| Error::io(&split.id, err);
+    let kind = std::fs::metadata(&split.path).map_err(found)?.file_type();
+    if kind.is_file() {
+        return Ok(());
+    }
+    if kind.is_dir() {
+        std::fs::read_dir(&split.path).map_err(found)?;
+    }
+    let source = io::Error::other(format!("{} is not a file", name_of(kind)));
+    Err(Error::Io { id: split.id.clone(), source })
+}
+
+/// Names what is no file.
+#[cfg(unix)]
+fn name_of(kind: std::fs::FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt as _;
+    match kind {
+        kind if kind.is_dir() => "a folder",
+        kind if kind.is_fifo() => "a FIFO",
+        kind if kind.is_socket() => "a socket",
+        kind if kind.is_block_device() || kind.is_char_device() => "a device",
+        _ => "it",
+    }
+}
+
+/// Names what is no file.
+#[cfg(not(unix))]
+fn name_of(kind: std::fs::FileType) -> &'static str {
+    if kind.is_dir() { "a folder" } else { "it" }
 }
 
 /// Returns how much to read at a time, where so much is likely to be left.

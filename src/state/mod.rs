@@ -12,6 +12,7 @@
 mod checkpoint;
 mod clock;
 mod lease;
+mod mend;
 mod record;
 
 #[cfg(test)]
@@ -134,6 +135,10 @@ impl Reader {
     async fn create(place: Place, now: i64) -> Result<Self, Error> {
         let random = fastrand::u128(..);
         let identity = Identity { id: format!("flowq-{random:032x}"), made: now };
+        if let Err(error @ Error::Content { .. }) = get::<Identity>(&place, "state.json").await {
+            Self::mend(&place, identity, error).await?;
+            return Self::open(place).await;
+        }
         // Of two who make it at once, one finds the name taken.
         put(&place, "state.json", &identity, PutMode::Create).await?;
         Self::open(place).await

@@ -3,6 +3,7 @@
 //! Writes are atomic: a name is there whole or not at all. `PutMode::Create` fails when the name is taken, in
 //! a folder as in S3: that is what a commit and a checkpoint are built on.
 
+mod folder;
 mod probe;
 
 use std::fmt;
@@ -145,19 +146,19 @@ impl Place {
         Ok(Self { name: name.trim_end_matches('/').to_owned(), url, objects, root, folder: None })
     }
 
-    fn folder(name: &str, folder: &Path) -> Result<Self, Error> {
-        let objects = LocalFileSystem::new_with_prefix(folder);
+    fn folder(name: &str, path: &Path) -> Result<Self, Error> {
+        let objects = LocalFileSystem::new_with_prefix(path);
         let objects = objects
             .map_err(|source| Error::Open { name: name.to_owned(), source })?
             .with_automatic_cleanup(true);
-        let url = Url::from_directory_path(folder)
-            .map_err(|()| Error::Scheme { name: name.to_owned() })?;
+        let url =
+            Url::from_directory_path(path).map_err(|()| Error::Scheme { name: name.to_owned() })?;
         Ok(Self {
             name: name.trim_end_matches('/').to_owned(),
             url,
-            objects: Arc::new(objects),
-            root: Arc::new(LocalFileSystem::new()),
-            folder: Some(folder.to_owned()),
+            objects: folder::store(objects),
+            root: folder::store(LocalFileSystem::new()),
+            folder: Some(path.to_owned()),
         })
     }
 

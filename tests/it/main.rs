@@ -19,6 +19,7 @@ mod explain_job;
 mod feed;
 mod formats;
 mod help;
+mod hostile;
 mod inventory;
 mod lake;
 mod passes;

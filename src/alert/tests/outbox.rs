@@ -12,7 +12,7 @@ use async_trait::async_trait;
 
 use super::super::config::Filter;
 use super::super::sink::{Failure, Fate, Trouble, Way};
-use super::super::{Alert, Delivery, Outbox, Patience, Sink};
+use super::super::{Alert, Deliveries, Delivery, Outbox, Patience, Sink};
 use super::finding;
 use crate::aws::Account;
 use crate::detection::{Finding, Severity};
@@ -62,7 +62,13 @@ impl Way for Listener {
 
 fn sink(name: &str, ear: &Shared) -> Sink {
     let way = Box::new(Listener(Arc::clone(ear)));
-    Sink { name: name.to_owned(), filter: Filter::default(), retries: 1, way }
+    Sink {
+        name: name.to_owned(),
+        filter: Filter::default(),
+        retries: 1,
+        timeout: Duration::from_secs(1),
+        way,
+    }
 }
 
 /// Sinks are tried again at once.
@@ -95,6 +101,80 @@ fn files(folder: &Path) -> Vec<String> {
     let below = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().map(Result::unwrap);
     let files = below.filter(|entry| entry.file_type().is_file());
     files.map(|f| f.path().strip_prefix(folder).unwrap().display().to_string()).collect()
+}
+
+/// A sink that takes its time.
+#[derive(Debug)]
+struct Slow(Shared);
+
+#[async_trait]
+impl Way for Slow {
+    async fn send(&self, alerts: &[Alert], now: i64) -> Vec<Fate> {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Listener(Arc::clone(&self.0)).send(alerts, now).await
+    }
+}
+
+#[tokio::test]
+async fn a_slow_sink_is_sent_each_alert_once_and_holds_up_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let (slow, fast) = (Shared::default(), Shared::default());
+    let sinks = vec![
+        Sink { way: Box::new(Slow(Arc::clone(&slow))), ..sink("slow", &slow) },
+        sink("fast", &fast),
+    ];
+    let box_ = Arc::new(outbox(folder.path(), sinks).await);
+    box_.post(&findings(&["a", "b", "c"], 10), NOW).await.unwrap();
+    let mut deliveries = Deliveries::new(Arc::clone(&box_));
+    // Many passes in the time of one alert: none waits, and none begins it anew.
+    let began = std::time::Instant::now();
+    for _ in 0..5 {
+        deliveries.go_on(NOW).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(began.elapsed() < Duration::from_millis(290));
+    assert_eq!(heard(&fast), ["a/1", "b/1", "c/1"]);
+    let told = deliveries.finish(NOW, Duration::from_secs(30)).await;
+    assert_eq!((told[0].sent, told[0].waiting, told[0].failed.clone()), (3, 0, None));
+    assert_eq!(heard(&slow), ["a/1", "b/1", "c/1"]);
+}
+
+#[tokio::test]
+async fn a_try_that_has_begun_has_its_time_whatever_is_left_for_the_delivery() {
+    let folder = tempfile::tempdir().unwrap();
+    let ear = Shared::default();
+    let sinks = vec![Sink { way: Box::new(Slow(Arc::clone(&ear))), ..sink("slow", &ear) }];
+    let box_ = outbox(folder.path(), sinks).await;
+    box_.post(&findings(&["a", "b"], 10), NOW).await.unwrap();
+    for _ in 0..2 {
+        box_.deliver(NOW, Duration::from_millis(20)).await;
+    }
+    assert_eq!(heard(&ear), ["a/1", "b/1"]);
+}
+
+#[tokio::test]
+async fn what_was_refused_can_be_sent_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let ear = Shared::default();
+    ear.lock().unwrap().hates = Some("b");
+    let box_ = outbox(folder.path(), vec![sink("one", &ear)]).await;
+    box_.post(&findings(&["a", "b"], 10), NOW).await.unwrap();
+    assert_eq!(deliver(&box_).await[0].refused, 1);
+    let place = Place::create(folder.path().to_str().unwrap(), &Arc::default()).unwrap();
+    let listed = super::super::pending(&place, &[]).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(
+        (listed[0].sink.as_str(), listed[0].refused.as_deref()),
+        ("one", Some("not this one"))
+    );
+    let counts = super::super::requeue(&place, &[]).await.unwrap();
+    assert_eq!(counts, [("one".to_owned(), 1)]);
+    assert_eq!(super::super::pending(&place, &[]).await.unwrap()[0].refused, None);
+    ear.lock().unwrap().hates = None;
+    let box_ = outbox(folder.path(), vec![sink("one", &ear)]).await;
+    assert_eq!(deliver(&box_).await[0].sent, 1);
+    assert_eq!(heard(&ear), ["a/1", "b/1"]);
+    assert!(super::super::pending(&place, &[]).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -67,6 +67,18 @@ async fn slack_gets_a_text_without_markup_of_others() {
 }
 
 #[tokio::test]
+async fn what_a_server_says_back_names_no_secret() {
+    let echo =
+        "{\"headers\":{\"Authorization\":\"t0ken\",\"X-Api-Key\":\"other\"},\"bare\":\"k3y4ever\"}";
+    let receiver = Receiver::start(move |_| Reply::Say(401, "", echo));
+    let config = "[[alert]]\ntype = \"webhook\"\nurl-env = \"HOOK\"\nsecret = \"k3y4ever\"\n\
+                  headers = { authorization = \"t0ken\" }\n";
+    let failure = send(&sink(config, &receiver.url("/hook"))).await.unwrap_err();
+    let said = "{\"headers\":{\"Authorization\":\"…\",\"X-Api-Key\":\"…\"},\"bare\":\"…\"}";
+    assert!(failure.reason.ends_with(said), "{}", failure.reason);
+}
+
+#[tokio::test]
 async fn what_may_pass_is_tried_again() {
     for first in [
         (|| Reply::Say(500, "", "")) as fn() -> Reply,

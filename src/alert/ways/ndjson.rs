@@ -4,7 +4,8 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
@@ -16,6 +17,9 @@ const TOGETHER: usize = 100;
 
 /// How every line begins.
 const BEGINNING: &[u8] = b"{\"alert_id\":";
+
+/// How long to wait before a FIFO that is full is tried again.
+const FULL_PAUSE: Duration = Duration::from_millis(20);
 
 /// The most bytes of a line that a crash may have left half written.
 const HALF_LINE_MAX: u64 = 1 << 20;
@@ -31,7 +35,11 @@ impl fmt::Debug for Output {
 
 /// A file, opened by its name each time, so that it can be moved away.
 #[derive(Debug)]
-pub(in crate::alert) struct File(pub(in crate::alert) PathBuf);
+pub(in crate::alert) struct File {
+    pub(in crate::alert) path: PathBuf,
+    /// How long a FIFO may take nothing.
+    pub(in crate::alert) timeout: Duration,
+}
 
 #[async_trait]
 impl Way for Output {
@@ -40,11 +48,19 @@ impl Way for Output {
     }
 
     async fn send(&self, alerts: &[Alert], _: i64) -> Vec<Fate> {
-        let written = lines(alerts).and_then(|lines| {
-            let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            out.write_all(&lines)?;
-            out.flush()
-        });
+        let written = match lines(alerts) {
+            Ok(lines) => {
+                let out = Arc::clone(&self.0);
+                // Nobody may read what is at its other end.
+                let write = tokio::task::spawn_blocking(move || {
+                    let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
+                    out.write_all(&lines)?;
+                    out.flush()
+                });
+                write.await.unwrap_or_else(|err| Err(io::Error::other(err)))
+            }
+            Err(error) => Err(error),
+        };
         fates(alerts, written, "standard output")
     }
 }
@@ -58,13 +74,13 @@ impl Way for File {
     async fn send(&self, alerts: &[Alert], _: i64) -> Vec<Fate> {
         let written = match lines(alerts) {
             Ok(lines) => {
-                let path = self.0.clone();
-                let append = tokio::task::spawn_blocking(move || append(&path, &lines));
+                let (path, timeout) = (self.path.clone(), self.timeout);
+                let append = tokio::task::spawn_blocking(move || append(&path, &lines, timeout));
                 append.await.unwrap_or_else(|err| Err(io::Error::other(err)))
             }
             Err(error) => Err(error),
         };
-        fates(alerts, written, &self.0.display().to_string())
+        fates(alerts, written, &self.path.display().to_string())
     }
 }
 
@@ -79,7 +95,8 @@ fn lines(alerts: &[Alert]) -> io::Result<Vec<u8>> {
 
 fn fates(alerts: &[Alert], written: io::Result<()>, name: &str) -> Vec<Fate> {
     let fate = written.map_err(|error| {
-        let passing = [io::ErrorKind::StorageFull, io::ErrorKind::Interrupted];
+        use io::ErrorKind::{Interrupted, StorageFull, TimedOut};
+        let passing = [StorageFull, Interrupted, TimedOut];
         let passing = passing.contains(&error.kind());
         let trouble = if passing { Trouble::Passing } else { Trouble::Closed };
         Failure::new(trouble, format!("could not write to {name}: {error}"))
@@ -88,13 +105,12 @@ fn fates(alerts: &[Alert], written: io::Result<()>, name: &str) -> Vec<Fate> {
 }
 
 /// Appends whole lines: all of them are there afterwards, or none.
-fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-    if !file.metadata()?.is_file() {
+fn append(path: &Path, lines: &[u8], timeout: Duration) -> io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
         // A pipe or a terminal has no end to look at.
-        file.write_all(lines)?;
-        return file.flush();
+        return feed(path, lines, timeout);
     }
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
     // Another flowq may write to it, too.
     file.lock()?;
     let end = mend(&mut file)?;
@@ -104,6 +120,40 @@ fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
         file.set_len(end)?;
     }
     written
+}
+
+/// Writes to a FIFO, or to a device. What a FIFO takes that nobody reads is lost with it, so there must be a
+/// reader; and one that does not read holds nobody up.
+fn feed(path: &Path, lines: &[u8], timeout: Duration) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let mut pipe = options.open(path).map_err(|error| match error.raw_os_error() {
+        #[cfg(unix)]
+        Some(libc::ENXIO) => io::Error::new(io::ErrorKind::NotConnected, "nobody reads from it"),
+        _ => error,
+    })?;
+    let (mut left, mut last) = (lines, Instant::now());
+    while !left.is_empty() {
+        match pipe.write(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                left = left.get(count..).unwrap_or_default();
+                last = Instant::now();
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if last.elapsed() >= timeout {
+                    let what = format!("nothing was read from it for {} s", timeout.as_secs());
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, what));
+                }
+                std::thread::sleep(FULL_PAUSE);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    pipe.flush()
 }
 
 /// Ends the last line of a file if nobody did. A half alert, which a crash left behind and which is sent again,
@@ -133,11 +183,39 @@ fn mend(file: &mut std::fs::File) -> io::Result<u64> {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_fifo_that_nobody_reads_keeps_the_alerts_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fifo");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        if !made.is_ok_and(|status| status.success()) {
+            return;
+        }
+        let sink = File { path: path.clone(), timeout: Duration::from_millis(50) };
+        let alerts = [Alert::sample(0)];
+        let fate = sink.send(&alerts, 0).await.remove(0).unwrap_err();
+        assert_eq!(fate.trouble, Trouble::Closed);
+        assert!(fate.reason.ends_with("nobody reads from it"), "{}", fate.reason);
+        // Opened for both, it does not wait for a writer.
+        let mut reader = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        assert_eq!(sink.send(&alerts, 0).await, [Ok(())]);
+        let mut beginning = [0; BEGINNING.len()];
+        reader.read_exact(&mut beginning).unwrap();
+        assert_eq!(beginning, BEGINNING);
+        // A reader that stopped reading.
+        let full = vec![b'x'; 1 << 20];
+        let error = feed(&path, &full, Duration::from_millis(50)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
     fn appended(before: &[u8]) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("alerts.ndjson");
         std::fs::write(&path, before).unwrap();
-        append(&path, b"{\"alert_id\":\"new\"}\n").unwrap();
+        append(&path, b"{\"alert_id\":\"new\"}\n", SECOND).unwrap();
         std::fs::read_to_string(&path).unwrap()
     }
 
@@ -162,7 +240,7 @@ mod tests {
     async fn a_file_that_was_moved_away_is_made_anew() {
         let folder = tempfile::tempdir().unwrap();
         let (path, old) = (folder.path().join("a.ndjson"), folder.path().join("a.1"));
-        let sink = File(path.clone());
+        let sink = File { path: path.clone(), timeout: SECOND };
         let alerts = [Alert::sample(0)];
         assert_eq!(sink.send(&alerts, 0).await, [Ok(())]);
         std::fs::rename(&path, &old).unwrap();
@@ -175,7 +253,7 @@ mod tests {
     #[tokio::test]
     async fn a_folder_that_is_not_there_keeps_the_alerts_waiting() {
         let folder = tempfile::tempdir().unwrap();
-        let sink = File(folder.path().join("gone/a.ndjson"));
+        let sink = File { path: folder.path().join("gone/a.ndjson"), timeout: SECOND };
         let fate = sink.send(&[Alert::sample(0)], 0).await.remove(0).unwrap_err();
         assert_eq!(fate.trouble, Trouble::Closed);
         assert!(fate.reason.contains("gone/a.ndjson"), "{}", fate.reason);

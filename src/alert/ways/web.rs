@@ -10,6 +10,7 @@ use crate::alert::config::check_url;
 use crate::alert::sink::{Failure, Fate, Trouble, Way};
 use crate::alert::{Alert, text};
 use crate::aws::http::{Answer, Client, hmac_sha256};
+use crate::aws::redact::redact;
 use crate::detection::Severity;
 
 /// The most characters of a section of Slack's.
@@ -18,12 +19,17 @@ const SECTION_CHARS_MAX: usize = 2900;
 /// The most characters of an answer that are told.
 const SAID_CHARS_MAX: usize = 200;
 
+/// The most characters of an answer that are looked through for secrets.
+const SAID_READ_MAX: usize = 8 << 10;
+
 /// A URL that takes posts. The URL may be a secret: only its host is ever told.
 pub(in crate::alert) struct Post {
     url: String,
     host: String,
     timeout: Duration,
     client: Client,
+    /// What must not be told of what others say.
+    secrets: Vec<String>,
 }
 
 impl fmt::Debug for Post {
@@ -41,7 +47,15 @@ impl Post {
         let mut parsed = check_url(url, plain_http)?;
         parsed.set_fragment(None);
         let host = parsed.host_str().unwrap_or_default().to_owned();
-        Ok(Self { url: parsed.into(), host, timeout, client: Client::default() })
+        let mut secrets: Vec<String> =
+            parsed.query_pairs().map(|(_, value)| value.into_owned()).collect();
+        secrets.push(parsed.username().to_owned());
+        secrets.extend(parsed.password().map(str::to_owned));
+        let url: String = parsed.into();
+        // The path is the secret of most webhooks.
+        secrets.extend(url.splitn(4, '/').nth(3).map(str::to_owned));
+        secrets.push(url.clone());
+        Ok(Self { url, host, timeout, client: Client::default(), secrets })
     }
 
     async fn send(&self, headers: &[(String, String)], body: String) -> Fate {
@@ -81,17 +95,17 @@ impl Post {
         }
         let said = answer.text.split_whitespace().collect::<Vec<_>>().join(" ");
         if !said.is_empty() && !said.starts_with('<') {
+            // A secret that begins in what is told must be there whole to be found.
+            let said: String = said.chars().take(SAID_READ_MAX).collect();
             let said = text::cut(&self.hush(&said), SAID_CHARS_MAX);
             reason.push_str(&format!(": {said}"));
         }
         Err(Failure { trouble, reason, pause: answer.retry_after })
     }
 
-    /// Takes the URL out of what others say, and its path, which is the secret of most webhooks.
+    /// Takes what is secret out of what others say: a server may say back what it was sent.
     fn hush(&self, said: &str) -> String {
-        let said = said.replace(&self.url, "…");
-        let path = self.url.splitn(4, '/').nth(3).filter(|path| path.len() > 3);
-        path.map_or_else(|| said.clone(), |path| said.replace(path, "…"))
+        redact(said, &self.secrets)
     }
 }
 
@@ -110,10 +124,16 @@ impl fmt::Debug for Webhook {
 
 impl Webhook {
     pub(in crate::alert) fn new(
-        post: Post,
+        mut post: Post,
         headers: Vec<(String, String)>,
         secret: Option<String>,
     ) -> Result<Self, String> {
+        for (_, value) in &headers {
+            post.secrets.push(value.clone());
+            // `Bearer TOKEN`: the server may say the token alone.
+            post.secrets.extend(value.split_whitespace().skip(1).map(str::to_owned));
+        }
+        post.secrets.extend(secret.clone());
         let bad = |value: &str| value.chars().any(|c| c.is_control() && c != '\t');
         match headers.iter().find(|(_, value)| bad(value)) {
             Some((name, _)) => Err(format!("header {name}: its value has more than one line")),

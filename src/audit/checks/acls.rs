@@ -19,6 +19,8 @@ use crate::audit::rules::shown;
 use crate::audit::subject::Subject;
 use crate::audit::subject::World;
 use crate::inventory::model::NetworkAclEntry;
+use crate::reach::paste::acl_block;
+use crate::reach::paste::acl_command;
 use crate::vpc::ports::CLIENT_PORTS;
 use crate::vpc::rules::LAST_ACL_ENTRY;
 use crate::vpc::rules::TCP;
@@ -69,44 +71,57 @@ struct Refusal {
     rule: Option<i32>,
 }
 
-/// The rules that are missing, each under a number that is free and comes early enough.
+/// The rules that are missing, each under a number that is free and comes before the rule that denies.
 fn fix(subject: &Subject<'_>, acl: &str, rows: &[&NetworkAclEntry], refusals: &[Refusal]) -> Fix {
-    let (mut commands, mut resources) = (Vec::new(), Vec::new());
+    let (mut commands, mut blocks) = (Vec::new(), Vec::new());
+    let mut is_full = false;
     let mut taken: BTreeSet<(&str, i32)> =
         rows.iter().map(|row| (row.direction.as_str(), row.rule_number)).collect();
     for Refusal { ask, net, rule, .. } in refusals {
-        let own = taken
-            .iter()
-            .filter(|(direction, number)| *direction == ask.direction && *number < LAST_ACL_ENTRY);
-        let last = own.map(|(_, number)| *number).max().unwrap_or(0);
-        let wanted = rule.map_or(last + 10, |rule| rule - 1);
-        let is_free = wanted > 0 && taken.insert((ask.direction, wanted));
-        let number = if is_free { wanted.to_string() } else { "NUMBER".to_owned() };
+        let Some(number) = free_number(&taken, ask.direction, *rule) else {
+            is_full = true;
+            continue;
+        };
+        taken.insert((ask.direction, number));
         // AWS's own advice for ephemeral ports, wider than Linux.
         let (from, to) = if ask.ports == EPHEMERAL {
             (*CLIENT_PORTS.start(), *CLIENT_PORTS.end())
         } else {
             ask.ports
         };
-        commands.push(format!(
-            "aws ec2 create-network-acl-entry --region {} --network-acl-id {acl} --{} --rule-number {number} \
-             --protocol 6 --port-range From={from},To={to} --cidr-block {net} --rule-action allow",
-            subject.region(),
-            ask.direction
-        ));
-        resources.push(format!(
-            "resource \"aws_network_acl_rule\" \"jobs_{}_{number}\" {{\n  network_acl_id = \"{acl}\"\n  \
-             rule_number    = {number}\n  egress         = {}\n  protocol       = \"tcp\"\n  rule_action    = \
-             \"allow\"\n  cidr_block     = \"{net}\"\n  from_port      = {from}\n  to_port        = {to}\n}}",
-            ask.direction,
-            ask.direction == "egress"
-        ));
+        let entry = NetworkAclEntry {
+            network_acl_id: acl.to_owned(),
+            direction: ask.direction.to_owned(),
+            rule_number: number,
+            rule_action: "allow".to_owned(),
+            protocol: TCP.to_string(),
+            cidr: net.to_string(),
+            from_port: Some(i32::from(from)),
+            to_port: Some(i32::from(to)),
+            ..NetworkAclEntry::default()
+        };
+        commands.push(acl_command(&entry).region(&subject.region()));
+        blocks.push(acl_block(&entry, &format!("{acl}-{}-{number}", ask.direction)));
     }
-    Fix::new(
-        "allow it; a network ACL does not remember who asked, so replies need rules of their own",
-    )
-    .cli(commands.join("\n"))
-    .terraform(resources.join("\n"))
+    let what =
+        "allow it; a network ACL does not remember who asked, so replies need rules of their own";
+    let full = if is_full {
+        "; no rule number is free before the rule that denies: renumber the rules of the ACL first"
+    } else {
+        ""
+    };
+    Fix::new(format!("{what}{full}")).commands(&commands).terraform(&blocks)
+}
+
+/// Returns a rule number that is free: the last before the rule that denies, or one after all others.
+fn free_number(taken: &BTreeSet<(&str, i32)>, direction: &str, denies: Option<i32>) -> Option<i32> {
+    let is_free = |number: &i32| !taken.contains(&(direction, *number));
+    let own = taken.iter().filter(|(of, number)| *of == direction && *number < LAST_ACL_ENTRY);
+    let last = own.map(|(_, number)| *number).max().unwrap_or(0);
+    if denies.is_none() && last + 10 < LAST_ACL_ENTRY {
+        return Some(last + 10);
+    }
+    (1..denies.unwrap_or(LAST_ACL_ENTRY).min(LAST_ACL_ENTRY)).rev().find(is_free)
 }
 
 /// Returns the IPv4 ranges of the other subnets that the distributed jobs of this one run in.

@@ -7,6 +7,7 @@ use crate::audit::Silence;
 use crate::audit::subject::Subject;
 use crate::audit::subject::World;
 use crate::audit::subject::names;
+use crate::reach::command::Command;
 
 /// Private addresses that an instance takes, by the guide.
 const PER_INSTANCE: i64 = 2;
@@ -38,8 +39,11 @@ pub(super) fn free(world: &World<'_>, subject: &Subject<'_>) -> Told {
             "name a further subnet in the job's VpcConfig, or free addresses: a job that finds none fails \
              before it has an interface, so no flow log shows it",
         );
-        let command =
-            "aws ec2 create-subnet --vpc-id VPC --cidr-block CIDR --availability-zone ZONE";
+        let command = Command::new("ec2 create-subnet")
+            .region(&subject.region())
+            .option("--vpc-id", subject.vpc_id.as_deref().unwrap_or("VPC"))
+            .option("--cidr-block", "CIDR")
+            .option("--availability-zone", "ZONE");
         Answer::fail(format!("{total} private addresses are free, and {needs}"))
             .fix(fix.cli(command))
     } else if short.is_empty() {

@@ -12,6 +12,8 @@ use crate::audit::rules::holds_all;
 use crate::audit::rules::nets;
 use crate::audit::subject::Subject;
 use crate::audit::subject::World;
+use crate::reach::command::Command;
+use crate::reach::quote::shell;
 use crate::vpc::rules::TCP;
 use crate::vpc::rules::UDP;
 
@@ -36,11 +38,11 @@ fn attribute(
     subject: &Subject<'_>,
     vpc: &str,
     name: &str,
-    option: &str,
+    option: &'static str,
     value: Option<bool>,
 ) -> Told {
     let Some(value) = value else {
-        let call = format!("describe-vpc-attribute --vpc-id {vpc} --attribute {name}");
+        let call = format!("describe-vpc-attribute --vpc-id {} --attribute {name}", shell(vpc));
         return Err(Silence::lacks(&format!("{name} of {vpc}"), &call));
     };
     if value {
@@ -49,11 +51,13 @@ fn attribute(
     let word = name.replace("enableDnsSupport", "enable_dns_support");
     let word = word.replace("enableDnsHostnames", "enable_dns_hostnames");
     let fix = Fix::new("turn it on")
-        .cli(format!(
-            "aws ec2 modify-vpc-attribute --region {} --vpc-id {vpc} {option}",
-            subject.region()
-        ))
-        .terraform(format!("resource \"aws_vpc\" \"jobs\" {{\n  # …\n  {word} = true\n}}"));
+        .cli(
+            Command::new("ec2 modify-vpc-attribute")
+                .region(&subject.region())
+                .option("--vpc-id", vpc)
+                .flag(option),
+        )
+        .terraform(&[format!("resource \"aws_vpc\" \"jobs\" {{\n  # …\n  {word} = true\n}}")]);
     Ok(Answer::fail(format!("{name} is off")).fix(fix))
 }
 
@@ -76,11 +80,12 @@ pub(super) fn servers(world: &World<'_>, subject: &Subject<'_>) -> Told {
         return Ok(Answer::pass("the VPC's own resolver is used").evidence(evidence));
     }
     if servers.is_empty() {
-        let fix = Fix::new("associate DHCP options that name AmazonProvidedDNS").cli(format!(
-            "aws ec2 associate-dhcp-options --region {} --vpc-id {} --dhcp-options-id DOPT",
-            subject.region(),
-            vpc.vpc_id
-        ));
+        let fix = Fix::new("associate DHCP options that name AmazonProvidedDNS").cli(
+            Command::new("ec2 associate-dhcp-options")
+                .region(&subject.region())
+                .option("--vpc-id", &vpc.vpc_id)
+                .option("--dhcp-options-id", "DOPT"),
+        );
         let why = "the DHCP options name no DNS server: no name resolves";
         return Ok(Answer::fail(why).inferred().evidence(evidence).fix(fix));
     }

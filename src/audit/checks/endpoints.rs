@@ -17,6 +17,10 @@ use crate::audit::rules::nets;
 use crate::audit::subject::Subject;
 use crate::audit::subject::World;
 use crate::inventory::model::VpcEndpoint;
+use crate::reach::command::Command;
+use crate::reach::paste::block;
+use crate::reach::quote::hcl;
+use crate::reach::quote::hcl_list;
 use crate::vpc::endpoints::is_available;
 use crate::vpc::rules::TCP;
 
@@ -49,12 +53,13 @@ pub(super) fn private_dns(world: &World<'_>, subject: &Subject<'_>) -> Told {
         endpoints.iter().filter(|one| one.private_dns == Some(false)).copied().collect();
     if let Some(first) = off.first() {
         let fix = Fix::new("turn private DNS on")
-            .cli(format!(
-                "aws ec2 modify-vpc-endpoint --region {} --vpc-endpoint-id {} --private-dns-enabled",
-                subject.region(),
-                first.vpc_endpoint_id
-            ))
-            .terraform("resource \"aws_vpc_endpoint\" \"service\" {\n  # …\n  private_dns_enabled = true\n}");
+            .cli(
+                Command::new("ec2 modify-vpc-endpoint")
+                    .region(&subject.region())
+                    .option("--vpc-endpoint-id", &first.vpc_endpoint_id)
+                    .flag("--private-dns-enabled"),
+            )
+            .terraform(&["resource \"aws_vpc_endpoint\" \"service\" {\n  # …\n  private_dns_enabled = true\n}".to_owned()]);
         let names: Vec<String> = off.iter().map(|one| name(one)).collect();
         let why = format!(
             "{} has no private DNS: code that asks for the service by its usual name goes around it",
@@ -99,13 +104,14 @@ pub(super) fn groups(world: &World<'_>, subject: &Subject<'_>) -> Told {
             "the groups of all interface endpoints let the jobs in on tcp/443",
         ));
     };
-    let fix = Fix::new("let the jobs' groups in").cli(format!(
-        "aws ec2 authorize-security-group-ingress --region {} --group-id {} --protocol tcp --port 443 \
-         --source-group {}",
-        subject.region(),
-        endpoint.security_group_ids[0],
-        group.split(',').next().unwrap_or_default()
-    ));
+    let fix = Fix::new("let the jobs' groups in").cli(
+        Command::new("ec2 authorize-security-group-ingress")
+            .region(&subject.region())
+            .option("--group-id", &endpoint.security_group_ids[0])
+            .option("--protocol", "tcp")
+            .option("--port", "443")
+            .option("--source-group", group.split(',').next().unwrap_or_default()),
+    );
     let why = format!("the groups of {} do not let jobs of {group} in on tcp/443", name(endpoint));
     let evidence = kept_out.iter().map(|((_, group), endpoint)| {
         format!(
@@ -147,25 +153,33 @@ pub(super) fn services(world: &World<'_>, subject: &Subject<'_>) -> Told {
         return Ok(Answer::pass("the jobs asked no AWS service but S3 by public addresses")
             .evidence(evidence));
     }
+    let vpc = subject.vpc_id.as_deref().unwrap_or("VPC");
+    let service = format!("com.amazonaws.{}.SERVICE", subject.region());
     let fix = Fix::new(format!(
         "create an interface endpoint for each service that the jobs ask, usually {USUAL}; flow logs do not name \
          the service behind a public address"
     ))
-    .cli(format!(
-        "aws ec2 create-vpc-endpoint --region {0} --vpc-id {1} --vpc-endpoint-type Interface --service-name \
-         com.amazonaws.{0}.SERVICE --subnet-ids {2} --security-group-ids SG --private-dns-enabled",
-        subject.region(),
-        subject.vpc_id.as_deref().unwrap_or("VPC"),
-        subject.subnets.join(" ")
-    ))
-    .terraform(format!(
-        "resource \"aws_vpc_endpoint\" \"service\" {{\n  vpc_id              = \"{}\"\n  vpc_endpoint_type   = \
-         \"Interface\"\n  service_name        = \"com.amazonaws.{}.SERVICE\"\n  subnet_ids          = [{}]\n  \
-         private_dns_enabled = true\n}}",
-        subject.vpc_id.as_deref().unwrap_or("VPC"),
-        subject.region(),
-        subject.subnets.iter().map(|id| format!("\"{id}\"")).collect::<Vec<_>>().join(", ")
-    ));
+    .cli(
+        Command::new("ec2 create-vpc-endpoint")
+            .region(&subject.region())
+            .option("--vpc-id", vpc)
+            .option("--vpc-endpoint-type", "Interface")
+            .option("--service-name", &service)
+            .list("--subnet-ids", subject.subnets.iter().map(String::as_str))
+            .option("--security-group-ids", "SG")
+            .flag("--private-dns-enabled"),
+    )
+    .terraform(&[block(
+        "aws_vpc_endpoint",
+        "service",
+        &[
+            ("vpc_id", hcl(vpc)),
+            ("vpc_endpoint_type", hcl("Interface")),
+            ("service_name", hcl(&service)),
+            ("subnet_ids", hcl_list(&subject.subnets)),
+            ("private_dns_enabled", "true".to_owned()),
+        ],
+    )]);
     Ok(Answer::fail(format!(
         "jobs asked AWS services by public addresses: {connections} connections, {bytes} bytes"
     ))

@@ -9,6 +9,9 @@ use crate::audit::subject::World;
 use crate::detection::Severity;
 use crate::flow::field::FIELDS;
 use crate::inventory::model::FlowLog;
+use crate::reach::command::Command;
+use crate::reach::paste::block;
+use crate::reach::quote::hcl;
 
 /// The last version whose fields are all wanted.
 const ALL_OF_VERSION: u8 = 5;
@@ -48,19 +51,33 @@ fn fix(subject: &Subject<'_>, what: &str) -> Fix {
     let vpc = subject.vpc_id.as_deref().unwrap_or("VPC");
     let format = wanted_format();
     Fix::new(what)
-        .cli(format!(
-            "aws ec2 create-flow-logs --region {} --resource-type VPC --resource-ids {vpc} --traffic-type ALL \
-             --max-aggregation-interval {INTERVAL_SECS} --log-destination-type s3 --log-destination \
-             arn:aws:s3:::BUCKET --log-format '{format}'",
-            subject.region()
-        ))
-        .terraform(format!(
-            "resource \"aws_flow_log\" \"jobs\" {{\n  vpc_id                   = \"{vpc}\"\n  traffic_type             = \
-             \"ALL\"\n  max_aggregation_interval = {INTERVAL_SECS}\n  log_destination_type     = \"s3\"\n  \
-             log_destination          = \"arn:aws:s3:::BUCKET\"\n  log_format               = \"{}\"\n}}",
-            format.replace("${", "$${")
-        ))
+        .cli(
+            Command::new("ec2 create-flow-logs")
+                .region(&subject.region())
+                .option("--resource-type", "VPC")
+                .option("--resource-ids", vpc)
+                .option("--traffic-type", "ALL")
+                .option("--max-aggregation-interval", &INTERVAL_SECS.to_string())
+                .option("--log-destination-type", "s3")
+                .option("--log-destination", BUCKET)
+                .option("--log-format", &format),
+        )
+        .terraform(&[block(
+            "aws_flow_log",
+            &format!("{vpc}-jobs"),
+            &[
+                ("vpc_id", hcl(vpc)),
+                ("traffic_type", hcl("ALL")),
+                ("max_aggregation_interval", INTERVAL_SECS.to_string()),
+                ("log_destination_type", hcl("s3")),
+                ("log_destination", hcl(BUCKET)),
+                ("log_format", hcl(&format)),
+            ],
+        )])
 }
+
+/// Where a new flow log is to deliver; the user fills it in.
+const BUCKET: &str = "arn:aws:s3:::BUCKET";
 
 const REPLACE: &str =
     "make a second flow log and delete this one: what a flow log is made with cannot be changed";
@@ -159,11 +176,11 @@ pub(super) fn delivery(world: &World<'_>, subject: &Subject<'_>) -> Told {
             "Rate limited" => "ask for a higher limit of CloudWatch Logs, or deliver to S3",
             _ => "look at the bucket's policy, its key's policy, or the role of the flow log",
         };
-        let fix = Fix::new(advice).cli(format!(
-            "aws ec2 describe-flow-logs --region {} --flow-log-ids {}",
-            subject.region(),
-            first.flow_log_id
-        ));
+        let fix = Fix::new(advice).cli(
+            Command::new("ec2 describe-flow-logs")
+                .region(&subject.region())
+                .option("--flow-log-ids", &first.flow_log_id),
+        );
         let evidence = failed.iter().map(|log| {
             let error = log.deliver_logs_error.as_deref().unwrap_or("no reason given");
             format!("{}: {error}", log.flow_log_id)

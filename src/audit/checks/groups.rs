@@ -25,6 +25,11 @@ use crate::audit::subject::names;
 use crate::detection::Severity;
 use crate::flow::addr;
 use crate::inventory::model::SecurityGroupRule;
+use crate::reach::command::Command;
+use crate::reach::paste::group_block;
+use crate::reach::paste::group_command;
+use crate::reach::quote::hcl;
+use crate::reach::quote::shorthand;
 use crate::vpc::NextHop;
 use crate::vpc::RuleMatch;
 use crate::vpc::S3Region;
@@ -88,35 +93,41 @@ fn kept_apart(seen: &[&Seen], fits: impl Fn(&Seen) -> bool) -> Vec<String> {
 /// The rules that are missing, as commands.
 fn fix(subject: &Subject<'_>, missing: &[Missing]) -> Fix {
     let group = subject.groups.first().map_or("SG", String::as_str);
-    let (mut commands, mut resources) = (Vec::new(), Vec::new());
-    for (at, Missing { direction, protocol, ports, .. }) in missing.iter().enumerate() {
-        let (from, to) = ports;
-        let name = match *protocol {
+    let (mut commands, mut blocks) = (Vec::new(), Vec::new());
+    for Missing { direction, protocol, ports, .. } in missing {
+        let ports = (!matches!(*protocol, Some(ESP) | None)).then_some(*ports);
+        let rule = rule(group, direction, *protocol, ports, group);
+        let id = format!("{group}-own-{direction}-{}", rule.protocol);
+        commands.push(group_command(&rule).region(&subject.region()));
+        blocks.push(group_block(&rule, &id));
+    }
+    Fix::new("let the members of the group talk to each other")
+        .commands(&commands)
+        .terraform(&blocks)
+}
+
+/// A rule that a group lacks. `protocol`: `None` for all.
+fn rule(
+    group: &str,
+    direction: &str,
+    protocol: Option<u8>,
+    ports: Option<Ports>,
+    peer: &str,
+) -> SecurityGroupRule {
+    SecurityGroupRule {
+        security_group_id: group.to_owned(),
+        direction: direction.to_owned(),
+        protocol: match protocol {
             Some(TCP) => "tcp".to_owned(),
             Some(UDP) => "udp".to_owned(),
             Some(number) => number.to_string(),
             None => ALL_PROTOCOLS.to_string(),
-        };
-        let (ports, lines) = match *protocol {
-            Some(ESP) | None => (String::new(), String::new()),
-            _ => (
-                format!(",FromPort={from},ToPort={to}"),
-                format!("  from_port = {from}\n  to_port = {to}\n"),
-            ),
-        };
-        commands.push(format!(
-            "aws ec2 authorize-security-group-{direction} --region {} --group-id {group} --ip-permissions \
-             'IpProtocol={name}{ports},UserIdGroupPairs=[{{GroupId={group}}}]'",
-            subject.region()
-        ));
-        resources.push(format!(
-            "resource \"aws_vpc_security_group_{direction}_rule\" \"own_{at}\" {{\n  security_group_id = \
-             \"{group}\"\n  referenced_security_group_id = \"{group}\"\n  ip_protocol = \"{name}\"\n{lines}}}"
-        ));
+        },
+        from_port: ports.map(|(from, _)| i32::from(from)),
+        to_port: ports.map(|(_, to)| i32::from(to)),
+        peer: peer.to_owned(),
+        ..SecurityGroupRule::default()
     }
-    Fix::new("let the members of the group talk to each other")
-        .cli(commands.join("\n"))
-        .terraform(resources.join("\n"))
 }
 
 fn told(missing: &[Missing], groups: &[String]) -> String {
@@ -268,17 +279,11 @@ pub(super) fn egress(world: &World<'_>, subject: &Subject<'_>) -> Told {
         return to_nat(world, subject);
     }
     let group = subject.groups.first().map_or("SG", String::as_str);
-    let list = lists.first().copied().unwrap_or("PREFIX_LIST_OF_S3");
+    let list = lists.first().copied().unwrap_or("pl-OF_S3");
+    let rule = rule(group, "egress", Some(TCP), Some(HTTPS), list);
     let fix = Fix::new("let HTTPS out to S3's prefix list")
-        .cli(format!(
-            "aws ec2 authorize-security-group-egress --region {} --group-id {group} --ip-permissions \
-             'IpProtocol=tcp,FromPort=443,ToPort=443,PrefixListIds=[{{PrefixListId={list}}}]'",
-            subject.region()
-        ))
-        .terraform(format!(
-            "resource \"aws_vpc_security_group_egress_rule\" \"s3\" {{\n  security_group_id = \"{group}\"\n  \
-             prefix_list_id = \"{list}\"\n  ip_protocol = \"tcp\"\n  from_port = 443\n  to_port = 443\n}}"
-        ));
+        .cli(group_command(&rule).region(&subject.region()))
+        .terraform(&[group_block(&rule, &format!("{group}-egress-s3"))]);
     let why = format!("{}: no rule for S3 on tcp/443 out", subject.groups.join(", "));
     Ok(Answer::fail(why).fix(fix))
 }
@@ -327,11 +332,10 @@ fn to_nat(world: &World<'_>, subject: &Subject<'_>) -> Told {
         "let out what the jobs are meant to reach by the NAT gateway, as narrow as it goes; AWS services are better \
          reached by endpoints",
     )
-    .cli(format!(
-        "aws ec2 authorize-security-group-egress --region {} --group-id {group} --ip-permissions \
-         'IpProtocol=tcp,FromPort=443,ToPort=443,IpRanges=[{{CidrIp=CIDR}}]'",
-        subject.region()
-    ));
+    .cli(
+        group_command(&rule(group, "egress", Some(TCP), Some(HTTPS), "CIDR"))
+            .region(&subject.region()),
+    );
     let why = format!(
         "{}: S3 is let out on tcp/443, and what the jobs ask for by {gateways} is not",
         subject.groups.join(", ")
@@ -362,36 +366,36 @@ pub(super) fn open_to_world(world: &World<'_>, subject: &Subject<'_>) -> Told {
         let service = RuleMatch::from(rule).words();
         format!("{} lets {} in on {service}", rule.security_group_id, rule.peer)
     };
-    let commands = open.iter().map(|rule| revoke(subject, rule)).collect::<Vec<_>>().join("\n");
+    let commands: Vec<Command> = open.iter().map(|rule| revoke(subject, rule)).collect();
     let fix = Fix::new(
         "take the rule away: a job's interface answers nobody but the job's other instances",
     )
-    .cli(commands)
-    .terraform(format!(
+    .commands(&commands)
+    .terraform(&[format!(
         "# remove the ingress rule of {} that names {}",
-        first.security_group_id, first.peer
-    ));
+        hcl(&first.security_group_id),
+        hcl(&first.peer)
+    )]);
     let why = "a group of the jobs lets everybody in: no job needs it, and a way in from a peer, a VPN or by IPv6 \
                is open at once";
     Ok(Answer::fail(why).evidence(open.into_iter().map(words)).fix(fix))
 }
 
 /// The command that takes an ingress rule away.
-fn revoke(subject: &Subject<'_>, rule: &SecurityGroupRule) -> String {
-    let start = format!(
-        "aws ec2 revoke-security-group-ingress --region {} --group-id {}",
-        subject.region(),
-        rule.security_group_id
-    );
+fn revoke(subject: &Subject<'_>, rule: &SecurityGroupRule) -> Command {
+    let command = Command::new("ec2 revoke-security-group-ingress")
+        .region(&subject.region())
+        .option("--group-id", &rule.security_group_id);
     if let Some(id) = &rule.rule_id {
-        return format!("{start} --security-group-rule-ids {id}");
+        return command.option("--security-group-rule-ids", id);
     }
     let port = |name: &str, port: Option<i32>| port.map(|port| format!(",{name}={port}"));
     let ports = [port("FromPort", rule.from_port), port("ToPort", rule.to_port)];
     let ports: String = ports.into_iter().flatten().collect();
-    let peer = match rule.peer.contains(':') {
-        true => format!("Ipv6Ranges=[{{CidrIpv6={}}}]", rule.peer),
-        false => format!("IpRanges=[{{CidrIp={}}}]", rule.peer),
+    let key = match rule.peer.contains(':') {
+        true => "Ipv6Ranges=[{CidrIpv6",
+        false => "IpRanges=[{CidrIp",
     };
-    format!("{start} --ip-permissions 'IpProtocol={}{ports},{peer}'", rule.protocol)
+    let (protocol, peer) = (shorthand(&rule.protocol), shorthand(&rule.peer));
+    command.option("--ip-permissions", &format!("IpProtocol={protocol}{ports},{key}={peer}}}]"))
 }

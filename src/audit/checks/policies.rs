@@ -17,6 +17,10 @@ use crate::audit::subject::Subject;
 use crate::audit::subject::World;
 use crate::inventory::model::Job;
 use crate::inventory::model::VpcEndpoint;
+use crate::reach::command::Command;
+use crate::reach::paste::block;
+use crate::reach::quote::hcl;
+use crate::reach::quote::hcl_json;
 
 /// Where Amazon Linux, Amazon Linux 2 and Amazon Linux 2023 keep their packages, by region. The first three
 /// are those of the guide.
@@ -73,16 +77,20 @@ pub(super) fn full_access(world: &World<'_>, subject: &Subject<'_>) -> Told {
         "allow only the buckets that are needed: those of the jobs, as below, and those of whatever else uses the \
          endpoint, such as the layers of ECR's images",
     )
-    .cli(format!(
-        "aws ec2 modify-vpc-endpoint --region {} --vpc-endpoint-id {} --policy-document '{document}'",
-        subject.region(),
-        first.vpc_endpoint_id
-    ))
-    .terraform(format!(
-        "resource \"aws_vpc_endpoint_policy\" \"s3\" {{\n  vpc_endpoint_id = \"{}\"\n  policy          = \
-         jsonencode({document})\n}}",
-        first.vpc_endpoint_id
-    ));
+    .cli(
+        Command::new("ec2 modify-vpc-endpoint")
+            .region(&subject.region())
+            .option("--vpc-endpoint-id", &first.vpc_endpoint_id)
+            .option("--policy-document", &document),
+    )
+    .terraform(&[block(
+        "aws_vpc_endpoint_policy",
+        &format!("{}-s3", first.vpc_endpoint_id),
+        &[
+            ("vpc_endpoint_id", hcl(&first.vpc_endpoint_id)),
+            ("policy", format!("jsonencode({})", hcl_json(&document))),
+        ],
+    )]);
     let why = format!("the policy of {} lets everyone do everything in every bucket", ids(&open));
     Ok(Answer::fail(why).fix(fix))
 }
@@ -278,7 +286,10 @@ pub(super) fn buckets_limited(world: &World<'_>, subject: &Subject<'_>) -> Told 
         let rows = &world.inventory().bucket_policies;
         let text = rows.iter().find(|row| row.bucket == bucket).and_then(|row| row.policy.as_ref());
         let policy = text.ok_or_else(|| {
-            format!("the inventory lacks the policy of {bucket}; hint: aws s3api get-bucket-policy --bucket {bucket}")
+            format!(
+                "the inventory lacks the policy of {bucket}; hint: {}",
+                Command::new("s3api get-bucket-policy").option("--bucket", &bucket)
+            )
         });
         let Some((key, job)) = keys.first() else { continue };
         let ask = |way| {

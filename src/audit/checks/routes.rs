@@ -8,6 +8,10 @@ use crate::audit::Silence;
 use crate::audit::subject::Subject;
 use crate::audit::subject::World;
 use crate::inventory::model::Route;
+use crate::reach::command::Command;
+use crate::reach::command::destination_option;
+use crate::reach::paste::block;
+use crate::reach::quote::hcl;
 
 const DEFAULT: &str = "0.0.0.0/0";
 
@@ -18,14 +22,17 @@ pub(super) fn own_table(world: &World<'_>, subject: &Subject<'_>) -> Told {
         return Ok(Answer::pass(format!("the subnet has route table {}", table.id)));
     }
     let fix = Fix::new("give the subnet a table of its own")
-        .cli(format!(
-            "aws ec2 associate-route-table --region {} --subnet-id {subnet} --route-table-id RTB",
-            subject.region()
-        ))
-        .terraform(format!(
-            "resource \"aws_route_table_association\" \"jobs\" {{\n  subnet_id      = \"{subnet}\"\n  \
-             route_table_id = aws_route_table.jobs.id\n}}"
-        ));
+        .cli(
+            Command::new("ec2 associate-route-table")
+                .region(&subject.region())
+                .option("--subnet-id", subnet)
+                .option("--route-table-id", "RTB"),
+        )
+        .terraform(&[block(
+            "aws_route_table_association",
+            subnet,
+            &[("subnet_id", hcl(subnet)), ("route_table_id", "aws_route_table.jobs.id".to_owned())],
+        )]);
     Ok(Answer::fail(format!(
         "the subnet has no route table of its own and uses the VPC's main table {}: whoever changes that one, \
          or makes another one the main table, changes the way of these jobs",
@@ -48,19 +55,8 @@ pub(super) fn blackhole(world: &World<'_>, subject: &Subject<'_>) -> Told {
     let Some(first) = dead.first() else {
         return Ok(Answer::pass(format!("no route of {} is a blackhole", table.id)));
     };
-    let option = if first.destination.contains(':') {
-        "--destination-ipv6-cidr-block"
-    } else if first.destination.starts_with("pl-") {
-        "--destination-prefix-list-id"
-    } else {
-        "--destination-cidr-block"
-    };
-    let fix = Fix::new("delete the route, or give it a target that exists").cli(format!(
-        "aws ec2 delete-route --region {} --route-table-id {} {option} {}",
-        subject.region(),
-        table.id,
-        first.destination
-    ));
+    let fix = Fix::new("delete the route, or give it a target that exists")
+        .cli(delete_route(subject, first));
     let evidence =
         dead.iter().map(|route| format!("{}: {} to {}", table.id, route.destination, route.target));
     Ok(Answer::fail(
@@ -68,6 +64,14 @@ pub(super) fn blackhole(world: &World<'_>, subject: &Subject<'_>) -> Told {
     )
     .evidence(evidence)
     .fix(fix))
+}
+
+/// The command that takes a route away.
+pub(super) fn delete_route(subject: &Subject<'_>, route: &Route) -> Command {
+    Command::new("ec2 delete-route")
+        .region(&subject.region())
+        .option("--route-table-id", &route.route_table_id)
+        .option(destination_option(&route.destination), &route.destination)
 }
 
 /// Returns the route by which IPv4 leaves the VPC.
@@ -106,11 +110,13 @@ fn without_way_out(
         let fix = Fix::new(
             "add a route to a public NAT gateway, if the jobs are meant to reach the internet",
         )
-        .cli(format!(
-            "aws ec2 create-route --region {} --route-table-id {table} --destination-cidr-block {DEFAULT} \
-             --nat-gateway-id NAT",
-            subject.region()
-        ));
+        .cli(
+            Command::new("ec2 create-route")
+                .region(&subject.region())
+                .option("--route-table-id", table)
+                .option("--destination-cidr-block", DEFAULT)
+                .option("--nat-gateway-id", "NAT"),
+        );
         let why = format!("jobs ask for what lies outside, and {table} has no route out");
         return Answer::fail(why).inferred().evidence(lost).fix(fix);
     }
@@ -119,12 +125,16 @@ fn without_way_out(
         let fix = Fix::new(
             "add an interface endpoint for each AWS service that the jobs ask for",
         )
-        .cli(format!(
-            "aws ec2 create-vpc-endpoint --region {region} --vpc-endpoint-type Interface --vpc-id {} --service-name \
-             com.amazonaws.{region}.SERVICE --subnet-ids {} --security-group-ids SG --private-dns-enabled",
-            subject.vpc_id.as_deref().unwrap_or("VPC"),
-            subject.subnet()
-        ));
+        .cli(
+            Command::new("ec2 create-vpc-endpoint")
+                .region(&region)
+                .option("--vpc-endpoint-type", "Interface")
+                .option("--vpc-id", subject.vpc_id.as_deref().unwrap_or("VPC"))
+                .option("--service-name", &format!("com.amazonaws.{region}.SERVICE"))
+                .option("--subnet-ids", subject.subnet())
+                .option("--security-group-ids", "SG")
+                .flag("--private-dns-enabled"),
+        );
         let why =
             format!("jobs ask AWS services by public addresses, and {table} has no route out");
         return Answer::fail(why).inferred().evidence(lost).fix(fix);
@@ -149,15 +159,18 @@ pub(super) fn nat(world: &World<'_>, subject: &Subject<'_>) -> Told {
             format!("the way out is {}, and where that leads is not in the inventory", way.target);
         return Err(Silence::NotKnown(why));
     }
-    Ok(gateway(world, &way.target)?.evidence(evidence).evidence(unanswered(&hints)))
+    Ok(gateway(world, subject, &way.target)?.evidence(evidence).evidence(unanswered(&hints)))
 }
 
 /// Judges a NAT gateway.
-fn gateway(world: &World<'_>, id: &str) -> Told {
+fn gateway(world: &World<'_>, subject: &Subject<'_>, id: &str) -> Told {
     let rows = world.inventory().nat_gateways.iter();
     let row = rows.clone().find(|row| row.nat_gateway_id == id);
     let row = row.ok_or_else(|| Silence::lacks(id, "describe-nat-gateways"))?;
-    let command = "aws ec2 create-nat-gateway --subnet-id PUBLIC_SUBNET --allocation-id EIPALLOC";
+    let command = Command::new("ec2 create-nat-gateway")
+        .region(&subject.region())
+        .option("--subnet-id", "PUBLIC_SUBNET")
+        .option("--allocation-id", "EIPALLOC");
     let fix = Fix::new("lead the route to a public NAT gateway in a public subnet").cli(command);
     if row.state.as_deref().is_some_and(|state| state != "available") {
         let state = row.state.as_deref().unwrap_or_default();
@@ -203,12 +216,13 @@ pub(super) fn public_subnet(world: &World<'_>, subject: &Subject<'_>) -> Told {
     if !ways.is_empty() {
         let why = "the subnet leads IPv6 to the internet gateway: whatever the security groups let in reaches \
                    the jobs from the internet";
-        let fix = Fix::new("lead ::/0 to an egress-only internet gateway").cli(format!(
-            "aws ec2 replace-route --region {} --route-table-id {} --destination-ipv6-cidr-block ::/0 \
-             --egress-only-internet-gateway-id EIGW",
-            subject.region(),
-            table.id
-        ));
+        let fix = Fix::new("lead ::/0 to an egress-only internet gateway").cli(
+            Command::new("ec2 replace-route")
+                .region(&subject.region())
+                .option("--route-table-id", table.id)
+                .option("--destination-ipv6-cidr-block", "::/0")
+                .option("--egress-only-internet-gateway-id", "EIGW"),
+        );
         return Ok(Answer::fail(why).evidence(evidence).fix(fix));
     }
     Ok(Answer::pass(format!("{} does not lead to an internet gateway", table.id)))

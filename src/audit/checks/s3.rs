@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use super::Told;
+use super::routes::delete_route;
 use crate::audit::Answer;
 use crate::audit::Fix;
 use crate::audit::Seen;
@@ -15,6 +16,9 @@ use crate::audit::subject::World;
 use crate::detection::Severity;
 use crate::flow::addr;
 use crate::inventory::model::VpcEndpoint;
+use crate::reach::command::Command;
+use crate::reach::paste::block;
+use crate::reach::quote::hcl;
 use crate::vpc::endpoints::is_available;
 use crate::vpc::endpoints::s3_region;
 
@@ -67,14 +71,14 @@ pub(super) fn endpoint(world: &World<'_>, subject: &Subject<'_>) -> Told {
         Some(format!("{} serves S3 of {of}, and the jobs run in {region}", one.vpc_endpoint_id))
     }));
     let answer = match gateway_of(world, &endpoints, table.id) {
-        Some(endpoint) => by_gateway(endpoint),
+        Some(endpoint) => by_gateway(endpoint, subject),
         None => {
             let of = |kind: &str| {
                 let mut of_kind = endpoints.iter().filter(|one| is_s3(one) && is_type(one, kind));
                 of_kind.find(|one| is_available(one)).copied()
             };
             match (of("Interface"), of("Gateway")) {
-                (Some(endpoint), _) => by_interface(endpoint),
+                (Some(endpoint), _) => by_interface(endpoint, subject),
                 (None, Some(endpoint)) => not_routed(endpoint, subject, table.id),
                 (None, None) => missing(subject, region.as_deref(), table.id),
             }
@@ -83,18 +87,21 @@ pub(super) fn endpoint(world: &World<'_>, subject: &Subject<'_>) -> Told {
     Ok(answer.evidence(evidence).evidence(ways(&world.hints(subject))))
 }
 
-fn by_gateway(endpoint: &VpcEndpoint) -> Answer {
+fn by_gateway(endpoint: &VpcEndpoint, subject: &Subject<'_>) -> Answer {
     let id = &endpoint.vpc_endpoint_id;
     if is_available(endpoint) {
         return Answer::pass(format!("the route table leads to gateway endpoint {id}"));
     }
     let state = endpoint.state.as_deref().unwrap_or_default();
-    let fix = Fix::new("make the endpoint again if it does not come up by itself")
-        .cli(format!("aws ec2 describe-vpc-endpoints --vpc-endpoint-ids {id}"));
+    let fix = Fix::new("make the endpoint again if it does not come up by itself").cli(
+        Command::new("ec2 describe-vpc-endpoints")
+            .region(&subject.region())
+            .option("--vpc-endpoint-ids", id),
+    );
     Answer::fail(format!("the state of gateway endpoint {id} is {state}")).fix(fix)
 }
 
-fn by_interface(endpoint: &VpcEndpoint) -> Answer {
+fn by_interface(endpoint: &VpcEndpoint, subject: &Subject<'_>) -> Answer {
     let id = &endpoint.vpc_endpoint_id;
     let lacks = match (endpoint.private_dns, endpoint.private_dns_inbound_only) {
         (Some(true), Some(false)) => {
@@ -114,10 +121,11 @@ fn by_interface(endpoint: &VpcEndpoint) -> Answer {
         "add a gateway endpoint, which costs nothing, or turn private DNS on for the VPC: SageMaker asks for S3 by \
          its public names",
     )
-    .cli(format!(
-        "aws ec2 modify-vpc-endpoint --vpc-endpoint-id {id} --private-dns-enabled --dns-options \
-         PrivateDnsOnlyForInboundResolverEndpoint=false"
-    ));
+    .cli(
+        modify_endpoint(subject, id)
+            .flag("--private-dns-enabled")
+            .option("--dns-options", "PrivateDnsOnlyForInboundResolverEndpoint=false"),
+    );
     let why = format!(
         "only interface endpoint {id} serves S3, and {lacks}: what asks for S3 by its public names does not get \
          there"
@@ -128,15 +136,20 @@ fn by_interface(endpoint: &VpcEndpoint) -> Answer {
 fn not_routed(endpoint: &VpcEndpoint, subject: &Subject<'_>, table: &str) -> Answer {
     let id = &endpoint.vpc_endpoint_id;
     let fix = Fix::new(format!("add route table {table} to the endpoint"))
-        .cli(format!(
-            "aws ec2 modify-vpc-endpoint --region {} --vpc-endpoint-id {id} --add-route-table-ids {table}",
-            subject.region()
-        ))
-        .terraform(format!(
-            "resource \"aws_vpc_endpoint_route_table_association\" \"s3\" {{\n  vpc_endpoint_id = \"{id}\"\n  \
-             route_table_id  = \"{table}\"\n}}"
-        ));
+        .cli(modify_endpoint(subject, id).option("--add-route-table-ids", table))
+        .terraform(&[block(
+            "aws_vpc_endpoint_route_table_association",
+            &format!("{id}-{table}"),
+            &[("vpc_endpoint_id", hcl(id)), ("route_table_id", hcl(table))],
+        )]);
     Answer::fail(format!("the route table does not lead to gateway endpoint {id}")).fix(fix)
+}
+
+/// The beginning of a command that changes an endpoint.
+fn modify_endpoint(subject: &Subject<'_>, id: &str) -> Command {
+    Command::new("ec2 modify-vpc-endpoint")
+        .region(&subject.region())
+        .option("--vpc-endpoint-id", id)
 }
 
 fn missing(subject: &Subject<'_>, region: Option<&str>, table: &str) -> Answer {
@@ -144,14 +157,22 @@ fn missing(subject: &Subject<'_>, region: Option<&str>, table: &str) -> Answer {
     let region = region.unwrap_or("REGION");
     let service = format!("com.amazonaws.{region}.s3");
     let fix = Fix::new("create a gateway endpoint for S3")
-        .cli(format!(
-            "aws ec2 create-vpc-endpoint --region {region} --vpc-id {vpc} --service-name {service} \
-             --route-table-ids {table}"
-        ))
-        .terraform(format!(
-            "resource \"aws_vpc_endpoint\" \"s3\" {{\n  vpc_id          = \"{vpc}\"\n  service_name    = \
-             \"{service}\"\n  route_table_ids = [\"{table}\"]\n}}"
-        ));
+        .cli(
+            Command::new("ec2 create-vpc-endpoint")
+                .region(region)
+                .option("--vpc-id", vpc)
+                .option("--service-name", &service)
+                .option("--route-table-ids", table),
+        )
+        .terraform(&[block(
+            "aws_vpc_endpoint",
+            &format!("{vpc}-s3"),
+            &[
+                ("vpc_id", hcl(vpc)),
+                ("service_name", hcl(&service)),
+                ("route_table_ids", format!("[{}]", hcl(table))),
+            ],
+        )]);
     Answer::fail("the VPC has no endpoint for S3 of the jobs' region").fix(fix)
 }
 
@@ -195,11 +216,8 @@ pub(super) fn ipv6(world: &World<'_>, subject: &Subject<'_>) -> Told {
                 "make the endpoint dualstack, or keep the jobs from S3's dualstack names \
                  (AWS_USE_DUALSTACK_ENDPOINT=false)",
             )
-            .cli(format!(
-                "aws ec2 modify-vpc-endpoint --region {} --vpc-endpoint-id {id} --ip-address-type dualstack",
-                subject.region()
-            ))
-            .terraform("resource \"aws_vpc_endpoint\" \"s3\" {\n  # …\n  ip_address_type = \"dualstack\"\n}");
+            .cli(modify_endpoint(subject, id).option("--ip-address-type", "dualstack"))
+            .terraform(&["resource \"aws_vpc_endpoint\" \"s3\" {\n  # …\n  ip_address_type = \"dualstack\"\n}".to_owned()]);
             Answer::fail(format!(
                 "the endpoint takes IPv4 only: what asks S3's dualstack names goes by IPv6 to {}, around it",
                 way.target
@@ -247,12 +265,8 @@ pub(super) fn beaten(world: &World<'_>, subject: &Subject<'_>) -> Told {
     let evidence = winning
         .iter()
         .map(|route| format!("{}: {} to {}", table.id, route.destination, route.target));
-    let fix = Fix::new("delete the route, unless the traffic is meant to go there").cli(format!(
-        "aws ec2 delete-route --region {} --route-table-id {} --destination-cidr-block {}",
-        subject.region(),
-        table.id,
-        first.destination
-    ));
+    let fix = Fix::new("delete the route, unless the traffic is meant to go there")
+        .cli(delete_route(subject, first));
     Ok(Answer::fail(format!(
         "traffic to {} of S3 goes to {}, since the narrowest route wins, and past the endpoint",
         first.destination, first.target

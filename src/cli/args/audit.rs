@@ -62,6 +62,9 @@ pub struct Audit {
     /// Write the results to this file instead of standard output; written atomically
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+    /// In csv, put ' before text that a spreadsheet would take for a formula
+    #[arg(long)]
+    pub csv_safe: bool,
     /// Exit with code 1 if a check of this severity or above fails
     #[arg(long, value_name = "SEVERITY", value_parser = severity())]
     pub fail_on: Option<Severity>,

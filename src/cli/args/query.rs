@@ -13,7 +13,10 @@ Examples:
   flowq sql -c 'SELECT action, count(*) FROM flow_logs GROUP BY action' logs/
   flowq sql -c 'SELECT * FROM flow_logs WHERE in_cidr(dstaddr, $net)' --param net=10.0.0.0/8 logs/
   flowq sql -f question.sql logs/ --inventory inventory/ --format parquet --output answer.parquet
-  flowq sql logs/                       an interactive prompt; \\? there lists its commands")]
+  flowq sql logs/                       an interactive prompt; \\? there lists its commands
+
+A list of your own is joined by read_csv('FILE'), read_json('FILE') or read_parquet('FILE'); SQL opens no other
+file, and of the settings it changes only those of EXPLAIN and the time zone.")]
 pub struct Sql {
     /// The query
     #[arg(long, short, value_name = "QUERY", conflicts_with = "file")]

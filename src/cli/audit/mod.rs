@@ -156,21 +156,21 @@ fn finding_format(args: &Audit) -> Result<Option<FindingFormat>, Failure> {
 fn output(report: &Report, found: &[Finding], args: &Audit, now: i64) -> Result<(), Failure> {
     let path = args.output.as_deref();
     if let Some(format) = finding_format(args)? {
-        return findings::print(found, &[], (format, path), now);
+        return findings::print(found, &[], (format, path, args.csv_safe), now);
     }
     let (format, lists) = match args.format {
         AuditFormat::Json => return print::json(&report.outcomes, path),
         AuditFormat::Ndjson => return print::json_lines(&report.outcomes, path),
         AuditFormat::Sarif => return print::json(&sarif::log(report), path),
-        AuditFormat::Markdown => return print::text(&table::markdown(report), path),
+        AuditFormat::Markdown => return print::people(&table::markdown(report), path),
         AuditFormat::Csv => (Format::Csv, Lists::Text),
         AuditFormat::Parquet => (Format::Parquet, Lists::Nested),
         AuditFormat::Table | AuditFormat::Ocsf => {
-            return print::text(&table::blocks(report, args.all), path);
+            return print::people(&table::blocks(report, args.all), path);
         }
     };
     let batch = audit::to_batch(&report.outcomes, lists).or_exit(Exit::Output)?;
-    print::batch(&batch, &Write { format, output: args.output.clone() })
+    print::batch(&batch, &Write { format, output: args.output.clone(), csv_safe: args.csv_safe })
 }
 
 /// Says beside the results what was audited, as of when, and what was read.

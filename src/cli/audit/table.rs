@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::audit::{CHECKS, Check, Outcome, Report, Verdict};
-use crate::cli::output::markdown_line;
+use crate::cli::output::{markdown as escaped, visible};
 
 /// Jobs that are named at most.
 const JOBS_MAX: usize = 5;
@@ -98,21 +98,27 @@ pub(super) fn markdown(report: &Report) -> String {
         "| check | verdict | severity | where | jobs | reason | fix | guide |\n|---|---|---|---|---|---|---|---|\n",
     );
     for one in &report.outcomes {
-        let code = |code: &Option<String>| {
-            code.as_ref().map(|code| format!("`{}`", code.replace('\n', " ")))
-        };
-        let fix = [one.fix.clone(), code(&one.cli)].into_iter().flatten().collect::<Vec<_>>();
+        let fix: Vec<String> = one.fix.iter().map(|fix| escaped(fix)).collect();
+        let commands = one.cli.iter().flat_map(|commands| commands.lines()).map(code);
+        let fix: Vec<String> = fix.into_iter().chain(commands).collect();
         let cells = [
             one.check.to_owned(),
             one.verdict.to_string(),
             one.severity.to_string(),
-            place(one),
-            jobs(&one.jobs),
-            one.why.clone(),
-            fix.join("\n"),
+            escaped(&place(one)),
+            escaped(&jobs(&one.jobs)),
+            escaped(&one.why),
+            fix.join("<br>"),
             format!("[{}]({})", one.guide, one.guide_url),
         ];
-        text.push_str(&markdown_line(cells.iter().map(String::as_str)));
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
     text
+}
+
+/// A command as code in a cell: one line, between marks that do not stand in it.
+fn code(command: &str) -> String {
+    let longest = command.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let (marks, blank) = ("`".repeat(longest + 1), if longest > 0 { " " } else { "" });
+    format!("{marks}{blank}{}{blank}{marks}", visible(command).replace('|', "\\|"))
 }

@@ -15,13 +15,14 @@ use crate::cli::read::{configure, open};
 use crate::cli::say::Say;
 use crate::cli::sql::incomplete;
 use crate::explain::job::{About, Choice, Page, choose};
+use crate::reach::quote::shell;
 
 /// Runs the command.
 pub(super) async fn run(mut args: ExplainJob, started: Started) -> Result<Exit, Failure> {
     let say = Say::new(args.read.quiet);
     let config = configure(&mut args.read)?;
     let usage = |what: &str| {
-        let hint = format!("flowq explain job {} SOURCE… --inventory PATH", args.name);
+        let hint = format!("flowq explain job {} SOURCE… --inventory PATH", shell(&args.name));
         Failure::new(Exit::Usage, anyhow!("{what}")).with_hint(hint)
     };
     if args.read.inventory.is_empty() {
@@ -49,7 +50,12 @@ pub(super) async fn run(mut args: ExplainJob, started: Started) -> Result<Exit, 
         let query = async |sql: &str, params: &[_]| session.engine.rows(sql, params.to_vec()).await;
         let page = Page::make(&about, query).await.or_exit(Exit::Config)?;
         drop(line);
-        print::text(&shown(&page, &args)?, args.output.as_deref())?;
+        let text = shown(&page, &args)?;
+        match args.format {
+            // JSON has its own way to write what cannot be seen.
+            PageFormat::Json => print::text(&text, args.output.as_deref())?,
+            _ => print::people(&text, args.output.as_deref())?,
+        }
     }
     say.summary(&summary, started.at.elapsed());
     say.problems(&summary);

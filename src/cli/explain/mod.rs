@@ -46,12 +46,9 @@ impl Told {
         let text = match how.format {
             ExplainFormat::Table => text::plain(self),
             ExplainFormat::Markdown => text::markdown(self),
-            ExplainFormat::Json => {
-                let json = serde_json::to_string_pretty(self).or_exit(Exit::Output)?;
-                format!("{json}\n")
-            }
+            ExplainFormat::Json => return print::json(self, how.output.as_deref()),
         };
-        print::text(&text, how.output.as_deref())
+        print::people(&text, how.output.as_deref())
     }
 }
 

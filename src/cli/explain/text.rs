@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::explain::Told;
+use crate::cli::output::{markdown as escaped, markdown_block, visible};
 use crate::explain::{End, Explanation, Line, Replay};
 use crate::reach::{Answer, Fix, Verdict};
 
@@ -174,13 +175,21 @@ fn markdown_explanation(text: &mut String, explained: &Explanation) {
         let (title, cli) = (cell(title), cli);
         let _ = writeln!(
             text,
-            "\n### {} `{id}`\n\n{title}\n\n```sh\n{cli}\n```\n\n```terraform\n{terraform}\n```",
-            fix_word(explained)
+            "\n### {} {}\n\n{title}\n\n{}\n\n{}",
+            fix_word(explained),
+            code(id),
+            markdown_block("sh", cli),
+            markdown_block("terraform", terraform),
         );
     }
 }
 
 /// Text that stands in a cell of a table: what would end the cell is escaped.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
+    escaped(text)
+}
+
+/// A name that stands as code; a mark that would end it is left out.
+fn code(text: &str) -> String {
+    format!("`{}`", visible(text).replace('`', ""))
 }

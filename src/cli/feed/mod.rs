@@ -6,7 +6,6 @@ mod open;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::anyhow;
 
@@ -19,9 +18,6 @@ use crate::cli::service::{self, Options, Report, Work};
 use crate::config::Config;
 use crate::detection::{Finding, Severity};
 use open::Open;
-
-/// How long a pass may spend on sending alerts; what is left waits for the next.
-const DELIVERY: Duration = Duration::from_secs(5);
 
 /// Runs the command.
 pub(super) async fn run(args: Feed, started: Started) -> Result<Exit, Failure> {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
 
+use crate::alert::Deliveries;
 use crate::alert::Outbox;
 use crate::alert::Sink;
 use crate::aws::Account;
@@ -15,8 +16,8 @@ use crate::cli::alert::with_means;
 use crate::cli::args::Feed;
 use crate::cli::detect::{MEMORY, detections};
 use crate::cli::exit::{Exit, Failure, OrExit as _};
+use crate::cli::feed::counted;
 use crate::cli::feed::inventory::Known;
-use crate::cli::feed::{DELIVERY, counted};
 use crate::cli::ingest;
 use crate::cli::read;
 use crate::cli::read::source_failure;
@@ -40,6 +41,12 @@ use crate::store::Place;
 /// The object of the state that says when the lake was compacted last, in Unix seconds.
 const COMPACTED: &str = "compacted";
 
+/// How long a single run may send alerts; what is left waits for the next.
+const ALERTS_ONCE: Duration = Duration::from_secs(300);
+
+/// How long deliveries that are under way may take when the service ends.
+const ALERTS_END: Duration = Duration::from_secs(2);
+
 /// What is held from pass to pass.
 pub(super) struct Open {
     config: Config,
@@ -51,7 +58,10 @@ pub(super) struct Open {
     inventory: Known,
     evaluator: Evaluator,
     findings: Findings,
-    outbox: Outbox,
+    outbox: Arc<Outbox>,
+    deliveries: Deliveries,
+    /// Whether this is a single run.
+    once: bool,
 }
 
 impl Open {
@@ -97,6 +107,7 @@ impl Open {
         let sinks = with_means(account, |means| Sink::all(&config.alerts, means));
         let sinks = sinks.or_exit(Exit::Config)?;
         let outbox = Outbox::open(state.below("alerts"), sinks).await.or_exit(Exit::Output)?;
+        let outbox = Arc::new(outbox);
         let detections = detections(config, &args.queries, &[])?;
         let evaluator =
             Evaluator::new(config.clone(), detections, resources, Arc::new(Inventory::default()));
@@ -109,7 +120,9 @@ impl Open {
             inventory: Known::default(),
             evaluator,
             findings,
+            deliveries: Deliveries::new(Arc::clone(&outbox)),
             outbox,
+            once: args.once,
         })
     }
 
@@ -164,6 +177,8 @@ impl Open {
         }
         report.pass.findings = Some(counted(&self.findings.findings));
         report.pass.alerts = self.tell(now, &say).await?;
+        let unsent = |counts: &AlertCounts| counts.failed > 0 || counts.waiting > 0;
+        report.incomplete |= self.once && report.pass.alerts.values().any(unsent);
         self.findings.save(&self.state).await.or_exit(Exit::Output)?;
         self.compact(now, &say).await?;
         self.runner.take_notes().iter().for_each(|note| say.warn(note));
@@ -256,15 +271,23 @@ impl Open {
         Ok(judgement.failed.is_empty())
     }
 
-    /// Posts what the sinks do not know yet, and sends what waits.
+    /// Posts what the sinks do not know yet. What waits is sent beside this pass and the next; a single run waits
+    /// until it is.
     async fn tell(
-        &self,
+        &mut self,
         now: i64,
         say: &Say<'_>,
     ) -> Result<BTreeMap<String, AlertCounts>, Failure> {
         self.outbox.post(&self.findings.findings, now).await.or_exit(Exit::Output)?;
         let mut counts = BTreeMap::new();
-        for delivery in self.outbox.deliver(now, DELIVERY).await {
+        for note in self.outbox.notes() {
+            say.warn(&format!("alerts: {note}"));
+        }
+        let deliveries = match self.once {
+            true => self.deliveries.finish(now, ALERTS_ONCE).await,
+            false => self.deliveries.go_on(now).await,
+        };
+        for delivery in deliveries {
             if let Some(reason) = &delivery.failed {
                 say.warn(&format!("alert {}: {reason}", delivery.sink));
             }
@@ -280,7 +303,9 @@ impl Open {
     /// # Errors
     ///
     /// When the lease cannot be given back: it ends by itself.
-    pub(super) async fn close(self) -> Result<(), Failure> {
+    pub(super) async fn close(mut self) -> Result<(), Failure> {
+        // What is cut off is sent again by the next run, under the same id.
+        self.deliveries.wait(ALERTS_END).await;
         self.runner.close().await.map_err(ingest::failure)
     }
 }

@@ -6,10 +6,13 @@ mod cells;
 mod file;
 mod sections;
 mod table;
+mod visible;
 
 pub use file::OutputFile;
 pub use sections::sections;
+pub use visible::{Terminal, markdown, markdown_block, visible, visible_lines};
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -26,6 +29,7 @@ use terminal_size::{Width, terminal_size_of};
 
 use self::cells::Cells;
 use self::table::Table;
+use self::visible::no_formula;
 
 /// Bytes of a Parquet row group that are held before they are written.
 const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
@@ -69,6 +73,8 @@ type Sink = Box<dyn Write + Send>;
 pub struct Writer {
     rows: u64,
     body: Body,
+    /// Whether text that a spreadsheet would take for a formula is made none.
+    csv_safe: bool,
 }
 
 enum Body {
@@ -130,7 +136,13 @@ impl Writer {
                 Body::Arrow(Box::new(writer.context("starting Arrow output")?))
             }
         };
-        Ok(Self { rows: 0, body })
+        Ok(Self { rows: 0, body, csv_safe: false })
+    }
+
+    /// Has CSV and TSV hold no text that a spreadsheet takes for a formula.
+    pub fn csv_safe(mut self, csv_safe: bool) -> Self {
+        self.csv_safe = csv_safe;
+        self
     }
 
     /// Writes a batch. Text is flushed with it, so that a reader sees rows as they come.
@@ -152,12 +164,17 @@ impl Writer {
             }
             Body::Csv(writer) => {
                 let mut cells = Cells::new(batch)?;
+                let safe = Safe::new(self.csv_safe, batch);
                 for row in 0..batch.num_rows() {
-                    writer.write_record(cells.row(row)?).map_err(of_csv)?;
+                    let row = safe.row(cells.row(row)?);
+                    writer.write_record(row.iter().map(|cell| cell.as_bytes())).map_err(of_csv)?;
                 }
                 writer.flush()?;
             }
-            Body::Tsv(out) => lines(batch, out, |row| tsv_line(row.iter().map(String::as_str)))?,
+            Body::Tsv(out) => {
+                let safe = Safe::new(self.csv_safe, batch);
+                lines(batch, out, |row| tsv_line(safe.row(row).iter().map(|cell| &**cell)))?;
+            }
             Body::Markdown(out) => {
                 lines(batch, out, |row| markdown_line(row.iter().map(String::as_str)))?;
             }
@@ -249,6 +266,26 @@ fn of_csv(err: csv::Error) -> io::Error {
     }
 }
 
+/// The columns of a batch whose text is made safe for a spreadsheet.
+struct Safe(Option<Vec<bool>>);
+
+impl Safe {
+    fn new(is_asked: bool, batch: &RecordBatch) -> Self {
+        // A number below 0 is none.
+        let texts = || cells::right_aligned(batch.schema_ref()).map(|is_number| !is_number);
+        Self(is_asked.then(|| texts().collect()))
+    }
+
+    fn row<'a>(&self, row: &'a [String]) -> Vec<Cow<'a, str>> {
+        let is_text = |at: usize| self.0.as_ref().is_some_and(|texts| texts.get(at) == Some(&true));
+        let cell = |(at, cell): (usize, &'a String)| match is_text(at) {
+            true => no_formula(cell),
+            false => Cow::Borrowed(cell.as_str()),
+        };
+        row.iter().enumerate().map(cell).collect()
+    }
+}
+
 fn lines(batch: &RecordBatch, out: &mut Sink, line: impl Fn(&[String]) -> String) -> Result<()> {
     let mut cells = Cells::new(batch)?;
     let mut text = String::new();
@@ -268,8 +305,7 @@ fn tsv_line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
 }
 
 pub(super) fn markdown_line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
-    let cells =
-        cells.map(|cell| cell.replace('|', "\\|").replace("\r\n", " ").replace(['\n', '\r'], " "));
+    let cells = cells.map(markdown);
     format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
 }
 

@@ -1,12 +1,11 @@
 //! Tables for people: aligned columns, or one value a line where a terminal is too narrow for that.
 
-use std::fmt::Write as _;
-
 use anyhow::Result;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 
 use super::cells::{Cells, right_aligned};
+use super::visible;
 
 /// Rows that are held to find the widths of the columns. Later rows use the same widths.
 const SAMPLE_ROWS: usize = 1000;
@@ -36,7 +35,7 @@ struct Column {
 impl Table {
     pub(super) fn new(schema: &Schema, terminal_width: Option<u16>) -> Self {
         let column = |(field, right): (&arrow::datatypes::FieldRef, bool)| {
-            let name = shown(field.name());
+            let name = visible(field.name()).into_owned();
             Column { width: width(&name), name, right, cut: false }
         };
         Self {
@@ -53,7 +52,8 @@ impl Table {
         let mut text = String::new();
         let mut cells = Cells::new(batch)?;
         for row in 0..batch.num_rows() {
-            let row: Vec<String> = cells.row(row)?.iter().map(|cell| shown(cell)).collect();
+            let row: Vec<String> =
+                cells.row(row)?.iter().map(|cell| visible(cell).into_owned()).collect();
             let Some(sample) = &mut self.sample else {
                 self.print(&row, &mut text);
                 continue;
@@ -165,23 +165,6 @@ fn cut(cell: &str, to: usize) -> String {
     };
     let mut text: String = cell.chars().take_while(fits).collect();
     text.push('…');
-    text
-}
-
-/// Spells out control characters: a log must not move the cursor of whoever reads it.
-fn shown(cell: &str) -> String {
-    if !cell.contains(char::is_control) {
-        return cell.to_owned();
-    }
-    let mut text = String::with_capacity(cell.len() + 8);
-    for c in cell.chars() {
-        if c.is_control() {
-            // Writing to a String cannot fail.
-            write!(text, "{}", c.escape_default()).ok();
-        } else {
-            text.push(c);
-        }
-    }
     text
 }
 

@@ -139,7 +139,7 @@ fn csv_tsv_and_markdown_escape() {
     );
     assert_eq!(
         text(Format::Markdown, &[batch()], None),
-        "| name | bytes | share | seen | list |\n| --- | --: | --: | --- | --- |\n| a\\|b,\"c\"\t\\ | 1234567 | 0.5 | 2026-03-10T12:00:00Z | [\"a\",null] |\n|  | 5 | 1.0 |  |  |\n"
+        "| name | bytes | share | seen | list |\n| --- | --: | --: | --- | --- |\n| a\\|b,\"c\" \\\\ | 1234567 | 0.5 | 2026-03-10T12:00:00Z | \\[\"a\",null\\] |\n|  | 5 | 1.0 |  |  |\n"
     );
 }
 

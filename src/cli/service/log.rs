@@ -5,6 +5,7 @@ use std::io::Write as _;
 use serde_json::{Value, json};
 
 use crate::cli::exit::Failure;
+use crate::cli::output::visible;
 
 /// How a line is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -93,7 +94,8 @@ fn line(format: Format, time: &str, level: Level, message: &str, fields: Fields)
             });
             let fields: String = fields.collect();
             // A line stays one, whatever an error of somebody else holds.
-            format!("{time} {level:<5} {}{fields}\n", message.replace(['\n', '\r'], " "))
+            let message = message.replace(['\n', '\r'], " ");
+            format!("{time} {level:<5} {}\n", visible(&format!("{message}{fields}")))
         }
     }
 }

@@ -6,6 +6,7 @@ use arrow::compute::can_cast_types;
 use arrow::datatypes::{DataType, Schema};
 
 use super::filter::column_type;
+use crate::flow::columns::columns_of;
 use crate::flow::field::{LINE, Layout, OBJECT, column_name};
 
 /// One of these is in every flow log worth reading.
@@ -73,13 +74,15 @@ impl fmt::Display for NotFlowLog {
     }
 }
 
-/// Tells what a Parquet file is by its columns. Takes `-` for `_` in names.
+/// Tells what a Parquet file is by its columns. Takes `-` for `_` in names. `lake`: the columns that flowq does
+/// not know of the lake's table that names the file, where one does. Only then are `object` and `line` what
+/// flowq wrote.
 ///
 /// # Errors
 ///
 /// [`NotFlowLog`] when fewer than three columns are flow log fields (unless all are), when none says
 /// who talked or when, when two columns have one name or one cannot be cast, or when it is OCSF.
-pub fn check(schema: &Schema) -> Result<ParquetFormat, NotFlowLog> {
+pub fn check(schema: &Schema, lake: Option<&[String]>) -> Result<ParquetFormat, NotFlowLog> {
     let names: Vec<String> =
         schema.fields().iter().map(|field| column_name(field.name())).collect();
     let refused = |looks_like: String| NotFlowLog {
@@ -102,11 +105,22 @@ pub fn check(schema: &Schema) -> Result<ParquetFormat, NotFlowLog> {
     }
 
     let (mut columns, mut extra) = (Vec::<(String, String)>::new(), Vec::new());
-    for (name, field) in names.into_iter().zip(schema.fields()) {
+    let own = match lake {
+        Some(_) => names,
+        None => columns_of(layout, schema.fields().iter().map(|field| field.name().as_str())),
+    };
+    for (name, field) in own.into_iter().zip(schema.fields()) {
         if columns.iter().any(|(other, _)| *other == name) {
             return Err(refused(format!("two of its columns are {name}")));
         }
-        let ours = name == OBJECT || name == LINE;
+        let ours = lake.is_some() && (name == OBJECT || name == LINE);
+        let mut name = name;
+        if let (Some(extra), false) = (lake, ours || fields.contains(&name)) {
+            // A file may have a column that its table could not take, and a table does not tell cases apart.
+            let same = |column: &&String| column.to_lowercase() == name.to_lowercase();
+            let Some(column) = extra.iter().find(same) else { continue };
+            name.clone_from(column);
+        }
         if !ours && !fields.contains(&name) {
             // Structs and lists have no text form.
             if field.data_type().is_nested()

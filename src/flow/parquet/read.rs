@@ -33,6 +33,9 @@ use crate::flow::field::Layout;
 pub struct Request {
     /// Names the file in errors and in the column `object`.
     pub object: String,
+    /// The columns that flowq does not know of the lake's table that names the file. NULL: it is of no lake, and
+    /// what it says of itself is not believed.
+    pub lake: Option<Arc<[String]>>,
     /// The table that is read; rows of the other layout are counted and left out.
     pub layout: Layout,
     /// The columns wanted, from [`Layout::schema`]; any order, any subset, maybe none.
@@ -88,7 +91,7 @@ pub async fn read(
 ) -> Result<Reading, Error> {
     let failed = |err| Error::new(&request.object, err);
     let metadata = load(&mut reader).await.map_err(failed)?;
-    let format = Arc::new(format(&metadata, &request.object)?);
+    let format = Arc::new(format(&metadata, &request.object, request.lake.as_deref())?);
     let is_checked = format.checked && !request.validate_all;
     let metadata = if is_checked { without_numbers(metadata).map_err(failed)? } else { metadata };
     let rows_in = |groups: &[usize]| -> u64 {
@@ -150,8 +153,9 @@ fn chosen(
     groups: &[usize],
 ) -> Option<Chosen> {
     // Who wants every value checked wants every row read.
-    let told = told(metadata, STRETCHES_KEY)
-        .filter(|_| format.stored(INTERFACE_ID).is_some() && !request.validate_all)?;
+    let told = told(metadata, STRETCHES_KEY).filter(|_| {
+        request.lake.is_some() && format.stored(INTERFACE_ID).is_some() && !request.validate_all
+    })?;
     let chosen = Chosen::new(told, metadata.metadata().row_groups(), groups, &request.filter)?;
     request.filter.interface = None;
     request.filter.equals.retain(|(name, _)| name != INTERFACE_ID);
@@ -174,7 +178,7 @@ pub(super) fn rows_of(rows: i64) -> u64 {
     u64::try_from(rows).unwrap_or(0)
 }
 
-/// Tells what the columns of a Parquet file are, from its footer.
+/// Tells what the columns of a Parquet file that is of no lake are, from its footer.
 ///
 /// # Errors
 ///
@@ -184,13 +188,18 @@ pub async fn format_of(
     object: &str,
 ) -> Result<ParquetFormat, Error> {
     let metadata = load(&mut reader).await.map_err(|err| Error::new(object, err))?;
-    format(&metadata, object)
+    format(&metadata, object, None)
 }
 
-fn format(metadata: &ArrowReaderMetadata, object: &str) -> Result<ParquetFormat, Error> {
-    let mut format = check(&stored_schema(metadata))
+fn format(
+    metadata: &ArrowReaderMetadata,
+    object: &str,
+    lake: Option<&[String]>,
+) -> Result<ParquetFormat, Error> {
+    let mut format = check(&stored_schema(metadata), lake)
         .map_err(|source| Error::NotFlowLog { object: object.to_owned(), source })?;
-    if let Some(had) = told(metadata, COLUMNS_KEY).filter(|had| !had.is_empty()) {
+    let had = told(metadata, COLUMNS_KEY).filter(|had| !had.is_empty());
+    if let Some(had) = had.filter(|_| lake.is_some()) {
         format.narrow(had);
         format.checked = has_types(&format, metadata.schema());
     }

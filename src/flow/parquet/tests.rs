@@ -86,6 +86,7 @@ fn request(columns: &[&str]) -> Request {
     let indices = columns.iter().map(|name| all.index_of(name).unwrap()).collect::<Vec<_>>();
     Request {
         object: "a.parquet".to_owned(),
+        lake: None,
         layout: Layout::Vpc,
         schema: Arc::new(all.project(&indices).unwrap()),
         filter: Filter::default(),
@@ -330,7 +331,8 @@ async fn what_flowq_wrote_reads_back_the_same() {
     let mut writer = ArrowWriter::try_new(&mut bytes, first.schema(), None).unwrap();
     writer.write(&first.slice(5, 7)).unwrap();
     writer.close().unwrap();
-    let (again, tally) = all(bytes.into(), request(&every)).await;
+    let lake: Option<Arc<[String]>> = Some(Arc::from([]));
+    let (again, tally) = all(bytes.into(), Request { lake, ..request(&every) }).await;
     assert_eq!(again, first.slice(5, 7));
     assert_eq!((tally.ok, tally.nodata), (6, 1));
 }

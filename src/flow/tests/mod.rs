@@ -26,7 +26,7 @@ pub(super) fn schema(layout: Layout, columns: &[&str]) -> SchemaRef {
     let extra: Vec<String> = columns
         .iter()
         .filter(|c| layout.schema(&[]).field_with_name(c).is_err())
-        .map(|c| c.replace('_', "-"))
+        .map(|c| (*c).to_owned())
         .collect();
     let all = layout.schema(&extra);
     let fields: Vec<_> = columns.iter().map(|c| all.field_with_name(c).unwrap().clone()).collect();

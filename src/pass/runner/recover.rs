@@ -73,11 +73,41 @@ impl Runner {
 
     /// Applies the passes that the checkpoint does not know.
     pub(super) async fn catch_up(&mut self) -> Result<(), Error> {
-        while let Some(pass) = self.state.reader().pass(self.checkpoint.pass + 1).await? {
-            self.apply(&pass).await?;
-            self.checkpoint.add(&pass);
+        loop {
+            let number = self.checkpoint.pass + 1;
+            match self.state.reader().pass(number).await {
+                Ok(Some(pass)) => {
+                    self.apply(&pass).await?;
+                    self.checkpoint.add(&pass);
+                }
+                Ok(None) => return Ok(()),
+                Err(error @ state::Error::Content { .. }) => {
+                    return if self.drop_unfinished(number).await? {
+                        Ok(())
+                    } else {
+                        Err(error.into())
+                    };
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(())
+    }
+
+    /// Takes away the record of a pass that a loss of power left broken, and what the pass wrote: it did not
+    /// count yet. Returns `false` where it may have counted, since a table or a later pass tells of it.
+    async fn drop_unfinished(&self, number: u64) -> Result<bool, Error> {
+        for layout in LAYOUTS {
+            let Some(table) = Table::open(&self.lake, layout).await? else { continue };
+            let applied = table.applied(&self.state.reader().id).await?.unwrap_or(0);
+            if u64::try_from(applied).unwrap_or(0) >= number {
+                return Ok(false);
+            }
+        }
+        if !self.state.set_aside(number).await? {
+            return Ok(false);
+        }
+        self.sweep_files(&format!("p{number:010}-")).await?;
+        Ok(true)
     }
 
     /// Takes the number of the pass that the runner before was at, so that it cannot publish it any more should

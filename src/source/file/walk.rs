@@ -112,6 +112,27 @@ impl Found {
         }
     }
 
+    /// Takes in what a folder holds that is no file: a FIFO, a socket, a device. Opening one may wait for ever, so
+    /// it is listed without a size, and whoever opens it is told what it is.
+    fn no_file(&mut self, path: &Path) {
+        let identity = identity(path);
+        let named = if self.for_ledger { Path::new(&identity) } else { path };
+        let split = Split { path: path.to_owned(), ..Split::new(names::text(named), None) };
+        self.splits.insert(path.as_os_str().to_owned(), split);
+    }
+
+    /// Takes in what the walk of a folder could not go into, if it is wanted: it is named with the objects that
+    /// could not be read.
+    fn unreadable(&mut self, path: &Path, glob: Option<&Glob>, root: &Path) -> bool {
+        let below = path.strip_prefix(root).unwrap_or(path);
+        let is_hidden = path.file_name().is_some_and(|name| is_hidden(&name.to_string_lossy()));
+        let is_wanted = !is_hidden && glob.is_none_or(|glob| path.is_dir() || glob.matches(below));
+        if is_wanted {
+            self.no_file(path);
+        }
+        is_wanted
+    }
+
     /// Takes in a folder, or what of it a glob wants; returns how many files and pruned folders that is.
     fn folder(
         &mut self,
@@ -150,7 +171,13 @@ impl Found {
                 // What a loop leads back to is read where it stands.
                 Err(err) if err.loop_ancestor().is_some() => continue,
                 Err(err) => {
-                    dangling.push(dangling_link(err, root)?);
+                    match unwalked(err, root)? {
+                        Unwalked::Dangling(link) => dangling.push(link),
+                        Unwalked::Unreadable(path) if self.unreadable(&path, glob, root) => {
+                            files += 1
+                        }
+                        Unwalked::Unreadable(_) => {}
+                    }
                     continue;
                 }
             };
@@ -160,8 +187,12 @@ impl Found {
                     entry.metadata().map_err(|err| Error::io(shown(entry.path()), err.into()))?;
                 // A glob that starts here says `a.log`, not `./a.log`.
                 let path = if glob.is_some_and(|glob| glob.here) { below } else { entry.path() };
-                self.file(path, inside.identity(&entry), &meta, window);
                 files += 1;
+                if !meta.is_file() {
+                    self.no_file(path);
+                    continue;
+                }
+                self.file(path, inside.identity(&entry), &meta, window);
             }
         }
         files += pruned.len();
@@ -179,6 +210,14 @@ impl Found {
         self.pruned_folders.extend(pruned.into_iter().map(|path| (path, ())));
         Ok(files)
     }
+}
+
+/// What a walk cannot go into.
+enum Unwalked {
+    /// A link that leads nowhere.
+    Dangling(String),
+    /// A folder that may not be listed, a link that leads to itself.
+    Unreadable(PathBuf),
 }
 
 /// What changes when a file is written anew: its size and when that was.
@@ -208,14 +247,18 @@ fn inode(_: &Metadata) -> (Option<String>, u64) {
     (None, 1)
 }
 
-/// Returns the link that leads nowhere; any other failure is an error.
-fn dangling_link(err: walkdir::Error, root: &Path) -> Result<String, Error> {
+/// Tells what a walk cannot go into; it is an error where it is what the user named.
+fn unwalked(err: walkdir::Error, root: &Path) -> Result<Unwalked, Error> {
     let path = err.path().unwrap_or(root).to_owned();
+    let is_root = err.depth() == 0;
     let err = err.into_io_error().unwrap_or_else(|| io::Error::other("walking failed"));
     if err.kind() == io::ErrorKind::NotFound && path.is_symlink() {
-        return Ok(shown(&path));
+        return Ok(Unwalked::Dangling(shown(&path)));
     }
-    Err(Error::io(shown(&path), err))
+    if is_root {
+        return Err(Error::io(shown(&path), err));
+    }
+    Ok(Unwalked::Unreadable(path))
 }
 
 fn shown(path: &Path) -> String {

@@ -1,7 +1,38 @@
+use arrow::datatypes::Schema;
 use parquet::file::metadata::KeyValue;
 use proptest::prelude::{prop_assert_eq, proptest};
 
 use super::*;
+
+/// What is asked of a file that the log of a lake's table names.
+fn request(columns: &[&str]) -> Request {
+    Request { lake: Some(Arc::new([])), ..super::request(columns) }
+}
+
+#[tokio::test]
+async fn a_file_that_no_lake_names_is_not_believed() {
+    let ids = [Some("eni-a"), Some("eni-b")];
+    let told = [HAD, (STRETCHES_KEY, "eni-b 2 0 0")];
+    let mut columns = rows(&ids, &["OK"; 2]);
+    columns.push(("Object", texts(&["x", "y"])));
+    let bytes = || file(columns.clone(), &told);
+    // Its own `object` and `line` have other names, and its values are checked.
+    let wanted = ["object", "line", "interface_id"];
+    let (batch, tally) = all(bytes(), super::request(&wanted)).await;
+    assert_eq!(lines(&batch), ["a.parquet 1 eni-a", "a.parquet 2 eni-b"]);
+    assert_eq!((tally.ok, tally.malformed), (2, 0));
+    let schema =
+        Layout::Vpc.schema(&["object_".to_owned(), "line_".to_owned(), "object__2".to_owned()]);
+    let wanted: Vec<_> = ["object_", "line_", "object__2"]
+        .map(|name| schema.field_with_name(name).unwrap().clone())
+        .into();
+    let wanted = Request { schema: Arc::new(Schema::new(wanted)), ..super::request(&[]) };
+    assert_eq!(lines(&all(bytes(), wanted).await.0), ["a.gz 5 x", "a.gz 6 y"]);
+    // What it says of its interfaces leaves out none of its rows.
+    let mut wanted = super::request(&["interface_id"]);
+    wanted.filter.equals.push(("interface_id".to_owned(), set(&["eni-a"])));
+    assert_eq!(lines(&all(bytes(), wanted).await.0), ["eni-a"]);
+}
 
 /// A file as the lake holds it, row groups of three rows, with what it tells of itself.
 fn file(columns: Columns, told: &[(&str, &str)]) -> Bytes {
