@@ -17,7 +17,7 @@ use crate::cli::{Started, ingest, print, process, read};
 use crate::detection;
 use crate::detection::Finding;
 use crate::state::{Clock, Lease};
-use crate::store::Place;
+use crate::store::{self, Place};
 
 /// How long one run may take to send what there is.
 const DELIVERY: Duration = Duration::from_secs(300);
@@ -122,8 +122,17 @@ pub(super) async fn tell(
 
 /// Takes the lease of a state, which a feed over it holds as long as it runs.
 async fn lease(place: &Place, now: i64) -> Result<Lease, Failure> {
-    let lease = Lease::take(place, &process::name(), Clock::new(now), process::lease_secs()).await;
-    lease.map_err(|error| ingest::failure(error.into()))
+    let probed = place.probe(&format!("probe-{:016x}", fastrand::u64(..))).await;
+    let store_time = match probed {
+        Ok(store_time) => store_time,
+        // Without conditional writes an alert may be sent twice, which is better than not at all.
+        Err(store::Error::Unconditional { .. }) => None,
+        Err(error) => return Err(ingest::failure(error.into())),
+    };
+    let (clock, secs) = (Clock::new(now), process::lease_secs());
+    let taken = Lease::take(place, &process::name(), clock, store_time, secs).await;
+    let (lease, _) = taken.map_err(|error| ingest::failure(error.into()))?;
+    Ok(lease)
 }
 
 /// Runs `flowq alert pending`.

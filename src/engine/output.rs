@@ -7,8 +7,8 @@ use arrow::compute::BatchCoalescer;
 use datafusion::common::{DataFusionError, Result};
 use tokio::sync::mpsc::Sender;
 
-use crate::engine::minutes;
 use crate::engine::Cause;
+use crate::engine::minutes;
 use crate::engine::minutes::Minutes;
 use crate::engine::scan::Job;
 use crate::flow::LogFormat;

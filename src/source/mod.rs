@@ -31,8 +31,8 @@ use crate::inventory::model::FlowLog;
 pub use memory::Memory;
 pub use path::Name;
 pub use sources::open_sources;
-pub use sqs::is_event;
 pub use split::Split;
+pub use sqs::is_event;
 pub use window::{Window, parse_time};
 
 /// The bytes of one split, in order, in chunks of at most [`CHUNK_BYTES_MAX`].

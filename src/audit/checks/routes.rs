@@ -122,19 +122,17 @@ fn without_way_out(
     }
     if unanswered_by(seen, "aws") > 0 {
         let region = world.region(subject).unwrap_or_else(|| "REGION".to_owned());
-        let fix = Fix::new(
-            "add an interface endpoint for each AWS service that the jobs ask for",
-        )
-        .cli(
-            Command::new("ec2 create-vpc-endpoint")
-                .region(&region)
-                .option("--vpc-endpoint-type", "Interface")
-                .option("--vpc-id", subject.vpc_id.as_deref().unwrap_or("VPC"))
-                .option("--service-name", &format!("com.amazonaws.{region}.SERVICE"))
-                .option("--subnet-ids", subject.subnet())
-                .option("--security-group-ids", "SG")
-                .flag("--private-dns-enabled"),
-        );
+        let fix = Fix::new("add an interface endpoint for each AWS service that the jobs ask for")
+            .cli(
+                Command::new("ec2 create-vpc-endpoint")
+                    .region(&region)
+                    .option("--vpc-endpoint-type", "Interface")
+                    .option("--vpc-id", subject.vpc_id.as_deref().unwrap_or("VPC"))
+                    .option("--service-name", &format!("com.amazonaws.{region}.SERVICE"))
+                    .option("--subnet-ids", subject.subnet())
+                    .option("--security-group-ids", "SG")
+                    .flag("--private-dns-enabled"),
+            );
         let why =
             format!("jobs ask AWS services by public addresses, and {table} has no route out");
         return Answer::fail(why).inferred().evidence(lost).fix(fix);
