@@ -113,7 +113,7 @@ mod tests {
         assert!(!is_new(&split, Some(&read(740)), NOW, day));
         assert!(is_new(&split, Some(&read(760)), NOW, day));
         assert!(!is_new(&split, Some(&read(760)), NOW, 2999));
-        assert!(!is_new(&split, Some(&read(59)), NOW - 3000, day));
+        assert!(!is_new(&split, Some(&read(3059)), NOW - 3000, day));
         // It was read by a clock that was ahead.
         assert!(is_new(&split, Some(&read(-2 * 365 * day)), NOW, day));
     }
