@@ -146,16 +146,6 @@ pub struct Listing {
     pub notes: Vec<String>,
 }
 
-impl Listing {
-    /// Leaves out what the names put outside of a narrower window.
-    pub fn within(mut self, window: &Window) -> Self {
-        let listed = self.splits.len();
-        self.splits.retain(|split| split.name.may_hold(window));
-        self.pruned_files += (listed - self.splits.len()) as u64;
-        self
-    }
-}
-
 /// Why a source could not give what was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -266,14 +256,9 @@ pub enum Error {
         /// The file.
         id: String,
     },
-    /// A message of a queue speaks of a created object, and what it says of it cannot be understood.
-    #[error("could not read {id}: {reason}")]
-    Event {
-        /// The event, by its message.
-        id: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// An event of a queue speaks of a created object and cannot be understood: which event, and why.
+    #[error("could not read {0}: {1}")]
+    Event(String, String),
     /// The URL is not one that can be read from.
     #[error("{id} is not a source: {reason}")]
     Url {
@@ -307,8 +292,7 @@ impl Error {
     /// Tells whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            // A build that understands it may come before the queue gives it up.
-            Self::Io { .. } | Self::Event { .. } => true,
+            Self::Io { .. } | Self::Event(..) => true,
             Self::Aws { source, .. } => source.is_retryable(),
             _ => false,
         }
@@ -356,10 +340,7 @@ impl Error {
                 "somebody deleted it by hand, or it was replaced longer ago than the grace period of \
                  flowq compact: start again"
             }
-            Self::Event { .. } => {
-                "read the message in the queue, name the object itself as a source, and delete the message"
-            }
-            Self::Lake { .. } | Self::Io { .. } => return None,
+            Self::Lake { .. } | Self::Io { .. } | Self::Event(..) => return None,
         };
         Some(hint.to_owned())
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
-use crate::source::Error;
+use crate::source::{Error, Listing};
 
 /// Default of [`Window::slack_secs`].
 ///
@@ -65,6 +65,16 @@ impl Window {
         let slack = self.slack_secs.max(0);
         self.since.is_none_or(|since| last.saturating_add(self.reach_secs()) >= since)
             && self.until.is_none_or(|until| first.saturating_sub(slack) < until)
+    }
+}
+
+impl Listing {
+    /// Leaves out what the names put outside of a narrower window.
+    pub fn within(mut self, window: &Window) -> Self {
+        let listed = self.splits.len();
+        self.splits.retain(|split| split.name.may_hold(window));
+        self.pruned_files += (listed - self.splits.len()) as u64;
+        self
     }
 }
 

@@ -150,7 +150,7 @@ async fn both(rows: &[Row], partitions: usize, since: Option<i64>) -> [String; 2
         PLAIN.iter().map(|(name, sql)| match sql.starts_with("sum(") || *name == "records" {
             _ if CONTEXT.contains(name) => format!("{sql} AS {name}"),
             // Of the margin alone nothing is counted, which is no sum of nothing.
-            true if COLUMNS.iter().any(|column| *column == (*name, Fold::Count)) => {
+            true if COLUMNS.contains(&(*name, Fold::Count)) => {
                 format!("coalesce({sql}{within}, 0) AS {name}")
             }
             _ => format!("{sql}{within} AS {name}"),

@@ -80,7 +80,7 @@ impl Sqs {
     /// Tells why an event of a created object cannot be understood, if the split is one.
     fn unclear(&self, split: &Split) -> Option<Error> {
         let reason = self.taken.get()?.sorted.unclear.get(&split.id)?.clone();
-        Some(Error::Event { id: split.id.clone(), reason })
+        Some(Error::Event(split.id.clone(), reason))
     }
 
     fn understood(&self, split: &Split) -> Result<(), Error> {
