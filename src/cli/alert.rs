@@ -188,7 +188,7 @@ pub(super) async fn resend(args: AlertResend, started: Started) -> Result<Exit, 
     let posted: Vec<Posted> = delivered.iter().map(|_| Posted::default()).collect();
     let whole = report(&posted, &delivered, true, say);
     lease.give_back().await.map_err(|error| ingest::failure(error.into()))?;
-    Ok(if whole { Exit::Fine } else { Exit::Incomplete })
+    Ok(if whole { Exit::Fine } else { Exit::Output })
 }
 
 /// Says what became of the alerts of each sink. Returns whether all went out. `waits`: what was not sent is kept.

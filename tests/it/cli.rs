@@ -328,6 +328,10 @@ fn fields_and_functions() {
         flowq(&["functions", "--format", "markdown"]).expect(0).out
     );
     for function in flowq(&["functions", "--format", "ndjson"]).expect(0).json_lines() {
+        // The files that these name are the user's own.
+        if function["returns"] == "table" {
+            continue;
+        }
         let example = function["example"].as_str().unwrap();
         let query = match example.strip_prefix("ORDER BY ") {
             Some(key) => format!("SELECT {key} FROM flows LIMIT 1"),

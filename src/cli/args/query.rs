@@ -15,8 +15,8 @@ Examples:
   flowq sql -f question.sql logs/ --inventory inventory/ --format parquet --output answer.parquet
   flowq sql logs/                       an interactive prompt; \\? there lists its commands
 
-A list of your own is joined by read_csv('FILE'), read_json('FILE') or read_parquet('FILE'); SQL opens no other
-file, and of the settings it changes only those of EXPLAIN and the time zone.")]
+A list of your own is joined by read_csv('FILE'), read_json('FILE') or read_parquet('FILE').
+SQL opens no other file; of the settings it changes those of EXPLAIN and the time zone.")]
 pub struct Sql {
     /// The query
     #[arg(long, short, value_name = "QUERY", conflicts_with = "file")]
