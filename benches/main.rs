@@ -11,17 +11,17 @@ use arrow::array::RecordBatch;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flowq::aws::{Account, Options};
-use flowq::context::{Column, Context};
 use flowq::engine::{Engine, ReadOptions, Resources};
+use flowq::enrich::{Column, Context};
 use flowq::flow::field::Layout;
 use flowq::flow::{Decoder, Plan};
+use flowq::generate;
 use flowq::inventory::Inventory;
 use flowq::inventory::model::{Attribution, Eni, IpRange};
 use flowq::lake::{Origin, Writer, WriterOptions};
-use flowq::sample;
 use flowq::source;
 use flowq::source::Window;
-use flowq::store::Place;
+use flowq::storage::Place;
 
 const RECORDS: u64 = 200_000;
 

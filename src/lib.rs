@@ -64,19 +64,13 @@ pub mod flow;
 
 pub mod aws;
 
-pub mod store;
-
 pub mod lake;
 
 pub mod inventory;
 
 pub mod vpc;
 
-pub mod reach;
-
 pub mod source;
-
-pub mod context;
 
 pub mod engine;
 
@@ -96,10 +90,16 @@ pub mod config;
 
 pub mod state;
 
-pub mod pass;
-
 pub mod feed;
 
-pub mod sample;
-
+pub mod allow;
+pub mod batch;
 pub mod cli;
+pub mod enrich;
+pub mod generate;
+pub mod ingest;
+pub mod query;
+pub mod reachability;
+pub mod scan;
+pub mod storage;
+pub mod time;

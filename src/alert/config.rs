@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::secret::{self, Secret};
+use crate::alert::secret;
+use crate::alert::secret::Secret;
 use crate::aws::sqs::Address;
 use crate::detection::Finding;
 use crate::detection::Severity;
 use crate::detection::header::one_line;
 
+use crate::alert::config::check::{check_header, check_name, kinds};
 pub(super) use check::url as check_url;
-use check::{check_header, check_name, kinds};
 
 /// How long one try may take where the config does not say.
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 
-use super::outbox::{Delivery, Outbox};
+use crate::alert::outbox::{Delivery, Outbox};
 
 /// How long one delivery goes on before it reports what it did. What is left goes on with the next.
 const DELIVERY_MAX: Duration = Duration::from_secs(60);

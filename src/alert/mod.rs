@@ -6,16 +6,16 @@
 
 pub mod config;
 mod delivery;
+mod message;
 mod outbox;
-mod pending;
+pub(crate) mod pending;
 mod secret;
+mod sent_memory;
 mod sink;
 mod spool;
 #[cfg(test)]
 mod tests;
-mod text;
-mod told;
-mod ways;
+mod transports;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};

@@ -7,12 +7,12 @@ use futures::future::join_all;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::sink::{PAUSE_MAX, Sink};
-use super::spool::Spool;
-use super::told::Memory;
-use super::{Alert, Error, Why};
+use crate::alert::sent_memory::Memory;
+use crate::alert::sink::{PAUSE_MAX, Sink};
+use crate::alert::spool::Spool;
+use crate::alert::{Alert, Error, Why};
 use crate::detection::Finding;
-use crate::store::Place;
+use crate::storage::Place;
 
 /// The most alerts of one object: what a crash in the middle of it may send twice.
 const OBJECT_ALERTS_MAX: usize = 50;

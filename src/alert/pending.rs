@@ -1,8 +1,8 @@
 //! Alerts that are not with their sinks: those that wait, and those that were refused.
 
-use super::spool::Spool;
-use super::{Alert, Error};
-use crate::store::Place;
+use crate::alert::spool::Spool;
+use crate::alert::{Alert, Error};
+use crate::storage::Place;
 
 /// The most alerts that are put back as one object.
 const OBJECT_ALERTS_MAX: usize = 50;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::config::{Config, Filter, Target};
-use super::{Alert, Error, Patience, ways};
+use crate::alert::config::{Config, Filter, Target};
+use crate::alert::{Alert, Error, Patience, transports};
 use crate::aws;
 use crate::aws::Account;
 
@@ -130,14 +130,14 @@ impl Sink {
         let (account, timeout) = (means.account, config.timeout);
         Ok(match &config.target {
             Target::Ndjson { path: None } => {
-                Box::new(ways::ndjson::Output(Arc::clone(&means.stdout)))
+                Box::new(transports::ndjson::Output(Arc::clone(&means.stdout)))
             }
             Target::Ndjson { path: Some(path) } => {
-                Box::new(ways::ndjson::File { path: path.clone(), timeout })
+                Box::new(transports::ndjson::File { path: path.clone(), timeout })
             }
             Target::Webhook { url, headers, secret, plain_http } => {
                 let url = url.read(means.lookup).map_err(|err| format!("url: {err}"))?;
-                let post = ways::web::Post::new(&url, *plain_http, timeout)?;
+                let post = transports::webhook::Post::new(&url, *plain_http, timeout)?;
                 let mut read = Vec::new();
                 for (name, value) in headers {
                     let value = value.read(means.lookup);
@@ -146,19 +146,28 @@ impl Sink {
                 }
                 let secret = secret.as_ref().map(|secret| secret.read(means.lookup)).transpose();
                 let secret = secret.map_err(|err| format!("secret: {err}"))?;
-                Box::new(ways::web::Webhook::new(post, read, secret)?)
+                Box::new(transports::webhook::Webhook::new(post, read, secret)?)
             }
             Target::Slack { url, plain_http } => {
                 let url = url.read(means.lookup).map_err(|err| format!("url: {err}"))?;
-                Box::new(ways::web::Slack(ways::web::Post::new(&url, *plain_http, timeout)?))
+                Box::new(transports::webhook::Slack(transports::webhook::Post::new(
+                    &url,
+                    *plain_http,
+                    timeout,
+                )?))
             }
-            Target::Sns { topic } => Box::new(ways::sns::Topic::new(account, topic, timeout)),
-            Target::EventBridge { bus, region } => {
-                Box::new(ways::event_bridge::Bus::new(account, bus, region.as_deref(), timeout))
+            Target::Sns { topic } => Box::new(transports::sns::Topic::new(account, topic, timeout)),
+            Target::EventBridge { bus, region } => Box::new(transports::event_bridge::Bus::new(
+                account,
+                bus,
+                region.as_deref(),
+                timeout,
+            )),
+            Target::Sqs { queue } => {
+                Box::new(transports::sqs::Queue::new(account, queue, timeout)?)
             }
-            Target::Sqs { queue } => Box::new(ways::sqs::Queue::new(account, queue, timeout)?),
             Target::SecurityHub { region } => {
-                Box::new(ways::security_hub::Hub::new(account, region.as_deref(), timeout))
+                Box::new(transports::security_hub::Hub::new(account, region.as_deref(), timeout))
             }
         })
     }

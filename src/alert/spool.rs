@@ -11,9 +11,9 @@ use object_store::{ObjectStoreExt as _, PutMode, PutPayload};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::told::Memory;
-use super::{Alert, Error};
-use crate::store::Place;
+use crate::alert::sent_memory::Memory;
+use crate::alert::{Alert, Error};
+use crate::storage::Place;
 
 /// The place where all this is kept.
 #[derive(Debug, Clone)]

@@ -5,14 +5,14 @@
 //! says that it does not know, and why. What fails is a finding as well. Nothing here reads a record or runs SQL.
 
 mod checks;
-mod export;
 mod finding;
 mod guide;
+mod observed_traffic;
+mod outcome_batch;
 pub mod policy;
 mod rules;
 pub mod sarif;
 mod subject;
-mod traffic;
 
 #[cfg(test)]
 mod tests;
@@ -29,18 +29,18 @@ use crate::detection::Finding;
 use crate::detection::Severity;
 use crate::inventory::Inventory;
 use crate::inventory::model::Job;
-use crate::reach::Network;
-use crate::reach::command::Command;
+use crate::reachability::command::Command;
+use crate::vpc::Network;
 
 pub use checks::CHECKS;
-pub use export::to_batch;
 pub use guide::Section;
+pub use observed_traffic::SQL;
+pub use observed_traffic::Seen;
+pub use outcome_batch::to_batch;
 pub use subject::Scope;
-pub use traffic::SQL;
-pub use traffic::Seen;
 
-use subject::Subject;
-use subject::World;
+use crate::audit::subject::Subject;
+use crate::audit::subject::World;
 
 /// Why an audit could not be made.
 #[derive(Debug, thiserror::Error)]

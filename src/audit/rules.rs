@@ -3,8 +3,8 @@
 
 use ipnet::IpNet;
 
-use crate::flow::addr;
-use crate::reach::Network;
+use crate::flow::address;
+use crate::vpc::Network;
 use crate::vpc::RuleMatch;
 use crate::vpc::ports::LINUX_EPHEMERAL;
 use crate::vpc::rules::LAST_ACL_ENTRY;
@@ -72,7 +72,7 @@ pub(super) fn refused_by_acl(
 ) -> Option<Vec<Refused>> {
     let (mut open, mut refused) = (vec![ask.ports], Vec::new());
     for entry in network.acl_of(subnet)? {
-        let holds = addr::parse_net(&entry.cidr).is_some_and(|cidr| cidr.contains(&net));
+        let holds = address::parse_net(&entry.cidr).is_some_and(|cidr| cidr.contains(&net));
         let covered = RuleMatch::from(entry).ports(ask.protocol);
         let Some(taken) = covered.filter(|_| entry.direction == ask.direction && holds) else {
             continue;
@@ -121,12 +121,12 @@ pub(super) fn shown(ranges: &[Ports]) -> String {
 
 /// Returns the ranges of these texts; what is no range is left out.
 pub(super) fn nets<'a>(texts: impl IntoIterator<Item = &'a String>) -> Vec<IpNet> {
-    texts.into_iter().filter_map(|text| addr::parse_net(text)).collect()
+    texts.into_iter().filter_map(|text| address::parse_net(text)).collect()
 }
 
 /// Tells whether a rule's peer is a range that holds all of `nets`.
 pub(super) fn holds_all(peer: &str, nets: &[IpNet]) -> bool {
-    let peer = addr::parse_net(peer);
+    let peer = address::parse_net(peer);
     !nets.is_empty() && peer.is_some_and(|peer| nets.iter().all(|net| peer.contains(net)))
 }
 

@@ -12,7 +12,7 @@ use crate::inventory::model::Subnet;
 use crate::inventory::model::Vpc;
 use crate::inventory::model::VpcEndpoint;
 use crate::inventory::zone::region_of_zone;
-use crate::reach::Network;
+use crate::vpc::Network;
 use crate::vpc::TableOf;
 
 /// What one result of a check is about.

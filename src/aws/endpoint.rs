@@ -1,6 +1,6 @@
 //! Where a service of a region is reached.
 
-use super::calls::Service;
+use crate::aws::operations::Service;
 
 /// A part of AWS with accounts of its own: beginning of its regions, name in ARNs, DNS suffix, and the
 /// suffix of endpoints that answer IPv6 too. The last one is that of all other regions.
@@ -40,12 +40,12 @@ pub(super) fn of(service: &Service, region: &str, fips: bool, dual_stack: bool) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::calls;
+    use crate::aws::operations;
 
     #[test]
     fn every_partition_has_its_hosts() {
-        let sagemaker = calls::LIST_PROCESSING_JOBS.service;
-        let ec2 = calls::DESCRIBE_VPCS.service;
+        let sagemaker = operations::LIST_PROCESSING_JOBS.service;
+        let ec2 = operations::DESCRIBE_VPCS.service;
         for (service, region, fips, dual, want) in [
             (
                 &sagemaker,

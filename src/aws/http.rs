@@ -11,8 +11,8 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
-use super::api::http_date;
-use super::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Error, Kind};
+use crate::aws::client::http_date;
+use crate::aws::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Error, Kind};
 
 /// The most bytes of an answer that are looked at: it only says how it went.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
@@ -97,7 +97,7 @@ impl Client {
         })?;
         let status = response.status().as_u16();
         let retry_after = retry_after(&response);
-        let bytes = self::body(response, ANSWER_BYTES_MAX).await;
+        let bytes = crate::aws::http::body(response, ANSWER_BYTES_MAX).await;
         // The status has said what counts.
         let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
         Ok(Answer { status, retry_after, text })

@@ -3,11 +3,12 @@
 //! Only this room reads AWS's own configuration (environment, files, SSO, instance metadata, web identity)
 //! and makes clients. It knows nothing of flow logs and jobs.
 
-pub mod api;
-pub mod calls;
+pub mod client;
 mod endpoint;
 mod error;
 pub mod http;
+pub mod operations;
+pub(crate) mod rate_limit;
 pub mod redact;
 pub mod s3;
 pub mod sqs;

@@ -9,9 +9,9 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use glob::Pattern;
 
+use crate::allow::Known;
 use crate::baseline::learn::{BAND_MIN, earliest, is_picked, picked_ports};
-use crate::baseline::seen::{Seen, protocol_text};
-use crate::context::Known;
+use crate::baseline::observed::{Seen, protocol_text};
 
 /// How something changed, what matters most first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use glob::Pattern;
 use ipnet::IpNet;
 
-use crate::baseline::seen::Seen;
+use crate::baseline::observed::Seen;
 use crate::detection::Severity;
 use crate::vpc::ports::FIRST_EPHEMERAL;
 

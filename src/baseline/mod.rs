@@ -3,17 +3,17 @@
 //! Rows in, rules and changes out: it runs no SQL itself, it is handed the rows of [`DESTINATIONS`].
 
 mod diff;
-mod learn;
-mod render;
-mod seen;
+pub(crate) mod learn;
+mod observed;
+pub(crate) mod render;
 
 #[cfg(test)]
 mod tests;
 
 pub use diff::{Change, Changed, against, between, to_batch};
 pub use learn::{Flagged, Learned, LeftOut, Options, Rule, Runs, learn};
+pub use observed::{Error, Seen, read};
 pub use render::render;
-pub use seen::{Error, Seen, read};
 
 /// The SQL that tells what jobs opened. It takes `$since` and `$until`, timestamps or NULL.
 pub const DESTINATIONS: &str = include_str!("../../queries/baseline/destinations.sql");

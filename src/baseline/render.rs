@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use toml::Value;
 
 use crate::baseline::learn::{Learned, LeftOut, Options, Rule};
-use crate::baseline::seen::protocol_text;
+use crate::baseline::observed::protocol_text;
 use crate::detection::finding::time_text;
 
 /// Most names that one line lists.

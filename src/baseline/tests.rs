@@ -8,15 +8,17 @@ use datafusion::scalar::ScalarValue;
 use glob::Pattern;
 use proptest::prelude::{ProptestConfig, Strategy as _, prop, prop_assert_eq, proptest};
 
-use super::{
+use crate::allow::{AllowRule, Known};
+use crate::baseline::{
     Changed, DESTINATIONS, Flagged, Learned, Options, Seen, against, between, learn, read, render,
 };
 use crate::config::Config;
-use crate::context::{AllowRule, Context, Known};
-use crate::detection::{Case, Finding, Severity, built_in, run};
+use crate::detection::{Case, Finding, Severity, built_in, runner};
 use crate::engine::{Engine, ReadOptions, Resources};
+use crate::enrich::Context;
 use crate::inventory::Inventory;
-use crate::source::{Memory, Window};
+use crate::source::Memory;
+use crate::time::Window;
 
 fn options(ranges: &[&str], widen: &[u8]) -> Options {
     Options {
@@ -57,7 +59,7 @@ fn flagged(destination: &str, port: i32) -> Flagged {
 }
 
 fn rules(learned: &Learned) -> Vec<String> {
-    let rule = |rule: &super::Rule| format!("{} {}", rule.to, rule.ports.join(","));
+    let rule = |rule: &crate::baseline::Rule| format!("{} {}", rule.to, rule.ports.join(","));
     learned.rules.iter().map(rule).collect()
 }
 
@@ -120,7 +122,8 @@ fn what_was_flagged_is_left_out_unless_said() {
     let mut bad = flagged("203.0.113.9", 443);
     let learned = learn(&rows, std::slice::from_ref(&bad), &options(&[], &[]));
     assert_eq!(rules(&learned), ["203.0.113.9/32 ", "203.0.113.9/32 8443"]);
-    let left_out: Vec<String> = learned.left_out.iter().map(super::LeftOut::line).collect();
+    let left_out: Vec<String> =
+        learned.left_out.iter().map(crate::baseline::LeftOut::line).collect();
     assert_eq!(
         left_out,
         ["203.0.113.9 tcp 443: unexpected-egress flagged it as high (churn-1, churn-2)"]
@@ -201,8 +204,9 @@ fn changes_between_two_sides() {
         seen("churn-2", "same-job", 50000, 5),
         seen("churn-2", "vpc", 5432, 50),
     ];
-    let told = |changes: &[super::Change]| -> Vec<String> {
-        let one = |c: &super::Change| format!("{} {} {:?}", c.changed, c.destination, c.factor);
+    let told = |changes: &[crate::baseline::Change]| -> Vec<String> {
+        let one =
+            |c: &crate::baseline::Change| format!("{} {} {:?}", c.changed, c.destination, c.factor);
         changes.iter().map(one).collect()
     };
     assert_eq!(
@@ -350,7 +354,7 @@ async fn findings(engine: &Engine, ids: &[&str]) -> Vec<Finding> {
     detections.retain(|detection| ids.contains(&detection.id.as_str()));
     let query = async |sql: &str, params: &[_]| engine.rows(sql, params.to_vec()).await;
     let columns = engine.summary().columns;
-    run::run(&detections, &columns, &[], 0, query).await.unwrap().findings
+    runner::run(&detections, &columns, &[], 0, query).await.unwrap().findings
 }
 
 /// Where findings of a detection went, with the port.

@@ -8,41 +8,20 @@ use anyhow::{Context as _, anyhow};
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::cli::args::{Cli, Command};
-use crate::cli::exit::{Exit, Failure, OrExit as _};
+use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::flow::field::Layout;
 
-mod alert;
 pub mod args;
-mod audit;
-mod baseline;
-mod check;
-mod compact;
-mod coverage;
-mod detect;
-pub mod exit;
-mod explain;
-mod feed;
-mod fields;
-mod findings;
-mod functions;
-mod generate;
-mod iam_policy;
-mod ingest;
-mod inventory;
+pub(crate) mod commands;
+pub mod failure;
+mod messages;
 pub mod output;
-mod plain;
-mod print;
-mod process;
+mod process_identity;
 mod progress;
-mod read;
 mod repl;
-mod replay;
-mod report;
-mod say;
 pub mod service;
-mod sql;
-mod status;
-mod verify;
+mod session;
+mod sql_errors;
 
 /// Runs the command that was typed.
 ///
@@ -54,61 +33,68 @@ pub fn run() -> Result<Exit, Failure> {
     match Cli::parse().command {
         Command::Detect(args) => {
             let threads = args.read.threads;
-            wait(threads, detect::run(args, started))
+            wait(threads, crate::cli::commands::detect::run(args, started))
         }
         Command::Audit(args) => {
             let threads = args.read.threads;
-            wait(threads, audit::run(args, started))
+            wait(threads, crate::cli::commands::audit::run(args, started))
         }
-        Command::Baseline(args) => baseline::run(args, started),
+        Command::Baseline(args) => crate::cli::commands::baseline::run(args, started),
         Command::Explain(command) => {
             let threads = match &command {
                 args::Explain::Flow(args) => args.read.threads,
                 args::Explain::Finding(args) => args.read.threads,
                 args::Explain::Job(args) => args.read.threads,
             };
-            wait(threads, explain::run(command, started))
+            wait(threads, crate::cli::commands::explain::run(command, started))
         }
         Command::Coverage(args) => {
             let threads = args.read.threads;
-            wait(threads, coverage::run(args, started))
+            wait(threads, crate::cli::commands::coverage::run(args, started))
         }
-        Command::Feed(args) => serve(args.threads, feed::run(args, started)),
+        Command::Feed(args) => serve(args.threads, crate::cli::commands::feed::run(args, started)),
         Command::Sql(args) => {
             let threads = args.read.threads;
-            wait(threads, sql::run(args, started))
+            wait(threads, crate::cli::commands::sql::run(args, started))
         }
         Command::Report(args) => {
             let threads = args.read.threads;
-            wait(threads, report::run(args, started))
+            wait(threads, crate::cli::commands::report::run(args, started))
         }
-        Command::Inventory(args) => wait(None, inventory::run(args, started)),
-        Command::Alert(args::Alert::Test(args)) => wait(None, alert::test(args, started)),
-        Command::Alert(args::Alert::Pending(args)) => wait(None, alert::pending(args)),
-        Command::Alert(args::Alert::Resend(args)) => wait(None, alert::resend(args, started)),
+        Command::Inventory(args) => wait(None, crate::cli::commands::inventory::run(args, started)),
+        Command::Alert(args::Alert::Test(args)) => {
+            wait(None, crate::cli::commands::alert::test(args, started))
+        }
+        Command::Alert(args::Alert::Pending(args)) => {
+            wait(None, crate::cli::commands::alert::pending(args))
+        }
+        Command::Alert(args::Alert::Resend(args)) => {
+            wait(None, crate::cli::commands::alert::resend(args, started))
+        }
         Command::Ingest(args) => {
             let threads = args.read.threads;
-            wait(threads, ingest::run(args, started))
+            wait(threads, crate::cli::commands::ingest::run(args, started))
         }
-        Command::Status(args) => wait(None, status::run(args, started)),
-        Command::Verify(args) => wait(None, verify::run(args, started)),
-        Command::Replay(args) => wait(None, replay::run(args, started)),
-        Command::IamPolicy(args) => iam_policy::run(&args),
-        Command::Check(args) => wait(None, check::run(args, started)),
+        Command::Status(args) => wait(None, crate::cli::commands::status::run(args, started)),
+        Command::Verify(args) => wait(None, crate::cli::commands::verify::run(args, started)),
+        Command::Replay(args) => wait(None, crate::cli::commands::replay::run(args, started)),
+        Command::IamPolicy(args) => crate::cli::commands::iam_policy::run(&args),
+        Command::Check(args) => wait(None, crate::cli::commands::check::run(args, started)),
         Command::Fields(args) => {
-            let (_, out) = print::sink(args.format.is_binary(), None)?;
+            let (_, out) = crate::cli::output::destination::sink(args.format.is_binary(), None)?;
             let layout = if args.transit_gateway { Layout::TransitGateway } else { Layout::Vpc };
-            fields::print(layout, args.format, out, output::terminal_width())
+            crate::cli::commands::fields::print(layout, args.format, out, output::terminal_width())
                 .or_exit(Exit::Output)?;
             Ok(Exit::Fine)
         }
         Command::Functions(args) => {
-            let (_, out) = print::sink(args.format.is_binary(), None)?;
-            functions::print(args.format, out, output::terminal_width()).or_exit(Exit::Output)?;
+            let (_, out) = crate::cli::output::destination::sink(args.format.is_binary(), None)?;
+            crate::cli::commands::functions::print(args.format, out, output::terminal_width())
+                .or_exit(Exit::Output)?;
             Ok(Exit::Fine)
         }
-        Command::Compact(args) => wait(None, compact::run(args, started)),
-        Command::Generate(args) => generate::run(&args),
+        Command::Compact(args) => wait(None, crate::cli::commands::compact::run(args, started)),
+        Command::Generate(args) => crate::cli::commands::generate::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "flowq", &mut script);

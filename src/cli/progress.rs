@@ -8,8 +8,8 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval_at};
 
-use crate::cli::read::ACCOUNT;
-use crate::cli::say;
+use crate::cli::messages;
+use crate::cli::session::ACCOUNT;
 use crate::source::progress::{Counts, Progress};
 
 /// How long work may take before it shows its progress, and how often that is drawn anew.
@@ -17,7 +17,7 @@ const DELAY: Duration = Duration::from_secs(1);
 const REDRAW: Duration = Duration::from_millis(200);
 
 /// The progress line of one command. Dropped, it is wiped from the terminal.
-pub(super) struct ProgressLine {
+pub(crate) struct ProgressLine {
     bar: ProgressBar,
     task: JoinHandle<()>,
 }
@@ -26,7 +26,7 @@ impl ProgressLine {
     /// Starts to show counters. `None` when `quiet`, or when stderr is not a terminal.
     ///
     /// Must be called within a tokio runtime.
-    pub(super) fn start(progress: Arc<Progress>, quiet: bool) -> Option<Self> {
+    pub(crate) fn start(progress: Arc<Progress>, quiet: bool) -> Option<Self> {
         if quiet || !std::io::stderr().is_terminal() {
             return None;
         }
@@ -54,7 +54,7 @@ impl ProgressLine {
 const SILENCE: Duration = Duration::from_secs(4);
 
 /// Says once that nothing came yet from places that are not on this machine. Dropped, it says nothing.
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     task: Option<JoinHandle<()>>,
 }
 
@@ -62,7 +62,7 @@ impl Waiting {
     /// Starts to wait for the first bytes of places, as they are named on the command line.
     ///
     /// Must be called within a tokio runtime.
-    pub(super) fn start(
+    pub(crate) fn start(
         places: impl Iterator<Item = impl AsRef<str>>,
         endpoint: Option<&str>,
         progress: Arc<Progress>,
@@ -74,7 +74,7 @@ impl Waiting {
                 tokio::time::sleep(SILENCE).await;
                 let counts = progress.counts();
                 if counts.bytes_read == 0 && counts.objects_done == 0 {
-                    say::line(&text);
+                    messages::line(&text);
                 }
             })
         });

@@ -12,12 +12,12 @@ use arrow::datatypes::TimeUnit;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
+use crate::batch::decode;
 use crate::detection::Confidence;
 use crate::detection::Detection;
 use crate::detection::Finding;
 use crate::detection::NotRun;
 use crate::detection::Severity;
-use crate::detection::cell;
 use crate::detection::finding::id_of;
 
 /// The detection that findings about unanswered questions name.
@@ -92,10 +92,11 @@ impl InterfaceLog {
             let column = batch.column_by_name(name).cloned();
             column.unwrap_or_else(|| new_null_array(&missing, batch.num_rows()))
         };
-        let texts = |name: &str| cell::texts(&column(name, DataType::Utf8));
-        let numbers = |name: &str| cell::numbers(&column(name, DataType::Int64));
-        let times =
-            |name: &str| cell::seconds(&column(name, DataType::Timestamp(TimeUnit::Second, None)));
+        let texts = |name: &str| decode::texts(&column(name, DataType::Utf8));
+        let numbers = |name: &str| decode::numbers(&column(name, DataType::Int64));
+        let times = |name: &str| {
+            decode::seconds(&column(name, DataType::Timestamp(TimeUnit::Second, None)))
+        };
         let (interface, job) = (texts("interface_id")?, texts("job")?);
         let (flow_log, traffic) = (texts("flow_log_id")?, texts("traffic_type")?);
         let configured = texts("is_configured")?;

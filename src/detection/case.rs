@@ -6,16 +6,16 @@ use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::context::AllowRule;
+use crate::allow::AllowRule;
 use crate::detection::Detection;
 use crate::detection::Error;
 use crate::detection::Finding;
-use crate::detection::export::Lists;
 use crate::detection::finding::FIELDS;
+use crate::detection::finding_batch::Lists;
 use crate::detection::header::check_keys;
 use crate::detection::header::one_line;
 use crate::detection::nearest;
-use crate::detection::table::Table;
+use crate::detection::text_table::Table;
 use crate::inventory::model;
 use crate::inventory::model::Inventory;
 

@@ -11,13 +11,13 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::scalar::ScalarValue;
 
+use crate::batch::decode;
 use crate::detection::Detection;
 use crate::detection::Error;
 use crate::detection::InterfaceLog;
 use crate::detection::NotRun;
 use crate::detection::Unanswered;
 use crate::detection::answerable::{coarse, unanswered};
-use crate::detection::cell;
 
 mod text;
 
@@ -273,7 +273,7 @@ impl Coverage {
 fn number(batch: &RecordBatch, name: &str) -> Result<i64, ArrowError> {
     let column = batch.column_by_name(name).cloned();
     let column = column.unwrap_or_else(|| new_null_array(&DataType::Int64, 1));
-    Ok(cell::numbers(&column)?.iter().next().flatten().unwrap_or(0))
+    Ok(decode::numbers(&column)?.iter().next().flatten().unwrap_or(0))
 }
 
 fn totals(batches: &[RecordBatch]) -> Result<Option<Totals>, ArrowError> {
@@ -303,13 +303,13 @@ fn gaps(kind: Kind, batch: &RecordBatch) -> Result<Vec<Gap>, ArrowError> {
         column.unwrap_or_else(|| new_null_array(&missing, batch.num_rows()))
     };
     let time = || DataType::Timestamp(TimeUnit::Second, None);
-    let interface = cell::texts(&column("interface_id", DataType::Utf8))?;
-    let job = cell::texts(&column("job", DataType::Utf8))?;
-    let flow_log = cell::texts(&column("flow_log_id", DataType::Utf8))?;
-    let why = cell::texts(&column("why", DataType::Utf8))?;
-    let records = cell::numbers(&column("records", DataType::Int64))?;
-    let first = cell::seconds(&column("first_seen", time()))?;
-    let last = cell::seconds(&column("last_seen", time()))?;
+    let interface = decode::texts(&column("interface_id", DataType::Utf8))?;
+    let job = decode::texts(&column("job", DataType::Utf8))?;
+    let flow_log = decode::texts(&column("flow_log_id", DataType::Utf8))?;
+    let why = decode::texts(&column("why", DataType::Utf8))?;
+    let records = decode::numbers(&column("records", DataType::Int64))?;
+    let first = decode::seconds(&column("first_seen", time()))?;
+    let last = decode::seconds(&column("last_seen", time()))?;
     let text = |array: &arrow::array::StringArray, row| {
         array.is_valid(row).then(|| array.value(row).to_owned())
     };

@@ -13,9 +13,9 @@ use serde::de;
 use sha2::Digest as _;
 use sha2::Sha256;
 
+use crate::batch::decode;
 use crate::detection::Detection;
 use crate::detection::Error;
-use crate::detection::cell;
 use crate::detection::nearest;
 use crate::detection::unknown;
 
@@ -254,8 +254,8 @@ fn check_columns(batch: &RecordBatch) -> Result<(), String> {
 struct Columns {
     text: BTreeMap<String, arrow::array::StringArray>,
     number: BTreeMap<String, arrow::array::Int64Array>,
-    evidence: Option<cell::EvidenceColumn>,
-    candidates: Option<cell::TextListColumn>,
+    evidence: Option<decode::EvidenceColumn>,
+    candidates: Option<decode::TextListColumn>,
 }
 
 impl Columns {
@@ -269,16 +269,16 @@ impl Columns {
         for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
             let name = field.name().clone();
             match name.as_str() {
-                "evidence" => columns.evidence = Some(cell::EvidenceColumn::new(array)?),
-                "job_candidates" => columns.candidates = Some(cell::TextListColumn::new(array)?),
+                "evidence" => columns.evidence = Some(decode::EvidenceColumn::new(array)?),
+                "job_candidates" => columns.candidates = Some(decode::TextListColumn::new(array)?),
                 "first_seen" | "last_seen" => {
-                    columns.number.insert(name, cell::seconds(array)?);
+                    columns.number.insert(name, decode::seconds(array)?);
                 }
                 "remote_port" | "protocol" | "flows" | "packets" | "bytes_out" | "bytes_in" => {
-                    columns.number.insert(name, cell::numbers(array)?);
+                    columns.number.insert(name, decode::numbers(array)?);
                 }
                 _ => {
-                    columns.text.insert(name, cell::texts(array)?);
+                    columns.text.insert(name, decode::texts(array)?);
                 }
             }
         }

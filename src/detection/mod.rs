@@ -6,17 +6,15 @@
 pub mod answerable;
 pub mod case;
 pub mod coverage;
-pub mod delivery;
+pub mod delivery_gaps;
 pub mod finding;
+pub mod finding_batch;
 pub mod header;
 pub mod ocsf;
-pub mod run;
-pub mod suppress;
-pub mod table;
+pub mod runner;
+pub mod suppression;
+pub mod text_table;
 
-pub(crate) mod cell;
-
-pub mod export;
 #[cfg(test)]
 mod tests;
 
@@ -32,8 +30,8 @@ pub use answerable::{InterfaceLog, Unanswered};
 pub use case::Case;
 pub use coverage::Coverage;
 pub use finding::{Confidence, Evidence, Finding, Severity};
-pub use run::{NotRun, Outcome};
-pub use suppress::Suppression;
+pub use runner::{NotRun, Outcome};
+pub use suppression::Suppression;
 
 /// One question to the flow logs: a header and the SQL that answers it.
 #[derive(Debug, Clone, PartialEq)]

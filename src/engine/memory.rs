@@ -9,7 +9,7 @@ use datafusion::execution::memory_pool::{
     MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
 };
 
-use super::Resources;
+use crate::engine::Resources;
 
 /// The part of the memory that one sort needs to merge what it wrote to disk, at most and at least.
 const MERGE_SHARE: usize = 64;

@@ -20,68 +20,44 @@ use datafusion::sql::parser::Statement;
 use futures::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
 
-use crate::context::Context;
+use crate::enrich::Context;
 use crate::flow::field::Layout;
 use crate::flow::{Limits, LogFormat, MalformedLine};
 use crate::inventory::Inventory;
 use crate::source::progress::Progress;
-use crate::source::{Source, Split, Window};
+use crate::source::{Source, Split};
+use crate::time::Window;
 
-mod allowed;
-mod beginnings;
-mod blocks;
-mod conversation;
-mod evidence;
+pub(crate) mod aggregates;
 mod files;
 pub mod functions;
-mod groups;
-mod interface_logs;
-mod intern;
-mod joined;
-mod keep;
 mod limits;
+mod materialize;
 mod memory;
-mod minutes;
-mod once;
-mod output;
-mod overlap;
-mod pushdown;
-pub mod query_file;
-mod queue;
-mod read;
-pub mod reports;
 mod restrict;
-mod rows;
-mod scan;
-mod scans;
-mod sniff;
-mod starts;
-mod summary;
-mod table;
-mod temp;
+mod single_stage;
+mod temp_folder;
 mod views;
-mod why;
-mod within;
 
 #[cfg(test)]
 mod tests;
 
-use allowed::{Ask, Question};
-use beginnings::Beginnings;
-use minutes::Minutes;
+use crate::engine::functions::allow_rules::{Ask, Question};
+use crate::engine::functions::window::Beginnings;
+use crate::scan::interface_minutes::Minutes;
 
 #[cfg(test)]
-pub(crate) use evidence::first_records;
-pub use overlap::{Share, TrafficType};
-use scans::Scans;
+pub(crate) use aggregates::first_records::first_records;
+
+use crate::scan::Summary;
+use crate::scan::registry::Scans;
 #[cfg(test)]
-pub(crate) use starts::first_starts;
-pub use summary::Summary;
+pub(crate) use aggregates::first_starts::first_starts;
+#[cfg(test)]
+pub(crate) use functions::most_within::most_within;
+#[cfg(test)]
+pub(crate) use functions::reachability::functions as why_functions;
 pub use views::VIEWS;
-#[cfg(test)]
-pub(crate) use why::functions as why_functions;
-#[cfg(test)]
-pub(crate) use within::most_within;
 
 /// Which part of the memory the minutes of interfaces may take, before they go to disk.
 const MINUTES_SHARE: usize = 8;
@@ -176,11 +152,11 @@ pub fn none() -> ParamValues {
 pub struct Engine {
     session: SessionContext,
     scans: Arc<Scans>,
-    kept: BTreeMap<String, keep::Kept>,
+    kept: BTreeMap<String, materialize::Kept>,
     pool: Arc<dyn MemoryPool>,
     memory_bytes: usize,
     /// Where everything goes that does not fit the memory.
-    temp: Arc<temp::TempFolder>,
+    temp: Arc<temp_folder::TempFolder>,
     /// Where the window begins, in Unix seconds.
     since: Option<i64>,
 }
@@ -214,7 +190,7 @@ impl Engine {
             .set_bool("datafusion.execution.parquet.pushdown_filters", true);
         let memory_bytes = resources.memory_bytes;
         let pool: Arc<dyn MemoryPool> = Arc::new(memory::SharedPool::new(memory_bytes, reserved));
-        let temp = Arc::new(temp::TempFolder::create()?);
+        let temp = Arc::new(temp_folder::TempFolder::create()?);
         let disk = DiskManagerMode::Directories(vec![temp.path().to_owned()]);
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::clone(&pool))
@@ -224,7 +200,7 @@ impl Engine {
             .with_config(config)
             .with_runtime_env(runtime)
             .with_default_features()
-            .with_physical_optimizer_rule(Arc::new(once::GroupOnce))
+            .with_physical_optimizer_rule(Arc::new(single_stage::GroupOnce))
             .build();
         let session = SessionContext::new_with_state(state);
         let beginnings = Arc::new(Beginnings::new(context.inventory()));
@@ -234,11 +210,11 @@ impl Engine {
 
         limits::register(&engine.session, memory_bytes);
         engine.register_functions(&context);
-        for function in beginnings::functions(since, &beginnings) {
+        for function in crate::engine::functions::window::functions(since, &beginnings) {
             engine.session.register_udf(function);
         }
         engine.register_inventory(context.inventory())?;
-        let baseline = allowed::baseline(&context.allow().known())?;
+        let baseline = crate::engine::functions::allow_rules::baseline(&context.allow().known())?;
         engine.session.register_batch("baseline", baseline)?;
         engine.register_logs(source, context, options, beginnings).await?;
         Ok(engine)
@@ -252,13 +228,17 @@ impl Engine {
             let ask = Ask::new(question, Arc::clone(context));
             self.session.register_udf(ScalarUDF::from(ask));
         }
-        for function in intern::functions().into_iter().chain(why::functions(context.inventory())) {
+        for function in crate::engine::functions::intern::functions()
+            .into_iter()
+            .chain(crate::engine::functions::reachability::functions(context.inventory()))
+        {
             self.session.register_udf(function);
         }
-        self.session.register_udaf(conversation::conversation(self.since));
-        self.session.register_udaf(evidence::first_records());
-        self.session.register_udaf(starts::first_starts());
-        self.session.register_udf(within::most_within());
+        self.session
+            .register_udaf(crate::engine::aggregates::conversation::conversation(self.since));
+        self.session.register_udaf(crate::engine::aggregates::first_records::first_records());
+        self.session.register_udaf(crate::engine::aggregates::first_starts::first_starts());
+        self.session.register_udf(crate::engine::functions::most_within::most_within());
     }
 
     fn register_inventory(&self, inventory: &Inventory) -> Result<()> {
@@ -276,11 +256,11 @@ impl Engine {
         options: ReadOptions,
         beginnings: Arc<Beginnings>,
     ) -> Result<()> {
-        let extra = sniff::unknown_fields(source.as_ref(), &options).await?;
+        let extra = crate::scan::schema_probe::unknown_fields(source.as_ref(), &options).await?;
         let options = Arc::new(options);
         let register = |name: &str, layout, context: Option<&Arc<Context>>, beginnings| {
             let unknown = extra.get(&layout).map_or(&[][..], Vec::as_slice);
-            let table = table::FlowTable::new(
+            let table = crate::scan::table::FlowTable::new(
                 layout,
                 unknown,
                 Arc::clone(&source),
@@ -380,7 +360,7 @@ impl Engine {
         let logs = minutes.interface_logs()?;
         let rows = RecordBatchStreamAdapter::new(logs.schema(), futures::stream::iter([Ok(logs)]));
         self.keep_rows("interface_logs", Box::pin(rows)).await?;
-        let counted = minutes.finish().map_err(minutes::failure)?;
+        let counted = minutes.finish().map_err(crate::scan::interface_minutes::failure)?;
         // A view holds on to the tables that it was made over: these are made anew, over what is kept.
         for name in [
             "interface_minutes",
@@ -420,7 +400,7 @@ impl Engine {
 
     /// Keeps rows on disk: from now on a view's name means them.
     async fn keep_rows(&mut self, view: &str, rows: SendableRecordBatchStream) -> Result<()> {
-        let kept = keep::Kept::write(rows, &self.temp).await?;
+        let kept = materialize::Kept::write(rows, &self.temp).await?;
         self.session.deregister_table(view)?;
         self.session.register_parquet(view, kept.path(), ParquetReadOptions::default()).await?;
         self.kept.insert(view.to_owned(), kept);

@@ -5,10 +5,10 @@ use crate::explain::Error;
 use crate::explain::Explanation;
 use crate::explain::Logged;
 use crate::explain::flow;
-use crate::flow::addr;
-use crate::reach::Bypassed;
-use crate::reach::Reach;
-use crate::reach::Tuple;
+use crate::flow::address;
+use crate::reachability::Bypassed;
+use crate::reachability::Reach;
+use crate::vpc::Tuple;
 
 /// The flow that a finding is about.
 #[derive(Debug, Clone)]
@@ -45,8 +45,8 @@ impl Target {
     pub fn of(finding: &Finding) -> Option<Self> {
         let port = finding.remote_port.and_then(|port| u16::try_from(port).ok());
         let tuple = Tuple {
-            source: addr::parse(finding.local_addr.as_deref()?)?,
-            destination: addr::parse(finding.remote_addr.as_deref()?)?,
+            source: address::parse(finding.local_addr.as_deref()?)?,
+            destination: address::parse(finding.remote_addr.as_deref()?)?,
             source_port: None,
             destination_port: port,
             protocol: u8::try_from(finding.protocol?).ok()?,

@@ -5,15 +5,15 @@ use serde::Serialize;
 use crate::detection::finding::time_text;
 use crate::explain::Error;
 use crate::explain::Logged;
-use crate::explain::logged::contradiction;
-use crate::explain::logged::with_client;
+use crate::explain::logged_flow::contradiction;
+use crate::explain::logged_flow::with_client;
 use crate::inventory::Inventory;
-use crate::reach::Fix;
-use crate::reach::Reach;
-use crate::reach::Side;
-use crate::reach::Step;
-use crate::reach::Tuple;
-use crate::reach::Verdict;
+use crate::reachability::Fix;
+use crate::reachability::Reach;
+use crate::reachability::Side;
+use crate::reachability::Step;
+use crate::reachability::Verdict;
+use crate::vpc::Tuple;
 
 /// A flow as somebody asks about it.
 #[derive(Debug, Clone, Copy)]
@@ -113,7 +113,7 @@ impl Asked<'_> {
     ///
     /// As [`explain`].
     pub fn ends<'r>(&self, reach: &'r Reach) -> Result<(Tuple, Side<'r>, Side<'r>), Error> {
-        let to_ip = crate::flow::addr::parse(self.to);
+        let to_ip = crate::flow::address::parse(self.to);
         let from = reach.side(self.from, self.vpc, to_ip, self.at)?;
         // Where an address lies is asked in the sender's own VPC first.
         let inside = from.vpc.filter(|_| self.vpc.is_none());

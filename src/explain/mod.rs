@@ -5,35 +5,35 @@
 //! how it looks is decided after it is whole.
 
 mod finding;
+mod fix_simulation;
 mod flow;
 pub mod job;
-mod logged;
-mod simulate;
+mod logged_flow;
 
 pub use finding::Target;
 pub use finding::find;
+pub use fix_simulation::Line;
+pub use fix_simulation::REJECTED;
+pub use fix_simulation::Rejected;
+pub use fix_simulation::Replay;
+pub use fix_simulation::replay;
 pub use flow::Asked;
 pub use flow::End;
 pub use flow::Explanation;
 pub use flow::explain;
 pub use flow::told;
-pub use logged::LOGGED;
-pub use logged::Logged;
-pub use simulate::Line;
-pub use simulate::REJECTED;
-pub use simulate::Rejected;
-pub use simulate::Replay;
-pub use simulate::replay;
+pub use logged_flow::LOGGED;
+pub use logged_flow::Logged;
 
 /// What could not be explained, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An end of the flow is not clear.
     #[error("{0}")]
-    Unclear(crate::reach::Unclear),
+    Unclear(crate::reachability::Unclear),
     /// A port or a protocol cannot be read.
     #[error(transparent)]
-    Tuple(#[from] crate::reach::Error),
+    Tuple(#[from] crate::vpc::Error),
     /// No finding has this id.
     #[error("no finding has the id {0}")]
     NoFinding(String),
@@ -45,8 +45,8 @@ pub enum Error {
     Rows(String),
 }
 
-impl From<crate::reach::Unclear> for Error {
-    fn from(unclear: crate::reach::Unclear) -> Self {
+impl From<crate::reachability::Unclear> for Error {
+    fn from(unclear: crate::reachability::Unclear) -> Self {
         Self::Unclear(unclear)
     }
 }

@@ -2,19 +2,19 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::Asked;
-use super::Error;
-use super::Explanation;
-use super::Logged;
-use super::Rejected;
-use super::Target;
-use super::explain;
-use super::find;
-use super::replay;
 use crate::detection::Finding;
-use crate::reach::Reach;
-use crate::reach::Verdict;
-use crate::reach::tests::configuration;
+use crate::explain::Asked;
+use crate::explain::Error;
+use crate::explain::Explanation;
+use crate::explain::Logged;
+use crate::explain::Rejected;
+use crate::explain::Target;
+use crate::explain::explain;
+use crate::explain::find;
+use crate::explain::replay;
+use crate::reachability::Reach;
+use crate::reachability::Verdict;
+use crate::reachability::tests::configuration;
 
 fn reach(name: &str) -> Reach {
     let mut inventory = configuration(name);
@@ -124,7 +124,7 @@ fn a_fix_lets_through_what_it_is_for_and_says_what_else_it_opens() {
     let explained = explain(&reach, &FLOW, Vec::new()).unwrap();
     let (tuple, ..) = FLOW.ends(&reach).unwrap();
     let told = replay(&reach, &explained.fixes, &tuple, FLOW.at, &rows);
-    let flows = |lines: &[super::Line]| -> Vec<String> {
+    let flows = |lines: &[crate::explain::Line]| -> Vec<String> {
         lines
             .iter()
             .map(|line| format!("{} {} {}", line.source, line.destination, line.service))

@@ -2,9 +2,9 @@
 //!
 //! The findings of the feed are at any time those that one batch over the same lake would give.
 
-mod evaluate;
-mod findings;
-mod scope;
+mod evaluator;
+mod finding_store;
+mod reevaluation_scope;
 
 #[cfg(test)]
 mod tests;
@@ -13,9 +13,9 @@ use crate::flow::field::Layout;
 use crate::lake;
 use crate::state::Pass;
 
-pub use evaluate::{Error, Evaluator, Judgement};
-pub use findings::Findings;
-pub use scope::{Range, Scope, differences};
+pub use evaluator::{Error, Evaluator, Judgement};
+pub use finding_store::Findings;
+pub use reevaluation_scope::{Range, Scope, differences};
 
 /// Returns the times of the records that a pass put into `flow_logs` or took out of it.
 pub fn touched(pass: &Pass) -> Vec<Range> {

@@ -8,15 +8,16 @@ use std::sync::Arc;
 use arrow::array::AsArray as _;
 use arrow::datatypes::{Int64Type, TimestampSecondType};
 
-use super::{Evaluator, Findings, Range};
 use crate::config::Config;
-use crate::context::Context;
 use crate::detection;
 use crate::detection::Finding;
 use crate::engine::{Engine, ReadOptions, Resources, none};
+use crate::enrich::Context;
+use crate::feed::{Evaluator, Findings, Range};
+use crate::generate;
 use crate::inventory::Inventory;
-use crate::sample;
-use crate::source::{Memory, Source, Window};
+use crate::source::{Memory, Source};
+use crate::time::Window;
 
 const RESOURCES: Resources = Resources { threads: 2, memory_bytes: 64 << 20 };
 
@@ -34,16 +35,16 @@ struct World {
 /// Jobs with their stories, and ordinary traffic around them, in many objects.
 fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
-    let options = sample::Options {
+    let options = generate::Options {
         seed: 7,
         records: 1000,
-        format: sample::Format::V5,
+        format: generate::Format::V5,
         files: 24,
         parquet: false,
         gzip: false,
         start: START,
     };
-    sample::write(&options, folder.path()).unwrap();
+    generate::write(&options, folder.path()).unwrap();
     let mut objects = BTreeMap::new();
     read_below(&folder.path().join("logs"), &mut objects);
     let inventory = Inventory::read(&[folder.path().join("inventory")]).unwrap().0;
@@ -117,7 +118,7 @@ async fn shuffled_and_late_deliveries_end_with_the_findings_of_one_batch() {
             if random.u8(0..4) == 0 {
                 let saved = serde_json::to_vec(&findings).unwrap();
                 findings = serde_json::from_slice(&saved).unwrap();
-                evaluator = self::evaluator(&world.inventory);
+                evaluator = crate::feed::tests::evaluator(&world.inventory);
             }
             known = next;
         }
@@ -156,7 +157,7 @@ async fn findings_survive_being_written_down() {
     evaluator(&world.inventory).update(&mut findings, &lake, Vec::new(), NOW).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let account = Arc::new(crate::aws::Account::new(crate::aws::Options::default()));
-    let state = crate::store::Place::open(folder.path().to_str().unwrap(), &account).unwrap();
+    let state = crate::storage::Place::open(folder.path().to_str().unwrap(), &account).unwrap();
     assert_eq!(Findings::load(&state).await.unwrap(), Findings::default());
     findings.save(&state).await.unwrap();
     assert_eq!(Findings::load(&state).await.unwrap(), findings);

@@ -6,8 +6,8 @@ use memchr::memchr2;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::flow::format::looks_like_header;
-use crate::flow::tally::TEXT_BYTES_MAX;
+use crate::flow::decode_stats::TEXT_BYTES_MAX;
+use crate::flow::log_format::looks_like_header;
 
 /// How many unknown keys an error message names.
 const KEYS_SHOWN: usize = 6;

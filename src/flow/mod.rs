@@ -6,53 +6,37 @@ pub mod field;
 
 pub mod columns;
 
-pub mod format;
-
-pub mod addr;
-
 pub mod protocol;
 
 mod value;
 
-mod plan;
-
-mod tally;
-
-mod refusal;
-
-mod reader;
-
-mod records;
-
-mod several;
-
-mod shape;
-
-mod rows;
-
-mod scan;
-
-pub mod texts;
-
 pub(crate) mod utf16;
-
-pub mod nulls;
-
-mod interfaces;
 
 mod envelope;
 
-mod current;
-
-pub mod decode;
-
+mod active_format;
+pub mod address;
+mod batch_builder;
+mod container;
+mod decode_options;
+mod decode_stats;
+pub mod decoder;
+mod error;
+mod format_candidates;
+mod interface_filter;
+pub mod log_format;
+pub mod null_mask;
 pub mod parquet;
+mod record_block;
+mod record_reader;
+pub mod string_column;
+mod tokenizer;
 
 #[cfg(test)]
 mod tests;
 
-pub use decode::Decoder;
-pub use format::{FormatError, LogFormat};
-pub use plan::{Filter, InterfaceTest, Limits, Object, Plan, Wanted};
-pub use refusal::{DecodeError, Refusal};
-pub use tally::{Malformed, MalformedLine, Reason, Tally};
+pub use decode_options::{Filter, InterfaceTest, Limits, Object, Plan, Wanted};
+pub use decode_stats::{Malformed, MalformedLine, Reason, Tally};
+pub use decoder::Decoder;
+pub use error::{DecodeError, Refusal};
+pub use log_format::{FormatError, LogFormat};

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::flow::addr;
+use crate::flow::address;
+use crate::flow::decode_stats::Reason;
 use crate::flow::field::Kind;
-use crate::flow::scan::Word;
-use crate::flow::tally::Reason;
+use crate::flow::tokenizer::Word;
 
 /// The last second of the year 9999: what is later is no time that a log can hold.
 const TIME_MAX: i64 = 253_402_300_799;
@@ -51,7 +51,7 @@ impl Checker {
     fn is_addr(&mut self, word: Word<'_>) -> bool {
         let length = word.bytes().len();
         if length > 15 {
-            return addr::is_addr(word.text());
+            return address::is_addr(word.text());
         }
         // The head of so short a text is the whole text; its length tells it from one with zeros at its end.
         let key = word.head() | (length as u128) << 120;
@@ -60,7 +60,7 @@ impl Checker {
         match slot {
             Some(known) if *known == key => true,
             slot => {
-                let is_addr = addr::is_addr(word.text());
+                let is_addr = address::is_addr(word.text());
                 if let Some(known) = slot.filter(|_| is_addr) {
                     *known = key;
                 }
@@ -250,7 +250,7 @@ mod tests {
             let mut checker = Checker::default();
             for text in texts.iter().chain(&texts) {
                 let known = checker.check(text.as_str().into(), Kind::Addr).is_ok();
-                prop_assert_eq!(known, addr::is_addr(text), "{}", text);
+                prop_assert_eq!(known, address::is_addr(text), "{}", text);
             }
         }
     }

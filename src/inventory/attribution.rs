@@ -1,9 +1,9 @@
 //! Which job an interface serves, by the rules of the contract. Never picks one of several.
 
-use super::fact::Declared;
-use super::model::Attribution;
-use super::model::Eni;
-use super::model::Job;
+use crate::inventory::fact::Declared;
+use crate::inventory::model::Attribution;
+use crate::inventory::model::Eni;
+use crate::inventory::model::Job;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;

@@ -2,19 +2,19 @@
 //!
 //! Facts are kept as a set: the same document twice adds nothing, and their order is their own.
 
-use super::model::BucketPolicy;
-use super::model::DhcpOptions;
-use super::model::FlowLog;
-use super::model::Job;
-use super::model::NatGateway;
-use super::model::NetworkAclEntry;
-use super::model::PrefixListEntry;
-use super::model::Route;
-use super::model::RouteTableAssociation;
-use super::model::SecurityGroupRule;
-use super::model::Subnet;
-use super::model::Vpc;
-use super::model::VpcEndpoint;
+use crate::inventory::model::BucketPolicy;
+use crate::inventory::model::DhcpOptions;
+use crate::inventory::model::FlowLog;
+use crate::inventory::model::Job;
+use crate::inventory::model::NatGateway;
+use crate::inventory::model::NetworkAclEntry;
+use crate::inventory::model::PrefixListEntry;
+use crate::inventory::model::Route;
+use crate::inventory::model::RouteTableAssociation;
+use crate::inventory::model::SecurityGroupRule;
+use crate::inventory::model::Subnet;
+use crate::inventory::model::Vpc;
+use crate::inventory::model::VpcEndpoint;
 use serde::Deserialize;
 use serde::Serialize;
 use std::collections::BTreeSet;

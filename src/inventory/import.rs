@@ -3,14 +3,14 @@
 //! The tables are for other tools. Only the facts are read back, so that an imported inventory merges
 //! with further documents exactly as the documents themselves would have.
 
-use super::documents::Reader;
-use super::fact::Fact;
-use super::fact::Facts;
-use super::merge;
-use super::model::Inventory;
-use super::read;
-use super::read::Error;
-use super::read::Warning;
+use crate::inventory::documents::Reader;
+use crate::inventory::fact::Fact;
+use crate::inventory::fact::Facts;
+use crate::inventory::files;
+use crate::inventory::files::Error;
+use crate::inventory::files::Warning;
+use crate::inventory::merge;
+use crate::inventory::model::Inventory;
 use arrow::array::AsArray as _;
 use arrow::array::RecordBatch;
 use arrow::array::StringArray;
@@ -52,7 +52,7 @@ pub(super) type Failed = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// [`Error`] when a path cannot be read or a file cannot be written.
 pub fn import(paths: &[PathBuf], to: &Path) -> Result<(Inventory, Vec<Warning>), Error> {
-    let (facts, warnings) = read::read_facts(paths)?;
+    let (facts, warnings) = files::read_facts(paths)?;
     let inventory = merge::inventory(&facts);
     fs::create_dir_all(to).map_err(|err| write_error(to, err))?;
     for (table, batch) in inventory.tables()? {

@@ -1,22 +1,22 @@
 //! Facts to one inventory. The facts are a set, so the order of the documents cannot matter.
 
-use super::attribution;
-use super::fact::Declared;
-use super::fact::Fact;
-use super::fact::Facts;
-use super::fact::Range;
-use super::fact::Sighting;
-use super::model::Eni;
-use super::model::Inventory;
-use super::model::IpRange;
-use super::model::Job;
-use super::model::PrefixListEntry;
-use super::model::SecurityGroup;
-use super::model::SecurityGroupRule;
-use super::model::Vpc;
-use super::owner::Owners;
-use super::timeline;
-use super::timeline::Listings;
+use crate::inventory::attribution;
+use crate::inventory::fact::Declared;
+use crate::inventory::fact::Fact;
+use crate::inventory::fact::Facts;
+use crate::inventory::fact::Range;
+use crate::inventory::fact::Sighting;
+use crate::inventory::interface_owner::Owners;
+use crate::inventory::model::Eni;
+use crate::inventory::model::Inventory;
+use crate::inventory::model::IpRange;
+use crate::inventory::model::Job;
+use crate::inventory::model::PrefixListEntry;
+use crate::inventory::model::SecurityGroup;
+use crate::inventory::model::SecurityGroupRule;
+use crate::inventory::model::Vpc;
+use crate::inventory::timeline;
+use crate::inventory::timeline::Listings;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 

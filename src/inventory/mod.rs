@@ -4,29 +4,29 @@
 //! neither the order nor the repetition of documents matters. `collect` asks AWS for the documents.
 
 mod attribution;
+mod aws_time;
 pub mod collect;
+mod collector_store;
+mod deduplicate;
 mod documents;
 mod fact;
-mod gather;
-mod import;
+mod files;
+pub(crate) mod import;
+mod interface_owner;
+mod loader;
 mod merge;
 pub mod model;
-mod owner;
-mod read;
-mod store;
 mod tables;
-mod thin;
-mod time;
 mod timeline;
 pub mod zone;
 
-pub use gather::Gathered;
+pub use collector_store::Kept;
+pub use collector_store::Target;
+pub use files::Error;
+pub use files::Warning;
 pub use import::import;
+pub use loader::Gathered;
 pub use model::Inventory;
-pub use read::Error;
-pub use read::Warning;
-pub use store::Kept;
-pub use store::Target;
 pub use tables::TABLES;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The rows of an inventory as Arrow tables, under the names that SQL knows.
 
-use super::model::Inventory;
-use super::read::Error;
+use crate::inventory::files::Error;
+use crate::inventory::model::Inventory;
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Field;

@@ -7,10 +7,10 @@ mod intervals;
 mod order;
 mod thin;
 
-use super::documents::Reader;
-use super::merge;
-use super::model::Eni;
-use super::model::Inventory;
+use crate::inventory::documents::Reader;
+use crate::inventory::merge;
+use crate::inventory::model::Eni;
+use crate::inventory::model::Inventory;
 use serde_json::Value;
 use serde_json::json;
 

@@ -3,15 +3,15 @@
 //! An interface id is never used again, so an interface has one life. It begins and ends where the best
 //! source says; inside it a new interval begins where its addresses or security groups changed.
 
-use super::fact::Details;
-use super::fact::Event;
-use super::fact::Fact;
-use super::fact::Facts;
-use super::fact::Sighting;
-use super::fact::Source;
-use super::model::Eni;
-use super::owner;
-use super::owner::Owners;
+use crate::inventory::fact::Details;
+use crate::inventory::fact::Event;
+use crate::inventory::fact::Fact;
+use crate::inventory::fact::Facts;
+use crate::inventory::fact::Sighting;
+use crate::inventory::fact::Source;
+use crate::inventory::interface_owner;
+use crate::inventory::interface_owner::Owners;
+use crate::inventory::model::Eni;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -108,7 +108,7 @@ pub(super) fn intervals(
         interface_id: id.to_owned(),
         created_at,
         belongs_to,
-        instance_id: owner::own_instance(&details),
+        instance_id: interface_owner::own_instance(&details),
         account_id: details.account_id,
         region: details.region,
         vpc_id: details.vpc_id,

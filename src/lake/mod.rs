@@ -5,30 +5,30 @@
 //! (`_delta_log/`) says which files count: a commit adds and removes files at once, so a reader of the table
 //! never sees half of one. <https://github.com/delta-io/delta/blob/master/PROTOCOL.md>
 
-mod compact;
-mod file;
-mod held;
-mod order;
-mod read;
+mod compaction;
+mod data_file;
+mod delta_table;
+mod reader;
 mod rewrite;
-mod table;
-mod write;
+mod row_buffer;
+mod sorting;
+mod writer;
 
 #[cfg(test)]
 mod tests;
 
-pub use compact::{CompactOptions, Compacted, compact};
-pub use file::{File, Partition};
-pub use read::Stored;
-pub use table::{Change, Table};
-pub use write::{Origin, Writer, WriterOptions};
+pub use compaction::{CompactOptions, Compacted, compact};
+pub use data_file::{File, Partition};
+pub use delta_table::{Change, Table};
+pub use reader::Stored;
+pub use writer::{Origin, Writer, WriterOptions};
 
 use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::transaction::TransactionError;
 
 use crate::flow::field::Layout;
 pub use crate::flow::parquet::COLUMNS_KEY;
-use crate::store;
+use crate::storage;
 
 /// The partition columns, in the order of the folders.
 pub const PARTITION_COLUMNS: [&str; 4] = ["log_account", "log_region", "date", "hour"];
@@ -96,7 +96,7 @@ pub enum Error {
     Arrow(#[from] arrow::error::ArrowError),
     /// The place cannot be used.
     #[error(transparent)]
-    Store(#[from] store::Error),
+    Store(#[from] storage::Error),
 }
 
 impl Error {

@@ -7,10 +7,10 @@ use arrow::array::{Array as _, AsArray as _, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 
-use super::order::stored_schema;
-use super::write::New;
-use super::{Change, Error, File, Table, WriterOptions, read};
 use crate::flow::field::OBJECT;
+use crate::lake::sorting::stored_schema;
+use crate::lake::writer::New;
+use crate::lake::{Change, Error, File, Table, WriterOptions, reader};
 
 impl Table {
     /// Returns what takes the rows of `objects` away: files that have some of them are written anew without
@@ -36,7 +36,7 @@ impl Table {
             if !may_hold || !self.has_some(&file, &schema, &unwanted).await? {
                 continue;
             }
-            let rows = read::rows(self.place(), &file, &schema).await?;
+            let rows = reader::rows(self.place(), &file, &schema).await?;
             let kept: Result<Vec<RecordBatch>, Error> =
                 rows.batches.iter().map(|batch| without(batch, &unwanted)).collect();
             let kept: Vec<RecordBatch> =
@@ -67,7 +67,7 @@ impl Table {
     ) -> Result<bool, Error> {
         let object = schema.field_with_name(OBJECT)?.clone();
         let schema = Arc::new(Schema::new(vec![object]));
-        for batch in read::rows(self.place(), file, &schema).await?.batches {
+        for batch in reader::rows(self.place(), file, &schema).await?.batches {
             if without(&batch, objects)?.num_rows() < batch.num_rows() {
                 return Ok(true);
             }
@@ -94,7 +94,7 @@ impl Table {
         let schema = self.stored_schema()?;
         let (mut batches, mut columns) = (Vec::new(), Vec::new());
         for file in files {
-            let rows = read::rows(self.place(), file, &schema).await?;
+            let rows = reader::rows(self.place(), file, &schema).await?;
             batches.extend(rows.batches);
             columns.extend(rows.columns);
         }

@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use super::{Change, Origin, Table, Writer, WriterOptions};
 use crate::aws::{Account, Options};
 use crate::flow::field::Layout;
-use crate::store::Place;
+use crate::lake::{Change, Origin, Table, Writer, WriterOptions};
+use crate::storage::Place;
 
 #[tokio::test]
 async fn a_change_is_applied_once() {

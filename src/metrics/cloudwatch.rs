@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{Kind, Labels, Metric, Sample};
-use crate::aws::api::Api;
-use crate::aws::calls::PUT_METRIC_DATA;
-use crate::aws::{self, Account};
+use crate::aws;
+use crate::aws::Account;
+use crate::aws::client::Api;
+use crate::aws::operations::PUT_METRIC_DATA;
+use crate::metrics::{Kind, Labels, Metric, Sample};
 
 /// The most values of one call; AWS takes 1000.
 const ROWS_MAX: usize = 500;

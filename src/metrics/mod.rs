@@ -9,14 +9,14 @@
 
 pub mod cloudwatch;
 mod config;
+mod definitions;
 mod health;
-pub mod http;
-mod list;
-mod process;
+mod process_stats;
 mod registry;
+pub mod server;
 
 pub use config::Config;
 pub(crate) use config::duration;
+pub use definitions::{Kind, METRICS, Metric};
 pub use health::Health;
-pub use list::{Kind, METRICS, Metric};
 pub use registry::{AlertCounts, Labels, Metrics, Outcome, Pass, SERIES_MAX, Sample};

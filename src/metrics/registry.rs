@@ -13,9 +13,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::list::{self, Kind, METRICS, Metric};
-use super::process;
 use crate::detection::Severity;
+use crate::metrics::definitions;
+use crate::metrics::definitions::{Kind, METRICS, Metric};
+use crate::metrics::process_stats;
 
 /// The most series of one metric. What comes later counts for the series whose labels are all `other`.
 pub const SERIES_MAX: usize = 64;
@@ -176,51 +177,51 @@ impl Metrics {
         let metrics = Self { registry, series };
         // A rate needs a value before the first event.
         for outcome in ["ok", "failed", "stopped"] {
-            metrics.add(&list::PASSES, &[outcome], 0);
+            metrics.add(&definitions::PASSES, &[outcome], 0);
         }
         for status in ["ok", "nodata", "skipdata", "other"] {
-            metrics.add(&list::RECORDS, &[status], 0);
+            metrics.add(&definitions::RECORDS, &[status], 0);
         }
         for outcome in ["read", "failed"] {
-            metrics.add(&list::OBJECTS, &[outcome], 0);
+            metrics.add(&definitions::OBJECTS, &[outcome], 0);
         }
         for outcome in ["ok", "refused"] {
-            metrics.add(&list::RELOADS, &[outcome], 0);
+            metrics.add(&definitions::RELOADS, &[outcome], 0);
         }
-        metrics.add(&list::BYTES, &[], 0);
-        metrics.add(&list::WRITTEN, &[], 0);
-        metrics.set(&list::BUILD, &[env!("CARGO_PKG_VERSION")], 1.0);
-        metrics.set_time(&list::PROCESS_START, started);
+        metrics.add(&definitions::BYTES, &[], 0);
+        metrics.add(&definitions::WRITTEN, &[], 0);
+        metrics.set(&definitions::BUILD, &[env!("CARGO_PKG_VERSION")], 1.0);
+        metrics.set_time(&definitions::PROCESS_START, started);
         metrics
     }
 
     /// Counts a pass that succeeded and what it did. It ended at `now`, Unix seconds.
     pub fn pass(&self, pass: &Pass, took: Duration, now: i64) {
         self.ended(Outcome::Ok, took);
-        self.set_time(&list::PASS_SUCCESS, now);
-        self.add(&list::OBJECTS, &["read"], pass.objects);
-        self.add(&list::OBJECTS, &["failed"], pass.objects_failed);
-        self.add(&list::BYTES, &[], pass.bytes);
-        self.add(&list::WRITTEN, &[], pass.written);
+        self.set_time(&definitions::PASS_SUCCESS, now);
+        self.add(&definitions::OBJECTS, &["read"], pass.objects);
+        self.add(&definitions::OBJECTS, &["failed"], pass.objects_failed);
+        self.add(&definitions::BYTES, &[], pass.bytes);
+        self.add(&definitions::WRITTEN, &[], pass.written);
         for (status, count) in [
             ("ok", pass.ok),
             ("nodata", pass.nodata),
             ("skipdata", pass.skipdata),
             ("other", pass.other),
         ] {
-            self.add(&list::RECORDS, &[status], count);
+            self.add(&definitions::RECORDS, &[status], count);
         }
         for (reason, count) in &pass.malformed {
-            self.add(&list::MALFORMED, &[reason], *count);
+            self.add(&definitions::MALFORMED, &[reason], *count);
         }
         for (path, bytes) in &pass.s3_bytes {
-            self.add(&list::S3_BYTES, &[path], *bytes);
+            self.add(&definitions::S3_BYTES, &[path], *bytes);
         }
-        self.set(&list::WAITING, &[], float(pass.waiting));
+        self.set(&definitions::WAITING, &[], float(pass.waiting));
         // A record that claims to be of the future must not hide the lag for ever.
         let newest = [
-            (&list::NEWEST_RECORD, pass.newest_record),
-            (&list::NEWEST_OBJECT, pass.newest_object),
+            (&definitions::NEWEST_RECORD, pass.newest_record),
+            (&definitions::NEWEST_OBJECT, pass.newest_object),
         ];
         for (metric, time) in newest {
             if let Some(time) = time {
@@ -228,31 +229,31 @@ impl Metrics {
             }
         }
         if let Some(time) = pass.inventory {
-            self.set_time(&list::INVENTORY, time);
+            self.set_time(&definitions::INVENTORY, time);
         }
         if let Some((files, bytes)) = pass.lake {
-            self.set(&list::LAKE_FILES, &[], float(files));
-            self.set(&list::LAKE_BYTES, &[], float(bytes));
+            self.set(&definitions::LAKE_FILES, &[], float(files));
+            self.set(&definitions::LAKE_BYTES, &[], float(bytes));
         }
         if let Some(findings) = &pass.findings {
             let values = findings.iter().map(|((detection, severity), count)| {
                 (vec![detection.as_str(), severity.as_str()], float(*count))
             });
-            self.set_all(&list::FINDINGS, values);
+            self.set_all(&definitions::FINDINGS, values);
         }
         for (sink, counts) in &pass.alerts {
-            self.add(&list::ALERTS_SENT, &[sink], counts.sent);
-            self.add(&list::ALERTS_FAILED, &[sink], counts.failed);
+            self.add(&definitions::ALERTS_SENT, &[sink], counts.sent);
+            self.add(&definitions::ALERTS_FAILED, &[sink], counts.failed);
         }
         let waiting =
             pass.alerts.iter().map(|(sink, counts)| (vec![sink.as_str()], float(counts.waiting)));
-        self.set_all(&list::ALERTS_WAITING, waiting);
+        self.set_all(&definitions::ALERTS_WAITING, waiting);
     }
 
     /// Counts a pass by its outcome and how long it took, and nothing of what it did.
     pub fn ended(&self, outcome: Outcome, took: Duration) {
-        self.add(&list::PASSES, &[outcome.as_str()], 1);
-        let series = self.series.get(list::PASS_SECONDS.name);
+        self.add(&definitions::PASSES, &[outcome.as_str()], 1);
+        let series = self.series.get(definitions::PASS_SECONDS.name);
         if let Some(Series { values: Values::Histogram(histogram, last), .. }) = series {
             histogram.observe(took.as_secs_f64());
             *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(took.as_secs_f64());
@@ -261,7 +262,7 @@ impl Metrics {
 
     /// Counts a reading of the configuration; `false`: it was refused.
     pub fn reloaded(&self, taken: bool) {
-        self.add(&list::RELOADS, &[if taken { "ok" } else { "refused" }], 1);
+        self.add(&definitions::RELOADS, &[if taken { "ok" } else { "refused" }], 1);
     }
 
     /// Returns the text for Prometheus: OpenMetrics 1.0, or the older format that everything reads.
@@ -305,8 +306,8 @@ impl Metrics {
 
     fn look_at_process(&self) {
         let values = [
-            (&list::PROCESS_MEMORY, process::resident_bytes()),
-            (&list::PROCESS_FILES, process::open_files()),
+            (&definitions::PROCESS_MEMORY, process_stats::resident_bytes()),
+            (&definitions::PROCESS_FILES, process_stats::open_files()),
         ];
         for (metric, value) in values {
             if let Some(value) = value {
@@ -465,7 +466,7 @@ mod tests {
         metrics.pass(&with(NOW + 9_999_999), Duration::ZERO, NOW);
         let value = |metrics: &Metrics| {
             let samples = metrics.samples();
-            let found = samples.iter().find(|sample| sample.metric == list::NEWEST_RECORD);
+            let found = samples.iter().find(|sample| sample.metric == definitions::NEWEST_RECORD);
             found.map(|sample| sample.value)
         };
         assert_eq!(value(&metrics), Some(1_773_133_200.0));

@@ -1,7 +1,7 @@
 //! Local files: paths, folders, globs, FIFOs and standard input.
 
+mod glob;
 mod names;
-mod pattern;
 mod unfinished;
 mod walk;
 
@@ -18,7 +18,8 @@ use parquet::arrow::async_reader::AsyncFileReader;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
-use crate::source::{Access, ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split, Window};
+use crate::source::{Access, ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split};
+use crate::time::Window;
 
 pub use names::canonical;
 pub(super) use walk::is_hidden;

@@ -17,9 +17,10 @@ use tokio::sync::OnceCell;
 use crate::flow::field::Layout;
 use crate::lake;
 use crate::lake::{File, Stored, Table};
-use crate::source::path::flow_log;
-use crate::source::{ByteStream, Error, Listing, Name, Source, Split, Window};
-use crate::store::Place;
+use crate::source::object_name::flow_log;
+use crate::source::{ByteStream, Error, Listing, Name, Source, Split};
+use crate::storage::Place;
+use crate::time::Window;
 
 /// What a Parquet file begins with.
 const MAGIC: &[u8] = b"PAR1";

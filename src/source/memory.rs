@@ -9,7 +9,8 @@ use futures::StreamExt as _;
 use futures::stream;
 use parquet::arrow::async_reader::AsyncFileReader;
 
-use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split, Window};
+use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split};
+use crate::time::Window;
 
 /// A source of named objects in memory. Of two with one name the last is kept.
 #[derive(Debug, Clone, Default)]

@@ -3,17 +3,16 @@
 //! It does not decompress, parse or judge them, and it does not remember what it gave out.
 
 mod cloudwatch;
+mod combined;
 pub mod decompress;
 pub mod file;
 mod lake;
 pub mod memory;
-pub mod path;
+pub mod object_name;
 pub mod progress;
 mod s3;
-mod sources;
 mod split;
 mod sqs;
-pub mod window;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -28,12 +27,13 @@ use crate::aws;
 use crate::aws::Account;
 use crate::inventory::model::FlowLog;
 
+use crate::time::Window;
+use crate::time::parse_time;
+pub use combined::open_sources;
 pub use memory::Memory;
-pub use path::Name;
-pub use sources::open_sources;
+pub use object_name::Name;
 pub use split::Split;
 pub use sqs::is_event;
-pub use window::{Window, parse_time};
 
 /// The bytes of one split, in order, in chunks of at most [`CHUNK_BYTES_MAX`].
 pub type ByteStream = BoxStream<'static, Result<Bytes, Error>>;

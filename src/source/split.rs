@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Name;
 use crate::flow::field::Layout;
 use crate::flow::{LogFormat, Object};
+use crate::source::Name;
 
 /// One unit of reading: a file, standard input, an object.
 #[derive(Debug, Clone, PartialEq, Eq)]

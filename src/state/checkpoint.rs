@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::clock::SKEW_SECS;
-use super::{Counts, Failure, Kind, Object, Pass, Totals};
 use crate::engine::Cause;
+use crate::state::{Counts, Failure, Kind, Object, Pass, Totals};
+use crate::time::clock::SKEW_SECS;
 
 /// What is known of an object that was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,9 +16,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use super::{Clock, Error, failed};
-use crate::store;
-use crate::store::Place;
+use crate::state::{Error, failed};
+use crate::storage;
+use crate::storage::Place;
+use crate::time::Clock;
 
 /// How long a lease in S3 lasts without a sign of life, in seconds.
 pub const LEASE_SECS: i64 = 60;
@@ -135,7 +136,7 @@ impl Lease {
         holder: Holder,
     ) -> Result<(Self, Option<i64>), Error> {
         let io = |source| {
-            Error::Store(store::Error::Folder { name: path.display().to_string(), source })
+            Error::Store(storage::Error::Folder { name: path.display().to_string(), source })
         };
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(io)?;
@@ -227,7 +228,7 @@ impl Lease {
     pub async fn give_back(self) -> Result<(), Error> {
         match self.held {
             Held::Folder(mut file) => write(&mut file, b"").map_err(|source| {
-                Error::Store(store::Error::Folder { name: LOCAL.to_owned(), source })
+                Error::Store(storage::Error::Folder { name: LOCAL.to_owned(), source })
             }),
             Held::Remote(remote) => {
                 let version = remote.version.lock().await.clone();

@@ -3,8 +3,10 @@
 use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, PutMode};
 
-use super::{CHECKPOINT, Checkpoint, Error, Identity, Reader, State, failed, get, name_of, put};
-use crate::store::Place;
+use crate::state::{
+    CHECKPOINT, Checkpoint, Error, Identity, Reader, State, failed, get, name_of, put,
+};
+use crate::storage::Place;
 
 impl Reader {
     /// Writes the identity again where a loss of power left it broken: that which the checkpoint tells, or a new

@@ -10,10 +10,9 @@
 //!   behind, it is made again from the passes.
 
 mod checkpoint;
-mod clock;
 mod lease;
 mod mend;
-mod record;
+mod pass_record;
 
 #[cfg(test)]
 mod tests;
@@ -30,13 +29,13 @@ use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::store;
-use crate::store::Place;
+use crate::storage;
+use crate::storage::Place;
 
+use crate::time::Clock;
 pub use checkpoint::{Checkpoint, Known};
-pub use clock::Clock;
 pub use lease::{Holder, LEASE_SECS, Lease};
-pub use record::{Counts, Failure, Kind, Object, Pass, TableChange, Totals};
+pub use pass_record::{Counts, Failure, Kind, Object, Pass, TableChange, Totals};
 
 /// The folder of the state in a lake.
 pub const FOLDER: &str = "_flowq";
@@ -86,7 +85,7 @@ pub enum Error {
     },
     /// The place cannot be used.
     #[error(transparent)]
-    Store(#[from] store::Error),
+    Store(#[from] storage::Error),
 }
 
 impl Error {

@@ -6,10 +6,16 @@
 
 mod cidr_map;
 pub mod endpoints;
+pub(crate) mod ip_ranges;
+pub(crate) mod network;
+pub(crate) mod packet;
 pub mod ports;
 mod routes;
 pub mod rules;
 pub mod service_name;
+pub use network::Network;
+pub use packet::Error;
+pub use packet::Tuple;
 
 pub use cidr_map::CidrMap;
 pub use routes::Lookup;

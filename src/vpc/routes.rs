@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use foldhash::HashMap;
 
-use crate::flow::addr;
+use crate::flow::address;
 use crate::inventory::model::Inventory;
 use crate::inventory::model::PrefixListEntry;
 use crate::inventory::model::Route;
@@ -163,12 +163,12 @@ impl RouteTables {
         }
         for row in &inventory.vpcs {
             let blocks = tables.blocks.entry(row.vpc_id.clone()).or_default();
-            for net in row.cidrs.iter().filter_map(|cidr| addr::parse_net(cidr)) {
+            for net in row.cidrs.iter().filter_map(|cidr| address::parse_net(cidr)) {
                 *blocks.entry(net) = ();
             }
         }
         for row in &inventory.prefix_lists {
-            if let Some(net) = row.cidr.as_deref().and_then(addr::parse_net) {
+            if let Some(net) = row.cidr.as_deref().and_then(address::parse_net) {
                 *tables.lists.entry(row.prefix_list_id.clone()).or_default().entry(net) = ();
             }
         }
@@ -336,7 +336,7 @@ impl Table {
         let at = self.routes.len();
         if route.destination.starts_with("pl-") {
             self.by_list.push(at);
-        } else if let Some(net) = addr::parse_net(&route.destination) {
+        } else if let Some(net) = address::parse_net(&route.destination) {
             self.by_cidr.entry(net).push(at);
         }
         let gateway = match endpoint.filter(|endpoint| endpoints::is_gateway(endpoint)) {

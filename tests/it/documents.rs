@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use std::process::Stdio;
 
 use flowq::audit::CHECKS;
-use flowq::cli::exit::Exit;
+use flowq::cli::failure::Exit;
 use flowq::config::Config;
 use flowq::detection::built_in;
 use flowq::metrics::cloudwatch::name_and_unit;

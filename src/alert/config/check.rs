@@ -2,7 +2,7 @@
 
 use toml::de::DeTable;
 
-use super::{COMMON, KINDS, Kind};
+use crate::alert::config::{COMMON, KINDS, Kind};
 use crate::detection::header::line_of;
 use crate::detection::nearest;
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::config::Target;
-use super::super::{Config, Secret};
-use super::finding;
+use crate::alert::config::Target;
+use crate::alert::tests::finding;
+use crate::alert::{Config, Secret};
 use crate::detection::Severity;
 
 const GOOD: &str = r#"

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::super::config::Filter;
-use super::super::sink::{Failure, Fate, Trouble, Way};
-use super::super::{Alert, Deliveries, Delivery, Outbox, Patience, Sink};
-use super::finding;
+use crate::alert::config::Filter;
+use crate::alert::sink::{Failure, Fate, Trouble, Way};
+use crate::alert::tests::finding;
+use crate::alert::{Alert, Deliveries, Delivery, Outbox, Patience, Sink};
 use crate::aws::Account;
 use crate::detection::{Finding, Severity};
-use crate::store::Place;
+use crate::storage::Place;
 
 const NOW: i64 = 1_773_130_000;
 
@@ -161,20 +161,20 @@ async fn what_was_refused_can_be_sent_again() {
     box_.post(&findings(&["a", "b"], 10), NOW).await.unwrap();
     assert_eq!(deliver(&box_).await[0].refused, 1);
     let place = Place::create(folder.path().to_str().unwrap(), &Arc::default()).unwrap();
-    let listed = super::super::pending(&place, &[]).await.unwrap();
+    let listed = crate::alert::pending(&place, &[]).await.unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!(
         (listed[0].sink.as_str(), listed[0].refused.as_deref()),
         ("one", Some("not this one"))
     );
-    let counts = super::super::requeue(&place, &[]).await.unwrap();
+    let counts = crate::alert::requeue(&place, &[]).await.unwrap();
     assert_eq!(counts, [("one".to_owned(), 1)]);
-    assert_eq!(super::super::pending(&place, &[]).await.unwrap()[0].refused, None);
+    assert_eq!(crate::alert::pending(&place, &[]).await.unwrap()[0].refused, None);
     ear.lock().unwrap().hates = None;
     let box_ = outbox(folder.path(), vec![sink("one", &ear)]).await;
     assert_eq!(deliver(&box_).await[0].sent, 1);
     assert_eq!(heard(&ear), ["a/1", "b/1"]);
-    assert!(super::super::pending(&place, &[]).await.unwrap().is_empty());
+    assert!(crate::alert::pending(&place, &[]).await.unwrap().is_empty());
 }
 
 #[tokio::test]

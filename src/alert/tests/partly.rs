@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::super::sink::{Fate, Trouble};
-use super::super::{Alert, Config, Means, Sink, Why};
-use super::finding;
+use crate::alert::sink::{Fate, Trouble};
+use crate::alert::tests::finding;
+use crate::alert::{Alert, Config, Means, Sink, Why};
 use crate::aws::Options;
-use crate::aws::s3::fake::{Answer, Server};
+use crate::aws::s3::tests::fake_server::{Answer, Server};
 use crate::detection::Severity;
 
 /// Sends three alerts to a service that gives these answers, and the last of them for ever.

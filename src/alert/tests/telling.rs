@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::super::told::Memory;
-use super::super::{Alert, Why, bytes};
-use super::finding;
+use crate::alert::sent_memory::Memory;
+use crate::alert::tests::finding;
+use crate::alert::{Alert, Why, bytes};
 use crate::detection::Severity;
 
 /// Told so far, as the contract words it: highest severity and most bytes.

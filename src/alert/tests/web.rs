@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::super::sink::{Fate, Trouble};
-use super::super::{Alert, Config, Means, Sink};
-use super::receiver::{FINE, Receiver, Reply};
+use crate::alert::sink::{Fate, Trouble};
+use crate::alert::tests::receiver::{FINE, Receiver, Reply};
+use crate::alert::{Alert, Config, Means, Sink};
 use crate::aws::Account;
 use crate::aws::http::hmac_sha256;
 

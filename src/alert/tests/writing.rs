@@ -1,7 +1,7 @@
 //! What an alert reads like, and how it is made to fit.
 
-use super::super::{Alert, Previous, Why, text};
-use super::finding;
+use crate::alert::tests::finding;
+use crate::alert::{Alert, Previous, Why, message};
 use crate::detection::{Evidence, Severity};
 
 #[test]
@@ -11,10 +11,10 @@ fn people_read_who_what_and_why() {
     let previous = Previous { severity: Severity::Low, bytes: 9 };
     let alert = Alert::new(&finding, 2, Why::Severity, Some(previous), 1_773_130_000);
     assert_eq!(
-        text::headline(&alert),
+        message::headline(&alert),
         "HIGH unexpected-egress: A job talked to somebody (job flowq-test, us-east-1)"
     );
-    let details = text::details(&alert);
+    let details = message::details(&alert);
     for part in [
         "what: 192.0.2.10 → 198.51.100.7 (internet) port 443 TCP; 2 records, 52000 bytes out, 0 in; 2026-03-10T08:05:40Z to ",
         "reason: the job talked to 198.51.100.7",
@@ -23,7 +23,7 @@ fn people_read_who_what_and_why() {
     ] {
         assert!(details.contains(part), "{details}");
     }
-    assert!(text::headline(&Alert::sample(0)).starts_with("[flowq test] "));
+    assert!(message::headline(&Alert::sample(0)).starts_with("[flowq test] "));
 }
 
 #[test]
@@ -32,10 +32,10 @@ fn what_is_too_large_loses_evidence_first_and_says_so() {
     let record = |line| Evidence { start: Some(1), object: "o".repeat(5_000), line: Some(line) };
     fat.evidence = (1..=5).map(record).collect();
     let alert = Alert::new(&fat, 1, Why::New, None, 1);
-    let whole = text::fitted(&alert, 100_000);
+    let whole = message::fitted(&alert, 100_000);
     assert!(!whole.contains("left_out"), "{whole}");
 
-    let fitted = text::fitted(&alert, 10_000);
+    let fitted = message::fitted(&alert, 10_000);
     assert!(fitted.len() <= 10_000);
     let read: Alert = serde_json::from_str(&fitted).unwrap();
     assert_eq!(read.left_out.as_deref(), Some("4 records of the evidence"));
@@ -43,7 +43,7 @@ fn what_is_too_large_loses_evidence_first_and_says_so() {
 
     fat.job_candidates = (0..9000).map(|at| format!("job-{at}")).collect();
     fat.reason = Some("r".repeat(400_000));
-    let fitted = text::fitted(&Alert::new(&fat, 1, Why::New, None, 1), 20_000);
+    let fitted = message::fitted(&Alert::new(&fat, 1, Why::New, None, 1), 20_000);
     assert!(fitted.len() <= 20_000, "{}", fitted.len());
     let read: Alert = serde_json::from_str(&fitted).unwrap();
     let left = read.left_out.unwrap();
@@ -56,6 +56,6 @@ fn what_is_too_large_loses_evidence_first_and_says_so() {
 
 #[test]
 fn a_text_is_cut_between_characters() {
-    assert_eq!(text::cut("äöü", 3), "äöü");
-    assert_eq!(text::cut("äöü", 2), "ä…");
+    assert_eq!(message::cut("äöü", 3), "äöü");
+    assert_eq!(message::cut("äöü", 2), "ä…");
 }

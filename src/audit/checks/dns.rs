@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::Told;
 use crate::audit::Answer;
 use crate::audit::Fix;
 use crate::audit::Silence;
+use crate::audit::checks::Told;
 use crate::audit::rules::Ask;
 use crate::audit::rules::closed_by_groups;
 use crate::audit::rules::holds_all;
 use crate::audit::rules::nets;
 use crate::audit::subject::Subject;
 use crate::audit::subject::World;
-use crate::reach::command::Command;
-use crate::reach::quote::shell;
+use crate::reachability::command::Command;
+use crate::reachability::escape::shell;
 use crate::vpc::rules::TCP;
 use crate::vpc::rules::UDP;
 
@@ -132,7 +132,7 @@ fn refused(
                         );
                         return Ok(Some(why));
                     }
-                    Err(unknown) => return Err(super::unknown_groups(&unknown)),
+                    Err(unknown) => return Err(crate::audit::checks::unknown_groups(&unknown)),
                 }
             }
         }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use super::Told;
-use super::s3::is_s3;
-use super::s3::is_type;
 use crate::audit::Answer;
 use crate::audit::Fix;
 use crate::audit::Silence;
+use crate::audit::checks::Told;
+use crate::audit::checks::s3::is_s3;
+use crate::audit::checks::s3::is_type;
 use crate::audit::rules::Ask;
 use crate::audit::rules::HTTPS;
 use crate::audit::rules::closed_by_groups;
@@ -17,10 +17,10 @@ use crate::audit::rules::nets;
 use crate::audit::subject::Subject;
 use crate::audit::subject::World;
 use crate::inventory::model::VpcEndpoint;
-use crate::reach::command::Command;
-use crate::reach::paste::block;
-use crate::reach::quote::hcl;
-use crate::reach::quote::hcl_list;
+use crate::reachability::command::Command;
+use crate::reachability::escape::hcl;
+use crate::reachability::escape::hcl_list;
+use crate::reachability::snippets::block;
 use crate::vpc::endpoints::is_available;
 use crate::vpc::rules::TCP;
 
@@ -92,7 +92,8 @@ pub(super) fn groups(world: &World<'_>, subject: &Subject<'_>) -> Told {
                     || holds_all(peer, &members)
             };
             let closed = closed_by_groups(world.network, &endpoint.security_group_ids, ask, fits);
-            let closed = closed.map_err(|unknown| super::unknown_groups(&unknown))?;
+            let closed =
+                closed.map_err(|unknown| crate::audit::checks::unknown_groups(&unknown))?;
             if !closed.is_empty() {
                 let groups = job.security_group_ids.join(", ");
                 kept_out.entry((endpoint.vpc_endpoint_id.as_str(), groups)).or_insert(*endpoint);

@@ -1,17 +1,17 @@
 //! Whether flow logs tell of the jobs, and how much.
 
-use super::Told;
 use crate::audit::Answer;
 use crate::audit::Fix;
 use crate::audit::Silence;
+use crate::audit::checks::Told;
 use crate::audit::subject::Subject;
 use crate::audit::subject::World;
 use crate::detection::Severity;
 use crate::flow::field::FIELDS;
 use crate::inventory::model::FlowLog;
-use crate::reach::command::Command;
-use crate::reach::paste::block;
-use crate::reach::quote::hcl;
+use crate::reachability::command::Command;
+use crate::reachability::escape::hcl;
+use crate::reachability::snippets::block;
 
 /// The last version whose fields are all wanted.
 const ALL_OF_VERSION: u8 = 5;

@@ -1,9 +1,9 @@
 //! What the jobs themselves ask for, against what the logs show.
 
-use super::Told;
 use crate::audit::Answer;
 use crate::audit::Fix;
 use crate::audit::Silence;
+use crate::audit::checks::Told;
 use crate::audit::subject::Subject;
 use crate::audit::subject::World;
 use crate::audit::subject::names;

@@ -1,15 +1,15 @@
 //! The table of checks, and what they share.
 
-mod acls;
-mod addresses;
 mod dns;
 mod endpoints;
 mod flow_logs;
-mod groups;
 mod jobs;
+mod network_acls;
 mod policies;
 mod routes;
 mod s3;
+mod security_groups;
+mod subnet_addresses;
 
 use crate::audit::Answer;
 use crate::audit::Check;
@@ -52,7 +52,7 @@ pub const CHECKS: &[Check] = &[
         "Jobs run without a VpcConfig",
         "Every processing job names subnets and security groups. A job that does not has no interface in the VPC: \
          its traffic is not controlled there and not logged.")),
-    check("subnet-addresses", MEDIUM, (guide::ADDRESSES, Scope::Subnets), addresses::free, (
+    check("subnet-addresses", MEDIUM, (guide::ADDRESSES, Scope::Subnets), subnet_addresses::free, (
         "The subnets have too few free addresses",
         "The subnets of a job have two free private addresses for each of its instances, as many as the inventory \
          saw. A job that gets none fails before it has an interface.")),
@@ -106,23 +106,23 @@ pub const CHECKS: &[Check] = &[
     check("route-blackhole", MEDIUM, (guide::ROUTES, Scope::Subnet), routes::blackhole, (
         "A route leads to what is gone",
         "No route of the table is in the state blackhole: what it takes is dropped, and logged as ACCEPT.")),
-    check("group-self", HIGH, (guide::GROUPS, Scope::Groups), groups::own_members, (
+    check("group-self", HIGH, (guide::GROUPS, Scope::Groups), security_groups::own_members, (
         "Instances of one job may not talk to each other",
         "The groups of jobs with several instances let their own members talk to each other by TCP, in and out.")),
-    check("group-encryption", HIGH, (guide::ENCRYPTION, Scope::Groups), groups::encryption, (
+    check("group-encryption", HIGH, (guide::ENCRYPTION, Scope::Groups), security_groups::encryption, (
         "Encryption between instances is kept from working",
         "The groups of distributed jobs with inter-container encryption let udp/500 and ESP (protocol 50) pass \
          between their own members, in and out.")),
-    check("group-egress", HIGH, (guide::OUTSIDE, Scope::Groups), groups::egress, (
+    check("group-egress", HIGH, (guide::OUTSIDE, Scope::Groups), security_groups::egress, (
         "The security groups keep jobs from S3",
         "The groups let HTTPS out to S3: to its prefix list, to its ranges, to everywhere, or to its endpoint. Where \
          the subnets lead to a NAT gateway and the logs show what was refused to the internet or to AWS, the groups \
          let HTTPS out there too.")),
-    check("group-ingress", MEDIUM, (guide::GROUPS, Scope::Groups), groups::open_to_world, (
+    check("group-ingress", MEDIUM, (guide::GROUPS, Scope::Groups), security_groups::open_to_world, (
         "A security group of the jobs lets everybody in",
         "No rule of the jobs' groups lets 0.0.0.0/0 or ::/0 in. A job's interface has to answer the job's other \
          instances only.")),
-    check("network-acl", HIGH, (guide::OUTSIDE, Scope::Subnet), acls::replies, (
+    check("network-acl", HIGH, (guide::OUTSIDE, Scope::Subnet), network_acls::replies, (
         "The network ACL refuses what the jobs need",
         "The subnet's network ACL lets HTTPS to S3 out, replies in, and replies between the subnets of a distributed \
          job both ways, on the ports that Linux picks (32768-60999), by IPv4. A rule about a part of the remotes does \

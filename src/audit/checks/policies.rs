@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::Told;
-use super::s3::is_s3;
 use crate::audit::Answer;
 use crate::audit::Fix;
 use crate::audit::Silence;
+use crate::audit::checks::Told;
+use crate::audit::checks::s3::is_s3;
 use crate::audit::policy::Decision;
 use crate::audit::policy::Policy;
 use crate::audit::policy::Request;
@@ -17,10 +17,10 @@ use crate::audit::subject::Subject;
 use crate::audit::subject::World;
 use crate::inventory::model::Job;
 use crate::inventory::model::VpcEndpoint;
-use crate::reach::command::Command;
-use crate::reach::paste::block;
-use crate::reach::quote::hcl;
-use crate::reach::quote::hcl_json;
+use crate::reachability::command::Command;
+use crate::reachability::escape::hcl;
+use crate::reachability::escape::hcl_json;
+use crate::reachability::snippets::block;
 
 /// Where Amazon Linux, Amazon Linux 2 and Amazon Linux 2023 keep their packages, by region. The first three
 /// are those of the guide.

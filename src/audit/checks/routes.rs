@@ -1,17 +1,17 @@
 //! Where the subnets' route tables lead.
 
-use super::Told;
 use crate::audit::Answer;
 use crate::audit::Fix;
 use crate::audit::Seen;
 use crate::audit::Silence;
+use crate::audit::checks::Told;
 use crate::audit::subject::Subject;
 use crate::audit::subject::World;
 use crate::inventory::model::Route;
-use crate::reach::command::Command;
-use crate::reach::command::destination_option;
-use crate::reach::paste::block;
-use crate::reach::quote::hcl;
+use crate::reachability::command::Command;
+use crate::reachability::command::destination_option;
+use crate::reachability::escape::hcl;
+use crate::reachability::snippets::block;
 
 const DEFAULT: &str = "0.0.0.0/0";
 

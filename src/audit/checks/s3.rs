@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use super::Told;
-use super::routes::delete_route;
 use crate::audit::Answer;
 use crate::audit::Fix;
 use crate::audit::Seen;
 use crate::audit::Silence;
 use crate::audit::Verdict;
+use crate::audit::checks::Told;
+use crate::audit::checks::routes::delete_route;
 use crate::audit::subject::Subject;
 use crate::audit::subject::World;
 use crate::detection::Severity;
-use crate::flow::addr;
+use crate::flow::address;
 use crate::inventory::model::VpcEndpoint;
-use crate::reach::command::Command;
-use crate::reach::paste::block;
-use crate::reach::quote::hcl;
+use crate::reachability::command::Command;
+use crate::reachability::escape::hcl;
+use crate::reachability::snippets::block;
 use crate::vpc::endpoints::is_available;
 use crate::vpc::endpoints::s3_region;
 
@@ -256,7 +256,7 @@ pub(super) fn beaten(world: &World<'_>, subject: &Subject<'_>) -> Told {
     let routes = world.network.routes(table.id);
     let winning: Vec<_> = routes
         .filter(|route| route.target != *id)
-        .filter(|route| addr::parse_net(&route.destination).is_some_and(|net| beats(&net)))
+        .filter(|route| address::parse_net(&route.destination).is_some_and(|net| beats(&net)))
         .collect();
     let Some(first) = winning.first() else {
         let why = "no other route of the table is as narrow as a range that the endpoint takes";

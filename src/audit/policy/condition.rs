@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::Known;
-use super::Request;
-use super::all;
-use super::any;
-use super::wildcard;
+use crate::audit::policy::Known;
+use crate::audit::policy::Request;
+use crate::audit::policy::all;
+use crate::audit::policy::any;
+use crate::audit::policy::wildcard;
 
 /// Tells whether a `Condition` holds: every operator, and every key of each.
 pub(super) fn holds(condition: &Value, request: &Request) -> Known {

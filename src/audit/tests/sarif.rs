@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::report_of_base;
 use crate::audit::CHECKS;
 use crate::audit::Report;
 use crate::audit::Verdict;
 use crate::audit::sarif::log;
+use crate::audit::tests::report_of_base;
 
 /// Objects: where they are, what each must have, and what it may have besides (sections 3.13 to 3.52).
 const OBJECTS: &[(&str, &str, &str)] = &[
@@ -112,5 +112,5 @@ fn the_checker_sees_what_is_wrong() {
     for part in ["kind pass with level error", "ruleIndex 9", "lacks name", "has colour"] {
         assert!(complaints.contains(part), "{part}: {complaints}");
     }
-    assert_eq!(at(&super::super::sarif::log(&Report::default()), "/runs/*/results/*").len(), 0);
+    assert_eq!(at(&crate::audit::sarif::log(&Report::default()), "/runs/*/results/*").len(), 0);
 }

@@ -1,12 +1,10 @@
 //! Reliable bytes from S3: listing, whole objects, ranges, and streams that are taken up where they broke
 //! off. It knows nothing of what is in the objects.
 
-#[cfg(test)]
-pub(crate) mod fake;
+mod bucket_region;
+mod bucket_store;
 mod listing;
-mod objects;
-mod read;
-mod region;
+mod resuming_stream;
 mod write;
 
 use std::fmt;
@@ -25,7 +23,7 @@ use tokio::sync::Mutex;
 
 use crate::aws::{Account, Error, Kind};
 
-pub use objects::Bucket;
+pub use bucket_store::Bucket;
 pub use write::Condition;
 
 /// How long a body may bring nothing before it is given up and taken up again.
@@ -125,7 +123,7 @@ pub struct Page {
 #[derive(Debug, Clone)]
 pub struct Store {
     account: Arc<Account>,
-    clients: Arc<Mutex<region::Clients>>,
+    clients: Arc<Mutex<bucket_region::Clients>>,
     stall: Duration,
     backoff: Duration,
 }
@@ -233,7 +231,7 @@ impl Store {
     /// [`Kind::Denied`], [`Kind::Kms`]; [`Kind::Changed`] when it changed meanwhile, [`Kind::Other`] when its checksum is wrong;
     /// [`Kind::Network`] when it broke off again and again.
     pub fn read(&self, object: &Stored, from: u64) -> BoxStream<'static, Result<Bytes, Error>> {
-        read::stream(self.clone(), object.clone(), from, None)
+        resuming_stream::stream(self.clone(), object.clone(), from, None)
     }
 
     /// Reads a part of an object: fewer bytes than asked for only where the object ends.
@@ -242,7 +240,8 @@ impl Store {
     ///
     /// As [`Store::read`].
     pub async fn range(&self, object: &Stored, range: Range<u64>) -> Result<Bytes, Error> {
-        let parts = read::stream(self.clone(), object.clone(), range.start, Some(range.end));
+        let parts =
+            resuming_stream::stream(self.clone(), object.clone(), range.start, Some(range.end));
         let parts: Vec<Bytes> = parts.try_collect().await?;
         Ok(joined(parts))
     }
@@ -313,4 +312,4 @@ fn joined(mut parts: Vec<Bytes>) -> Bytes {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

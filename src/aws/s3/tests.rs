@@ -1,8 +1,11 @@
+#[cfg(test)]
+pub(crate) mod fake_server;
+
 use std::time::Duration;
 
-use super::fake::{Answer, Request, Server};
 use super::*;
 use crate::aws::Options;
+use crate::aws::s3::tests::fake_server::{Answer, Request, Server};
 
 fn store(server: &Server) -> Store {
     let store = server.account(Options::default()).store();
@@ -187,7 +190,7 @@ async fn the_region_of_a_bucket_is_found_out_once() {
     let lost = Server::start(|_, _| {
         Answer::error(301, "PermanentRedirect").with("x-amz-bucket-region", "eu-west-1")
     });
-    let error = super::tests::store(&lost).get(&at("key"), 10).await.unwrap_err();
+    let error = crate::aws::s3::tests::store(&lost).get(&at("key"), 10).await.unwrap_err();
     assert_eq!((error.kind, lost.requests().len()), (Kind::Elsewhere, 2));
 }
 

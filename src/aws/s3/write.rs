@@ -4,7 +4,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
-use super::{Location, Store};
+use crate::aws::s3::{Location, Store};
 use crate::aws::{Error, Kind};
 
 /// What must hold for an object to be written.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{ExplainJob, Read};
+use crate::cli::args::{ExplainJob, Read};
 
 /// `flowq explain`
 #[derive(Debug, Subcommand)]

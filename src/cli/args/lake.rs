@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueHint};
 
-use super::{Aws, Read, Write};
+use crate::cli::args::{Aws, Read, Write};
 
 /// `flowq ingest`
 #[derive(Debug, Args)]
@@ -64,7 +64,7 @@ pub struct Status {
     pub format: StatusFormat,
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]
-    pub aws: super::Aws,
+    pub aws: crate::cli::args::Aws,
 }
 
 /// How to print a status.
@@ -104,7 +104,7 @@ pub struct Verify {
     pub quiet: bool,
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]
-    pub aws: super::Aws,
+    pub aws: crate::cli::args::Aws,
 }
 
 /// `flowq replay`
@@ -140,7 +140,7 @@ pub struct Replay {
     pub quiet: bool,
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]
-    pub aws: super::Aws,
+    pub aws: crate::cli::args::Aws,
 }
 
 /// `flowq compact`

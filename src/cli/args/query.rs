@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::{Read, Write};
+use crate::cli::args::{Read, Write};
 
 /// `flowq sql`
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ const ZONED_TIME: &str = "%Y-%m-%dT%H:%M:%S%.f%:z";
 const PLAIN_TIME: &str = "%Y-%m-%dT%H:%M:%S%.f";
 
 /// The rows of one batch as text.
-pub(super) struct Cells<'a> {
+pub(crate) struct Cells<'a> {
     columns: Vec<Column<'a>>,
     row: Vec<String>,
 }
@@ -23,7 +23,7 @@ enum Column<'a> {
 }
 
 impl<'a> Cells<'a> {
-    pub(super) fn new(batch: &'a RecordBatch) -> Result<Self> {
+    pub(crate) fn new(batch: &'a RecordBatch) -> Result<Self> {
         static JSON: std::sync::LazyLock<EncoderOptions> =
             std::sync::LazyLock::new(|| EncoderOptions::default().with_explicit_nulls(true));
         let fields = batch.schema_ref().fields().iter();
@@ -38,7 +38,7 @@ impl<'a> Cells<'a> {
     }
 
     /// Returns the text of each column of one row.
-    pub(super) fn row(&mut self, row: usize) -> Result<&[String]> {
+    pub(crate) fn row(&mut self, row: usize) -> Result<&[String]> {
         self.row.clear();
         for column in &mut self.columns {
             self.row.push(match column {
@@ -69,6 +69,6 @@ fn options(kind: &DataType) -> FormatOptions<'static> {
 }
 
 /// Tells for each column whether its values are numbers, which stand at the right.
-pub(super) fn right_aligned(schema: &Schema) -> impl Iterator<Item = bool> {
+pub(crate) fn right_aligned(schema: &Schema) -> impl Iterator<Item = bool> {
     schema.fields().iter().map(|field| field.data_type().is_numeric())
 }

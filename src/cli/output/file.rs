@@ -47,7 +47,7 @@ impl OutputFile {
         Ok(Self { path, temp: Some(temp) })
     }
 
-    /// Returns a buffered writer to it, for [`super::Writer::new`].
+    /// Returns a buffered writer to it, for [`crate::cli::output::Writer::new`].
     ///
     /// # Errors
     ///

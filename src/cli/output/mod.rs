@@ -3,10 +3,12 @@
 //! Text formats show a time as `2026-03-10T12:00:00Z`, NULL as nothing, and lists and structs as JSON.
 
 mod cells;
+pub(crate) mod destination;
 mod file;
-mod sections;
+pub(crate) mod findings;
+pub(crate) mod sections;
 mod table;
-mod visible;
+pub(crate) mod visible;
 
 pub use file::OutputFile;
 pub use sections::sections;
@@ -27,9 +29,9 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use terminal_size::{Width, terminal_size_of};
 
-use self::cells::Cells;
-use self::table::Table;
-use self::visible::no_formula;
+use crate::cli::output::cells::Cells;
+use crate::cli::output::table::Table;
+use crate::cli::output::visible::no_formula;
 
 /// Bytes of a Parquet row group that are held before they are written.
 const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
@@ -304,7 +306,7 @@ fn tsv_line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
     cells.collect::<Vec<_>>().join("\t") + "\n"
 }
 
-pub(super) fn markdown_line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn markdown_line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
     let cells = cells.map(markdown);
     format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use arrow::array::RecordBatch;
 
-use super::{Format, Writer, terminal_width};
+use crate::cli::output::{Format, Writer, terminal_width};
 
 /// Bytes that a writer leaves behind when it is done.
 #[derive(Clone, Default)]

@@ -4,8 +4,8 @@ use anyhow::Result;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 
-use super::cells::{Cells, right_aligned};
-use super::visible;
+use crate::cli::output::cells::{Cells, right_aligned};
+use crate::cli::output::visible;
 
 /// Rows that are held to find the widths of the columns. Later rows use the same widths.
 const SAMPLE_ROWS: usize = 1000;
@@ -16,7 +16,7 @@ const CUT_WIDTH_MIN: usize = 12;
 const GAP: &str = "  ";
 
 /// A table that is printed while its rows come in.
-pub(super) struct Table {
+pub(crate) struct Table {
     columns: Vec<Column>,
     terminal_width: Option<usize>,
     /// The first rows; `None` once the widths are known.
@@ -33,7 +33,7 @@ struct Column {
 }
 
 impl Table {
-    pub(super) fn new(schema: &Schema, terminal_width: Option<u16>) -> Self {
+    pub(crate) fn new(schema: &Schema, terminal_width: Option<u16>) -> Self {
         let column = |(field, right): (&arrow::datatypes::FieldRef, bool)| {
             let name = visible(field.name()).into_owned();
             Column { width: width(&name), name, right, cut: false }
@@ -48,7 +48,7 @@ impl Table {
     }
 
     /// Takes a batch. Returns what can be printed by now.
-    pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<String> {
+    pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<String> {
         let mut text = String::new();
         let mut cells = Cells::new(batch)?;
         for row in 0..batch.num_rows() {
@@ -67,7 +67,7 @@ impl Table {
     }
 
     /// Returns what was held back.
-    pub(super) fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         let mut text = String::new();
         self.start(&mut text);
         text

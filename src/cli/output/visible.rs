@@ -132,7 +132,7 @@ pub fn markdown_block(language: &str, text: &str) -> String {
 }
 
 /// What a spreadsheet takes for a formula begins with `'`, by which it becomes text.
-pub(super) fn no_formula(cell: &str) -> Cow<'_, str> {
+pub(crate) fn no_formula(cell: &str) -> Cow<'_, str> {
     match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
         true => Cow::Owned(format!("'{cell}")),
         false => Cow::Borrowed(cell),

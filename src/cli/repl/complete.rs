@@ -7,8 +7,8 @@ use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper, Highlighter, Hinter};
 
-use super::{META, statement};
 use crate::cli::output::Format;
+use crate::cli::repl::{META, statement};
 
 /// The keywords that people type. What else the parser knows needs no completion.
 #[rustfmt::skip]
@@ -23,22 +23,22 @@ const KEYWORDS: &[&str] = &[
 
 /// The names that can be completed.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(crate) struct Names {
     /// Tables and views, with their columns.
-    pub(super) tables: BTreeMap<String, Vec<String>>,
+    pub(crate) tables: BTreeMap<String, Vec<String>>,
     /// Functions.
-    pub(super) functions: BTreeSet<String>,
+    pub(crate) functions: BTreeSet<String>,
 }
 
 /// Completes words, and keeps reading lines until a statement ends in `;`.
 #[derive(Helper, Hinter, Highlighter)]
-pub(super) struct LineHelper {
-    pub(super) names: Names,
+pub(crate) struct LineHelper {
+    pub(crate) names: Names,
     files: FilenameCompleter,
 }
 
 impl LineHelper {
-    pub(super) fn new(names: Names) -> Self {
+    pub(crate) fn new(names: Names) -> Self {
         Self { names, files: FilenameCompleter::new() }
     }
 

@@ -2,7 +2,7 @@
 
 mod complete;
 mod session;
-pub(super) mod statement;
+pub(crate) mod statement;
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,18 +13,19 @@ use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Config, Editor};
 
-use self::complete::LineHelper;
-use self::session::{Next, Session};
-use super::output::{self, Format};
+use crate::cli::output;
+use crate::cli::output::Format;
+use crate::cli::repl::complete::LineHelper;
+use crate::cli::repl::session::{Next, Session};
 
 /// What the REPL asks of an engine.
-pub(super) trait Sql {
+pub(crate) trait Sql {
     /// Starts one SQL statement. What `information_schema` holds is read through it, too.
     fn query(&self, sql: &str) -> impl Future<Output = Result<SendableRecordBatchStream>>;
 }
 
 /// Every meta command, with its help.
-pub(super) const META: &[(&str, &str)] = &[
+pub(crate) const META: &[(&str, &str)] = &[
     ("\\d", "list tables and views"),
     ("\\d TABLE", "list the columns of a table"),
     ("\\df", "list flowq's functions"),
@@ -46,7 +47,7 @@ const HISTORY_MAX: usize = 10_000;
 /// # Errors
 ///
 /// When the terminal cannot be read or written.
-pub(super) async fn run(sql: &impl Sql, format: Format, history: Option<PathBuf>) -> Result<()> {
+pub(crate) async fn run(sql: &impl Sql, format: Format, history: Option<PathBuf>) -> Result<()> {
     let mut session = Session::on_terminal(sql, format);
     let mut editor = editor(history.as_ref())?;
     editor.set_helper(Some(LineHelper::new(session.names().await)));

@@ -11,10 +11,10 @@ use arrow::datatypes::DataType;
 use clap::ValueEnum as _;
 use futures::TryStreamExt as _;
 
-use super::complete::Names;
-use super::{META, Sql, statement};
-use crate::cli::functions;
+use crate::cli::commands::functions;
 use crate::cli::output::{Format, Writer, terminal_width};
+use crate::cli::repl::complete::Names;
+use crate::cli::repl::{META, Sql, statement};
 use crate::engine::functions::FUNCTIONS;
 
 const TABLES: &str = "SELECT table_name, table_type FROM information_schema.tables \
@@ -26,7 +26,7 @@ const ROUTINES: &str = "SELECT DISTINCT routine_name FROM information_schema.rou
 type Sink = Box<dyn Write + Send>;
 
 /// The state of a REPL.
-pub(super) struct Session<'a, S> {
+pub(crate) struct Session<'a, S> {
     sql: &'a S,
     format: Format,
     timing: bool,
@@ -37,7 +37,7 @@ pub(super) struct Session<'a, S> {
 
 /// What the loop does after a line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     /// Reads the next line.
     Line,
     /// Loads the names for completion anew, then reads the next line.
@@ -47,19 +47,19 @@ pub(super) enum Next {
 }
 
 impl<'a, S: Sql> Session<'a, S> {
-    pub(super) fn on_terminal(sql: &'a S, format: Format) -> Self {
+    pub(crate) fn on_terminal(sql: &'a S, format: Format) -> Self {
         let out: fn() -> Sink = || Box::new(std::io::stdout());
         let notes: fn() -> Sink = || Box::new(std::io::stderr());
         Self { sql, format, timing: true, out, notes, width: terminal_width }
     }
 
     /// Prints a line that is no result.
-    pub(super) fn note(&self, text: &str) -> Result<()> {
+    pub(crate) fn note(&self, text: &str) -> Result<()> {
         Ok(writeln!((self.notes)(), "{text}")?)
     }
 
     /// Runs a line: one meta command, or statements.
-    pub(super) async fn handle(&mut self, line: &str) -> Result<Next> {
+    pub(crate) async fn handle(&mut self, line: &str) -> Result<Next> {
         match line.trim().strip_prefix('\\') {
             Some(command) => self.meta(command).await,
             None => self.statements(line).await,
@@ -163,7 +163,7 @@ impl<'a, S: Sql> Session<'a, S> {
     }
 
     /// Returns the names for completion; what cannot be read is left out.
-    pub(super) async fn names(&self) -> Names {
+    pub(crate) async fn names(&self) -> Names {
         let mut names = Names::default();
         names.functions.extend(FUNCTIONS.iter().map(|function| function.name.to_owned()));
         names.functions.extend(self.texts(ROUTINES).await.into_iter().flatten());
@@ -227,11 +227,11 @@ mod tests {
             }
         }
 
-        pub(super) fn sink() -> super::Sink {
+        pub(crate) fn sink() -> super::Sink {
             Box::new(Printer)
         }
 
-        pub(super) fn take() -> String {
+        pub(crate) fn take() -> String {
             String::from_utf8(TEXT.take()).unwrap()
         }
     }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::cli::exit::Failure;
+use crate::cli::failure::Failure;
 use crate::cli::output::visible;
 
 /// How a line is written.
@@ -19,7 +19,7 @@ pub enum Format {
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Level {
+pub(crate) enum Level {
     Info,
     Warn,
     Error,
@@ -36,29 +36,29 @@ impl Level {
 }
 
 /// What a line tells beside its message.
-pub(super) type Fields = Vec<(&'static str, Value)>;
+pub(crate) type Fields = Vec<(&'static str, Value)>;
 
 /// Writes the log. Libraries below (`tracing`) are not heard: nothing collects what they say.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Log {
+pub(crate) struct Log {
     format: Format,
 }
 
 impl Log {
-    pub(super) fn new(format: Format) -> Self {
+    pub(crate) fn new(format: Format) -> Self {
         Self { format }
     }
 
-    pub(super) fn info(self, message: &str, fields: Fields) {
+    pub(crate) fn info(self, message: &str, fields: Fields) {
         self.write(Level::Info, message, fields);
     }
 
-    pub(super) fn warn(self, message: &str, fields: Fields) {
+    pub(crate) fn warn(self, message: &str, fields: Fields) {
         self.write(Level::Warn, message, fields);
     }
 
     /// Tells of something that failed, with what can be done about it.
-    pub(super) fn failure(self, message: &str, failure: &Failure, mut fields: Fields) {
+    pub(crate) fn failure(self, message: &str, failure: &Failure, mut fields: Fields) {
         fields.push(("error", json!(format!("{:#}", failure.error))));
         fields.extend(failure.hint.as_ref().map(|hint| ("hint", json!(hint))));
         self.write(Level::Error, message, fields);

@@ -10,14 +10,14 @@
 //! - `--once`: passes until nothing waits, with nobody to scrape them; the exit code is that of the pass that
 //!   failed.
 
+mod backoff;
+mod exporters;
 pub mod log;
-mod notify;
-mod outlets;
-mod pace;
 mod signals;
+mod systemd;
 #[cfg(test)]
 mod tests;
-mod work;
+mod worker;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -31,17 +31,17 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval_at};
 
 use crate::aws::Account;
-use crate::cli::exit::{Exit, Failure, OrExit as _};
-use crate::cli::read;
+use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::session;
 use crate::config::Config;
 use crate::metrics::{Config as MetricsConfig, Outcome};
 
-use log::Log;
-use notify::Notify;
-use outlets::Outlets;
-use pace::Pace;
-use signals::Event;
-pub(super) use work::{Report, Work};
+use crate::cli::service::backoff::Pace;
+use crate::cli::service::exporters::Outlets;
+use crate::cli::service::log::Log;
+use crate::cli::service::signals::Event;
+use crate::cli::service::systemd::Notify;
+pub(crate) use worker::{Report, Work};
 
 /// How long a pass may go on after the service was asked to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -54,19 +54,19 @@ const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How the service is run.
 #[derive(Debug)]
-pub(super) struct Options {
+pub(crate) struct Options {
     /// `--config`.
-    pub(super) config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// `--once`.
-    pub(super) once: bool,
+    pub(crate) once: bool,
     /// `--log`.
-    pub(super) log: log::Format,
+    pub(crate) log: log::Format,
     /// When the process started, Unix seconds.
-    pub(super) started: i64,
+    pub(crate) started: i64,
 }
 
 /// Runs a service until it is asked to end.
-pub(super) async fn run(
+pub(crate) async fn run(
     options: Options,
     account: Arc<Account>,
     work: &mut impl Work,
@@ -74,8 +74,8 @@ pub(super) async fn run(
     let events = signals::events().context("taking signals").or_exit(Exit::Input)?;
     let notify = Notify::from_env().context("NOTIFY_SOCKET").or_exit(Exit::Input)?;
     let outlets = Outlets::new(account, options.started);
-    let config = read::config(options.config.as_deref())?;
-    let clock = super::now;
+    let config = session::config(options.config.as_deref())?;
+    let clock = crate::cli::now;
     let mut service = Service {
         log: Log::new(options.log),
         options,
@@ -328,8 +328,8 @@ impl Service {
         taken
     }
 
-    async fn load(&self, work: &impl Work) -> Result<(Config, outlets::Change), Failure> {
-        let config = read::config(self.options.config.as_deref())?;
+    async fn load(&self, work: &impl Work) -> Result<(Config, exporters::Change), Failure> {
+        let config = session::config(self.options.config.as_deref())?;
         work.check(&config)?;
         let change = self.outlets.prepare(&self.outlets_of(&config)).await?;
         Ok((config, change))
@@ -343,7 +343,7 @@ impl Service {
         metrics
     }
 
-    async fn take_outlets(&mut self, change: outlets::Change) {
+    async fn take_outlets(&mut self, change: exporters::Change) {
         if let Some(address) = self.outlets.take(change).await {
             self.log.info("metrics are served", vec![("address", json!(address.to_string()))]);
         }

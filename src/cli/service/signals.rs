@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Event {
+pub(crate) enum Event {
     /// SIGTERM or SIGINT: end. The second one: at once.
     Stop,
     /// SIGHUP: read the configuration again.
@@ -20,7 +20,7 @@ const WAITING_MAX: usize = 16;
 /// Returns the signals of this process as they come. From now on they no longer end it by themselves.
 ///
 /// Must be called within a tokio runtime.
-pub(super) fn events() -> io::Result<mpsc::Receiver<Event>> {
+pub(crate) fn events() -> io::Result<mpsc::Receiver<Event>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;

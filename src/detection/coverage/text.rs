@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Coverage, Gap, Kind, Minutes, QUERIES};
 use crate::detection::Unanswered;
+use crate::detection::coverage::{Coverage, Gap, Kind, Minutes, QUERIES};
 use crate::detection::finding::time_text;
 
 /// Most lines of one kind that [`Coverage::lines`] writes.

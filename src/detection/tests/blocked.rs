@@ -1,7 +1,7 @@
-use super::World;
-use super::findings;
-use super::shown;
 use crate::detection::Finding;
+use crate::detection::tests::World;
+use crate::detection::tests::findings;
+use crate::detection::tests::shown;
 
 const ENIS: &str = "
     interface_id vpc_id subnet_id security_group_ids

@@ -1,6 +1,6 @@
-use super::World;
-use super::findings;
-use super::shown;
+use crate::detection::tests::World;
+use crate::detection::tests::findings;
+use crate::detection::tests::shown;
 
 /// One job with an exact attribution, and every row that must or must not be reported of it.
 const TRAFFIC: &str = "

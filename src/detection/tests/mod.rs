@@ -44,8 +44,8 @@ use crate::detection::Finding;
 use crate::detection::Outcome;
 use crate::detection::built_in;
 use crate::detection::case::inventory_of;
-use crate::detection::run::run;
-use crate::detection::table::Table;
+use crate::detection::runner::run;
+use crate::detection::text_table::Table;
 use crate::engine::{VIEWS, first_records, first_starts, most_within, why_functions};
 
 /// Columns of the view `conversations`: t text, n number, b bool, s seconds.

@@ -3,13 +3,6 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::World;
-use super::detection;
-use super::findings;
-use super::outcome;
-use super::query;
-use super::session;
-use super::shown;
 use crate::detection::Coverage;
 use crate::detection::Detection;
 use crate::detection::Finding;
@@ -17,10 +10,17 @@ use crate::detection::InterfaceLog;
 use crate::detection::Suppression;
 use crate::detection::built_in;
 use crate::detection::coverage::Kind;
-use crate::detection::export::Lists;
+use crate::detection::finding_batch::Lists;
 use crate::detection::ocsf::detection_finding;
-use crate::detection::run::run;
-use crate::detection::suppress::suppress;
+use crate::detection::runner::run;
+use crate::detection::suppression::suppress;
+use crate::detection::tests::World;
+use crate::detection::tests::detection;
+use crate::detection::tests::findings;
+use crate::detection::tests::outcome;
+use crate::detection::tests::query;
+use crate::detection::tests::session;
+use crate::detection::tests::shown;
 
 const ONE: World = World {
     conversations: "

@@ -1,6 +1,6 @@
-use super::World;
-use super::findings;
-use super::shown;
+use crate::detection::tests::World;
+use crate::detection::tests::findings;
+use crate::detection::tests::shown;
 
 #[tokio::test]
 async fn only_what_is_known_to_go_around_is_reported() {

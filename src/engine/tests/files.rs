@@ -70,7 +70,7 @@ async fn a_list_of_ones_own_can_be_joined() {
         assert_eq!(ask(&engine, &sql).await, [weight], "{call}");
     }
     // Detections and whatever else is not the user's own SQL have no such functions.
-    let engine = super::engine(&[("a.log", &vpc(1))]).await;
+    let engine = crate::engine::tests::engine(&[("a.log", &vpc(1))]).await;
     let sql = format!("SELECT * FROM read_csv('{csv}')");
     assert!(engine.rows(&sql, none()).await.is_err());
 }

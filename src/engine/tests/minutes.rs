@@ -154,8 +154,12 @@ async fn a_log_without_times_tells_of_no_minute() {
     let runs = ask(&engine, "SELECT interface_id, state, minutes FROM interface_runs").await;
     assert_eq!(runs, ["eni-a unknown 20"]);
     // Of an interface of which nothing at all was read, not even that is said.
-    let none =
-        with(self::inventory(vec![eni("eni-b", Some(0), Some(20))], 20, None), text, 1).await;
+    let none = with(
+        crate::engine::tests::minutes::inventory(vec![eni("eni-b", Some(0), Some(20))], 20, None),
+        text,
+        1,
+    )
+    .await;
     assert!(ask(&none, "SELECT * FROM interface_runs").await.is_empty());
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use arrow::error::ArrowError;
 
-use super::{Page, cells};
+use crate::explain::job::{Page, cells};
 
 /// Light, and fit for print.
 const STYLE: &str = "\

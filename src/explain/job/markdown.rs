@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use arrow::error::ArrowError;
 
-use super::{Page, cells};
+use crate::explain::job::{Page, cells};
 
 /// Characters that Markdown, or HTML inside it, gives a meaning to.
 const SPECIAL: &[char] =

@@ -1,9 +1,9 @@
 //! One job on one page: what it is, its interfaces, its traffic, its findings, and what cannot be seen of it.
 
-mod choose;
-mod facts;
 mod html;
+mod lookup;
 mod markdown;
+mod summary;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use crate::detection::Finding;
 use crate::inventory::model::Job;
 
-pub use choose::{Choice, choose};
+pub use lookup::{Choice, choose};
 
 /// A part of the page: its id, its title, and the SQL that fills it. All take `$name` and `$arn`.
 const PARTS: &[(&str, &str, &str)] = &[
@@ -121,7 +121,7 @@ impl Page {
             ("arn".to_owned(), text(job.job_arn.as_deref().unwrap_or_default())),
             ("nat_price".to_owned(), ScalarValue::Float64(about.nat_price)),
         ];
-        let mut parts = vec![facts::part(job)?];
+        let mut parts = vec![summary::part(job)?];
         for (id, title, sql) in PARTS {
             let given = if sql.contains("$nat_price") { &params[..] } else { &params[..2] };
             let failed = |source| Error::Query { part: id, source };

@@ -11,7 +11,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimeUnit, TimestampSecondType};
 use arrow::error::ArrowError;
 
-use crate::flow::addr;
+use crate::flow::address;
 use crate::flow::field::OBJECT;
 use crate::flow::value::percent_decoded;
 
@@ -78,7 +78,7 @@ pub(super) fn addresses(cast: Cast) -> Result<Cast, ArrowError> {
         let hash = (view as u64 ^ (view >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         let slot = known.get_mut(hash as usize % KNOWN_ADDRESSES).filter(|slot| **slot != view);
         let Some(slot) = slot else { return false };
-        let is_wrong = !addr::is_addr(texts.value(row));
+        let is_wrong = !address::is_addr(texts.value(row));
         if !is_wrong {
             *slot = view;
         }

@@ -5,25 +5,25 @@
 //! every column is cast as it comes. The schema tells what a file is; its name never does.
 
 mod cast;
-mod check;
-mod filter;
+mod file_part;
 mod footer;
-mod part;
-mod prune;
-mod read;
-mod stretches;
+mod interface_runs;
+mod reader;
+mod row_filter;
+mod row_group_filter;
+mod schema;
 
-pub use check::{COLUMNS_KEY, NotFlowLog, ParquetFormat, check};
-pub use part::Part;
-pub use read::{Reading, Request, format_of, read};
-pub use stretches::{STRETCHES_KEY, Stretch, told};
+pub use file_part::Part;
+pub use interface_runs::{STRETCHES_KEY, Stretch, told};
+pub use reader::{Reading, Request, format_of, read};
+pub use schema::{COLUMNS_KEY, NotFlowLog, ParquetFormat, check};
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
 use parquet::errors::ParquetError;
 
-use crate::flow::tally::Reason;
+use crate::flow::decode_stats::Reason;
 
 /// Why a Parquet file was not read.
 #[derive(Debug, thiserror::Error)]

@@ -19,8 +19,8 @@ use proptest::prelude::proptest;
 
 use super::*;
 use crate::flow::Filter;
+use crate::flow::decode_stats::Reason;
 use crate::flow::field::Layout;
-use crate::flow::tally::Reason;
 use crate::flow::{InterfaceTest, Wanted};
 
 mod conditions;

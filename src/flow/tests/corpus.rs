@@ -7,8 +7,8 @@ use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::Int64Type;
 use bytes::Bytes;
 
-use super::{decode, render, schema};
 use crate::flow::field::Layout;
+use crate::flow::tests::{decode, render, schema};
 use crate::flow::{DecodeError, Plan, Tally};
 use crate::source::decompress::Decompressor;
 

@@ -1,6 +1,6 @@
 //! Records wrapped in something else.
 
-use super::{HEADER, RECORD, decode, plan, rows, rows_of};
+use crate::flow::tests::{HEADER, RECORD, decode, plan, rows, rows_of};
 use crate::flow::{Plan, Reason};
 
 fn subscription(kind: &str, messages: &[&str]) -> String {
@@ -145,6 +145,7 @@ fn the_console_s_csv_and_what_logs_tail_prints_are_read() {
 #[test]
 fn other_csv_gets_a_hint() {
     let text = "\"srcaddr\",\"dstaddr\"\n\"10.0.0.1\",\"10.0.0.2\"\n";
-    let error = super::decode(super::plan(&["line"]), text.as_bytes(), 7).unwrap_err();
+    let error = crate::flow::tests::decode(crate::flow::tests::plan(&["line"]), text.as_bytes(), 7)
+        .unwrap_err();
     assert!(error.refusal.hint().unwrap().contains("CSV"), "{:?}", error.refusal);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{HEADER, RECORD, plan, rows, rows_of};
+use crate::flow::tests::{HEADER, RECORD, plan, rows, rows_of};
 use crate::flow::{Decoder, Reason, Refusal};
 
 #[test]
@@ -132,7 +132,7 @@ fn bytes_that_are_no_text_spoil_one_line() {
     let mut text = format!("{HEADER}\n{RECORD}\n").into_bytes();
     text.extend(b"2 \xff\xfe\n");
     text.extend(RECORD.as_bytes());
-    let (batches, tally) = super::decode(plan(&["line"]), &text, 5).unwrap();
+    let (batches, tally) = crate::flow::tests::decode(plan(&["line"]), &text, 5).unwrap();
     assert_eq!(batches.iter().map(|b| b.num_rows()).sum::<usize>(), 2);
     assert_eq!(tally.malformed.by_reason.get(&Reason::NotUtf8), Some(&1));
 }
@@ -185,8 +185,9 @@ fn a_comment_at_the_end_of_a_record_is_left_out() {
     assert_eq!(rows, ["172.31.16.139 OK 2", "172.31.16.139 OK 3", "172.31.16.139 OK 4"]);
     assert_eq!(tally.ok, 3);
     // Without a header as well; and a value that begins with # stays one.
-    assert_eq!(super::rows(&["line"], &format!("{RECORD} # x\n")).0, ["1"]);
-    let (rows, _) = super::rows(&["region"], "srcaddr region\n10.0.0.1 #1\n10.0.0.2 #1 #2\n");
+    assert_eq!(crate::flow::tests::rows(&["line"], &format!("{RECORD} # x\n")).0, ["1"]);
+    let (rows, _) =
+        crate::flow::tests::rows(&["region"], "srcaddr region\n10.0.0.1 #1\n10.0.0.2 #1 #2\n");
     assert_eq!(rows, ["#1"]);
 }
 

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{HEADER, RECORD, decode, plan, rows, rows_of, schema};
 use crate::flow::field::Layout;
+use crate::flow::tests::{HEADER, RECORD, decode, plan, rows, rows_of, schema};
 use crate::flow::{Decoder, Filter, InterfaceTest, LogFormat, Plan, Reason, Refusal, Wanted};
 
 const TGW: &str = "version resource-type tgw-id srcaddr packets-lost-mtu-exceeded log-status";

@@ -8,8 +8,8 @@ use proptest::prelude::{
     proptest,
 };
 
-use super::{decode, render, schema};
 use crate::flow::field::{Field, Kind, Layout, column_name};
+use crate::flow::tests::{decode, render, schema};
 use crate::flow::{LogFormat, Plan};
 
 /// A value as it stands in a log, and as a table shows it.

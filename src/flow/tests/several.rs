@@ -7,8 +7,8 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 
-use super::{RECORD, plan, render, schema};
 use crate::flow::field::Layout;
+use crate::flow::tests::{RECORD, plan, render, schema};
 use crate::flow::{Decoder, LogFormat, Object, Plan, Reason, Tally};
 
 const SHORT: &str = "interface-id srcaddr dstaddr bytes start end";

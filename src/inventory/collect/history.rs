@@ -1,11 +1,11 @@
 //! What was: interfaces that are gone, as CloudTrail and AWS Config remember them.
 
-use super::OVERLAP_SECS;
-use super::Pass;
-use super::read;
 use crate::aws;
-use crate::aws::calls;
-use crate::inventory::time;
+use crate::aws::operations;
+use crate::inventory::aws_time;
+use crate::inventory::collect::OVERLAP_SECS;
+use crate::inventory::collect::Pass;
+use crate::inventory::collect::read;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -41,7 +41,7 @@ pub(super) async fn events(
     since: i64,
     until: i64,
 ) -> Result<bool, aws::Error> {
-    let call = &calls::LOOKUP_EVENTS;
+    let call = &operations::LOOKUP_EVENTS;
     let earliest = pass.now - EVENTS_SECS_MAX;
     let start = since.saturating_sub(OVERLAP_SECS);
     if start < earliest {
@@ -82,7 +82,7 @@ pub(super) async fn config(
     }
     // Most accounts have none: that is worth a note and no warning.
     let api = pass.api;
-    match api.all(&calls::DESCRIBE_CONFIGURATION_RECORDERS, &json!({})).await {
+    match api.all(&operations::DESCRIBE_CONFIGURATION_RECORDERS, &json!({})).await {
         Ok(answer) if records_interfaces(answer.document.get("ConfigurationRecorders")) => {}
         Ok(_) => {
             pass.notes.push("AWS Config does not record network interfaces here".into());
@@ -94,14 +94,14 @@ pub(super) async fn config(
             return Ok(false);
         }
     }
-    let call = &calls::LIST_DISCOVERED_RESOURCES;
+    let call = &operations::LIST_DISCOVERED_RESOURCES;
     let params = json!({ "resourceType": INTERFACE, "includeDeletedResources": true });
     let mut ids = BTreeSet::new();
-    let take = |answer: aws::api::Answer| {
+    let take = |answer: aws::client::Answer| {
         let listed = answer.document.get(call.list).and_then(Value::as_array);
         for resource in listed.into_iter().flatten() {
             let Some(id) = resource.get("resourceId").and_then(Value::as_str) else { continue };
-            let deleted = resource.get("resourceDeletionTime").and_then(time::of_value);
+            let deleted = resource.get("resourceDeletionTime").and_then(aws_time::of_value);
             if known.contains(id) || deleted.is_some_and(|deleted| deleted >= since) {
                 ids.insert(id.to_owned());
             }
@@ -118,7 +118,7 @@ pub(super) async fn config(
         ));
     }
     for id in ids.iter().take(HISTORIES_MAX) {
-        let call = &calls::GET_RESOURCE_CONFIG_HISTORY;
+        let call = &operations::GET_RESOURCE_CONFIG_HISTORY;
         let result = api.all(call, &json!({ "resourceType": INTERFACE, "resourceId": id })).await;
         match pass.told(result, call.action, lost)? {
             Some(answer) => pass.read(answer),

@@ -1,12 +1,12 @@
 //! The processing jobs of a time.
 
-use super::JOB_SECS_MAX;
-use super::Pass;
 use crate::aws;
-use crate::aws::api::Answer;
-use crate::aws::calls;
+use crate::aws::client::Answer;
+use crate::aws::operations;
+use crate::inventory::aws_time;
+use crate::inventory::collect::JOB_SECS_MAX;
+use crate::inventory::collect::Pass;
 use crate::inventory::model::Job;
-use crate::inventory::time;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -41,12 +41,12 @@ pub(super) async fn collect(
     if until < pass.now {
         params["CreationTimeBefore"] = until.into();
     }
-    let (api, call) = (pass.api, &calls::LIST_PROCESSING_JOBS);
+    let (api, call) = (pass.api, &operations::LIST_PROCESSING_JOBS);
     let mut answers: Vec<Answer> = Vec::new();
     let take = |mut answer: Answer| {
         if let Some(Value::Array(jobs)) = answer.document.get_mut(call.list) {
             jobs.retain(|job| {
-                let ended = job.get("ProcessingEndTime").and_then(time::of_value);
+                let ended = job.get("ProcessingEndTime").and_then(aws_time::of_value);
                 ended.is_none_or(|ended| ended >= since)
             });
             let listed = jobs.iter().filter_map(|job| job.get("ProcessingJobName")?.as_str());
@@ -60,7 +60,7 @@ pub(super) async fn collect(
     }
     let mut all = pass.told(result, call.action, LOST)?.is_some();
     for name in names {
-        let call = &calls::DESCRIBE_PROCESSING_JOB;
+        let call = &operations::DESCRIBE_PROCESSING_JOB;
         let result = api.call(call, &json!({ "ProcessingJobName": name })).await;
         let denied = matches!(&result, Err(error) if error.kind == aws::Kind::Denied);
         let lost = format!("the subnets of job {name} are not known");

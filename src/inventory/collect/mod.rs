@@ -9,20 +9,20 @@ mod jobs;
 mod network;
 mod trail;
 
-use super::documents::Reader;
-use super::fact::Fact;
-use super::fact::Facts;
-use super::merge;
-use super::model::FlowLog;
-use super::model::Job;
 use crate::aws;
 use crate::aws::Account;
-use crate::aws::api::Answer;
-use crate::aws::api::Api;
-use crate::aws::calls;
-use crate::aws::calls::Call;
+use crate::aws::client::Answer;
+use crate::aws::client::Api;
+use crate::aws::operations;
+use crate::aws::operations::Call;
 use crate::aws::s3::Location;
 use crate::aws::s3::Store;
+use crate::inventory::documents::Reader;
+use crate::inventory::fact::Fact;
+use crate::inventory::fact::Facts;
+use crate::inventory::merge;
+use crate::inventory::model::FlowLog;
+use crate::inventory::model::Job;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
@@ -102,7 +102,7 @@ impl<'a> Collector<'a> {
         trail: Option<(Store, Location)>,
     ) -> Result<Self, aws::Error> {
         let api = Api::new(account, region).await?;
-        let answer = api.call(&calls::GET_CALLER_IDENTITY, &json!({})).await?;
+        let answer = api.call(&operations::GET_CALLER_IDENTITY, &json!({})).await?;
         let identity = answer.document.get("GetCallerIdentityResult");
         let account_id = identity.and_then(|result| result.get("Account")?.as_str());
         let account_id = account_id.ok_or_else(|| {
@@ -339,7 +339,7 @@ pub async fn flow_logs(
 ) -> Result<Vec<FlowLog>, aws::Error> {
     let api = Api::new(account, region).await?;
     let params = filter("log-group-name", &[log_group.to_owned()]);
-    let answer = api.all(&calls::DESCRIBE_FLOW_LOGS, &params).await?;
+    let answer = api.all(&operations::DESCRIBE_FLOW_LOGS, &params).await?;
     let mut reader = Reader::default();
     reader.take(Value::Object(answer.document));
     Ok(merge::inventory(&reader.facts).flow_logs)

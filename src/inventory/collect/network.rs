@@ -1,12 +1,12 @@
 //! The VPCs of the jobs, and what is in them.
 
-use super::FILTER_VALUES_MAX;
-use super::Pass;
-use super::filter;
 use crate::aws;
-use crate::aws::api::Answer;
-use crate::aws::calls;
-use crate::aws::calls::Call;
+use crate::aws::client::Answer;
+use crate::aws::operations;
+use crate::aws::operations::Call;
+use crate::inventory::collect::FILTER_VALUES_MAX;
+use crate::inventory::collect::Pass;
+use crate::inventory::collect::filter;
 use crate::inventory::fact::Fact;
 use crate::inventory::fact::Facts;
 use serde_json::Value;
@@ -15,13 +15,13 @@ use std::collections::BTreeSet;
 
 /// What is asked of every VPC of a job, and what is lost without the answer.
 const OF_VPC: &[(&Call, &str)] = &[
-    (&calls::DESCRIBE_VPCS, "the ranges of the VPCs are not known"),
-    (&calls::DESCRIBE_SUBNETS, "the ranges of subnets are not known"),
-    (&calls::DESCRIBE_ROUTE_TABLES, "where traffic is routed to is not known"),
-    (&calls::DESCRIBE_VPC_ENDPOINTS, "which endpoints there are is not known"),
-    (&calls::DESCRIBE_SECURITY_GROUPS, "security group rules are not known"),
-    (&calls::DESCRIBE_NETWORK_ACLS, "network ACLs are not known"),
-    (&calls::DESCRIBE_NAT_GATEWAYS, "NAT gateways are not known"),
+    (&operations::DESCRIBE_VPCS, "the ranges of the VPCs are not known"),
+    (&operations::DESCRIBE_SUBNETS, "the ranges of subnets are not known"),
+    (&operations::DESCRIBE_ROUTE_TABLES, "where traffic is routed to is not known"),
+    (&operations::DESCRIBE_VPC_ENDPOINTS, "which endpoints there are is not known"),
+    (&operations::DESCRIBE_SECURITY_GROUPS, "security group rules are not known"),
+    (&operations::DESCRIBE_NETWORK_ACLS, "network ACLs are not known"),
+    (&operations::DESCRIBE_NAT_GATEWAYS, "NAT gateways are not known"),
 ];
 
 /// Asks for the VPCs that the subnets lie in and for all that is in them. `known`: what was found before.
@@ -43,12 +43,12 @@ pub(super) async fn collect(
     vpc_dns(pass, &vpcs).await?;
     dhcp_options(pass).await?;
     let lost = "the ranges behind gateway endpoints are not known";
-    let listed = pass.take(&calls::DESCRIBE_PREFIX_LISTS, json!({}), lost).await?;
+    let listed = pass.take(&operations::DESCRIBE_PREFIX_LISTS, json!({}), lost).await?;
     if listed {
         own_prefix_lists(pass).await?;
     }
     let lost = "the formats of log groups are not known";
-    pass.take(&calls::DESCRIBE_FLOW_LOGS, json!({}), lost).await?;
+    pass.take(&operations::DESCRIBE_FLOW_LOGS, json!({}), lost).await?;
     Ok(interfaces)
 }
 
@@ -72,7 +72,7 @@ async fn vpcs(
     let unknown: Vec<String> = subnets.iter().cloned().collect();
     for chunk in unknown.chunks(FILTER_VALUES_MAX) {
         let lost = "the VPCs of the jobs are not known, nor what is in them";
-        pass.take(&calls::DESCRIBE_SUBNETS, filter("subnet-id", chunk), lost).await?;
+        pass.take(&operations::DESCRIBE_SUBNETS, filter("subnet-id", chunk), lost).await?;
     }
     resolve(&pass.reader.facts, &mut subnets);
     Ok(vpcs.into_iter().collect())
@@ -81,7 +81,7 @@ async fn vpcs(
 /// Asks for the living interfaces of some VPCs. All pages or none: an interface that lay on a page which was
 /// not read would be taken for one that is gone.
 async fn network_interfaces(pass: &mut Pass<'_>, vpcs: &[String]) -> Result<usize, aws::Error> {
-    let call = &calls::DESCRIBE_NETWORK_INTERFACES;
+    let call = &operations::DESCRIBE_NETWORK_INTERFACES;
     let mut params = filter("vpc-id", vpcs);
     params["IncludeManagedResources"] = true.into();
     let mut result = pass.api.all(call, &params).await;
@@ -117,13 +117,13 @@ async fn dhcp_options(pass: &mut Pass<'_>) -> Result<(), aws::Error> {
     let lost = "the DNS servers of the VPCs are not known";
     for chunk in named.chunks(FILTER_VALUES_MAX) {
         let params = filter("dhcp-options-id", chunk);
-        pass.take(&calls::DESCRIBE_DHCP_OPTIONS, params, lost).await?;
+        pass.take(&operations::DESCRIBE_DHCP_OPTIONS, params, lost).await?;
     }
     Ok(())
 }
 
 async fn vpc_dns(pass: &mut Pass<'_>, vpcs: &[String]) -> Result<(), aws::Error> {
-    let call = &calls::DESCRIBE_VPC_ATTRIBUTE;
+    let call = &operations::DESCRIBE_VPC_ATTRIBUTE;
     let lost = "whether the VPCs resolve names is not known";
     for vpc_id in vpcs {
         for attribute in ["enableDnsSupport", "enableDnsHostnames"] {
@@ -157,11 +157,11 @@ async fn own_prefix_lists(pass: &mut Pass<'_>) -> Result<(), aws::Error> {
     let own: Vec<String> = named.difference(&told).cloned().collect();
     for chunk in own.chunks(FILTER_VALUES_MAX) {
         let lost = "the names of prefix lists are not known";
-        let call = &calls::DESCRIBE_MANAGED_PREFIX_LISTS;
+        let call = &operations::DESCRIBE_MANAGED_PREFIX_LISTS;
         pass.take(call, filter("prefix-list-id", chunk), lost).await?;
     }
     for id in own {
-        let call = &calls::GET_MANAGED_PREFIX_LIST_ENTRIES;
+        let call = &operations::GET_MANAGED_PREFIX_LIST_ENTRIES;
         let result = pass.api.all(call, &json!({ "PrefixListId": id })).await;
         let lost = format!("the ranges of prefix list {id} are not known");
         if let Some(answer) = pass.told(result, call.action, &lost)? {

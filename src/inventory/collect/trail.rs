@@ -1,10 +1,10 @@
 //! Trail objects in S3: CloudTrail's events of any age.
 
-use super::Pass;
 use crate::aws;
 use crate::aws::s3::Location;
 use crate::aws::s3::Store;
-use crate::inventory::read;
+use crate::inventory::collect::Pass;
+use crate::inventory::files;
 use chrono::DateTime;
 use chrono::Days;
 use chrono::Utc;
@@ -74,7 +74,7 @@ async fn read_day(
             match pass.told(bytes, "--trail", &lost)? {
                 Some(bytes) => {
                     let told = pass.reader.complaints.len();
-                    read::take_object(&bytes, true, &mut pass.reader);
+                    files::take_object(&bytes, true, &mut pass.reader);
                     for complaint in &mut pass.reader.complaints[told..] {
                         *complaint = format!("{location}: {complaint}");
                     }

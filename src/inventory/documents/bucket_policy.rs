@@ -1,8 +1,8 @@
 //! The answer of `get-bucket-policy`. It does not say of which bucket: the policy's own resources do, since
 //! they can only lie in the bucket that has it.
 
-use super::Answer;
-use super::Reader;
+use crate::inventory::documents::Answer;
+use crate::inventory::documents::Reader;
 use crate::inventory::fact::Fact;
 use crate::inventory::model::BucketPolicy;
 use serde_json::Value;

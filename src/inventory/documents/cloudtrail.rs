@@ -1,18 +1,18 @@
 //! CloudTrail records, from trails and from `LookupEvents`.
 
-use super::Reader;
-use super::ec2::Done;
-use super::ec2::addresses;
-use super::pascal;
-use super::sagemaker;
-use super::shape;
+use crate::inventory::aws_time::When;
+use crate::inventory::documents::Reader;
+use crate::inventory::documents::ec2_network::Done;
+use crate::inventory::documents::ec2_network::addresses;
+use crate::inventory::documents::pascal;
+use crate::inventory::documents::sagemaker;
+use crate::inventory::documents::shape;
 use crate::inventory::fact::Details;
 use crate::inventory::fact::Event;
 use crate::inventory::fact::Fact;
 use crate::inventory::fact::Maker;
 use crate::inventory::fact::Sighting;
 use crate::inventory::fact::Source;
-use crate::inventory::time::When;
 use crate::inventory::zone::region_of_zone;
 use serde::Deserialize;
 use serde_json::Value;
@@ -75,7 +75,9 @@ impl Record {
 /// Reads one of `Events` of `LookupEvents`: the record is text inside it.
 pub(super) fn looked_up(reader: &mut Reader, value: Value, at: Option<i64>) -> Done {
     match value.get("CloudTrailEvent") {
-        Some(Value::String(text)) => record(reader, super::clean(serde_json::from_str(text)?), at),
+        Some(Value::String(text)) => {
+            record(reader, crate::inventory::documents::clean(serde_json::from_str(text)?), at)
+        }
         _ => {
             reader.complaints.push("not recognised: an event without CloudTrailEvent".into());
             Ok(())

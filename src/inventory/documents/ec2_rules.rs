@@ -1,8 +1,8 @@
 //! EC2 answers of what lets traffic pass: route tables, security groups, network ACLs.
 
-use super::Reader;
-use super::ec2::Done;
-use super::shape;
+use crate::inventory::documents::Reader;
+use crate::inventory::documents::ec2_network::Done;
+use crate::inventory::documents::shape;
 use crate::inventory::fact::Fact;
 use crate::inventory::model;
 use serde::Deserialize;

@@ -1,15 +1,16 @@
 //! AWS's published ranges, `ip-ranges.json`.
 
-use super::Answer;
-use super::Reader;
+use crate::inventory::aws_time;
+use crate::inventory::documents::Answer;
+use crate::inventory::documents::Reader;
 use crate::inventory::fact::Fact;
-use crate::inventory::time;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Reads one file; several of them are the history.
 pub(super) fn read(reader: &mut Reader, answer: &Answer) {
-    let at = ["createDate", "syncToken"].iter().find_map(|key| time::of_value(answer.get(*key)?));
+    let at =
+        ["createDate", "syncToken"].iter().find_map(|key| aws_time::of_value(answer.get(*key)?));
     let Some(at) = at else {
         return reader.complaints.push("ip ranges without createDate or syncToken".into());
     };

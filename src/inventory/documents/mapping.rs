@@ -1,13 +1,13 @@
 //! The user's own mapping: which interface served which job, from when to when.
 
-use super::Answer;
-use super::Reader;
-use super::ec2::Done;
-use super::ec2::missing;
-use super::shape;
+use crate::inventory::aws_time;
+use crate::inventory::documents::Answer;
+use crate::inventory::documents::Reader;
+use crate::inventory::documents::ec2_network::Done;
+use crate::inventory::documents::ec2_network::missing;
+use crate::inventory::documents::shape;
 use crate::inventory::fact::Declared;
 use crate::inventory::fact::Fact;
-use crate::inventory::time;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ pub(super) fn row(reader: &mut Reader, value: Value) -> Done {
         *bound = match value {
             Value::Null => None,
             Value::String(text) if text.trim().is_empty() || text.trim() == "-" => None,
-            value => Some(time::of_value(value).ok_or_else(|| {
+            value => Some(aws_time::of_value(value).ok_or_else(|| {
                 serde::de::Error::custom(format!("{value} is not a time; hint: write RFC 3339"))
             })?),
         };

@@ -1,18 +1,18 @@
 //! Documents to facts. A document is recognised by its keys, never by its name.
 
+mod aws_config;
 mod bucket_policy;
 mod cloudtrail;
-mod config;
-mod ec2;
-mod ec2_paths;
+mod ec2_endpoints;
+mod ec2_network;
 mod ec2_rules;
 mod ip_ranges;
 mod mapping;
 mod sagemaker;
 
-use super::fact::Fact;
-use super::fact::Facts;
-use super::time;
+use crate::inventory::aws_time;
+use crate::inventory::fact::Fact;
+use crate::inventory::fact::Facts;
 use serde::de::DeserializeOwned;
 use serde_json::Map;
 use serde_json::Value;
@@ -34,14 +34,14 @@ type Item = fn(&mut Reader, Value, Option<i64>) -> Result<(), serde_json::Error>
 
 /// The lists that AWS answers are recognised by, and what reads one element of each.
 const LISTS: &[(&str, Item)] = &[
-    ("NetworkInterfaces", ec2::network_interface),
-    ("Vpcs", ec2::vpc),
-    ("Subnets", ec2::subnet),
-    ("DhcpOptions", ec2::dhcp_options),
-    ("VpcEndpoints", ec2_paths::vpc_endpoint),
-    ("PrefixLists", ec2_paths::prefix_list),
-    ("NatGateways", ec2_paths::nat_gateway),
-    ("FlowLogs", ec2_paths::flow_log),
+    ("NetworkInterfaces", ec2_network::network_interface),
+    ("Vpcs", ec2_network::vpc),
+    ("Subnets", ec2_network::subnet),
+    ("DhcpOptions", ec2_network::dhcp_options),
+    ("VpcEndpoints", ec2_endpoints::vpc_endpoint),
+    ("PrefixLists", ec2_endpoints::prefix_list),
+    ("NatGateways", ec2_endpoints::nat_gateway),
+    ("FlowLogs", ec2_endpoints::flow_log),
     ("RouteTables", ec2_rules::route_table),
     ("SecurityGroups", ec2_rules::security_group),
     ("SecurityGroupRules", ec2_rules::security_group_rule),
@@ -50,16 +50,16 @@ const LISTS: &[(&str, Item)] = &[
     ("ProcessingJobs", sagemaker::job),
     ("Events", cloudtrail::looked_up),
     ("Records", cloudtrail::record),
-    ("configurationItems", config::item),
-    ("ConfigurationItems", config::item),
+    ("configurationItems", aws_config::item),
+    ("ConfigurationItems", aws_config::item),
 ];
 
 /// Documents of one object each: recognised by a key, read as a whole.
 const WHOLES: &[(&str, Item)] = &[
-    ("NetworkInterface", ec2::created_interface),
+    ("NetworkInterface", ec2_network::created_interface),
     ("ProcessingJobName", sagemaker::job),
-    ("configurationItemCaptureTime", config::item),
-    ("configurationItem", config::wrapped),
+    ("configurationItemCaptureTime", aws_config::item),
+    ("configurationItem", aws_config::wrapped),
 ];
 
 impl Reader {
@@ -86,7 +86,7 @@ impl Reader {
         if answer.contains_key("NetworkInterfaces")
             && let Some(at) = at
         {
-            ec2::pages(self, &answer, at);
+            ec2_network::pages(self, &answer, at);
         }
         for (key, item) in LISTS {
             if let Some(Value::Array(values)) = answer.get_mut(*key).map(Value::take) {
@@ -114,9 +114,9 @@ impl Reader {
         if has("prefixes") || has("ipv6_prefixes") {
             ip_ranges::read(self, answer);
         } else if has("Entries") {
-            ec2_paths::prefix_list_entries(self, answer);
+            ec2_endpoints::prefix_list_entries(self, answer);
         } else if has("VpcId") && (has("EnableDnsSupport") || has("EnableDnsHostnames")) {
-            ec2::vpc_dns(self, answer, at);
+            ec2_network::vpc_dns(self, answer, at);
         } else if answer.get("Policy").is_some_and(Value::is_string) {
             bucket_policy::read(self, answer, at);
         } else if has("detail-type") && has("detail") {
@@ -143,7 +143,7 @@ impl Reader {
         if !detail.contains_key("ProcessingJobName") {
             return self.take_answer(detail.clone());
         }
-        let at = event.get("time").and_then(time::of_value).or(at);
+        let at = event.get("time").and_then(aws_time::of_value).or(at);
         self.keep_error("event", |reader| {
             sagemaker::job(reader, clean(Value::Object(detail.clone())), at)
         });
@@ -173,11 +173,11 @@ fn shape<T: DeserializeOwned>(value: Value) -> Result<T, serde_json::Error> {
 fn collected_at(answer: &Answer) -> Option<i64> {
     ["CollectedAt", "collected_at"]
         .iter()
-        .find_map(|key| answer.get(*key).and_then(time::of_value))
+        .find_map(|key| answer.get(*key).and_then(aws_time::of_value))
         .or_else(|| {
             let headers = answer.get("ResponseMetadata")?.get("HTTPHeaders")?.as_object()?;
             let (_, date) = headers.iter().find(|(key, _)| key.eq_ignore_ascii_case("date"))?;
-            time::of_value(date)
+            aws_time::of_value(date)
         })
 }
 

@@ -1,11 +1,11 @@
 //! SageMaker answers and events of processing jobs.
 
-use super::Reader;
-use super::ec2::Done;
-use super::shape;
+use crate::inventory::aws_time::When;
+use crate::inventory::documents::Reader;
+use crate::inventory::documents::ec2_network::Done;
+use crate::inventory::documents::shape;
 use crate::inventory::fact::Fact;
 use crate::inventory::model::Job;
-use crate::inventory::time::When;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::inventory::documents::Reader;
-use crate::inventory::read;
+use crate::inventory::files;
 use proptest::prelude::*;
 
 /// Documents of every kind that tell of the same things, in part against each other.
@@ -112,7 +112,7 @@ proptest! {
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let mut reader = Reader::default();
-        read::take_text(&bytes, &mut reader);
-        read::take_text(&[b"{\n{\"".as_slice(), &bytes].concat(), &mut reader);
+        files::take_text(&bytes, &mut reader);
+        files::take_text(&[b"{\n{\"".as_slice(), &bytes].concat(), &mut reader);
     }
 }

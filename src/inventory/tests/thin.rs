@@ -1,8 +1,8 @@
-use super::order::everything;
 use super::*;
+use crate::inventory::deduplicate::thin;
 use crate::inventory::fact::Facts;
 use crate::inventory::import;
-use crate::inventory::thin::thin;
+use crate::inventory::tests::order::everything;
 use proptest::prelude::*;
 
 /// A snapshot of the state that some numbers stand for: few states, so that many snapshots are equal.
@@ -36,7 +36,10 @@ fn a_day_of_equal_minutes_is_kept_in_its_ends() {
     let all = facts((0..1440).flat_map(|minute| snapshot(T0 + 60 * minute, &[1, 1])));
     let kept = thin(all.clone());
     let pages = |facts: &Facts| {
-        facts.iter().filter(|fact| matches!(fact, super::super::fact::Fact::Page { .. })).count()
+        facts
+            .iter()
+            .filter(|fact| matches!(fact, crate::inventory::fact::Fact::Page { .. }))
+            .count()
     };
     assert_eq!(pages(&kept), pages(&all));
     // Two interfaces, the VPC and its DNS: the first and the last of each. And the two lists, once.

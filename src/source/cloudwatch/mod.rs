@@ -3,9 +3,8 @@
 //! A split is a time range of the group. It is given out as JSON documents, one a page, with the events'
 //! streams and ids beside their messages.
 
-mod events;
-mod insights;
-mod limit;
+mod filter_log_events;
+mod logs_insights;
 mod slices;
 mod url;
 
@@ -22,16 +21,17 @@ use serde::Serialize;
 use tokio::sync::OnceCell;
 
 use crate::aws;
+use crate::aws::rate_limit::{Limiter, Operation};
 use crate::flow::LogFormat;
 use crate::inventory::collect::flow_logs;
 use crate::inventory::model::FlowLog;
 use crate::source::Access;
-use crate::source::cloudwatch::events::Filter;
-use crate::source::cloudwatch::insights::{Insights, Queries};
-use crate::source::cloudwatch::limit::{Limiter, Operation};
+use crate::source::cloudwatch::filter_log_events::Filter;
+use crate::source::cloudwatch::logs_insights::{Insights, Queries};
 use crate::source::cloudwatch::slices::Slice;
 use crate::source::cloudwatch::url::Group;
-use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split, Window};
+use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split};
+use crate::time::Window;
 
 /// How alike a name has to be to be told as what may be meant.
 const ALIKE: f64 = 0.8;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat};
 
-use crate::source::Window;
+use crate::time::Window;
 
 /// How many slices a range is cut into, give or take the first and the last.
 const SLICES: i64 = 64;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::walk::version;
+use crate::source::file::walk::version;
 use crate::source::{Listing, Split};
 
 /// A file that was written in so many last seconds may still be written.

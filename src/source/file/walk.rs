@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use crate::source::file::pattern::Glob;
+use crate::source::file::glob::Glob;
 use crate::source::file::unfinished::is_unfinished;
 use crate::source::file::{STDIN, names};
-use crate::source::{Error, Listing, Name, Split, Window};
+use crate::source::{Error, Listing, Name, Split};
+use crate::time::Window;
 
 /// What was found so far, by canonical path: the same file is read once, however it is spelled.
 #[derive(Default)]

@@ -3,10 +3,10 @@
 //! What is in the bucket is found from the listing, not from a setting. [`S3`] lists; [`Objects`] reads, also
 //! what others found.
 
-mod list;
-mod objects;
-mod plan;
-mod seek;
+mod lister;
+mod listing_plan;
+mod prefetch;
+mod range_reader;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,13 +15,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parquet::arrow::async_reader::AsyncFileReader;
 
+use crate::aws;
+use crate::aws::Account;
 use crate::aws::s3::{Location, Object, Store};
-use crate::aws::{self, Account};
-use crate::source::s3::list::{Bucket, Found};
-use crate::source::s3::plan::{Out, Plan};
-use crate::source::{ByteStream, Error, Listing, Source, Split, Window};
+use crate::source::s3::lister::{Bucket, Found};
+use crate::source::s3::listing_plan::{Out, Plan};
+use crate::source::{ByteStream, Error, Listing, Source, Split};
+use crate::time::Window;
 
-pub(in crate::source) use objects::Objects;
+pub(in crate::source) use prefetch::Objects;
 
 /// How many objects one argument may name. Each takes about half a kilobyte.
 const OBJECTS_MAX: usize = 5_000_000;
@@ -114,12 +116,12 @@ impl S3 {
         window: &Window,
     ) -> Result<Found, Error> {
         let plan = Plan::new(prefix, window);
-        let found = list::list(bucket, prefix, &plan, OBJECTS_MAX).await;
+        let found = lister::list(bucket, prefix, &plan, OBJECTS_MAX).await;
         found.map_err(|error| match error {
-            list::Error::TooMany => {
+            lister::Error::TooMany => {
                 Error::TooMany { id: self.url.clone(), objects_max: OBJECTS_MAX }
             }
-            list::Error::Aws(error) => self.failed(error),
+            lister::Error::Aws(error) => self.failed(error),
         })
     }
 

@@ -3,9 +3,9 @@
 //! A message is deleted once what was made of all its objects is durable, and not before. What the objects
 //! hold is read as from `s3://`.
 
-mod messages;
-mod settle;
-mod sort;
+mod acknowledge;
+mod notification;
+mod splits;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,14 +15,16 @@ use bytes::Bytes;
 use parquet::arrow::async_reader::AsyncFileReader;
 use tokio::sync::OnceCell;
 
+use crate::aws;
+use crate::aws::Account;
 use crate::aws::sqs::{Address, Hold, Message, Queue};
-use crate::aws::{self, Account};
 use crate::source::s3::Objects;
-use crate::source::sqs::messages::Content;
-pub use crate::source::sqs::sort::is_event;
+use crate::source::sqs::notification::Content;
+pub use splits::is_event;
 
-use crate::source::sqs::sort::Sorted;
-use crate::source::{ByteStream, Error, Listing, Outcome, Source, Split, Window};
+use crate::source::sqs::splits::Sorted;
+use crate::source::{ByteStream, Error, Listing, Outcome, Source, Split};
+use crate::time::Window;
 
 /// Messages of one run. SQS lets 120,000 of a queue be in work at once.
 const MESSAGES_MAX: usize = 10_000;
@@ -104,7 +106,7 @@ impl Sqs {
             for mut message in messages {
                 // A message that comes again is known by its last handle.
                 hold.add(&message);
-                let content = messages::read(&std::mem::take(&mut message.body));
+                let content = notification::read(&std::mem::take(&mut message.body));
                 if let Content::Created(events) = &content {
                     objects += events.created.len();
                 }

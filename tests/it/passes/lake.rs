@@ -11,7 +11,7 @@ use flowq::aws::Account;
 use flowq::flow::field::Layout;
 use flowq::lake::{Table, folder};
 use flowq::state::{Reader, Totals};
-use flowq::store::Place;
+use flowq::storage::Place;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 

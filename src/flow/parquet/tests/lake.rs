@@ -18,7 +18,7 @@ async fn a_file_that_no_lake_names_is_not_believed() {
     let bytes = || file(columns.clone(), &told);
     // Its own `object` and `line` have other names, and its values are checked.
     let wanted = ["object", "line", "interface_id"];
-    let (batch, tally) = all(bytes(), super::request(&wanted)).await;
+    let (batch, tally) = all(bytes(), crate::flow::parquet::tests::request(&wanted)).await;
     assert_eq!(lines(&batch), ["a.parquet 1 eni-a", "a.parquet 2 eni-b"]);
     assert_eq!((tally.ok, tally.malformed), (2, 0));
     let schema =
@@ -29,7 +29,7 @@ async fn a_file_that_no_lake_names_is_not_believed() {
     let wanted = Request { schema: Arc::new(Schema::new(wanted)), ..super::request(&[]) };
     assert_eq!(lines(&all(bytes(), wanted).await.0), ["a.gz 5 x", "a.gz 6 y"]);
     // What it says of its interfaces leaves out none of its rows.
-    let mut wanted = super::request(&["interface_id"]);
+    let mut wanted = crate::flow::parquet::tests::request(&["interface_id"]);
     wanted.filter.equals.push(("interface_id".to_owned(), set(&["eni-a"])));
     assert_eq!(lines(&all(bytes(), wanted).await.0), ["eni-a"]);
 }

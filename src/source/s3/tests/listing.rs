@@ -7,9 +7,10 @@ use proptest::prelude::*;
 
 use crate::aws;
 use crate::aws::s3::{Object, Page};
-use crate::source::Window;
-use crate::source::s3::list::{self, Found, Lister};
-use crate::source::s3::plan::{Plan, Step};
+use crate::source::s3::lister;
+use crate::source::s3::lister::{Found, Lister};
+use crate::source::s3::listing_plan::{Plan, Step};
+use crate::time::Window;
 
 const DAY: i64 = 1_773_100_800; // 2026-03-10T00:00:00Z
 
@@ -85,7 +86,7 @@ impl Lister for Bucket {
 
 async fn found(bucket: &Bucket, prefix: &str, window: Window) -> Found {
     let plan = Plan::new(prefix, &window);
-    list::list(bucket, prefix, &plan, usize::MAX).await.unwrap()
+    lister::list(bucket, prefix, &plan, usize::MAX).await.unwrap()
 }
 
 fn keys(found: &Found) -> Vec<&str> {
@@ -224,8 +225,8 @@ async fn markers_and_hidden_objects_are_passed_over_unless_named() {
 async fn more_objects_than_fit_are_an_error() {
     let bucket = Bucket::new((0..20).map(|i| format!("{i:02}.log")), 5);
     let plan = Plan::new("", &Window::default());
-    assert!(matches!(list::list(&bucket, "", &plan, 19).await, Err(list::Error::TooMany)));
-    assert!(list::list(&bucket, "", &plan, 20).await.is_ok());
+    assert!(matches!(lister::list(&bucket, "", &plan, 19).await, Err(lister::Error::TooMany)));
+    assert!(lister::list(&bucket, "", &plan, 20).await.is_ok());
     assert!(bucket.calls() <= 10);
 }
 

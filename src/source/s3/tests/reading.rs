@@ -4,9 +4,10 @@ use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::aws::Options;
-use crate::aws::s3::fake::{Answer, Server};
+use crate::aws::s3::tests::fake_server::{Answer, Server};
 use crate::source::s3::{Objects, S3};
-use crate::source::{CHUNK_BYTES_MAX, Error, Source as _, Split, Window};
+use crate::source::{CHUNK_BYTES_MAX, Error, Source as _, Split};
+use crate::time::Window;
 
 fn data(size: usize) -> Vec<u8> {
     (0..size).map(|i| (i % 251) as u8).collect()
@@ -102,7 +103,7 @@ async fn what_is_dropped_ends_with_it() {
     let room = Arc::clone(&objects.room);
     drop(objects);
     for _ in 0..100 {
-        if room.available_permits() == super::super::objects::AHEAD_MAX {
+        if room.available_permits() == crate::source::s3::prefetch::AHEAD_MAX {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;

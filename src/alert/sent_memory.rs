@@ -1,0 +1,88 @@
+//! What a sink was told, and what of the findings is news to it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::{Alert, Previous, Why, bytes};
+use crate::detection::finding::rfc3339;
+use crate::detection::{Finding, Severity};
+
+/// A finding is told again when its bytes are so many times what was told.
+const GROWTH: i64 = 10;
+
+/// What was told of one finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Told {
+    /// The highest severity.
+    severity: Severity,
+    /// The most bytes, out and in.
+    bytes: i64,
+    /// How often.
+    pub(super) step: u32,
+    /// When last.
+    #[serde(with = "rfc3339")]
+    told_at: Option<i64>,
+    /// Until when the finding was seen then.
+    #[serde(with = "rfc3339")]
+    last_seen: Option<i64>,
+}
+
+/// What was told, by the ids of the findings.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Memory(BTreeMap<String, Told>);
+
+impl Memory {
+    /// Returns the alert that is due for a finding; NULL when it says nothing that is not known.
+    pub(super) fn due(&self, finding: &Finding, now: i64) -> Option<Alert> {
+        let Some(told) = self.0.get(&finding.finding_id) else {
+            return Some(Alert::new(finding, 1, Why::New, None, now));
+        };
+        let why = if finding.severity > told.severity {
+            Why::Severity
+        } else if bytes(finding) >= told.bytes.max(1).saturating_mul(GROWTH) {
+            Why::Bytes
+        } else {
+            return None;
+        };
+        let previous = Previous { severity: told.severity, bytes: told.bytes };
+        Some(Alert::new(finding, told.step.saturating_add(1), why, Some(previous), now))
+    }
+
+    /// Counts an alert as told. Returns whether that was not known: doing it again changes nothing.
+    pub(super) fn tell(&mut self, alert: &Alert) -> bool {
+        let finding = &alert.finding;
+        let new = Told {
+            severity: finding.severity,
+            bytes: bytes(finding),
+            step: alert.step,
+            told_at: alert.posted_at,
+            last_seen: finding.last_seen,
+        };
+        let Some(told) = self.0.get_mut(&finding.finding_id) else {
+            self.0.insert(finding.finding_id.clone(), new);
+            return true;
+        };
+        if told.step >= new.step {
+            return false;
+        }
+        // What was told once is never news again, even after it sank.
+        let (severity, bytes) = (told.severity.max(new.severity), told.bytes.max(new.bytes));
+        *told = Told { severity, bytes, ..new };
+        true
+    }
+
+    /// Returns the last step that was told of a finding.
+    pub(super) fn step(&self, finding_id: &str) -> u32 {
+        self.0.get(finding_id).map_or(0, |told| told.step)
+    }
+
+    /// Forgets findings that were neither seen nor told since `before`, Unix seconds. Returns whether there
+    /// were any.
+    pub(super) fn forget(&mut self, before: i64) -> bool {
+        let count = self.0.len();
+        self.0.retain(|_, told| told.told_at.max(told.last_seen).is_none_or(|at| at >= before));
+        self.0.len() < count
+    }
+}

@@ -1,0 +1,82 @@
+//! A bus of EventBridge.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use crate::alert::sink::{Failure, Fate, Trouble, Way};
+use crate::alert::transports::{Caller, Fates, MESSAGE_BYTES_MAX, calls, entry_failure, region_of};
+use crate::alert::{Alert, message};
+use crate::aws::Account;
+use crate::aws::operations::PUT_EVENTS;
+
+#[derive(Debug)]
+pub(in crate::alert) struct Bus {
+    caller: Caller,
+    bus: String,
+}
+
+impl Bus {
+    pub(in crate::alert) fn new(
+        account: &Arc<Account>,
+        bus: &str,
+        region: Option<&str>,
+        timeout: Duration,
+    ) -> Self {
+        let caller = Caller::new(account, region.or_else(|| region_of(bus)), timeout);
+        Self { caller, bus: bus.to_owned() }
+    }
+
+    fn entry(&self, alert: &Alert) -> Value {
+        let mut entry = json!({
+            "EventBusName": self.bus,
+            "Source": "flowq",
+            "DetailType": if alert.test { "flowq test" } else { "flowq finding" },
+            "Detail": message::fitted(alert, MESSAGE_BYTES_MAX),
+            "Resources": alert.finding.job_arn.iter().collect::<Vec<_>>(),
+        });
+        if let Some(at) = alert.posted_at {
+            entry["Time"] = at.into();
+        }
+        entry
+    }
+}
+
+impl Bus {
+    async fn put(&self, entries: &[Value]) -> Result<Vec<Fate>, Failure> {
+        let params = json!({ "Entries": entries });
+        let answer = self.caller.call(&PUT_EVENTS, &params).await?;
+        let Some(told) = answer.document.get("Entries").and_then(Value::as_array) else {
+            return Err(Failure::new(Trouble::Passing, "the answer has no entries"));
+        };
+        let fate = |told: &Value| match told["ErrorCode"].as_str() {
+            None => Ok(()),
+            Some(code) => {
+                Err(entry_failure(code, told["ErrorMessage"].as_str().unwrap_or(code), None))
+            }
+        };
+        Ok(told.iter().map(fate).collect())
+    }
+}
+
+#[async_trait]
+impl Way for Bus {
+    fn together(&self) -> usize {
+        10
+    }
+
+    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<Fate> {
+        let entries: Vec<Value> = alerts.iter().map(|alert| self.entry(alert)).collect();
+        let size = |entry: &Value| entry["Detail"].as_str().map_or(0, str::len) + 1000;
+        let mut fates = Fates::default();
+        for call in calls(entries.iter().map(size)) {
+            let messages = call.len();
+            if !fates.add(messages, self.put(&entries[call]).await) {
+                break;
+            }
+        }
+        fates.all(alerts.len())
+    }
+}

@@ -1,0 +1,129 @@
+//! The ways to the sinks, one file each.
+
+pub(crate) mod event_bridge;
+pub(crate) mod ndjson;
+pub(crate) mod security_hub;
+pub(crate) mod sns;
+pub(crate) mod sqs;
+pub(crate) mod webhook;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use crate::alert::Alert;
+use crate::alert::sink::{Failure, Fate, Trouble};
+use crate::aws;
+use crate::aws::Account;
+use crate::aws::client::{Answer, Api};
+use crate::aws::operations::Call;
+
+/// The most bytes of a message of SNS or SQS, of an event, and of a call with many of them: the services take
+/// 256 KiB, with their own words around ours.
+const MESSAGE_BYTES_MAX: usize = 240 * 1024;
+
+/// Where calls of AWS are made, found out at the first.
+#[derive(Debug)]
+struct Caller {
+    account: Arc<Account>,
+    region: Option<String>,
+    timeout: Duration,
+    api: OnceCell<Api<Arc<Account>>>,
+}
+
+impl Caller {
+    fn new(account: &Arc<Account>, region: Option<&str>, timeout: Duration) -> Self {
+        let (account, region) = (Arc::clone(account), region.map(str::to_owned));
+        Self { account, region, timeout, api: OnceCell::new() }
+    }
+
+    async fn api(&self) -> Result<&Api<Arc<Account>>, aws::Error> {
+        let new = || Api::new(Arc::clone(&self.account), self.region.as_deref());
+        self.api.get_or_try_init(new).await
+    }
+
+    async fn call(&self, call: &Call, params: &Value) -> Result<Answer, Failure> {
+        let answer = match self.api().await {
+            Ok(api) => api.call_once(call, params, self.timeout).await,
+            Err(error) => Err(error),
+        };
+        answer.map_err(|error| Failure::of_call(&error))
+    }
+}
+
+/// Returns the region that an ARN names.
+fn region_of(arn: &str) -> Option<&str> {
+    arn.strip_prefix("arn:")?.split(':').nth(2).filter(|region| !region.is_empty())
+}
+
+/// Splits messages of these sizes into as few calls as a service takes.
+fn calls(sizes: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut calls: Vec<Range<usize>> = Vec::new();
+    let mut sum = 0;
+    for (at, size) in sizes.into_iter().enumerate() {
+        sum += size;
+        match calls.last_mut() {
+            Some(call) if sum <= MESSAGE_BYTES_MAX => call.end = at + 1,
+            _ => {
+                calls.push(at..at + 1);
+                sum = size;
+            }
+        }
+    }
+    calls
+}
+
+/// What became of messages, call by call.
+#[derive(Default)]
+struct Fates(Vec<Fate>);
+
+impl Fates {
+    /// Adds what a call with so many messages told. Returns whether the next call is to be made.
+    fn add(&mut self, messages: usize, told: Result<Vec<Fate>, Failure>) -> bool {
+        let until = self.0.len() + messages;
+        match told {
+            Ok(told) => {
+                self.0.extend(told);
+                let missing = || Err(Failure::new(Trouble::Passing, "the answer is not whole"));
+                self.0.resize_with(until, missing);
+                true
+            }
+            Err(failure) => {
+                self.0.resize(until, Err(failure));
+                false
+            }
+        }
+    }
+
+    /// Returns what became of all messages: those of which no call was made share the fate of the last.
+    fn all(mut self, messages: usize) -> Vec<Fate> {
+        let last = self.0.last().cloned().unwrap_or(Ok(()));
+        self.0.resize(messages, last);
+        self.0
+    }
+}
+
+/// Beside the message, for those who filter without reading it.
+fn attributes(alert: &Alert) -> Vec<(&'static str, String)> {
+    vec![
+        ("detection", alert.finding.detection.clone()),
+        ("severity", alert.finding.severity.to_string()),
+        ("test", alert.test.to_string()),
+    ]
+}
+
+/// What the code of an entry that failed in a batch means.
+fn entry_failure(code: &str, message: &str, sender_fault: Option<bool>) -> Failure {
+    let error = aws::Error::of_service(Some(code), Some(message));
+    let trouble = match (error.kind, sender_fault) {
+        (aws::Kind::Throttled | aws::Kind::Network, _) | (_, Some(false)) => Trouble::Passing,
+        (aws::Kind::Denied | aws::Kind::Kms | aws::Kind::Missing | aws::Kind::Credentials, _) => {
+            Trouble::Closed
+        }
+        _ => Trouble::Refused,
+    };
+    Failure::new(trouble, error.to_string())
+}

@@ -1,0 +1,70 @@
+//! A queue of SQS.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+
+use crate::alert::sink::{Failure, Fate, Way};
+use crate::alert::transports::{Fates, MESSAGE_BYTES_MAX, attributes, calls, entry_failure};
+use crate::alert::{Alert, message};
+use crate::aws::Account;
+use crate::aws::sqs::{Address, Outgoing, Refused, Sender};
+
+#[derive(Debug)]
+pub(in crate::alert) struct Queue {
+    account: Arc<Account>,
+    address: Address,
+    timeout: Duration,
+    sender: OnceCell<Sender>,
+}
+
+impl Queue {
+    pub(in crate::alert) fn new(
+        account: &Arc<Account>,
+        queue: &str,
+        timeout: Duration,
+    ) -> Result<Self, String> {
+        let address = Address::parse(queue).map_err(|err| format!("queue = {queue:?}: {err}"))?;
+        Ok(Self { account: Arc::clone(account), address, timeout, sender: OnceCell::new() })
+    }
+}
+
+#[async_trait]
+impl Way for Queue {
+    fn together(&self) -> usize {
+        10
+    }
+
+    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<Fate> {
+        let sender = self.sender.get_or_init(|| self.account.queue_sender(&self.address)).await;
+        let outgoing = |alert: &Alert| Outgoing {
+            body: message::fitted(alert, MESSAGE_BYTES_MAX),
+            attributes: attributes(alert),
+            once: alert.alert_id.clone(),
+        };
+        let messages: Vec<Outgoing> = alerts.iter().map(outgoing).collect();
+        let size = |message: &Outgoing| message.body.len() + 1000;
+        let mut fates = Fates::default();
+        for call in calls(messages.iter().map(size)) {
+            let count = call.len();
+            let told = sender.send(&messages[call], self.timeout).await;
+            if !fates.add(count, told.map(fates_of).map_err(|error| Failure::of_call(&error))) {
+                break;
+            }
+        }
+        fates.all(alerts.len())
+    }
+}
+
+fn fates_of(refused: Vec<Option<Refused>>) -> Vec<Fate> {
+    let fate = |refused: Option<Refused>| match refused {
+        None => Ok(()),
+        Some(Refused { error, sender_fault }) => {
+            let code = error.code.as_deref().unwrap_or_default();
+            Err(entry_failure(code, &error.message, Some(sender_fault)))
+        }
+    };
+    refused.into_iter().map(fate).collect()
+}

@@ -1,0 +1,245 @@
+//! Allow rules: traffic that the owner of the jobs expects.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use glob::Pattern;
+
+use crate::allow::rule::AllowRule;
+use crate::allow::rule::To;
+use crate::flow::address;
+use crate::inventory::model::Inventory;
+use crate::vpc::CidrMap;
+use crate::vpc::ip_ranges::Places;
+use crate::vpc::service_name;
+
+/// Allow rules made ready to be asked.
+#[derive(Debug)]
+pub struct AllowRules {
+    rules: Vec<Rule>,
+    expired: Vec<String>,
+    places: Arc<Places>,
+    endpoint_services: HashMap<IpAddr, Vec<String>>,
+}
+
+/// A rule that says what is known of jobs, as the table `baseline` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Its number, from 1, in the order of the configuration.
+    pub number: i32,
+    /// `to`, as a rule writes it.
+    pub to: String,
+    /// The glob of the jobs. NULL: all.
+    pub job: Option<String>,
+    /// Ports and ranges of ports, joined by commas. NULL: any.
+    pub ports: Option<String>,
+    /// Number of the protocol. NULL: any.
+    pub protocol: Option<i32>,
+    /// Most bytes that one job may send there. NULL: any number.
+    pub bytes_out_max: Option<i64>,
+    /// Whether it was learned.
+    pub learned: bool,
+    /// Its reason, or `rule N`.
+    pub reason: String,
+}
+
+#[derive(Debug)]
+struct Rule {
+    number: i32,
+    rule: AllowRule,
+    reason: String,
+    list: CidrMap<()>,
+}
+
+impl AllowRules {
+    /// Prepares rules. `now`, in Unix seconds, decides which have expired.
+    pub fn new(rules: Vec<AllowRule>, inventory: &Inventory, now: i64) -> Self {
+        Self::with_places(rules, inventory, Arc::new(Places::new(inventory)), now)
+    }
+
+    pub(crate) fn with_places(
+        rules: Vec<AllowRule>,
+        inventory: &Inventory,
+        places: Arc<Places>,
+        now: i64,
+    ) -> Self {
+        let mut kept = Vec::new();
+        let mut expired = Vec::new();
+        for (number, rule) in (1..).zip(rules) {
+            let reason = rule.reason.clone().unwrap_or_else(|| format!("rule {number}"));
+            if rule.expired(now) {
+                expired.push(reason);
+                continue;
+            }
+            kept.push(Rule { number, list: entries(&rule.to, inventory), rule, reason });
+        }
+        Self { rules: kept, expired, places, endpoint_services: endpoint_services(inventory) }
+    }
+
+    /// Returns the reason (or `rule N`, counted from 1) of the first rule that fits. NULL when none does.
+    ///
+    /// `remote_scope` is that of `flow_context`. A rule with `ports` or `protocol` does not fit where the
+    /// record has none. `job_name` may be the candidates of a shared interface, joined by commas: a rule with
+    /// `job` fits those when it fits each of them.
+    pub fn fits(
+        &self,
+        job_name: Option<&str>,
+        remote_addr: IpAddr,
+        remote_scope: Option<&str>,
+        port: Option<i32>,
+        protocol: Option<i32>,
+    ) -> Option<&str> {
+        let asked = Asked {
+            job_name,
+            remote_addr: remote_addr.to_canonical(),
+            remote_scope,
+            port,
+            protocol,
+        };
+        let found = self.rules.iter().find(|rule| self.rule_fits(rule, &asked));
+        found.map(|rule| rule.reason.as_str())
+    }
+
+    /// Returns the number of the first rule that tells this destination as known: a learned one, one with a
+    /// band, or one for a single address. 0 when none does and something was learned of the job's family;
+    /// NULL when nothing was: then nothing can be new.
+    pub fn known_by(
+        &self,
+        job_name: Option<&str>,
+        remote_addr: IpAddr,
+        remote_scope: Option<&str>,
+        port: Option<i32>,
+        protocol: Option<i32>,
+    ) -> Option<i32> {
+        let asked = Asked {
+            job_name,
+            remote_addr: remote_addr.to_canonical(),
+            remote_scope,
+            port,
+            protocol,
+        };
+        let mut known = self.rules.iter().filter(|rule| rule.rule.is_known());
+        let found = known.find(|rule| self.rule_fits(rule, &asked)).map(|rule| rule.number);
+        let is_family = |rule: &Rule| rule.rule.learned && is_of(&rule.rule, job_name);
+        found.or_else(|| self.rules.iter().any(is_family).then_some(0))
+    }
+
+    /// Returns the rules that were learned or have a band, in their order.
+    pub fn known(&self) -> Vec<Known> {
+        let told = |rule: &&Rule| rule.rule.learned || rule.rule.bytes_out_max.is_some();
+        let known = |Rule { number, rule, reason, .. }: &Rule| {
+            let range = |range: &RangeInclusive<i32>| match (range.start(), range.end()) {
+                (first, last) if first == last => first.to_string(),
+                (first, last) => format!("{first}-{last}"),
+            };
+            let ports: Vec<String> = rule.ports.iter().map(range).collect();
+            Known {
+                number: *number,
+                to: rule.to.to_string(),
+                job: rule.job.as_ref().map(|glob| glob.as_str().to_owned()),
+                ports: (!ports.is_empty()).then(|| ports.join(",")),
+                protocol: rule.protocol,
+                bytes_out_max: rule.bytes_out_max,
+                learned: rule.learned,
+                reason: reason.clone(),
+            }
+        };
+        self.rules.iter().filter(told).map(known).collect()
+    }
+
+    /// Returns the services that endpoints offer at an address, by name. None where it is no endpoint's.
+    pub(crate) fn services_at(&self, ip: IpAddr) -> &[String] {
+        self.endpoint_services.get(&ip).map_or(&[], Vec::as_slice)
+    }
+
+    fn rule_fits(&self, Rule { rule, list, .. }: &Rule, asked: &Asked<'_>) -> bool {
+        let Asked { remote_addr, remote_scope, .. } = *asked;
+        let in_ports = |port| rule.ports.iter().any(|range| range.contains(&port));
+        is_of(rule, asked.job_name)
+            && rule.protocol.is_none_or(|wanted| asked.protocol == Some(wanted))
+            && (rule.ports.is_empty() || asked.port.is_some_and(in_ports))
+            && match &rule.to {
+                To::Cidr(net) => net.contains(&remote_addr),
+                // Endpoints are learned by their service: a new one is new.
+                To::Vpc if rule.learned => {
+                    matches!(remote_scope, Some("same-job" | "other-job" | "vpc"))
+                }
+                To::Vpc => {
+                    matches!(remote_scope, Some("same-job" | "other-job" | "endpoint" | "vpc"))
+                }
+                To::SameJob => remote_scope == Some("same-job"),
+                To::Service(name) => self.leads_to(remote_addr, remote_scope, name),
+                To::PrefixList(_) => list.longest(remote_addr).is_some(),
+            }
+    }
+
+    /// Returns the reasons (or `rule N`) of the rules that have expired and allow nothing.
+    pub fn expired(&self) -> &[String] {
+        &self.expired
+    }
+
+    /// Tells whether an address is in the public ranges of a service as they are now (S3 by any evidence
+    /// that made it `s3`), or, where the remote is an endpoint, is one of that service's.
+    /// Names are compared without case.
+    fn leads_to(&self, ip: IpAddr, scope: Option<&str>, service: &str) -> bool {
+        if scope == Some("endpoint") {
+            let services = self.endpoint_services.get(&ip).into_iter().flatten();
+            return services.into_iter().any(|name| name.eq_ignore_ascii_case(service));
+        }
+        (scope == Some("s3") && service.eq_ignore_ascii_case("S3"))
+            || self.places.is_of_service(ip, service, None)
+    }
+}
+
+/// What a record asks the rules.
+struct Asked<'a> {
+    job_name: Option<&'a str>,
+    remote_addr: IpAddr,
+    remote_scope: Option<&'a str>,
+    port: Option<i32>,
+    protocol: Option<i32>,
+}
+
+/// Tells whether a rule is one for this job, or for all of several candidates.
+fn is_of(rule: &AllowRule, job_name: Option<&str>) -> bool {
+    let fits = |glob: &Pattern| {
+        job_name.is_some_and(|names| names.split(',').all(|name| glob.matches(name)))
+    };
+    rule.job.as_ref().is_none_or(fits)
+}
+
+/// Returns the entries of the prefix list that a rule names.
+fn entries(to: &To, inventory: &Inventory) -> CidrMap<()> {
+    let mut tree = CidrMap::default();
+    let To::PrefixList(id) = to else { return tree };
+    let rows = inventory.prefix_lists.iter().filter(|row| row.prefix_list_id == *id);
+    for net in rows.filter_map(|row| address::parse_net(row.cidr.as_deref()?)) {
+        *tree.entry(net) = ();
+    }
+    tree
+}
+
+/// Returns the services that endpoints offer at each address.
+fn endpoint_services(inventory: &Inventory) -> HashMap<IpAddr, Vec<String>> {
+    let mut by_interface: HashMap<&str, &str> = HashMap::new();
+    for row in &inventory.vpc_endpoints {
+        let Some(service) = row.service_name.as_deref() else { continue };
+        for interface in &row.interface_ids {
+            by_interface.insert(interface, service_name::short_service(service));
+        }
+    }
+    let mut services: HashMap<IpAddr, Vec<String>> = HashMap::new();
+    for eni in &inventory.enis {
+        let Some(service) = by_interface.get(eni.interface_id.as_str()) else { continue };
+        for address in eni.addresses.iter().filter_map(|text| address::parse(text)) {
+            services.entry(address).or_default().push((*service).to_owned());
+        }
+    }
+    for names in services.values_mut() {
+        names.sort();
+        names.dedup();
+    }
+    services
+}

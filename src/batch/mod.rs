@@ -1,0 +1,3 @@
+//! Typed rows and Arrow batches.
+
+pub(crate) mod decode;

@@ -1,0 +1,53 @@
+//! `flowq explain flow`: one flow, as somebody asks about it.
+
+use std::sync::Arc;
+
+use crate::cli::Started;
+use crate::cli::args::ExplainFlow;
+use crate::cli::commands::explain::{Told, failure, logged, needs_inventory, needs_sources, tried};
+use crate::cli::commands::sql::{MEMORY, finish};
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::messages::Say;
+use crate::cli::progress::ProgressLine;
+use crate::cli::session::{Opening, configure, open_with, times};
+use crate::explain;
+use crate::explain::Asked;
+use crate::reachability::{Reach, Verdict};
+
+/// Runs the command.
+pub(crate) async fn run(mut args: ExplainFlow, started: Started) -> Result<Exit, Failure> {
+    let say = Say::new(args.read.quiet);
+    let config = configure(&mut args.read)?;
+    needs_inventory(&args.read.inventory)?;
+    needs_sources(&args.explaining.apply, &args.read.sources)?;
+    let (at, _) = times(args.at.as_deref(), None, started.now)?;
+    let at = at.unwrap_or(started.now);
+    let opening = Opening { as_of: Some(at), ..Opening::default() };
+    let session = open_with(&args.read, &config, started.now, MEMORY, opening, &say).await?;
+    let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
+    let reach = Reach::new(Arc::clone(session.context.inventory()));
+    let asked = Asked {
+        from: &args.from,
+        to: &args.to,
+        port: Some(args.port.as_str()).filter(|port| !matches!(*port, "-" | "any")),
+        protocol: &args.protocol,
+        from_port: args.from_port,
+        vpc: args.vpc.as_deref(),
+        at: Some(at),
+    };
+    let (tuple, ..) = asked.ends(&reach).map_err(failure)?;
+    let logged = match args.read.sources.as_slice() {
+        [] => Vec::new(),
+        _ => logged(&session.engine, &tuple, (at, at)).await?,
+    };
+    let explained = explain::explain(&reach, &asked, logged).map_err(failure)?;
+    let named = (args.explaining.apply.as_slice(), say);
+    let replay = tried(&session.engine, &reach, &explained, (&tuple, Some(at)), named).await?;
+    drop(line);
+    if args.at.is_none() && explained.verdict == Verdict::NotKnown {
+        say.note("note: evaluated for the current time; --at TIME selects another one");
+    }
+    let told = Told { finding: None, explanation: Some(explained), replay };
+    told.print(&args.explaining)?;
+    finish(session, say, started).await
+}

@@ -1,0 +1,195 @@
+//! Explanations for people: plain text, and Markdown.
+
+use std::fmt::Write as _;
+
+use crate::cli::commands::explain::Told;
+use crate::cli::output::{markdown as escaped, markdown_block, visible};
+use crate::explain::{End, Explanation, Line, Replay};
+use crate::reachability::{Answer, Fix, Verdict};
+
+/// Most lines of one list of a replay that are shown; `--format json` has all.
+const LINES_MAX: usize = 20;
+
+/// Words of an answer, in columns.
+fn word(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Allowed => "allows",
+        Answer::Denied => "DENIES",
+        Answer::Unknown => "unknown",
+    }
+}
+
+fn end(end: &End) -> String {
+    let mut parts = vec![end.address.clone()];
+    parts.extend(end.interface_id.clone());
+    parts.extend(end.job_name.as_ref().map(|job| format!("job {job}")));
+    parts.extend(end.subnet_id.clone());
+    parts.extend(end.vpc_id.clone());
+    if !end.security_group_ids.is_empty() {
+        parts.push(end.security_group_ids.join(","));
+    }
+    parts.join(" ")
+}
+
+/// Says it in plain text.
+pub(crate) fn plain(told: &Told) -> String {
+    let mut text = String::new();
+    if let Some(finding) = &told.finding {
+        line(&mut text, "finding", &format!("{} {}", finding.finding_id, finding.title));
+        line(&mut text, "reason", finding.reason.as_deref().unwrap_or_default());
+        if told.explanation.is_none() {
+            line(&mut text, "cause", finding.cause.as_deref().unwrap_or_default());
+            line(&mut text, "fix", finding.remediation.as_deref().unwrap_or_default());
+        }
+    }
+    if let Some(explained) = &told.explanation {
+        explanation(&mut text, explained);
+    }
+    if let Some(replay) = &told.replay {
+        text.push('\n');
+        for (label, value) in replayed(replay) {
+            line(&mut text, &label, &value);
+        }
+    }
+    text
+}
+
+fn explanation(text: &mut String, explained: &Explanation) {
+    line(text, "from", &end(&explained.source));
+    line(text, "to", &end(&explained.destination));
+    let at = explained.at.as_deref().map(|at| format!(" at {at}")).unwrap_or_default();
+    line(text, "flow", &format!("{}{at}, by the {}", explained.service, explained.inventory));
+    line(text, "verdict", &explained.summary);
+    line(text, "", explained.inconsistent.as_deref().unwrap_or_default());
+    let places = explained.steps.iter().map(|step| step.place.words().len());
+    let width = places.max().unwrap_or_default();
+    let steps = explained.steps.iter().map(|step| {
+        format!("{:<width$}  {:<7}  {}", step.place.words(), word(step.answer), step.text)
+    });
+    line(text, "places", &steps.collect::<Vec<_>>().join("\n"));
+    let logged: Vec<String> = explained.logged.iter().map(crate::explain::Logged::words).collect();
+    line(text, "logged", &logged.join("\n"));
+    for fix in &explained.fixes {
+        text.push('\n');
+        line(text, fix_word(explained), &format!("{}: {}", fix.id, fix.title));
+        line(text, "", &format!("{}\n\n{}", fix.cli, fix.terraform));
+    }
+}
+
+/// Where it is not known what refuses, a fix is for what may.
+fn fix_word(explained: &Explanation) -> &'static str {
+    if explained.verdict == Verdict::NotKnown { "may fix" } else { "fix" }
+}
+
+/// One label and its value; nothing for no value.
+fn line(text: &mut String, label: &str, value: &str) {
+    if value.is_empty() {
+        return;
+    }
+    let value = value.replace('\n', "\n          ").replace("\n          \n", "\n\n");
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{label:<9} {value}");
+}
+
+/// What a replay says, with a label each.
+fn replayed(replay: &Replay) -> Vec<(String, String)> {
+    let mut told = vec![("applied".to_owned(), replay.applied.join(", "))];
+    told.push(("opens".to_owned(), replay.opens.join("\n")));
+    let lists = [
+        ("refused before, and let through now", &replay.let_through),
+        ("still refused", &replay.still_refused),
+        ("not known", &replay.not_known),
+        ("open before: what refused them the inventory does not show", &replay.open_before),
+        ("opened beyond what was seen refused: pairs of interfaces", &replay.newly_open),
+    ];
+    for (what, lines) in lists {
+        let mut shown: Vec<String> = lines.iter().take(LINES_MAX).map(flow).collect();
+        if lines.len() > LINES_MAX {
+            shown.push(format!("… and {} more: --format json has all", lines.len() - LINES_MAX));
+        }
+        shown.insert(0, format!("{what}: {}", lines.len()));
+        told.push(("replay".to_owned(), shown.join("\n  ")));
+    }
+    if replay.is_cut {
+        let note = "there are more pairs of interfaces than were tried: more may be open";
+        told.push(("replay".to_owned(), note.to_owned()));
+    }
+    told
+}
+
+fn flow(line: &Line) -> String {
+    let job = line.job_name.as_ref().map(|job| format!(", job {job}")).unwrap_or_default();
+    let text = line.text.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+    format!("{} to {} {}{job}{text}", line.source, line.destination, line.service)
+}
+
+/// Says it in Markdown.
+pub(crate) fn markdown(told: &Told) -> String {
+    let mut text = String::new();
+    if let Some(finding) = &told.finding {
+        let reason = finding.reason.as_deref().unwrap_or_default();
+        let _ =
+            writeln!(text, "# {}\n\n`{}`: {}\n", finding.title, finding.finding_id, cell(reason));
+        if told.explanation.is_none() {
+            let to_do = finding.remediation.as_deref().unwrap_or_default();
+            let _ = writeln!(
+                text,
+                "{}\n\n{to_do}\n",
+                cell(finding.cause.as_deref().unwrap_or_default())
+            );
+        }
+    }
+    if let Some(explained) = &told.explanation {
+        markdown_explanation(&mut text, explained);
+    }
+    if let Some(replay) = &told.replay {
+        text.push_str("## With the fix applied\n\n");
+        for (_, value) in replayed(replay) {
+            let _ = writeln!(text, "- {}", value.replace("\n  ", "\n  - "));
+        }
+    }
+    text
+}
+
+fn markdown_explanation(text: &mut String, explained: &Explanation) {
+    let at = explained.at.as_deref().map(|at| format!(" at {at}")).unwrap_or_default();
+    let (from, to) = (&explained.source, &explained.destination);
+    let _ = writeln!(text, "## {} to {}, {}{at}\n", from.address, to.address, explained.service);
+    let _ = writeln!(text, "- from: {}\n- to: {}", cell(&end(from)), cell(&end(to)));
+    let _ = writeln!(text, "- held against the {}\n", explained.inventory);
+    let _ = writeln!(text, "**{}**\n", cell(&explained.summary));
+    if let Some(why) = &explained.inconsistent {
+        let _ = writeln!(text, "{}\n", cell(why));
+    }
+    let _ = writeln!(text, "| Place | | Rule |\n|---|---|---|");
+    for step in &explained.steps {
+        let (place, answer) = (step.place.words(), word(step.answer));
+        let _ = writeln!(text, "| {place} | {answer} | {} |", cell(&step.text));
+    }
+    text.push('\n');
+    for row in &explained.logged {
+        let _ = writeln!(text, "- logged: {}", cell(&row.words()));
+    }
+    for fix in &explained.fixes {
+        let Fix { id, title, cli, terraform, .. } = fix;
+        let (title, cli) = (cell(title), cli);
+        let _ = writeln!(
+            text,
+            "\n### {} {}\n\n{title}\n\n{}\n\n{}",
+            fix_word(explained),
+            code(id),
+            markdown_block("sh", cli),
+            markdown_block("terraform", terraform),
+        );
+    }
+}
+
+/// Text that stands in a cell of a table: what would end the cell is escaped.
+fn cell(text: &str) -> String {
+    escaped(text)
+}
+
+/// A name that stands as code; a mark that would end it is left out.
+fn code(text: &str) -> String {
+    format!("`{}`", visible(text).replace('`', ""))
+}

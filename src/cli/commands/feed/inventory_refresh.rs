@@ -1,0 +1,80 @@
+//! The inventory of a feed: read again, or collected from the account, from time to time.
+
+use std::sync::Arc;
+
+use crate::aws::Account;
+use crate::aws::s3::Location;
+use crate::cli::failure::Failure;
+use crate::cli::messages::Say;
+use crate::cli::session;
+use crate::config::Config;
+use crate::inventory::collect::Collector;
+use crate::inventory::{Inventory, Kept, Target};
+use crate::storage::Place;
+
+/// What the feed knows of the account.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// The inventory; NULL: not read yet.
+    inventory: Option<Arc<Inventory>>,
+    /// When it was read, Unix seconds.
+    pub(crate) read_at: i64,
+    /// Whether all was told that was asked for.
+    pub(crate) whole: bool,
+}
+
+impl Known {
+    /// Returns the inventory, read again if it is older than `[feed] inventory-every`.
+    ///
+    /// `aws` among the places is collected into the feed's state, so that interfaces are known long after
+    /// the account has forgotten them.
+    pub(crate) async fn refresh(
+        &mut self,
+        config: &Config,
+        (account, state): (&Arc<Account>, &Place),
+        now: i64,
+        say: &Say<'_>,
+    ) -> Result<Arc<Inventory>, Failure> {
+        let every = i64::try_from(config.feed.inventory_every.as_secs()).unwrap_or(i64::MAX);
+        if let Some(known) = &self.inventory
+            && self.read_at <= now
+            && now.saturating_sub(self.read_at) < every
+        {
+            return Ok(Arc::clone(known));
+        }
+        let mut places = config.inventory.clone();
+        let mut whole = true;
+        if let Some(at) = places.iter().position(|place| place == session::ACCOUNT) {
+            let (place, told) = collect(account, state, now, say).await?;
+            whole = told;
+            places[at] = place;
+        }
+        let (inventory, told) =
+            session::inventory(&places, account, (None, None), now, say).await?;
+        let inventory = Arc::new(inventory);
+        *self =
+            Self { inventory: Some(Arc::clone(&inventory)), read_at: now, whole: whole && told };
+        Ok(inventory)
+    }
+}
+
+/// Adds what the account tells now to what the state has; returns where it is, and whether all was told.
+async fn collect(
+    account: &Arc<Account>,
+    state: &Place,
+    now: i64,
+    say: &Say<'_>,
+) -> Result<(String, bool), Failure> {
+    let place = state.below("inventory");
+    let name = place.to_string();
+    let target = match name.starts_with("s3://") {
+        true => Target::S3(account.store(), Location::parse(&name).map_err(session::usage)?),
+        false => Target::Folder(name.clone().into()),
+    };
+    let collector = Collector::new(account, None, None).await.map_err(session::aws_failure)?;
+    let kept = Kept::open(collector, target, None, now).await;
+    let mut kept = kept.map_err(session::inventory_failure)?;
+    let report = Box::pin(kept.pass(now, now)).await.map_err(session::inventory_failure)?;
+    session::tell(&report, say);
+    Ok((name, report.warnings.is_empty()))
+}

@@ -1,0 +1,82 @@
+//! `flowq replay`: chosen objects once more, as if they were read once.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+
+use crate::aws::Account;
+use crate::cli::args;
+use crate::cli::commands::ingest::{MEMORY, absolute, failure, opener, pass_line, state, tell};
+use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::messages::Say;
+use crate::cli::session;
+use crate::cli::{Started, process_identity};
+use crate::flow::LogFormat;
+use crate::ingest::{Options, Runner};
+use crate::inventory::Inventory;
+use crate::storage::Place;
+use crate::time::Clock;
+use crate::time::Window;
+
+/// Runs the command.
+pub(crate) async fn run(mut args: args::Replay, started: Started) -> Result<Exit, Failure> {
+    let say = Say::new(args.quiet);
+    absolute(&mut args.source)?;
+    absolute(&mut args.object)?;
+    let account = Arc::new(Account::new(args.aws.writing(args.single_runner)));
+    let clock = Clock::new(started.now);
+    let (since, until) = session::times(args.since.as_deref(), args.until.as_deref(), started.now)?;
+    let stated = args.log_format.as_deref().map(str::parse::<LogFormat>).transpose();
+    let options = Options {
+        stated: stated.or_exit(Exit::Usage)?,
+        steps: process_identity::steps(),
+        ..Options::new(args.source.clone(), session::resources(None, MEMORY)?)
+    };
+    let lake = Place::open(&args.wherein.lake, &account).or_exit(Exit::Input)?;
+    let state = state(&lake, args.wherein.state.as_deref(), &account, clock).await?;
+    let open = opener(args.source.clone(), &account, &Inventory::default());
+    let runner = Box::pin(Runner::open(lake, state, open, options)).await;
+    let mut runner = runner.map_err(failure)?;
+    let done = Box::pin(replay(&mut runner, &args, (since, until), say)).await;
+    let closed = Box::pin(runner.close()).await;
+    let exit = done?;
+    closed.map_err(failure)?;
+    Ok(exit)
+}
+
+async fn replay(
+    runner: &mut Runner,
+    args: &args::Replay,
+    (since, until): (Option<i64>, Option<i64>),
+    say: Say<'_>,
+) -> Result<Exit, Failure> {
+    let wanted: BTreeSet<&str> = args.object.iter().map(String::as_str).collect();
+    let is_wanted = |id: &str| wanted.is_empty() || wanted.contains(id);
+    let mut missing = wanted.clone();
+    let window = Window::new(since, until);
+    let listed = runner.replay(&window, |split| {
+        missing.remove(split.id.as_str());
+        is_wanted(&split.id)
+    });
+    let count = Box::pin(listed).await.map_err(failure)?;
+    if let Some(id) = missing.first() {
+        let error = anyhow!("{id} is not in the source");
+        let hint = "name it as flowq status and the column object do";
+        return Err(Failure::new(Exit::Input, error).with_hint(hint));
+    }
+    let mut failed = 0;
+    while runner.left() > 0 {
+        let Some(report) = Box::pin(runner.pass()).await.map_err(failure)? else { break };
+        say.note(&pass_line(&report));
+        tell(&report, say);
+        failed += report.pass.totals.failed;
+    }
+    for note in runner.take_notes() {
+        say.warn(&note);
+    }
+    if count == 0 {
+        say.note("nothing in the source is of that time");
+    }
+    Ok(if failed > 0 { Exit::Incomplete } else { Exit::Fine })
+}

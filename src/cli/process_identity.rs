@@ -1,0 +1,50 @@
+//! How this process is named to others, and where tests end it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::ingest::Steps;
+use crate::state::LEASE_SECS;
+
+/// Where the process ends, in a build for tests: `publish` or, at the third time, `publish:3`.
+const DIE_AT: &str = "FLOWQ_TEST_DIE_AT";
+
+/// How long a lease in S3 lasts, in seconds, in a build for tests.
+const LEASE: &str = "FLOWQ_TEST_LEASE_SECS";
+
+#[expect(clippy::disallowed_methods, reason = "this room reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// How long a lease in S3 lasts without a sign of life, in seconds.
+pub(crate) fn lease_secs() -> i64 {
+    let stated = variable(LEASE).filter(|_| cfg!(debug_assertions));
+    stated.and_then(|text| text.parse().ok()).unwrap_or(LEASE_SECS)
+}
+
+/// Names this process so that a person finds it.
+pub(crate) fn name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let host = host.or_else(|| variable("HOSTNAME"));
+    let host = host.as_deref().map_or("this host", str::trim);
+    format!("process {} on {host}", std::process::id())
+}
+
+/// Ends the process before a step that [`DIE_AT`] names, as if it was killed there. NULL in a release.
+pub(crate) fn steps() -> Option<Arc<Steps>> {
+    if !cfg!(debug_assertions) {
+        return None;
+    }
+    let wanted = variable(DIE_AT)?;
+    let (step, at) = match wanted.split_once(':') {
+        Some((step, at)) => (step.to_owned(), at.parse().ok()?),
+        None => (wanted, 1),
+    };
+    let count = AtomicU64::new(0);
+    Some(Arc::new(move |name| {
+        if name == step && count.fetch_add(1, Ordering::Relaxed) + 1 == at {
+            std::process::abort();
+        }
+    }))
+}

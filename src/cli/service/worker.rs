@@ -1,0 +1,36 @@
+//! What a service does, and what it tells of it.
+
+#[cfg(doc)]
+use crate::cli::failure::Exit;
+use crate::cli::failure::Failure;
+use crate::config::Config;
+use crate::metrics::Pass;
+
+/// What is done again and again.
+pub(crate) trait Work {
+    /// Tells whether a configuration can be worked with, before it is taken.
+    fn check(&self, config: &Config) -> Result<(), Failure>;
+
+    /// Makes one pass. `now` is in Unix seconds.
+    ///
+    /// It may be dropped at any await: what it had not published by then must not show. One that fails is
+    /// made again later, whatever the failure, so that it may wait for another runner to give way; only
+    /// [`Exit::Usage`] and [`Exit::Config`] before any success end the service.
+    async fn pass(&mut self, config: &Config, now: i64) -> Result<Report, Failure>;
+
+    /// Gives back what is held beyond a pass, such as a lease. No pass follows.
+    async fn end(&mut self);
+}
+
+/// What a pass that was published tells.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// Its number in the ledger. NULL: there is none.
+    pub(crate) number: Option<u64>,
+    /// What it did.
+    pub(crate) pass: Pass,
+    /// What makes the answer poorer. What the pass before said already is not told again.
+    pub(crate) warnings: Vec<String>,
+    /// Whether some input could not be read.
+    pub(crate) incomplete: bool,
+}

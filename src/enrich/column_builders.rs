@@ -1,0 +1,148 @@
+//! Turns what records mean into Arrow columns.
+
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::array::BooleanBuilder;
+use arrow::array::Int32Builder;
+use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
+
+use crate::enrich::Context;
+use crate::enrich::columns::Column;
+use crate::enrich::input_columns::Input;
+use crate::enrich::job_attribution::Who;
+use crate::enrich::record_context::Direction;
+use crate::enrich::record_context::Facts;
+use crate::enrich::record_context::Reader;
+use crate::enrich::record_context::Whose;
+use crate::flow::string_column::Lasting;
+use crate::inventory::model::Attribution;
+
+/// Makes the wanted columns, one array each, in the order wanted.
+pub(super) fn annotate(
+    context: &Context,
+    batch: &RecordBatch,
+    wanted: &[Column],
+) -> Result<Vec<ArrayRef>, ArrowError> {
+    let input = Input::new(batch, wanted)?;
+    let mut reader = Reader::new(context, &input, wanted);
+    let rows = batch.num_rows();
+    let mut outputs: Vec<Output<'_>> =
+        wanted.iter().map(|column| Output::new(*column, rows)).collect();
+    for row in 0..rows {
+        let facts = reader.read(row);
+        for output in &mut outputs {
+            output.push(&facts);
+        }
+    }
+    outputs.into_iter().map(Output::finish).collect()
+}
+
+struct Output<'a> {
+    column: Column,
+    values: Values<'a>,
+}
+
+enum Values<'a> {
+    Text(Lasting<'a>),
+    Code(Int32Builder),
+    Flag(BooleanBuilder),
+}
+
+/// A text that lives as long as the batch, or only as long as the facts of one record.
+enum Text<'a, 'f> {
+    Lasting(&'a str),
+    Passing(&'f str),
+}
+
+impl<'a> Output<'a> {
+    fn new(column: Column, rows: usize) -> Self {
+        let values = match column.info().data_type {
+            DataType::Int32 => Values::Code(Int32Builder::with_capacity(rows)),
+            DataType::Boolean => Values::Flag(BooleanBuilder::with_capacity(rows)),
+            _ => Values::Text(Lasting::with_capacity(rows)),
+        };
+        Self { column, values }
+    }
+
+    fn push(&mut self, facts: &Facts<'a>) {
+        match &mut self.values {
+            Values::Text(texts) => match text(self.column, facts) {
+                Some(Text::Lasting(text)) => texts.push(text),
+                Some(Text::Passing(text)) => texts.push_copy(text),
+                None => texts.push_null(),
+            },
+            Values::Code(values) => values.append_option(match self.column {
+                Column::LocalPort => facts.local_port,
+                _ => facts.remote_port,
+            }),
+            Values::Flag(values) => {
+                values.append_option(facts.who.as_ref().and_then(|who| who.network_isolation));
+            }
+        }
+    }
+
+    fn finish(self) -> Result<ArrayRef, ArrowError> {
+        Ok(match self.values {
+            Values::Text(texts) => Arc::new(texts.finish()?),
+            Values::Code(mut values) => Arc::new(values.finish()),
+            Values::Flag(mut values) => Arc::new(values.finish()),
+        })
+    }
+}
+
+fn text<'a, 'f>(column: Column, facts: &'f Facts<'a>) -> Option<Text<'a, 'f>> {
+    let who = facts.who.as_ref();
+    let text = match column {
+        Column::JobName => return of_job(who?, |who| who.job_name.as_deref()),
+        Column::JobArn => return of_job(who?, |who| who.job_arn.as_deref()),
+        Column::JobCandidates => return of_job(who?, |who| who.candidates.as_deref()),
+        Column::RemoteJobName => {
+            return of_job(facts.remote_who.as_ref()?, |who| who.job_name.as_deref());
+        }
+        Column::LocalRegion => match facts.region {
+            None => return of_job(who?, |who| who.region.as_deref()),
+            region => region,
+        },
+        Column::Attribution => who.map(|who| attribution_name(who.attribution)),
+        Column::EniRole => who.and(facts.row)?.eni.eni_role.as_deref(),
+        Column::EniBelongsTo => facts.belongs_to,
+        Column::LocalAccountId => facts.account,
+        Column::LocalVpcId => facts.vpc,
+        Column::LocalSubnetId => facts.subnet,
+        Column::Direction => facts.direction.map(|direction| match direction {
+            Direction::Ingress => "ingress",
+            Direction::Egress => "egress",
+        }),
+        Column::LocalAddr => facts.local_addr,
+        Column::RemoteAddr => facts.remote_addr,
+        Column::SynBy => facts.syn_by,
+        Column::RemoteInterfaceId => facts.remote_row.map(|row| row.eni.interface_id.as_str()),
+        Column::RemoteScope => facts.scope,
+        Column::S3Path => facts.s3.map(|(path, _)| path),
+        Column::S3Evidence => facts.s3.map(|(_, evidence)| evidence),
+        Column::NetworkIsolation | Column::LocalPort | Column::RemotePort => None,
+    };
+    text.map(Text::Lasting)
+}
+
+fn of_job<'a, 'f>(
+    whose: &'f Whose<'a>,
+    text: impl Fn(&Who) -> Option<&str>,
+) -> Option<Text<'a, 'f>> {
+    match whose {
+        Whose::Known(who) => text(who).map(Text::Lasting),
+        Whose::Inferred(who) => text(who).map(Text::Passing),
+    }
+}
+
+fn attribution_name(attribution: Attribution) -> &'static str {
+    match attribution {
+        Attribution::Declared => "declared",
+        Attribution::Exact => "exact",
+        Attribution::Shared => "shared",
+        Attribution::Inferred => "inferred",
+    }
+}

@@ -1,0 +1,163 @@
+//! WHAT ONE RECORD MEANS: which job, which side, where the remote is, which way to S3.
+//!
+//! Arrow in, Arrow out. It judges one record at a time and keeps nothing between them: what needs several
+//! records (who opened, both legs of a refusal) is SQL's.
+
+mod column_builders;
+mod columns;
+mod destination;
+mod endpoints;
+mod input_columns;
+mod interface_index;
+mod job_attribution;
+mod record_context;
+mod s3_path;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+
+use crate::allow::AllowRules;
+
+use crate::allow::AllowRule;
+pub use columns::COLUMNS;
+pub use columns::Column;
+pub use columns::ColumnInfo;
+
+use crate::enrich::endpoints::Endpoints;
+use crate::enrich::interface_index::Index;
+use crate::enrich::job_attribution::Jobs;
+use crate::enrich::job_attribution::Who;
+use crate::inventory::model::Inventory;
+use crate::vpc::RouteTables;
+use crate::vpc::ip_ranges::Places;
+
+/// An inventory made ready to say what records mean.
+#[derive(Debug)]
+pub struct Context {
+    inventory: Arc<Inventory>,
+    index: Index,
+    jobs: Jobs,
+    places: Arc<Places>,
+    endpoints: Endpoints,
+    routes: RouteTables,
+    allow: AllowRules,
+    now: i64,
+}
+
+/// What an interface belongs to (`eni_belongs_to`) where it answers for a service that jobs may ask.
+pub const SERVICE_OWNERS: &[&str] =
+    &["vpc_endpoint", "efs", "load_balancer", "rds", "elasticache", "redshift", "directory"];
+
+/// What records of an interface can be of use for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Interest {
+    /// It serves a job at some time.
+    Job,
+    /// Nothing is known of what it serves: its records may be attributed by subnet and time.
+    Maybe,
+    /// It is a NAT gateway's.
+    Nat,
+    /// It belongs to a service that jobs may ask: one of [`SERVICE_OWNERS`].
+    Service,
+    /// It serves something else: none of its records is ever attributed to a job.
+    Other,
+}
+
+impl Context {
+    /// Prepares an inventory. `now`, in Unix seconds, is the end of jobs that have none and decides which
+    /// allow rules have expired.
+    pub fn new(inventory: Arc<Inventory>, rules: Vec<AllowRule>, now: i64) -> Self {
+        let endpoints = Endpoints::new(&inventory);
+        let jobs = Jobs::new(&inventory, now);
+        let index = Index::new(&inventory, &jobs, &endpoints);
+        let places = Arc::new(Places::new(&inventory));
+        let allow = AllowRules::with_places(rules, &inventory, Arc::clone(&places), now);
+        let routes = RouteTables::new(&inventory);
+        Self { index, jobs, places, routes, endpoints, allow, inventory, now }
+    }
+
+    /// Returns the inventory that it was made from.
+    pub fn inventory(&self) -> &Arc<Inventory> {
+        &self.inventory
+    }
+
+    /// Returns the allow rules.
+    pub fn allow(&self) -> &AllowRules {
+        &self.allow
+    }
+
+    /// Says what flow records mean: one array for each wanted column, in that order, one value a row.
+    ///
+    /// `batch` has columns of `flow_logs`; one that is missing is read as NULL. See [`COLUMNS`] for what
+    /// each wanted column needs.
+    ///
+    /// # Errors
+    ///
+    /// When a column of `batch` has a type that cannot be read as the one of `flow_logs`.
+    pub fn annotate(
+        &self,
+        batch: &RecordBatch,
+        wanted: &[Column],
+    ) -> Result<Vec<ArrayRef>, ArrowError> {
+        column_builders::annotate(self, batch, wanted)
+    }
+
+    /// Says what records of an interface can be of use for, so that others can be dropped early.
+    ///
+    /// No record of an interface that is [`Interest::Other`], [`Interest::Nat`] or [`Interest::Service`] is ever attributed.
+    pub fn interest(&self, interface_id: &str) -> Interest {
+        let rows = self.index.interface(interface_id);
+        if rows.iter().any(|row| row.who.is_some()) {
+            return Interest::Job;
+        }
+        let can_infer = |row: &interface_index::Row| {
+            row.may_infer && self.jobs.can_infer(row.eni.subnet_id.as_deref())
+        };
+        let belongs_to = |owners: &[&str]| {
+            rows.iter().filter_map(|row| row.belongs_to.as_deref()).any(|own| owners.contains(&own))
+        };
+        if rows.iter().any(can_infer) || (rows.is_empty() && self.jobs.can_infer(None)) {
+            Interest::Maybe
+        } else if belongs_to(&["nat_gateway"]) {
+            Interest::Nat
+        } else if belongs_to(SERVICE_OWNERS) {
+            Interest::Service
+        } else {
+            Interest::Other
+        }
+    }
+
+    /// Returns every address at which a job may be reached: `remote_scope` is `same-job` or `other-job` of
+    /// none but these.
+    pub fn job_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.index.job_addresses()
+    }
+
+    /// Tells whether a record of an interface may be attributed to one of these jobs, by their names.
+    pub fn may_serve(&self, interface_id: &str, jobs: &HashSet<String>) -> bool {
+        let rows = self.index.interface(interface_id);
+        let names = rows.iter().filter_map(|row| row.who.as_ref()?.job_name.as_ref());
+        self.interest(interface_id) == Interest::Maybe
+            || names.into_iter().any(|name| jobs.contains(name))
+            || rows.iter().any(|row| row.may_infer)
+    }
+
+    /// Returns the AWS service whose public range holds an address at a time (Unix seconds; without one,
+    /// by the newest ranges): S3 wherever it is listed as S3, else the most specific, AMAZON last. NULL
+    /// for addresses that are not AWS's.
+    pub fn aws_service(&self, ip: IpAddr, at: Option<i64>) -> Option<&str> {
+        self.places.aws_range(ip.to_canonical(), at).map(|range| range.service)
+    }
+
+    fn may_run(&self, who: &Who, start: i64, end: i64) -> bool {
+        self.jobs.may_run(who, start, end, self.now)
+    }
+}

@@ -1,0 +1,130 @@
+//! What the logs show of a flow, and whether that fits what the configuration says.
+
+use arrow::array::RecordBatch;
+use serde::{Deserialize, Serialize};
+
+use crate::explain::Error;
+use crate::reachability::Judgement;
+use crate::reachability::Place;
+use crate::reachability::Side;
+use crate::reachability::Verdict;
+use crate::vpc::Tuple;
+
+/// SQL that gives the rows of [`Logged`]. Its parameters: `source`, `destination`, `port` (-1: any),
+/// `protocol`, and the times `since` and `until`.
+pub const LOGGED: &str = include_str!("../../queries/explain/logged.sql");
+
+/// Records of a flow that one interface logged with one action. Times are Unix seconds, UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logged {
+    /// The interface. NULL: the log does not tell.
+    pub interface_id: Option<String>,
+    /// Whether it is what the sender sent; else what came back.
+    pub is_request: bool,
+    /// `ACCEPT` or `REJECT`.
+    pub action: String,
+    /// `BPA` or `EC`, where the log tells.
+    pub reject_reason: Option<String>,
+    /// Lowest port that the client had.
+    pub client_port: Option<i64>,
+    /// How many records.
+    pub records: i64,
+    /// Start of the first of them.
+    pub first_seen: Option<i64>,
+    /// End of the last of them.
+    pub last_seen: Option<i64>,
+}
+
+impl Logged {
+    /// Reads the rows of [`LOGGED`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rows`] when they are others.
+    pub fn read(batches: &[RecordBatch]) -> Result<Vec<Self>, Error> {
+        rows(batches)
+    }
+
+    fn is_refused(&self) -> bool {
+        self.action == "REJECT"
+    }
+
+    /// Says it in one line.
+    pub fn words(&self) -> String {
+        let what = if self.is_request { "request" } else { "reply" };
+        let at = self.interface_id.as_deref().unwrap_or("an interface that the log does not name");
+        let why = self.reject_reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+        let records = if self.records == 1 { "record" } else { "records" };
+        format!("{what} {}{why} on {at}, {} {records}", self.action, self.records)
+    }
+}
+
+/// Returns the flow with the port that the client had where it was refused, when the log tells it and nobody
+/// said another.
+pub(super) fn with_client(tuple: &Tuple, logged: &[Logged]) -> Tuple {
+    let refused = logged.iter().filter(|row| row.is_refused());
+    let port = refused.filter_map(|row| row.client_port).min();
+    let port = port.and_then(|port| u16::try_from(port).ok());
+    Tuple { source_port: tuple.source_port.or(port), ..tuple.clone() }
+}
+
+/// Reads rows by the names of their columns.
+pub(super) fn rows<T: for<'de> Deserialize<'de>>(batches: &[RecordBatch]) -> Result<Vec<T>, Error> {
+    let mut read = Vec::new();
+    for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
+        let rows: Vec<T> =
+            serde_arrow::from_record_batch(batch).map_err(|err| Error::Rows(err.to_string()))?;
+        read.extend(rows);
+    }
+    Ok(read)
+}
+
+/// Says how what was logged contradicts the configuration. NULL: it does not.
+///
+/// Only security groups and network ACLs make a log say REJECT: what a route leads nowhere is logged as
+/// accepted.
+pub(super) fn contradiction(
+    judged: &Judgement,
+    logged: &[Logged],
+    to: &Side<'_>,
+) -> Option<String> {
+    let accepted = |at_receiver: bool| {
+        let receiver = to.eni.map(|eni| eni.interface_id.as_str());
+        let of_receiver = |row: &&Logged| row.interface_id.as_deref() == receiver;
+        let mut requests = logged.iter().filter(|row| row.is_request && !row.is_refused());
+        requests.any(|row| !at_receiver || of_receiver(&row))
+    };
+    let refused: Vec<&Logged> = logged.iter().filter(|row| row.is_refused()).collect();
+    match judged.verdict {
+        Verdict::NotKnown => None,
+        Verdict::Passes => {
+            let row = refused.first()?;
+            Some(match row.reject_reason.as_deref() {
+                Some("BPA") => {
+                    "the log shows it refused by VPC Block Public Access, which no rule here tells"
+                        .into()
+                }
+                Some("EC") => {
+                    "the log shows it refused by VPC encryption controls, which no rule here tells"
+                        .into()
+                }
+                _ => format!(
+                    "the log shows a {}: a rule was changed in between, the inventory lacks one, or these were \
+                     late packets of a connection that was closed",
+                    row.words()
+                ),
+            })
+        }
+        Verdict::Refused => {
+            let place = judged.decider()?.place;
+            let contradicts = match place {
+                Place::SenderGroups | Place::SenderAcl => accepted(false),
+                Place::ReceiverGroups | Place::ReceiverAcl => to.eni.is_some() && accepted(true),
+                _ => false,
+            };
+            contradicts.then(|| {
+                "the log shows it accepted: a rule was changed in between, or the inventory lacks one".into()
+            })
+        }
+    }
+}

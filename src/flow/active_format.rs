@@ -1,0 +1,99 @@
+//! Which format the records of an object have: what a header, the user or a flow log states, or the default.
+
+use crate::flow::decode_options::{Object, Plan};
+use crate::flow::format_candidates::Several;
+use crate::flow::log_format::LogFormat;
+use crate::flow::record_reader::{Fit, Reader};
+use crate::flow::tokenizer::Lines;
+
+/// The format, or formats, that hold now.
+pub(super) struct Current {
+    /// The format of records without a header, if it is one.
+    stated: Option<LogFormat>,
+    /// The formats that records may have until a header states one, if they are several.
+    several: Option<Several>,
+    /// The one format that holds. `None` until a header or a record was seen, and with several formats.
+    reader: Option<Reader>,
+    /// Whether a record fitted the one format.
+    proven: bool,
+}
+
+/// What came of one record.
+pub(super) struct Told<'a> {
+    pub(super) reader: &'a mut Reader,
+    pub(super) fit: Fit,
+    /// Whether it is the first record of its format.
+    pub(super) is_new: bool,
+}
+
+impl Current {
+    /// Takes the formats that the plan states, or else those that are known of the object.
+    pub(super) fn new(plan: &Plan, object: &Object) -> Self {
+        let stated = plan.stated.as_slice();
+        let known = if stated.is_empty() { object.formats.as_slice() } else { stated };
+        let several = Several::new(known, plan);
+        let stated = known.first().filter(|_| several.is_none()).cloned();
+        Self { stated, several, reader: None, proven: false }
+    }
+
+    /// Tells whether each record may have another format than the one before it.
+    pub(super) fn is_mixed(&self) -> bool {
+        self.several.is_some() && self.reader.is_none()
+    }
+
+    /// Tells whether nothing but the next record itself can tell that it has the default format.
+    pub(super) fn assumes(&self) -> bool {
+        match &self.reader {
+            Some(reader) => reader.assumed && !self.proven,
+            None => self.stated.is_none() && self.several.is_none(),
+        }
+    }
+
+    /// Returns how many fields a record may have where no header tells.
+    pub(super) fn field_counts(&self) -> impl Iterator<Item = usize> {
+        let default = self.assumes().then(LogFormat::default_v2);
+        let one = self.stated.iter().map(|format| format.names().len());
+        let several = self.several.iter().flat_map(Several::formats);
+        let several = several.map(|format| format.names().len());
+        one.chain(several).chain(default.map(|format| format.names().len()))
+    }
+
+    /// Takes the format of a header, which holds from here on. NULL where it holds already.
+    pub(super) fn set(&mut self, format: &LogFormat, plan: &Plan) -> Option<&Reader> {
+        let holds = |old: &Reader| !old.assumed && old.format == *format;
+        if self.reader.as_ref().is_some_and(holds) {
+            return None;
+        }
+        Some(self.reader.insert(Reader::new(format.clone(), plan, false)))
+    }
+
+    /// Returns how many fields a record has, where one format holds.
+    pub(super) fn fields(&self) -> Option<usize> {
+        self.reader.as_ref().map(|reader| reader.format.names().len())
+    }
+
+    /// Returns the reader of the one format that holds, once a header or a record has shown that it does.
+    pub(super) fn settled(&mut self) -> Option<&mut Reader> {
+        let is_settled = |reader: &&mut Reader| self.proven || !reader.assumed;
+        self.reader.as_mut().filter(is_settled)
+    }
+
+    /// Reads a record.
+    pub(super) fn read(&mut self, line: Lines<'_>, plan: &Plan) -> Told<'_> {
+        match (&mut self.reader, &mut self.several) {
+            (None, Some(several)) => several.read(line),
+            (reader, _) => {
+                let is_first = reader.is_none();
+                let reader = reader.get_or_insert_with(|| {
+                    let assumed = self.stated.is_none();
+                    let format = self.stated.clone().unwrap_or_else(LogFormat::default_v2);
+                    Reader::new(format, plan, assumed)
+                });
+                let fit = reader.read(line);
+                self.proven |= fit.is_ok();
+                let is_new = is_first && (fit.is_ok() || !reader.assumed);
+                Told { reader, fit, is_new }
+            }
+        }
+    }
+}

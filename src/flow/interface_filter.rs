@@ -1,0 +1,86 @@
+//! The interfaces whose records are wanted. Asking is dear beside everything else that is done with a line, and
+//! the same few interfaces come again and again: the answers are kept where their ids hash to.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::flow::decode_options::InterfaceTest;
+use crate::flow::decode_options::Wanted;
+use crate::flow::tokenizer::Word;
+
+/// How many answers are kept.
+const ANSWERS: usize = 1024;
+
+/// Longest id whose answer is kept; AWS's have 21 bytes.
+const ID_MAX: usize = 30;
+
+#[derive(Clone, Copy)]
+struct Answer {
+    id: [u8; ID_MAX],
+    length: u8,
+    wanted: Wanted,
+}
+
+/// The interfaces that a filter wants.
+pub(super) struct Interfaces {
+    test: InterfaceTest,
+    answers: Vec<Answer>,
+    /// Addresses of IPv4 as [`Word::head`] holds their text, which no other text is as long as.
+    addresses: foldhash::HashSet<u128>,
+}
+
+impl Interfaces {
+    pub(super) fn new(test: &InterfaceTest, addresses: &HashSet<IpAddr>) -> Self {
+        let none = Answer { id: [0; ID_MAX], length: 0, wanted: Wanted::None };
+        let head = |address: &IpAddr| Word::from(address.to_string().as_str()).head();
+        let addresses = addresses.iter().filter(|address| address.is_ipv4()).map(head).collect();
+        Self { test: Arc::clone(test), answers: vec![none; ANSWERS], addresses }
+    }
+
+    /// Tells whether an address is one of those asked for, or of IPv6: those have many spellings.
+    pub(super) fn may_ask_for(&self, address: Word<'_>) -> bool {
+        self.addresses.contains(&address.head()) || address.bytes().contains(&b':')
+    }
+
+    /// Tells which records of this interface are wanted.
+    pub(super) fn wanted(&mut self, id: Word<'_>) -> Wanted {
+        let bytes = id.bytes();
+        // What is different in ids comes behind `eni-`.
+        let hash = ((id.head() >> 32) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let slot = self.answers.get_mut(hash as usize % ANSWERS);
+        let Some(slot) = slot.filter(|_| (1..=ID_MAX).contains(&bytes.len())) else {
+            return (self.test)(id.text());
+        };
+        if slot.id.get(..usize::from(slot.length)) != Some(bytes) {
+            slot.wanted = (self.test)(id.text());
+            slot.length = bytes.len() as u8;
+            if let Some(room) = slot.id.get_mut(..bytes.len()) {
+                room.copy_from_slice(bytes);
+            }
+        }
+        slot.wanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{prop_assert_eq, proptest};
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_answer_is_that_of_the_test(ids in proptest::collection::vec("eni-[0-9a-f]{0,30}|[a-z]{0,2}", 1..30)) {
+            let test = |id: &str| match id.len() % 3 {
+                0 => Wanted::All,
+                1 => Wanted::OfAddresses,
+                _ => Wanted::None,
+            };
+            let mut wanted = Interfaces::new(&(Arc::new(test) as InterfaceTest), &HashSet::new());
+            for id in ids.iter().chain(&ids) {
+                prop_assert_eq!(wanted.wanted(id.as_str().into()), test(id), "{}", id);
+            }
+        }
+    }
+}

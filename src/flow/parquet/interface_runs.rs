@@ -1,0 +1,112 @@
+//! Where in a file of the lake which interface stands, as the file itself tells: rows of other interfaces need
+//! not be read.
+
+use std::fmt::Write as _;
+
+use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
+use parquet::file::metadata::RowGroupMetaData;
+
+use crate::flow::parquet::Tally;
+use crate::flow::parquet::reader::rows_of;
+use crate::flow::parquet::row_filter::INTERFACE_ID;
+use crate::flow::{Filter, Wanted};
+
+/// Key of the metadata of a Parquet file of the lake: its rows from the first to the last, in stretches of one
+/// interface in one row group. Of each `id rows nodata skipdata`, all separated by blanks; `-` is NULL.
+pub const STRETCHES_KEY: &str = "flowq.stretches";
+
+/// A file of more stretches does not tell them: they would be as long as a column.
+const STRETCHES_MAX: usize = 2048;
+
+/// Rows of one interface that stand together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stretch<'a> {
+    /// The interface; NULL for none.
+    pub interface: Option<&'a str>,
+    /// How many rows there are.
+    pub rows: u64,
+    /// How many of them have log status NODATA.
+    pub nodata: u64,
+    /// How many of them have log status SKIPDATA.
+    pub skipdata: u64,
+}
+
+/// Returns the value of [`STRETCHES_KEY`]. NULL: there are too many stretches, or an id would not come back as
+/// it is.
+pub fn told(stretches: &[Stretch<'_>]) -> Option<String> {
+    if stretches.len() > STRETCHES_MAX {
+        return None;
+    }
+    let mut told = String::new();
+    for Stretch { interface, rows, nodata, skipdata } in stretches {
+        if interface.is_some_and(|id| matches!(id, "" | "-") || id.contains(char::is_whitespace)) {
+            return None;
+        }
+        let id = interface.unwrap_or("-");
+        write!(told, "{id} {rows} {nodata} {skipdata} ").ok()?;
+    }
+    Some(told)
+}
+
+fn read<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Stretch<'a>> {
+    let interface = words.next().map(|id| Some(id).filter(|id| *id != "-"))?;
+    let mut number = || words.next()?.parse().ok();
+    Some(Stretch { interface, rows: number()?, nodata: number()?, skipdata: number()? })
+}
+
+/// Which rows of a file may be wanted, and what the others are.
+pub(super) struct Chosen {
+    /// Rows of the kept row groups, one after the other.
+    pub(super) rows: RowSelection,
+    /// The rows of these that need not be read, by status.
+    pub(super) others: Tally,
+}
+
+impl Chosen {
+    /// Chooses rows by their interfaces, in the kept ones of all row groups of a file. NULL: the filter does not
+    /// ask for interfaces, or what is told does not fit the file.
+    pub(super) fn new(
+        told: &str,
+        groups: &[RowGroupMetaData],
+        kept: &[usize],
+        filter: &Filter,
+    ) -> Option<Self> {
+        let lists = filter.equals.iter().filter(|(name, _)| name == INTERFACE_ID);
+        let lists: Vec<_> = lists.map(|(_, ids)| ids).collect();
+        if filter.interface.is_none() && lists.is_empty() {
+            return None;
+        }
+        // As for rows: a record that names no interface passes the test, and is in no list.
+        let is_wanted = |id: Option<&str>| {
+            filter
+                .interface
+                .as_ref()
+                .is_none_or(|wanted| id.is_none_or(|id| wanted(id) != Wanted::None))
+                && lists.iter().all(|ids| id.is_some_and(|id| ids.contains(id)))
+        };
+        let mut words = told.split_ascii_whitespace();
+        let (mut selectors, mut others) = (Vec::new(), Tally::default());
+        for (at, group) in groups.iter().enumerate() {
+            let is_kept = kept.contains(&at);
+            let mut left = rows_of(group.num_rows());
+            while left > 0 {
+                let stretch = read(&mut words)?;
+                left = left.checked_sub(stretch.rows)?;
+                if !is_kept {
+                    continue;
+                }
+                let rows = usize::try_from(stretch.rows).ok()?;
+                if is_wanted(stretch.interface) {
+                    selectors.push(RowSelector::select(rows));
+                    continue;
+                }
+                selectors.push(RowSelector::skip(rows));
+                let ok = stretch.rows.checked_sub(stretch.nodata.checked_add(stretch.skipdata)?)?;
+                others.ok += ok;
+                others.nodata += stretch.nodata;
+                others.skipdata += stretch.skipdata;
+            }
+        }
+        words.next().is_none().then(|| Self { rows: RowSelection::from(selectors), others })
+    }
+}

@@ -1,0 +1,177 @@
+//! The records at hand: lines whose fields were checked, the numbers in them, and which of them are wanted.
+
+use crate::flow::decode_stats::Reason;
+use crate::flow::field::Kind;
+use crate::flow::null_mask::Nulls;
+use crate::flow::tokenizer::{Lines, Word};
+use crate::flow::value::{Checker, number};
+
+/// Where the value of a column comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The log does not have it.
+    Absent,
+    /// The name of the object.
+    Object,
+    /// The number of the line.
+    Line,
+    /// The text of this field.
+    Text(usize),
+    /// The address in this field.
+    Addr(usize),
+    /// The text of this field, percent-encoded.
+    Encoded(usize),
+    /// The number in this slot.
+    Number(usize),
+}
+
+/// A field whose type is checked on every record; a number goes into the slot of the same index.
+#[derive(Debug)]
+pub(super) struct Check {
+    pub(super) field: usize,
+    pub(super) kind: Kind,
+    /// The least and the greatest number that it may hold.
+    pub(super) range: (i64, i64),
+}
+
+/// The numbers in one field of the lines at hand.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    values: Vec<i64>,
+    nulls: Nulls,
+}
+
+/// Where records stand: in this object, the first one on this line, the others on the next ones.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) object: &'a str,
+    pub(super) line: u64,
+}
+
+/// The records at hand, and which of them are wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Records<'a> {
+    pub(super) lines: Lines<'a>,
+    pub(super) place: Place<'a>,
+    pub(super) kept: &'a [u32],
+    pub(super) numbers: &'a [Numbers],
+}
+
+impl<'a> Records<'a> {
+    /// Tells whether all lines are kept.
+    pub(super) fn is_all(&self) -> bool {
+        self.kept.len() == self.lines.len()
+    }
+
+    /// Calls `push` with the number in each of the kept lines. Those that are NULL are added to `nulls`, of which
+    /// `first` is the first one.
+    #[inline]
+    pub(super) fn numbers(
+        &self,
+        origin: Origin,
+        nulls: &mut Nulls,
+        first: usize,
+        mut push: impl FnMut(i64),
+    ) {
+        let numbers = match origin {
+            Origin::Number(slot) => self.numbers.get(slot),
+            _ => None,
+        };
+        match numbers {
+            Some(numbers) if numbers.nulls.is_empty() && self.is_all() => {
+                numbers.values.iter().for_each(|number| push(*number));
+            }
+            _ => {
+                for (row, line) in (first..).zip(self.kept) {
+                    let number = self.number(*line, origin);
+                    if number.is_none() {
+                        nulls.add(row);
+                    }
+                    push(number.unwrap_or_default());
+                }
+            }
+        }
+    }
+
+    /// Returns a text as it stands in a line. `None` is NULL.
+    #[inline]
+    pub(super) fn word(&self, line: u32, origin: Origin) -> Option<Word<'a>> {
+        let (Origin::Text(field) | Origin::Addr(field) | Origin::Encoded(field)) = origin else {
+            return None;
+        };
+        let word = self.lines.word(line as usize, field);
+        let is_null = word.is_null() || (matches!(origin, Origin::Addr(_)) && word.is_none());
+        (!is_null).then_some(word)
+    }
+
+    /// Returns a number; the line's own number is one.
+    #[inline]
+    pub(super) fn number(&self, line: u32, origin: Origin) -> Option<i64> {
+        match origin {
+            Origin::Number(slot) => self.numbers.get(slot)?.get(line as usize),
+            Origin::Line => i64::try_from(self.place.line + u64::from(line)).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl Numbers {
+    /// Checks the values of one field in the kept lines, and reads them if they are numbers.
+    pub(super) fn read(
+        &mut self,
+        lines: Lines<'_>,
+        kept: &[u32],
+        check: &Check,
+        checker: &mut Checker,
+    ) -> Result<(), Reason> {
+        let kind = check.kind;
+        let all = (kept.len() == lines.len()).then(|| lines.column(check.field));
+        let some = kept.iter().map(|line| lines.word(*line as usize, check.field));
+        match kind {
+            Kind::Name => return Ok(()),
+            Kind::Addr => {
+                let mut is_addr = |word: Word<'_>| checker.is_addr_or_null(word);
+                let all = match all {
+                    Some(mut all) => all.all(is_addr),
+                    None => some.into_iter().all(&mut is_addr),
+                };
+                return if all { Ok(()) } else { Err(Reason::NotAnAddress) };
+            }
+            _ => {}
+        }
+        let Self { values, nulls } = self;
+        values.clear();
+        nulls.clear();
+        let mut refused = None;
+        let (least, greatest) = check.range;
+        let mut value = |row: usize, word: Word<'_>| {
+            match number(word, kind) {
+                Ok(Some(number)) if least <= number && number <= greatest => return number,
+                Ok(Some(_)) => refused = refused.or(Some(Reason::OutOfRange)),
+                Ok(None) => nulls.add(row),
+                Err(reason) => refused = refused.or(Some(reason)),
+            }
+            0
+        };
+        if let Some(all) = all {
+            let mut row = 0;
+            values.extend(all.map(|word| {
+                row += 1;
+                value(row - 1, word)
+            }));
+        } else {
+            values.resize(lines.len(), 0);
+            for (line, word) in kept.iter().map(|line| *line as usize).zip(some) {
+                if let Some(slot) = values.get_mut(line) {
+                    *slot = value(line, word);
+                }
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Returns the number in a line; `None` is NULL.
+    fn get(&self, line: usize) -> Option<i64> {
+        self.values.get(line).copied().filter(|_| !self.nulls.contain(line))
+    }
+}

@@ -1,0 +1,42 @@
+//! A source that gives out only what a pass is about.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parquet::arrow::async_reader::AsyncFileReader;
+
+use crate::source::{ByteStream, Error, Listing, Source, Split};
+use crate::time::Window;
+
+/// Some splits of a source. What became of them is told to the source by whoever chose them.
+#[derive(Debug)]
+pub struct Chosen {
+    /// Where they are read.
+    pub source: Arc<dyn Source>,
+    /// What is given out.
+    pub splits: Vec<Split>,
+}
+
+#[async_trait]
+impl Source for Chosen {
+    async fn splits(&self, _: &Window) -> Result<Listing, Error> {
+        Ok(Listing { splits: self.splits.clone(), ..Listing::default() })
+    }
+
+    async fn head(&self, split: &Split, bytes_max: usize) -> Result<Bytes, Error> {
+        self.source.head(split, bytes_max).await
+    }
+
+    async fn open(&self, split: &Split) -> Result<ByteStream, Error> {
+        self.source.open(split).await
+    }
+
+    async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
+        self.source.seek(split).await
+    }
+
+    fn upcoming(&self, splits: &[Split]) {
+        self.source.upcoming(splits);
+    }
+}

@@ -1,0 +1,133 @@
+//! Files of a table, read again.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use arrow::compute::cast;
+use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, TryStreamExt as _};
+use object_store::path::Path as Key;
+use object_store::{ObjectStore, ObjectStoreExt as _};
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::async_reader::AsyncFileReader;
+use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+
+use crate::lake::{COLUMNS_KEY, Error, File};
+use crate::storage::Place;
+
+/// How much of the end of a file is fetched for its footer and its page indexes.
+const TAIL_BYTES: u64 = 128 * 1024;
+
+/// A file of a table, read at any offset.
+#[derive(Debug)]
+pub struct Stored {
+    objects: Arc<dyn ObjectStore>,
+    key: Key,
+    size: u64,
+    /// The end of the file, and where it begins.
+    tail: Option<(u64, Bytes)>,
+}
+
+impl Stored {
+    /// Opens a file by its path in the table and its size, and reads its end.
+    ///
+    /// # Errors
+    ///
+    /// [`object_store::Error::NotFound`] when it is not there.
+    pub async fn open(place: &Place, path: &str, size: u64) -> Result<Self, object_store::Error> {
+        let key = Key::parse(path)?;
+        let objects = Arc::clone(place.objects());
+        let start = size.saturating_sub(TAIL_BYTES);
+        let tail = objects.get_range(&key, start..size).await?;
+        Ok(Self { objects, key, size, tail: Some((start, tail)) })
+    }
+
+    /// Returns a part that the tail has.
+    fn kept(&self, range: &Range<u64>) -> Option<Bytes> {
+        let (start, tail) = self.tail.as_ref()?;
+        let first = usize::try_from(range.start.checked_sub(*start)?).ok()?;
+        let last = usize::try_from(range.end.checked_sub(*start)?).ok()?;
+        (first <= last && last <= tail.len()).then(|| tail.slice(first..last))
+    }
+}
+
+fn external(error: object_store::Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
+}
+
+impl AsyncFileReader for Stored {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
+        async move {
+            match self.kept(&range) {
+                Some(bytes) => Ok(bytes),
+                None => self.objects.get_range(&self.key, range).await.map_err(external),
+            }
+        }
+        .boxed()
+    }
+
+    fn get_byte_ranges(
+        &mut self,
+        ranges: Vec<Range<u64>>,
+    ) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
+        async move {
+            let kept: Option<Vec<Bytes>> = ranges.iter().map(|range| self.kept(range)).collect();
+            match kept {
+                Some(kept) => Ok(kept),
+                None => self.objects.get_ranges(&self.key, &ranges).await.map_err(external),
+            }
+        }
+        .boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        options: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
+        async move {
+            let size = self.size;
+            let reader = ParquetMetaDataReader::new().with_arrow_reader_options(options);
+            Ok(Arc::new(reader.load_and_finish(self, size).await?))
+        }
+        .boxed()
+    }
+}
+
+/// Rows of one file.
+pub(super) struct Rows {
+    /// In the order of the file.
+    pub(super) batches: Vec<RecordBatch>,
+    /// The columns that its records really had.
+    pub(super) columns: Vec<String>,
+}
+
+/// Reads a file into batches of a schema of stored columns; what the file lacks is NULL.
+pub(super) async fn rows(place: &Place, file: &File, schema: &SchemaRef) -> Result<Rows, Error> {
+    let stored = Stored::open(place, &file.path, file.size_bytes).await;
+    let stored = stored.map_err(|source| Error::Read { path: file.path.clone(), source })?;
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchStreamBuilder::new_with_options(stored, options).await?;
+    let told = builder.metadata().file_metadata().key_value_metadata();
+    let told = told.and_then(|told| told.iter().find(|pair| pair.key == COLUMNS_KEY));
+    let columns = told.and_then(|pair| pair.value.as_deref()).unwrap_or_default();
+    let columns = columns.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let names = schema.fields().iter().map(|field| field.name().as_str());
+    let mask = ProjectionMask::columns(builder.parquet_schema(), names);
+    let mut stream = builder.with_projection(mask).build()?;
+    let mut batches = Vec::new();
+    while let Some(batch) = stream.try_next().await? {
+        let column = |field: &Arc<arrow::datatypes::Field>| match batch.column_by_name(field.name())
+        {
+            Some(column) => cast(column, field.data_type()),
+            None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+        };
+        let arrays = schema.fields().iter().map(column).collect::<Result<Vec<ArrayRef>, _>>()?;
+        batches.push(RecordBatch::try_new(Arc::clone(schema), arrays)?);
+    }
+    Ok(Rows { batches, columns })
+}

@@ -1,0 +1,4 @@
+//! SQL files with a TOML header.
+
+pub mod params;
+pub mod reports;

@@ -1,0 +1,60 @@
+//! Whether a rule fits a packet, where not all is known of either.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::flow::address;
+use crate::reachability::step::Answer;
+use crate::vpc::Fit;
+use crate::vpc::RuleMatch;
+use crate::vpc::network::Network;
+use crate::vpc::packet::Packet;
+
+/// Returns one port for each stretch of a packet's ports in which no rule begins or ends.
+pub(super) fn stretches<'a>(
+    packet: &Packet,
+    rules: impl Iterator<Item = RuleMatch<'a>>,
+) -> BTreeSet<u16> {
+    let mut cuts = BTreeSet::from([*packet.ports.start()]);
+    if packet.has_ports() {
+        rules.for_each(|rule| rule.add_bounds(&mut cuts));
+        cuts.retain(|port| packet.ports.contains(port));
+    }
+    cuts
+}
+
+/// Tells whether a rule is for a packet that goes to this one of its ports.
+pub(super) fn covers(rule: RuleMatch<'_>, packet: &Packet, port: u16) -> Fit {
+    rule.covers(packet.protocol, port, packet.icmp)
+}
+
+/// What a place says of all ports that a packet may go to: one answer for all of them, else not known.
+pub(super) fn over_all<T>(answers: Vec<(Answer, T)>) -> Option<(Answer, T, bool)> {
+    let one = answers.iter().all(|(answer, _)| Some(answer) == answers.first().map(|(a, _)| a));
+    let mut answers = answers.into_iter();
+    if one {
+        return answers.next().map(|(answer, why)| (answer, why, true));
+    }
+    // The stretch that is not let through is what there is to say.
+    answers
+        .find(|(answer, _)| *answer != Answer::Allowed)
+        .map(|(_, why)| (Answer::Unknown, why, false))
+}
+
+/// Tells whether an address is in a CIDR, or in a prefix list that is named by its id.
+pub(super) fn address_fits(network: &Network, place: &str, ip: IpAddr) -> Fit {
+    if place.starts_with("pl-") {
+        return match network.prefix_list(place) {
+            Some(nets) => Fit::from(nets.iter().any(|net| net.contains(&ip))),
+            None => Fit::Maybe,
+        };
+    }
+    address::parse_net(place).map_or(Fit::Maybe, |net| Fit::from(net.contains(&ip)))
+}
+
+/// Returns the range of an address alone.
+pub(super) fn alone(ip: IpAddr) -> String {
+    IpNet::from(ip).to_string()
+}

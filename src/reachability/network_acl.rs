@@ -1,0 +1,160 @@
+//! What network ACLs say. They remember nothing, so request and reply are asked about apart; they stand at the
+//! edge of a subnet, so packets within one never meet them.
+
+use std::net::IpAddr;
+
+use crate::flow::address;
+use crate::inventory::model::NetworkAclEntry;
+use crate::reachability::fit::address_fits;
+use crate::reachability::fit::alone;
+use crate::reachability::fit::covers;
+use crate::reachability::fit::over_all;
+use crate::reachability::fit::stretches;
+use crate::reachability::flow_end::Side;
+use crate::reachability::flow_end::subnet_of;
+use crate::reachability::step::Answer;
+use crate::reachability::step::Lack;
+use crate::reachability::step::Place;
+use crate::reachability::step::Step;
+use crate::vpc::Fit;
+use crate::vpc::RuleMatch;
+use crate::vpc::network::Network;
+use crate::vpc::packet::Packet;
+use crate::vpc::rules::LAST_ACL_ENTRY;
+use crate::vpc::rules::allows;
+
+/// One subnet's question to its ACL.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'a> {
+    pub(super) network: &'a Network,
+    pub(super) subnet: Option<&'a str>,
+    /// `egress` or `ingress`, as the subnet sees it.
+    pub(super) direction: &'static str,
+    /// The other end, whose address entries are held against.
+    pub(super) peer: &'a Side<'a>,
+    pub(super) packet: &'a Packet,
+    pub(super) is_reply: bool,
+}
+
+/// Says what the ACL says: the entry with the lowest number that fits decides.
+pub(super) fn judge(question: &Question<'_>, place: Place) -> Step {
+    let entries = question.subnet.and_then(|subnet| question.network.acl_of(subnet));
+    let Some(entries) = entries else {
+        let text = match question.subnet {
+            Some(subnet) => format!("the network ACL of {subnet} is not in the inventory"),
+            None => "the subnet is not known, and so neither is its network ACL".to_owned(),
+        };
+        return Step::new(place, Answer::Unknown, text);
+    };
+    let entries: Vec<&NetworkAclEntry> = entries.collect();
+    let acl = entries.first().map_or("the ACL", |entry| &entry.network_acl_id);
+    let asked: Vec<&NetworkAclEntry> =
+        entries.iter().filter(|entry| entry.direction == question.direction).copied().collect();
+    let ports = stretches(question.packet, asked.iter().map(|entry| RuleMatch::from(*entry)));
+    // An entry that opens all of it has to stand before each that closes, or may close, some of it.
+    let closes = |entry: &&&NetworkAclEntry| {
+        !allows(entry) && ports.iter().any(|port| fit(question, entry, *port) != Fit::No)
+    };
+    let before =
+        asked.iter().filter(closes).map(|entry| entry.rule_number).min().unwrap_or(LAST_ACL_ENTRY);
+    let says = ports.iter().map(|port| at_port(question, &asked, *port)).collect();
+    let Some((answer, entry, whole)) = over_all(says) else {
+        return Step::new(place, Answer::Unknown, "no port to ask about");
+    };
+    let number = entry.map_or(LAST_ACL_ENTRY, |entry| entry.rule_number);
+    let lack = Lack::Acl {
+        acl: acl.to_owned(),
+        direction: question.direction,
+        before,
+        cidrs: blocks(question),
+        is_reply: question.is_reply,
+    };
+    let text = match (answer, entry) {
+        (Answer::Unknown, _) if !whole => format!(
+            "partly: {acl} lets only some of {} through, so it depends on the port",
+            question.packet.service()
+        ),
+        (Answer::Unknown, Some(entry)) => {
+            format!("it depends on what is not known whether this fits: {}", says_entry(entry))
+        }
+        (_, Some(entry)) if entry.rule_number < LAST_ACL_ENTRY => says_entry(entry),
+        _ => missing(question, acl),
+    };
+    let step = Step::new(place, answer, text).by(format!("{acl} {number}"));
+    if answer == Answer::Allowed { step } else { step.lacks(lack) }
+}
+
+fn at_port<'a>(
+    question: &Question<'_>,
+    entries: &[&'a NetworkAclEntry],
+    port: u16,
+) -> (Answer, Option<&'a NetworkAclEntry>) {
+    let mut possible: Option<(Answer, &NetworkAclEntry)> = None;
+    for entry in entries {
+        let says = if allows(entry) { Answer::Allowed } else { Answer::Denied };
+        match (fit(question, entry, port), possible) {
+            (Fit::No, _) => {}
+            (Fit::Maybe, None) => possible = Some((says, entry)),
+            (Fit::Maybe | Fit::Yes, Some((held, first))) if held != says => {
+                return (Answer::Unknown, Some(first));
+            }
+            (Fit::Maybe, Some(_)) => {}
+            (Fit::Yes, _) => return (says, Some(entry)),
+        }
+    }
+    match possible {
+        Some((Answer::Allowed, first)) => (Answer::Unknown, Some(first)),
+        _ => (Answer::Denied, None),
+    }
+}
+
+/// Tells whether an entry is for the packet at one of its ports.
+fn fit(question: &Question<'_>, entry: &NetworkAclEntry, port: u16) -> Fit {
+    let address = address_fits(question.network, &entry.cidr, question.peer.addr);
+    covers(RuleMatch::from(entry), question.packet, port).and(address)
+}
+
+/// Says in words what an entry does.
+fn says_entry(entry: &NetworkAclEntry) -> String {
+    let does = if allows(entry) { "allows" } else { "denies" };
+    let word = if entry.direction == "egress" { "to" } else { "from" };
+    let (acl, number, cidr) = (&entry.network_acl_id, entry.rule_number, &entry.cidr);
+    let direction = &entry.direction;
+    format!(
+        "entry {number} of {acl} {does} {direction} {word} {cidr} on {}",
+        RuleMatch::from(entry).words()
+    )
+}
+
+/// Says in words which entry is missing.
+fn missing(question: &Question<'_>, acl: &str) -> String {
+    let direction = question.direction;
+    let word = if direction == "egress" { "to" } else { "from" };
+    let (peer, service) = (question.peer.addr, question.packet.service());
+    let what = if question.is_reply { ", which the reply needs" } else { "" };
+    format!("{acl} has no entry that allows {direction} {word} {peer} on {service}{what}")
+}
+
+/// Returns what entries should open to: the peer's subnet; the ranges of the AWS service that the address
+/// belongs to, since the next answer of its name is another one; else the address alone.
+fn blocks(question: &Question<'_>) -> Vec<String> {
+    let (inventory, peer) = (question.network.inventory(), question.peer);
+    let named = || subnet_of(inventory, peer.vpc?, peer.addr);
+    let subnet = peer.subnet.or_else(named).and_then(|subnet| question.network.subnet(subnet));
+    let holds = |cidr: &&String| {
+        address::parse_net(cidr).is_some_and(|net| net.contains::<&IpAddr>(&peer.addr))
+    };
+    let cidr = subnet.and_then(|subnet| subnet.cidrs.iter().find(holds)).cloned();
+    if let Some(cidr) = cidr {
+        return vec![cidr];
+    }
+    let list = question.network.service_list(peer.addr);
+    let mut nets =
+        list.and_then(|list| question.network.prefix_list(list)).unwrap_or_default().to_vec();
+    nets.retain(|net| net.addr().is_ipv4() == peer.addr.is_ipv4());
+    nets.sort();
+    if nets.is_empty() {
+        return vec![alone(peer.addr)];
+    }
+    nets.iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,360 @@
+//! A flow through AWS's order of evaluation, place by place, and back.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::inventory::model::Inventory;
+use crate::inventory::model::NatGateway;
+use crate::reachability::flow_end::Interfaces;
+use crate::reachability::flow_end::Side;
+use crate::reachability::network_acl;
+use crate::reachability::route;
+use crate::reachability::route::Routed;
+use crate::reachability::security_groups;
+use crate::reachability::step::Answer;
+use crate::reachability::step::Lack;
+use crate::reachability::step::Place;
+use crate::reachability::step::Step;
+use crate::reachability::step::Verdict;
+use crate::vpc::NextHop;
+use crate::vpc::network::Network;
+use crate::vpc::packet::Packet;
+use crate::vpc::packet::Tuple;
+
+/// The VPCs of an inventory, ready to be asked what passes.
+#[derive(Debug)]
+pub struct Reach {
+    pub(super) network: Network,
+    pub(super) interfaces: Interfaces,
+}
+
+/// What all places on the way say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Judgement {
+    /// What they say together.
+    pub verdict: Verdict,
+    /// What each says, in AWS's order; the reply after the request.
+    pub steps: Vec<Step>,
+}
+
+impl Judgement {
+    /// Returns what decides: the first place that refuses, else the first of which it is not known.
+    pub fn decider(&self) -> Option<&Step> {
+        let first = |answer| self.steps.iter().find(|step| step.answer == answer);
+        first(Answer::Denied).or_else(|| first(Answer::Unknown))
+    }
+}
+
+impl Reach {
+    /// Indexes an inventory.
+    pub fn new(inventory: Arc<Inventory>) -> Self {
+        Self { interfaces: Interfaces::new(&inventory), network: Network::new(inventory) }
+    }
+
+    /// Returns the configuration by what a packet meets.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Judges a flow: what each place on its way and on the reply's way says.
+    pub fn judge(&self, tuple: &Tuple, from: &Side<'_>, to: &Side<'_>) -> Judgement {
+        let way = Way { network: &self.network, tuple, from, to };
+        let steps = way.steps();
+        Judgement { verdict: Verdict::of(&steps), steps }
+    }
+}
+
+/// One flow on its way.
+pub(super) struct Way<'a> {
+    pub(super) network: &'a Network,
+    pub(super) tuple: &'a Tuple,
+    pub(super) from: &'a Side<'a>,
+    pub(super) to: &'a Side<'a>,
+}
+
+impl Way<'_> {
+    /// What each place on the way and back says, in AWS's order.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        let (request, reply) = (self.tuple.request(), self.reply());
+        let routed = self.routed();
+        let mut steps = Vec::new();
+        let (from_known, to_known) = (self.from.vpc.is_some(), self.to.vpc.is_some());
+        if !from_known && !to_known {
+            let text = "neither end lies in a VPC of the inventory";
+            return vec![Step::new(Place::Route, Answer::Unknown, text)];
+        }
+        let apart = !self.from.same_subnet(self.to);
+        if from_known {
+            steps.push(self.groups(Place::SenderGroups, routed.hop, &request));
+            if apart {
+                steps.push(self.acl(Place::SenderAcl, &request));
+            }
+        }
+        if apart {
+            steps.push(if from_known { self.way_out(&routed) } else { self.way_in(&routed) });
+            if let Some(nat) = self.nat(&routed) {
+                steps.extend(self.through_nat(nat, &request));
+            }
+        }
+        if to_known {
+            if apart {
+                steps.push(self.acl(Place::ReceiverAcl, &request));
+            }
+            steps.push(self.groups(Place::ReceiverGroups, routed.hop, &request));
+        }
+        if let (true, Some(reply)) = (apart, reply) {
+            self.back(&routed, &reply, &mut steps);
+        }
+        steps
+    }
+
+    /// Returns the packet that answers. Containers of a job pick their ports as Linux does.
+    pub(super) fn reply(&self) -> Option<Packet> {
+        let reply = self.tuple.reply()?;
+        let is_job = self.from.eni.is_some_and(|eni| eni.attribution.is_some());
+        let is_container = is_job && self.tuple.source_port.is_none();
+        Some(if is_container { reply.to_container() } else { reply })
+    }
+
+    /// What the reply meets: groups remember the request, ACLs do not.
+    fn back(&self, routed: &Routed, reply: &Packet, steps: &mut Vec<Step>) {
+        if self.to.vpc.is_some() {
+            steps.push(self.acl(Place::ReplyReceiverAcl, reply));
+            if self.from.vpc.is_some() && self.from.vpc != self.to.vpc {
+                steps.push(self.way_back());
+            }
+        }
+        if let Some(nat) = self.nat(routed) {
+            let peer = Side { eni: None, ..*self.to };
+            let nat_subnet = nat.subnet_id.as_deref();
+            let answer = reply.to_any_client();
+            steps.push(self.acl_at(Place::ReplyNat, nat_subnet, "ingress", &peer, &answer, true));
+            steps.push(self.acl_at(Place::ReplyNat, nat_subnet, "egress", self.from, reply, true));
+        }
+        if self.from.vpc.is_some() {
+            steps.push(self.acl(Place::ReplySenderAcl, reply));
+        }
+    }
+
+    fn routed(&self) -> Routed {
+        match (self.from.vpc, self.to.vpc) {
+            (None, Some(_)) => {
+                route::route(self.network, (self.to.subnet, self.to.vpc), self.from.addr)
+            }
+            _ => route::route(self.network, (self.from.subnet, self.from.vpc), self.to.addr),
+        }
+    }
+
+    /// What the groups of one side say.
+    pub(super) fn groups(&self, place: Place, via: NextHop, packet: &Packet) -> Step {
+        let (own, peer) = match place {
+            Place::SenderGroups => (self.from, self.to),
+            _ => (self.to, self.from),
+        };
+        security_groups::judge(
+            &security_groups::Question { network: self.network, own, peer, via, packet },
+            place,
+        )
+    }
+
+    /// What the ACL of one side says.
+    pub(super) fn acl(&self, place: Place, packet: &Packet) -> Step {
+        let (own, peer, direction, is_reply) = match place {
+            Place::SenderAcl => (self.from, self.to, "egress", false),
+            Place::ReceiverAcl => (self.to, self.from, "ingress", false),
+            Place::ReplyReceiverAcl => (self.to, self.from, "egress", true),
+            _ => (self.from, self.to, "ingress", true),
+        };
+        self.acl_at(place, own.subnet, direction, peer, packet, is_reply)
+    }
+
+    fn acl_at(
+        &self,
+        place: Place,
+        subnet: Option<&str>,
+        direction: &'static str,
+        peer: &Side<'_>,
+        packet: &Packet,
+        is_reply: bool,
+    ) -> Step {
+        let network = self.network;
+        let question = network_acl::Question { network, subnet, direction, peer, packet, is_reply };
+        network_acl::judge(&question, place)
+    }
+
+    /// Whether the sender's route table takes it there.
+    fn way_out(&self, routed: &Routed) -> Step {
+        let to = self.to.addr;
+        let words = routed.words(to);
+        let (answer, text) = match routed.hop {
+            NextHop::Local => self.inside(words),
+            NextHop::GatewayEndpoint => self.to_endpoint(routed, words),
+            NextHop::NatGateway => self.to_nat(routed, words),
+            NextHop::EgressOnlyGateway => (Answer::Allowed, words),
+            NextHop::InternetGateway => self.to_internet(words),
+            NextHop::Peering if self.to.eni.is_some() && self.to.vpc != self.from.vpc => {
+                (Answer::Allowed, words)
+            }
+            NextHop::Blackhole | NextHop::NoRoute => (Answer::Denied, words),
+            NextHop::Unknown => (Answer::Unknown, words),
+            _ => (Answer::Unknown, format!("{words}; what lies behind it is not in the inventory")),
+        };
+        self.step(Place::Route, answer, text, routed, self.from.vpc)
+    }
+
+    fn step(
+        &self,
+        place: Place,
+        answer: Answer,
+        text: String,
+        routed: &Routed,
+        vpc: Option<&str>,
+    ) -> Step {
+        let mut step = Step::new(place, answer, text);
+        step.by = routed.by();
+        if answer != Answer::Denied {
+            return step;
+        }
+        let Some(table) = routed.table.clone() else { return step };
+        step.lacks(Lack::Way { vpc: vpc.map(str::to_owned), table, route: routed.route.clone() })
+    }
+
+    fn inside(&self, words: String) -> (Answer, String) {
+        match (self.from.vpc, self.to.vpc) {
+            (Some(from), Some(to)) if from != to => {
+                let text = format!("{words}, and not to {} in {to}", self.to.name());
+                (Answer::Denied, text)
+            }
+            // Several VPCs of the inventory have that address.
+            (_, None) => {
+                let text = format!("{words}; who has {} there is not known", self.to.addr);
+                (Answer::Unknown, text)
+            }
+            _ => (Answer::Allowed, words),
+        }
+    }
+
+    fn to_endpoint(&self, routed: &Routed, words: String) -> (Answer, String) {
+        let target = routed.route.as_ref().map(|route| route.target.as_str()).unwrap_or_default();
+        let state = self.network.endpoint(target).and_then(|endpoint| endpoint.state.as_deref());
+        match state {
+            Some(state) if !state.eq_ignore_ascii_case("available") => {
+                (Answer::Unknown, format!("{words}, which is {state}"))
+            }
+            _ => (Answer::Allowed, words),
+        }
+    }
+
+    fn to_internet(&self, words: String) -> (Answer, String) {
+        let name = self.from.name();
+        match self.from.eni {
+            _ if self.to.addr.is_ipv6() => (Answer::Allowed, words),
+            Some(eni) if eni.public_ip.is_some() => (Answer::Allowed, words),
+            Some(eni) if eni.attribution.is_some() || eni.source != "cloudtrail" => {
+                let text = format!("{words}, and {name} has no public address: nothing comes back");
+                (Answer::Denied, text)
+            }
+            _ => {
+                let text = format!("{words}; whether {name} has a public address is not known");
+                (Answer::Unknown, text)
+            }
+        }
+    }
+
+    fn to_nat(&self, routed: &Routed, words: String) -> (Answer, String) {
+        let target = routed.route.as_ref().map(|route| route.target.as_str()).unwrap_or_default();
+        let mut gateways = self.network.inventory().nat_gateways.iter();
+        let row = gateways.find(|row| row.nat_gateway_id == target);
+        match row.and_then(|row| row.state.as_deref()) {
+            _ if row.is_none() => {
+                (Answer::Unknown, format!("{words}, which is not in the inventory"))
+            }
+            Some(state) if !state.eq_ignore_ascii_case("available") => {
+                (Answer::Denied, format!("{words}, which is {state}"))
+            }
+            _ => (Answer::Allowed, words),
+        }
+    }
+
+    /// The NAT gateway on the way, when its subnet is another one than the sender's.
+    fn nat(&self, routed: &Routed) -> Option<&NatGateway> {
+        let target = &routed.route.as_ref().filter(|_| routed.hop == NextHop::NatGateway)?.target;
+        let mut gateways = self.network.inventory().nat_gateways.iter();
+        let row = gateways.find(|row| row.nat_gateway_id == *target)?;
+        let apart = row.subnet_id.is_some() && row.subnet_id.as_deref() != self.from.subnet;
+        (apart && self.from.vpc.is_some()).then_some(row)
+    }
+
+    /// What the subnet of the NAT gateway says: its ACL to what comes in and goes on, its route table.
+    fn through_nat(&self, nat: &NatGateway, request: &Packet) -> Vec<Step> {
+        let subnet = nat.subnet_id.as_deref();
+        let on = route::route(self.network, (subnet, nat.vpc_id.as_deref()), self.to.addr);
+        let words = format!("{}: {}", nat.nat_gateway_id, on.words(self.to.addr));
+        let private = nat.connectivity_type.as_deref() == Some("private");
+        let (answer, text) = match on.hop {
+            NextHop::InternetGateway if private => (
+                Answer::Denied,
+                format!("{words}, and a private NAT gateway has no public address"),
+            ),
+            NextHop::InternetGateway | NextHop::GatewayEndpoint | NextHop::EgressOnlyGateway => {
+                (Answer::Allowed, words)
+            }
+            NextHop::Blackhole | NextHop::NoRoute => (Answer::Denied, words),
+            NextHop::Unknown => (Answer::Unknown, words),
+            _ => (Answer::Unknown, format!("{words}; what lies behind it is not in the inventory")),
+        };
+        vec![
+            self.acl_at(Place::Nat, subnet, "ingress", self.from, request, false),
+            self.step(Place::Nat, answer, text, &on, nat.vpc_id.as_deref()),
+            self.acl_at(Place::Nat, subnet, "egress", self.to, request, false),
+        ]
+    }
+
+    /// Whether somebody outside gets in: the receiver's route to the sender tells by which gateway.
+    fn way_in(&self, routed: &Routed) -> Step {
+        let words = routed.words(self.from.addr);
+        let name = self.to.name();
+        let public = self.to.eni.is_some_and(|eni| eni.public_ip.is_some());
+        let (answer, text) = match routed.hop {
+            NextHop::InternetGateway if self.from.addr.is_ipv6() || public => {
+                (Answer::Allowed, words)
+            }
+            NextHop::InternetGateway if self.to.eni.is_some() => {
+                (Answer::Denied, format!("{words}, and {name} has no public address"))
+            }
+            NextHop::NatGateway => {
+                (Answer::Denied, format!("{words}: a NAT gateway lets nobody in"))
+            }
+            NextHop::EgressOnlyGateway => {
+                (Answer::Denied, format!("{words}: an egress-only gateway lets nobody in"))
+            }
+            NextHop::GatewayEndpoint => {
+                (Answer::Denied, format!("{words}: an endpoint opens nothing"))
+            }
+            NextHop::Blackhole | NextHop::NoRoute => {
+                (Answer::Denied, format!("{words}: no way back"))
+            }
+            NextHop::Unknown => (Answer::Unknown, words),
+            _ => (Answer::Unknown, format!("{words}; what lies behind it is not in the inventory")),
+        };
+        let mut step = Step::new(Place::Route, answer, text);
+        step.by = routed.by();
+        step
+    }
+
+    /// Whether the receiver's route table takes the reply back into the sender's VPC.
+    fn way_back(&self) -> Step {
+        let routed = route::route(self.network, (self.to.subnet, self.to.vpc), self.from.addr);
+        let words = routed.words(self.from.addr);
+        let (answer, text) = match routed.hop {
+            NextHop::Peering => (Answer::Allowed, words),
+            NextHop::Blackhole | NextHop::NoRoute | NextHop::Local => (Answer::Denied, words),
+            NextHop::Unknown => (Answer::Unknown, words),
+            _ => (Answer::Unknown, format!("{words}; what lies behind it is not in the inventory")),
+        };
+        let mut step = Step::new(Place::ReplyRoute, answer, text);
+        step.by = routed.by();
+        step
+    }
+}

@@ -1,0 +1,156 @@
+//! Why a packet was refused that a log shows refused, at the place where it was.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use crate::reachability::fix::Fix;
+use crate::reachability::fix::Fixer;
+use crate::reachability::flow_end::Side;
+use crate::reachability::path::Reach;
+use crate::reachability::path::Way;
+use crate::reachability::route;
+use crate::reachability::step::Answer;
+use crate::reachability::step::Place;
+use crate::reachability::step::Step;
+use crate::vpc::packet::Tuple;
+
+/// Which packet was refused, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leg {
+    /// The request, where it left.
+    RequestOut,
+    /// The request, where it arrived.
+    RequestIn,
+    /// The reply, where it left.
+    ReplyOut,
+    /// The reply, where it arrived.
+    ReplyIn,
+    /// No packet: the request left and nothing answered it.
+    Unanswered,
+}
+
+impl FromStr for Leg {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "request-out" => Ok(Self::RequestOut),
+            "request-in" => Ok(Self::RequestIn),
+            "reply-out" => Ok(Self::ReplyOut),
+            "reply-in" => Ok(Self::ReplyIn),
+            "unanswered" => Ok(Self::Unanswered),
+            _ => Err(()),
+        }
+    }
+}
+
+/// A refused packet as the log shows it.
+#[derive(Debug, Clone)]
+pub struct Refused<'a> {
+    /// Interface of whoever opened it, where known.
+    pub opener: Option<&'a str>,
+    /// Interface of whoever it was opened to, where known.
+    pub answerer: Option<&'a str>,
+    /// The flow, as it was opened.
+    pub tuple: Tuple,
+    /// Ports that fixes are to open. `None`: the one of the flow.
+    pub ports: Option<RangeInclusive<u16>>,
+    /// Where it was refused.
+    pub leg: Leg,
+    /// When, Unix seconds.
+    pub at: Option<i64>,
+}
+
+/// Why it was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Refusal {
+    /// The cause, in one sentence. NULL: by the inventory it was let through.
+    pub cause: Option<String>,
+    /// What lets it through: where it is not known which place refused, for each that may have.
+    pub fixes: Vec<Fix>,
+}
+
+impl Reach {
+    /// Says why a packet was refused.
+    pub fn refusal(&self, refused: &Refused<'_>) -> Refusal {
+        let tuple = &refused.tuple;
+        let from = self.end(refused.opener, tuple.source, refused.at);
+        let to = self.end(refused.answerer, tuple.destination, refused.at);
+        let way = Way { network: self.network(), tuple, from: &from, to: &to };
+        let steps = asked(&way, refused.leg);
+        let pick = |answer| steps.iter().filter(move |step| step.answer == answer);
+        let ports = refused.ports.clone();
+        let fixer = Fixer { reach: self, tuple, ports, from: &from, to: &to };
+        let denied: Vec<&Step> = pick(Answer::Denied).collect();
+        if !denied.is_empty() {
+            let texts = denied.iter().map(|step| format!("{}: {}", words(step.place), step.text));
+            let cause = texts.collect::<Vec<_>>().join("; and ");
+            return Refusal { cause: Some(cause), fixes: fixer.of(denied.into_iter()) };
+        }
+        let unknown: Vec<&Step> = pick(Answer::Unknown).collect();
+        Refusal { cause: may_be(&unknown), fixes: fixer.of(unknown.into_iter()) }
+    }
+
+    /// Returns the end of a flow that a log names by its interface, else by its address, at a time (Unix
+    /// seconds). Where several interfaces had the address then, none is taken.
+    pub fn end(&self, id: Option<&str>, ip: IpAddr, at: Option<i64>) -> Side<'_> {
+        if let Some(eni) = id.and_then(|id| self.interface(id, at)) {
+            return self.side_of(eni, ip);
+        }
+        let side = self.side(&ip.to_string(), None, None, at);
+        side.unwrap_or(Side { addr: ip, eni: None, vpc: None, subnet: None })
+    }
+}
+
+/// What the places say where a leg was refused.
+fn asked(way: &Way<'_>, leg: Leg) -> Vec<Step> {
+    let apart = !way.from.same_subnet(way.to);
+    let request = way.tuple.request();
+    let via = || route::route(way.network, (way.from.subnet, way.from.vpc), way.to.addr).hop;
+    let mut steps = Vec::new();
+    match leg {
+        // The log shows that it passed the sender's groups and ACL.
+        Leg::Unanswered => {
+            let left = [Place::SenderGroups, Place::SenderAcl];
+            steps = way.steps();
+            steps.retain(|step| !left.contains(&step.place));
+        }
+        Leg::RequestOut => {
+            steps.push(way.groups(Place::SenderGroups, via(), &request));
+            steps.extend(apart.then(|| way.acl(Place::SenderAcl, &request)));
+        }
+        Leg::RequestIn => {
+            steps.push(way.groups(Place::ReceiverGroups, via(), &request));
+            steps.extend(apart.then(|| way.acl(Place::ReceiverAcl, &request)));
+        }
+        Leg::ReplyOut | Leg::ReplyIn => {
+            let place = match leg {
+                Leg::ReplyOut => Place::ReplyReceiverAcl,
+                _ => Place::ReplySenderAcl,
+            };
+            let reply = way.reply().filter(|_| apart);
+            steps.extend(reply.map(|reply| way.acl(place, &reply)));
+        }
+    }
+    steps
+}
+
+fn words(place: Place) -> &'static str {
+    match place {
+        Place::ReplyReceiverAcl | Place::ReplySenderAcl => "network ACL",
+        place => place.words(),
+    }
+}
+
+/// Names the places of which it is not known.
+fn may_be(steps: &[&Step]) -> Option<String> {
+    let (first, others) = steps.split_first()?;
+    let or = match others.first().map(|step| step.place) {
+        Some(Place::ReceiverAcl) => " (or inbound network ACL)",
+        Some(Place::SenderAcl) => " (or outbound network ACL)",
+        _ => "",
+    };
+    let texts: Vec<&str> = steps.iter().map(|step| step.text.as_str()).collect();
+    Some(format!("{}{or}: {}", words(first.place), texts.join("; ")))
+}

@@ -1,0 +1,110 @@
+//! Which way a route table sends an address, with the words for it.
+
+use std::net::IpAddr;
+
+use crate::flow::address;
+use crate::inventory::model::Route;
+use crate::reachability::s3_bypass;
+use crate::vpc::Lookup;
+use crate::vpc::NextHop;
+use crate::vpc::S3Region;
+use crate::vpc::Undetermined;
+use crate::vpc::network::Network;
+
+/// What a route table does with an address.
+#[derive(Debug, Clone)]
+pub(super) struct Routed {
+    pub(super) hop: NextHop,
+    /// The route table, where it is known.
+    pub(super) table: Option<String>,
+    /// The route that decides, where one does.
+    pub(super) route: Option<Route>,
+    /// What the inventory does not tell, when it does not.
+    pub(super) unknown: Option<String>,
+}
+
+impl Routed {
+    fn new(lookup: &Lookup<'_>, subnet: Option<&str>) -> Self {
+        let table = lookup.table.unwrap_or("the route table");
+        let unknown = lookup.undetermined.map(|lacks| match lacks {
+            Undetermined::Table => format!(
+                "the route table of {} is not in the inventory",
+                subnet.unwrap_or("the subnet")
+            ),
+            Undetermined::Routes => format!("the routes of {table} are not in the inventory"),
+            Undetermined::PrefixList(route) => format!(
+                "{table} has a route by {} to {}, and the entries of that list are not in the inventory",
+                route.destination, route.target
+            ),
+        });
+        Self {
+            hop: lookup.hop,
+            table: lookup.table.map(str::to_owned),
+            route: lookup.route.cloned(),
+            unknown,
+        }
+    }
+
+    /// Returns table and route, as the id of what decides.
+    pub(super) fn by(&self) -> Option<String> {
+        let table = self.table.clone()?;
+        Some(match &self.route {
+            Some(route) => format!("{table} {}", route.destination),
+            None => table,
+        })
+    }
+
+    /// Says in words what the table does.
+    pub(super) fn words(&self, to: IpAddr) -> String {
+        if let Some(text) = &self.unknown {
+            return text.clone();
+        }
+        let table = self.table.as_deref().unwrap_or("the route table");
+        match (&self.route, self.hop) {
+            (Some(route), NextHop::Blackhole) => format!(
+                "{table} sends {to} by {} to {}, which is gone (blackhole)",
+                route.destination, route.target
+            ),
+            (Some(route), _) => {
+                format!("{table} sends {to} by {} to {}", route.destination, route.target)
+            }
+            (None, NextHop::Local) => format!("{table} keeps {to} in the VPC"),
+            (None, _) => format!("{table} has no route to {to}"),
+        }
+    }
+}
+
+/// Says where the route table of a subnet sends an address. `vpc`: the VPC of the subnet, where something else
+/// than the inventory tells it.
+pub(super) fn route(
+    network: &Network,
+    (subnet, vpc): (Option<&str>, Option<&str>),
+    to: IpAddr,
+) -> Routed {
+    let Some(subnet) = subnet else {
+        return Routed {
+            hop: NextHop::Unknown,
+            table: None,
+            route: None,
+            unknown: Some("the subnet is not known, and so neither is its route table".to_owned()),
+        };
+    };
+    let lookup = network.route_tables().from_subnet(subnet, vpc, to, &|| s3_region(network, to));
+    Routed::new(&lookup, Some(subnet))
+}
+
+/// As [`route`], for a route table.
+pub(super) fn in_table(network: &Network, table: &str, to: IpAddr) -> Routed {
+    let lookup = network.route_tables().from_table(table, to, &|| s3_region(network, to));
+    let mut routed = Routed::new(&lookup, None);
+    routed.table.get_or_insert_with(|| table.to_owned());
+    routed
+}
+
+fn s3_region(network: &Network, ip: IpAddr) -> S3Region<'_> {
+    match s3_bypass::region_of(network.inventory(), ip) {
+        Some(region) => S3Region::Of(region),
+        None if address::is_private(ip) => S3Region::NotS3,
+        None => S3Region::Unknown,
+    }
+}

@@ -1,0 +1,218 @@
+//! What security groups say. They remember connections, so only the request is asked about.
+
+use crate::flow::address;
+use crate::inventory::model::Eni;
+use crate::inventory::model::SecurityGroupRule;
+use crate::reachability::fit::address_fits;
+use crate::reachability::fit::alone;
+use crate::reachability::fit::covers;
+use crate::reachability::fit::over_all;
+use crate::reachability::fit::stretches;
+use crate::reachability::flow_end::Side;
+use crate::reachability::step::Answer;
+use crate::reachability::step::Lack;
+use crate::reachability::step::Place;
+use crate::reachability::step::Step;
+use crate::vpc::Fit;
+use crate::vpc::NextHop;
+use crate::vpc::RuleMatch;
+use crate::vpc::network::Network;
+use crate::vpc::packet::Packet;
+
+/// One interface's question to its groups.
+pub(super) struct Question<'a> {
+    pub(super) network: &'a Network,
+    pub(super) own: &'a Side<'a>,
+    pub(super) peer: &'a Side<'a>,
+    /// The way between the two.
+    pub(super) via: NextHop,
+    pub(super) packet: &'a Packet,
+}
+
+/// Says what the groups of an interface say together: one rule of one group is enough.
+pub(super) fn judge(question: &Question<'_>, place: Place) -> Step {
+    let direction = if place == Place::SenderGroups { "egress" } else { "ingress" };
+    let Some(eni) = question.own.eni else {
+        let text = format!(
+            "no interface of the inventory has {} at that time, so its security groups are not known",
+            question.own.addr
+        );
+        return Step::new(place, Answer::Unknown, text);
+    };
+    if eni.security_group_ids.is_empty() {
+        return without_groups(eni, place);
+    }
+    let rules: Vec<&SecurityGroupRule> = eni
+        .security_group_ids
+        .iter()
+        .flat_map(|group| question.network.rules(group))
+        .filter(|rule| rule.direction == direction)
+        .collect();
+    let ports = stretches(question.packet, rules.iter().map(|rule| RuleMatch::from(*rule)));
+    let says = ports.into_iter().map(|port| at_port(question, eni, &rules, port));
+    let lack = lack(question, eni, direction);
+    let Some((answer, why, whole)) = over_all(says.collect()) else {
+        return Step::new(place, Answer::Unknown, "no port to ask about").lacks(lack);
+    };
+    let missing = missing(question, eni, direction);
+    match (answer, why) {
+        (Answer::Allowed, Why::Rule(rule)) => {
+            let id = rule.rule_id.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
+            let by = format!("{}{id}", rule.security_group_id);
+            Step::new(place, answer, allows(rule)).by(by)
+        }
+        (Answer::Denied, _) => {
+            Step::new(place, answer, missing).by(eni.security_group_ids.join(" ")).lacks(lack)
+        }
+        (_, Why::Unsure(text)) => Step::new(place, Answer::Unknown, text).lacks(lack),
+        _ if !whole => {
+            let text = format!("partly: only some ports of {} are open", question.packet.service());
+            Step::new(place, Answer::Unknown, text).lacks(lack)
+        }
+        _ => Step::new(place, Answer::Unknown, missing).lacks(lack),
+    }
+}
+
+fn without_groups(eni: &Eni, place: Place) -> Step {
+    let id = &eni.interface_id;
+    if matches!(eni.belongs_to.as_deref(), Some("nat_gateway" | "regional_nat_gateway")) {
+        let text = format!("{id} is a NAT gateway's, which has no security groups");
+        return Step::new(place, Answer::Allowed, text);
+    }
+    let text = format!("the inventory does not tell the security groups of {id}");
+    Step::new(place, Answer::Unknown, text)
+}
+
+enum Why<'a> {
+    Rule(&'a SecurityGroupRule),
+    Unsure(String),
+    Nothing,
+}
+
+fn at_port<'a>(
+    question: &Question<'a>,
+    eni: &Eni,
+    rules: &[&'a SecurityGroupRule],
+    port: u16,
+) -> (Answer, Why<'a>) {
+    let mut unsure = None;
+    for rule in rules {
+        let fit = covers(RuleMatch::from(*rule), question.packet, port)
+            .and(peer_fits(question, eni, &rule.peer));
+        match fit {
+            Fit::Yes => return (Answer::Allowed, Why::Rule(rule)),
+            Fit::No => {}
+            Fit::Maybe => {
+                unsure.get_or_insert_with(|| {
+                    format!("it depends on what is not known whether this fits: {}", allows(rule))
+                });
+            }
+        }
+    }
+    let is_known = |group: &&String| {
+        question.network.group(group).is_some() || question.network.rules(group).next().is_some()
+    };
+    let unknown: Vec<&str> = eni
+        .security_group_ids
+        .iter()
+        .filter(|group| !is_known(group))
+        .map(String::as_str)
+        .collect();
+    if !unknown.is_empty() {
+        unsure = Some(format!("the rules of {} are not in the inventory", unknown.join(", ")));
+    }
+    match unsure {
+        Some(text) => (Answer::Unknown, Why::Unsure(text)),
+        None => (Answer::Denied, Why::Nothing),
+    }
+}
+
+/// Tells whether what a rule opens to holds the peer: CIDR, prefix list, group.
+fn peer_fits(question: &Question<'_>, own: &Eni, opened: &str) -> Fit {
+    let peer = question.peer;
+    if !opened.starts_with("sg-") {
+        return address_fits(question.network, opened, peer.addr);
+    }
+    let Some(eni) = peer.eni else { return stranger_fits(question.network, opened, peer) };
+    if eni.security_group_ids.is_empty() {
+        return Fit::Maybe;
+    }
+    if !eni.security_group_ids.iter().any(|group| group == opened) {
+        return Fit::No;
+    }
+    // A group stands for the private addresses of its interfaces, not for their public ones.
+    if !has(eni, peer) {
+        return Fit::No;
+    }
+    match (&own.vpc_id, &eni.vpc_id) {
+        (Some(own), Some(other)) if own == other => Fit::Yes,
+        // Groups of another region cannot be meant.
+        _ if own.region.is_some() && eni.region.is_some() && own.region != eni.region => Fit::No,
+        _ if question.via == NextHop::Peering => Fit::Yes,
+        _ => Fit::Maybe,
+    }
+}
+
+/// Tells whether an address is one of an interface's own; where none of them is known, the log says so.
+fn has(eni: &Eni, side: &Side<'_>) -> bool {
+    let mut own = eni.addresses.iter();
+    eni.addresses.is_empty() || own.any(|text| address::parse(text) == Some(side.addr))
+}
+
+/// Tells whether an address that no known interface has may be one of a group's.
+fn stranger_fits(network: &Network, group: &str, peer: &Side<'_>) -> Fit {
+    let group = network.group(group);
+    let vpc = group.and_then(|group| group.vpc_id.as_deref());
+    let inventory = network.inventory();
+    let cidrs = inventory.vpcs.iter().find(|row| Some(row.vpc_id.as_str()) == vpc);
+    let mut nets =
+        cidrs.into_iter().flat_map(|vpc| &vpc.cidrs).filter_map(|c| address::parse_net(c));
+    let may = match cidrs {
+        Some(vpc) if !vpc.cidrs.is_empty() => nets.any(|net| net.contains(&peer.addr)),
+        _ => address::is_private(peer.addr) || peer.addr.is_ipv6(),
+    };
+    if may { Fit::Maybe } else { Fit::No }
+}
+
+/// Says in words what a rule allows.
+fn allows(rule: &SecurityGroupRule) -> String {
+    let (group, direction) = (&rule.security_group_id, &rule.direction);
+    let word = if direction == "egress" { "to" } else { "from" };
+    let peer = if rule.peer == *group { "itself" } else { &rule.peer };
+    format!("{group} allows {direction} {word} {peer} on {}", RuleMatch::from(rule).words())
+}
+
+/// Says in words which rule is missing.
+fn missing(question: &Question<'_>, eni: &Eni, direction: &str) -> String {
+    let word = if direction == "egress" { "to" } else { "from" };
+    let groups = &eni.security_group_ids;
+    let others = question.peer.eni.map_or(&[][..], |peer| &peer.security_group_ids);
+    let peer = match (groups.as_slice(), others) {
+        ([own], others) if others.contains(own) => "itself".to_owned(),
+        (_, []) => question.peer.addr.to_string(),
+        (_, others) => format!("{} ({})", question.peer.addr, others.join(", ")),
+    };
+    let service = question.packet.service();
+    match groups.as_slice() {
+        [one] => format!("{one} allows no {direction} {word} {peer} on {service}"),
+        many => {
+            format!("none of {} allows {direction} {word} {peer} on {service}", many.join(", "))
+        }
+    }
+}
+
+/// Returns the rule that would let it through: by group where the peer has one in the same VPC.
+fn lack(question: &Question<'_>, eni: &Eni, direction: &'static str) -> Lack {
+    let peer = question.peer;
+    let others =
+        peer.eni.filter(|peer| peer.vpc_id == eni.vpc_id || question.via == NextHop::Peering);
+    let others = others.map_or(&[][..], |peer| &peer.security_group_ids);
+    let shared = eni.security_group_ids.iter().find(|group| others.contains(group));
+    let group = shared.or_else(|| eni.security_group_ids.first()).cloned().unwrap_or_default();
+    let named = shared.or_else(|| others.first()).cloned();
+    // The address may be a public one, for which a group does not stand.
+    let named = named.filter(|_| peer.eni.is_some_and(|eni| has(eni, peer)));
+    let list = || question.network.service_list(peer.addr).map(str::to_owned);
+    let peer = named.or_else(list).unwrap_or_else(|| alone(peer.addr));
+    Lack::Group { group, direction, peer }
+}

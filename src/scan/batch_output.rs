@@ -1,0 +1,134 @@
+//! What a scan gives: batches of the rows that pass its filter.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::BatchCoalescer;
+use datafusion::common::{DataFusionError, Result};
+use tokio::sync::mpsc::Sender;
+
+use crate::engine::Cause;
+use crate::flow::LogFormat;
+use crate::scan::exec::Job;
+use crate::scan::interface_minutes;
+use crate::scan::interface_minutes::Minutes;
+
+/// Why an object was left.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Nobody wants more rows.
+    Enough,
+    /// The object is at fault: it is named, and the rest goes on.
+    Object(Fault),
+    /// The whole scan is at fault.
+    Scan(DataFusionError),
+}
+
+/// What is wrong with an object.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) reason: String,
+    pub(crate) cause: Cause,
+}
+
+impl Fault {
+    /// What is wrong with the bytes themselves.
+    pub(crate) fn lasting(reason: String) -> Stop {
+        Stop::Object(Self { reason, cause: Cause::Content })
+    }
+}
+
+impl From<DataFusionError> for Stop {
+    fn from(error: DataFusionError) -> Self {
+        Self::Scan(error)
+    }
+}
+
+/// Sends finished batches on and counts their rows against the limit.
+pub(crate) struct Output {
+    job: Arc<Job>,
+    batches: Sender<Result<RecordBatch>>,
+    rows: usize,
+    minutes: Option<Arc<Minutes>>,
+    /// What is left of small batches: of small objects, or of which the filter let few rows pass.
+    few: BatchCoalescer,
+    /// Whether batches of the objects at hand are put together.
+    gathers: bool,
+    /// The formats of the last object of text: the scan knows their columns.
+    pub(crate) formats: Vec<LogFormat>,
+}
+
+impl Output {
+    pub(crate) fn new(
+        job: Arc<Job>,
+        batches: Sender<Result<RecordBatch>>,
+        minutes: Option<Arc<Minutes>>,
+    ) -> Self {
+        let few = BatchCoalescer::new(Arc::clone(&job.made), job.batch_rows)
+            .with_biggest_coalesce_batch_size(Some(job.batch_rows / 2));
+        Self { job, batches, rows: 0, minutes, few, gathers: false, formats: Vec::new() }
+    }
+
+    /// Says whether the next objects are small: then their rows are put together.
+    pub(crate) fn gather(&mut self, gathers: bool) {
+        self.gathers = gathers;
+    }
+
+    /// Ends the objects that [`Output::gather`] spoke of: sends what was put together of them.
+    pub(crate) async fn end_run(&mut self) -> std::result::Result<(), Stop> {
+        // What a filter leaves of a batch waits for more of the same.
+        match self.gathers && self.job.filter.is_none() {
+            true => self.finish().await,
+            false => Ok(()),
+        }
+    }
+
+    pub(crate) async fn send(&mut self, batch: &RecordBatch) -> std::result::Result<(), Stop> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let given = self.job.passing(batch)?;
+        if let Some(minutes) = &self.minutes {
+            minutes.add(&given).map_err(interface_minutes::failure)?;
+        }
+        if let Some(beginnings) = &self.job.beginnings {
+            beginnings.add(&given);
+        }
+        // Rows without a column cannot be put together; nor need they.
+        let is_whole = self.job.filter.is_none() && !self.gathers;
+        if is_whole || given.num_columns() == 0 {
+            return self.pass_on(given).await;
+        }
+        self.few.push_batch(given).map_err(DataFusionError::from)?;
+        // Whoever wants only some rows does not wait for more.
+        if self.job.limit.is_some() {
+            self.few.finish_buffered_batch().map_err(DataFusionError::from)?;
+        }
+        self.pass_on_full().await
+    }
+
+    /// Sends what is left.
+    pub(crate) async fn finish(&mut self) -> std::result::Result<(), Stop> {
+        self.few.finish_buffered_batch().map_err(DataFusionError::from)?;
+        self.pass_on_full().await
+    }
+
+    async fn pass_on_full(&mut self) -> std::result::Result<(), Stop> {
+        while let Some(batch) = self.few.next_completed_batch() {
+            self.pass_on(batch).await?;
+        }
+        Ok(())
+    }
+
+    async fn pass_on(&mut self, batch: RecordBatch) -> std::result::Result<(), Stop> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        self.rows += batch.num_rows();
+        self.batches.send(Ok(batch)).await.map_err(|_| Stop::Enough)?;
+        match self.job.limit.is_some_and(|limit| self.rows >= limit) {
+            true => Err(Stop::Enough),
+            false => Ok(()),
+        }
+    }
+}

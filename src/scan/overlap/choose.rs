@@ -1,0 +1,139 @@
+//! Reads the times of the records of flow logs that may overlap, before the scan itself.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{AsArray as _, RecordBatch};
+use arrow::datatypes::{Field, Schema};
+use datafusion::common::Result;
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, TryStreamExt as _};
+
+use crate::engine::ReadOptions;
+use crate::enrich::Context;
+use crate::flow::field::OBJECT;
+use crate::flow::{Filter, InterfaceTest, Plan, Wanted};
+use crate::scan::exec::Job;
+use crate::scan::object_reader::read_objects;
+use crate::scan::overlap::Choice;
+use crate::scan::overlap::candidates::Candidates;
+use crate::scan::overlap::count::{Count, columns};
+use crate::scan::pushdown::Pushed;
+use crate::scan::registry::Scan;
+use crate::scan::work_queue::Queue;
+use crate::source::{Listing, Split};
+
+/// Says which flow log speaks when, for the interfaces that the scan is about. NULL when no two flow logs record one
+/// of them.
+///
+/// # Errors
+///
+/// When the objects cannot be read again.
+pub(crate) fn choose<'a>(
+    job: &'a Job,
+    context: &'a Context,
+    listing: &'a Listing,
+    readers: usize,
+) -> BoxFuture<'a, Result<Option<Choice>>> {
+    async move {
+        let mut candidates = Candidates::default();
+        let (mut mixed, mut plain) = (Vec::new(), Vec::new());
+        for split in &listing.splits {
+            if candidates.add(split) { mixed.push(split) } else { plain.push(split) }
+        }
+        if !mixed.is_empty() {
+            let splits: Vec<Split> = mixed.iter().map(|split| Split::clone(split)).collect();
+            let mut objects = BTreeSet::new();
+            let add = |batch: &RecordBatch| add_objects(&mut objects, batch);
+            scan(job, splits, &[OBJECT], readers, add).await?;
+            objects.iter().for_each(|object| candidates.add_object(object));
+        }
+        let inventory = context.inventory();
+        let overlapping = candidates.overlapping(inventory);
+        if overlapping.is_empty() {
+            return Ok(None);
+        }
+        let overlaps = |split: &&&Split| {
+            let id = split.log_group.as_deref().or(split.name.flow_log_id.as_deref());
+            // What can be read only once is left to the scan itself.
+            !split.one_shot && id.is_some_and(|id| overlapping.contains(id))
+        };
+        let splits = plain.iter().filter(overlaps).chain(&mixed);
+        let splits: Vec<Split> = splits.map(|split| Split::clone(split)).collect();
+        let mut count = Count::default();
+        scan(job, splits, &columns(), readers, |batch| count.add(batch)).await?;
+        Ok(count.finish(&inventory.flow_logs))
+    }
+    .boxed()
+}
+
+fn add_objects(objects: &mut BTreeSet<String>, batch: &RecordBatch) {
+    let column = batch.column_by_name(OBJECT).and_then(|column| column.as_string_view_opt());
+    let mut last = None;
+    for object in column.into_iter().flatten().flatten() {
+        if last != Some(object) && !objects.contains(object) {
+            objects.insert(object.to_owned());
+        }
+        last = Some(object);
+    }
+}
+
+/// Reads a few columns of all records of the interfaces that `job` is about, in its window.
+async fn scan(
+    job: &Job,
+    splits: Vec<Split>,
+    columns: &[&str],
+    readers: usize,
+    mut add: impl FnMut(&RecordBatch),
+) -> Result<()> {
+    let fields = columns.iter().map(|name| job.table.field_with_name(name).cloned());
+    let schema = Arc::new(Schema::new(fields.collect::<Result<Vec<Field>, _>>()?));
+    let Filter { since, until, interface, .. } = job.plan.filter.clone();
+    // Which records of an interface are wanted does not matter: any tells that its flow log was there.
+    let interface = interface.map(|test| {
+        let all = move |id: &str| match test(id) {
+            Wanted::OfAddresses => Wanted::All,
+            wanted => wanted,
+        };
+        Arc::new(all) as InterfaceTest
+    });
+    let plan = Plan {
+        filter: Filter { since, until, interface, ..Filter::default() },
+        stated: job.options.stated.clone(),
+        batch_rows: job.batch_rows,
+        limits: job.options.limits,
+        ..Plan::new(job.plan.layout, Arc::clone(&schema))
+    };
+    // What cannot be read, the scan itself will name.
+    let options = ReadOptions {
+        stated: job.options.stated.clone(),
+        limits: job.options.limits,
+        ..ReadOptions::new(job.options.window)
+    };
+    let own = Job {
+        plan: Arc::new(plan),
+        made: Arc::clone(&schema),
+        filter: None,
+        wanted: Vec::new(),
+        context: None,
+        options: Arc::new(options),
+        pushed: Pushed::default(),
+        limit: None,
+        choice: None,
+        ..job.clone()
+    };
+    let own = Arc::new(own);
+    let listing = Listing { splits, ..Listing::default() };
+    let queue = Arc::new(Queue::over(Arc::new(Scan::new(own.plan.layout)), listing, readers));
+    let mut stream = RecordBatchReceiverStreamBuilder::new(schema, 2);
+    for _ in 0..readers.max(1) {
+        let (own, queue, batches) = (Arc::clone(&own), Arc::clone(&queue), stream.tx());
+        stream.spawn(async move { read_objects(own, queue, batches).await });
+    }
+    let mut batches = stream.build();
+    while let Some(batch) = batches.try_next().await? {
+        add(&batch);
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! Which folders and objects of a bucket are wanted, told from their names alone.
+
+use crate::source::Name;
+use crate::source::file::is_hidden;
+use crate::source::object_name::Series;
+use crate::time::Window;
+
+/// Comes after every name that begins with what stands before it.
+const LAST: char = char::MAX;
+
+/// A folder that lasts longer than this (a day, a month, a year) may have folders of hours in it.
+const HOUR_SECS: i64 = 3600;
+
+/// What is wanted below a prefix.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    /// What the user named, up to and with the last `/`: names before it are not judged.
+    root: String,
+    window: Window,
+}
+
+/// Why a folder or an object is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Out {
+    /// It lies outside of the window.
+    Pruned,
+    /// It is hidden, a marker, or belongs to another service of AWS.
+    Skipped,
+    /// It stands for a folder, and holds nothing.
+    Folder,
+}
+
+/// How to find what lies below a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Folder by folder: AWS has it divided into accounts, regions and times.
+    Descend,
+    /// Folder by folder as long as there are few: AWS's folders may come further below.
+    Search,
+    /// All keys in their order.
+    Scan,
+}
+
+impl Plan {
+    pub(super) fn new(prefix: &str, window: &Window) -> Self {
+        let root = prefix.rfind('/').map_or("", |at| &prefix[..=at]);
+        Self { root: root.to_owned(), window: *window }
+    }
+
+    /// Tells why nothing in a folder is wanted. The folders around it are taken as wanted.
+    pub(super) fn folder(&self, folder: &str) -> Option<Out> {
+        let below = folder.strip_prefix(&self.root).filter(|below| !below.is_empty())?;
+        let name = below.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        if is_hidden(name) || is_of_other_service(folder) {
+            return Some(Out::Skipped);
+        }
+        (!Name::parse(folder).may_hold(&self.window)).then_some(Out::Pruned)
+    }
+
+    /// Tells why nothing in the outermost unwanted folder around a key is wanted, and which folder it is.
+    pub(super) fn folders<'a>(&self, key: &'a str) -> Option<(&'a str, Out)> {
+        let ends = key.match_indices('/').map(|(at, _)| &key[..=at]);
+        ends.filter(|folder| folder.len() > self.root.len())
+            .find_map(|folder| Some((folder, self.folder(folder)?)))
+    }
+
+    /// Tells why an object in a wanted folder is not wanted.
+    pub(super) fn object(&self, key: &str) -> Option<Out> {
+        let name = key.rsplit('/').next().unwrap_or_default();
+        if name.is_empty() {
+            return Some(Out::Folder);
+        }
+        if is_hidden(name) {
+            return Some(Out::Skipped);
+        }
+        self.is_pruned(key).then_some(Out::Pruned)
+    }
+
+    /// Tells whether an object's name puts it outside of the window.
+    pub(super) fn is_pruned(&self, key: &str) -> bool {
+        let name = key.rsplit('/').next().unwrap_or_default();
+        let told = Name::parse(key);
+        // What a file is called besides does not change where it sorts.
+        let stamped = Series::parse(name).map(|series| series.ends());
+        !Name { ends: stamped.or(told.ends), ..told }.may_hold(&self.window)
+    }
+
+    /// Returns where listing can go on after a key that is not wanted, past others like it.
+    pub(super) fn jump(&self, key: &str) -> Option<String> {
+        if let Some((folder, _)) = self.folders(key) {
+            return Some(format!("{folder}{LAST}"));
+        }
+        let name = key.rsplit('/').next().unwrap_or_default();
+        let series = Series::parse(name).filter(|_| self.object(key) == Some(Out::Pruned))?;
+        let folder = &key[..key.len() - name.len()];
+        let first = Series::first_time(&self.window);
+        let first = first.map(|time| format!("{folder}{}{time}", series.prefix));
+        // Before the window begins, or after it has ended.
+        let first = first.filter(|first| first.as_str() > key);
+        Some(first.unwrap_or_else(|| format!("{folder}{}{LAST}", series.prefix)))
+    }
+
+    /// Returns how to find what lies below a wanted folder, or below the beginning of names.
+    pub(super) fn step(&self, prefix: &str) -> Step {
+        let parts: Vec<&str> = prefix.split('/').filter(|part| !part.is_empty()).collect();
+        if let Some(at) = parts.iter().position(|part| is_flow_logs(part)) {
+            let bounded = self.window.since.is_some() || self.window.until.is_some();
+            return match (parts.len() - at, Name::parse(prefix).ends) {
+                (1, _) => Step::Descend,
+                (2, _) if bounded => Step::Descend,
+                (_, Some((first, last))) if bounded && last - first > HOUR_SECS => Step::Descend,
+                _ => Step::Scan,
+            };
+        }
+        let aws = parts.iter().position(|part| *part == "AWSLogs");
+        match (aws, parts.last()) {
+            (Some(at), Some(last)) if at + 1 == parts.len() || is_account(last) => Step::Descend,
+            _ => Step::Search,
+        }
+    }
+}
+
+fn is_flow_logs(part: &str) -> bool {
+    part.strip_prefix("aws-service=").unwrap_or(part) == "vpcflowlogs"
+}
+
+fn is_account(part: &str) -> bool {
+    let id = part.strip_prefix("aws-account-id=").unwrap_or(part);
+    id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Tells the folder of CloudTrail, of a load balancer …: `AWSLogs/[<organization>/]<account>/<service>/`.
+fn is_of_other_service(folder: &str) -> bool {
+    let parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    let [above @ .., account, service] = parts.as_slice() else { return false };
+    is_account(account)
+        && above.contains(&"AWSLogs")
+        && !above.iter().any(|part| is_flow_logs(part))
+        && !is_flow_logs(service)
+}

@@ -1,0 +1,7 @@
+//! Event time in Unix seconds; no clock of its own.
+
+pub(crate) mod clock;
+pub mod window;
+pub use clock::Clock;
+pub use window::Window;
+pub use window::parse_time;
