@@ -15,13 +15,12 @@ use flowq::engine::{Engine, ReadOptions, Resources};
 use flowq::enrich::{Column, Context};
 use flowq::flow::field::Layout;
 use flowq::flow::{Decoder, Plan};
-use flowq::generate;
 use flowq::inventory::Inventory;
 use flowq::inventory::model::{Attribution, Eni, IpRange};
 use flowq::lake::{Origin, Writer, WriterOptions};
-use flowq::source;
-use flowq::source::Window;
 use flowq::storage::Place;
+use flowq::time::Window;
+use flowq::{generate, source};
 
 const RECORDS: u64 = 200_000;
 
@@ -33,16 +32,16 @@ struct Logs {
 
 fn logs() -> Logs {
     let folder = tempfile::tempdir().unwrap();
-    let options = sample::Options {
+    let options = generate::Options {
         seed: 1,
         records: RECORDS,
-        format: sample::Format::V5,
+        format: generate::Format::V5,
         files: 4,
         parquet: false,
         gzip: false,
-        start: sample::SAMPLE_START,
+        start: generate::SAMPLE_START,
     };
-    sample::write(&options, folder.path()).unwrap();
+    generate::write(&options, folder.path()).unwrap();
     let mut texts = Vec::new();
     read_below(&folder.path().join("logs"), &mut texts);
     Logs { folder, texts }
@@ -93,7 +92,7 @@ fn crowded(inventory: &Inventory) -> Inventory {
     let vpc = inventory.vpcs[0].vpc_id.clone();
     for number in 0..50_000_i64 {
         // Around the time of the records, on either side.
-        let from = sample::SAMPLE_START - 240_000 + number % 8_000 * 60;
+        let from = generate::SAMPLE_START - 240_000 + number % 8_000 * 60;
         let address = match number < 8_000 {
             // The endpoint that every job of the traffic talks to.
             true => "10.20.16.5".to_owned(),
@@ -141,7 +140,7 @@ fn joining(c: &mut Criterion) {
     for (name, inventory) in
         [("sample inventory", inventory.clone()), ("crowded", crowded(&inventory))]
     {
-        let context = Context::new(Arc::new(inventory), Vec::new(), sample::SAMPLE_START);
+        let context = Context::new(Arc::new(inventory), Vec::new(), generate::SAMPLE_START);
         group.bench_function(name, |b| {
             b.iter(|| {
                 for batch in decode(&logs.texts, &needs) {
@@ -156,7 +155,7 @@ fn joining(c: &mut Criterion) {
 fn detecting(c: &mut Criterion) {
     let logs = logs();
     let (inventory, _) = Inventory::read(&[logs.folder.path().join("inventory")]).unwrap();
-    let context = Arc::new(Context::new(Arc::new(inventory), Vec::new(), sample::SAMPLE_START));
+    let context = Arc::new(Context::new(Arc::new(inventory), Vec::new(), generate::SAMPLE_START));
     let folder = logs.folder.path().join("logs").to_str().unwrap().to_owned();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut group = c.benchmark_group("detect");

@@ -91,7 +91,7 @@ FROM (
         FROM flow_context_margin
         WHERE attribution IS NOT NULL
             OR (eni_belongs_to IN ('nat_gateway', 'regional_nat_gateway') AND remote_scope = 'other-job')
-            -- What a service refused of a job: those of the same list in src/context.
+            -- What a service refused of a job: those of the same list in src/enrich.
             OR (
                 eni_belongs_to IN (
                     'vpc_endpoint', 'efs', 'load_balancer', 'rds', 'elasticache', 'redshift', 'directory'

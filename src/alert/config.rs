@@ -6,17 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(super) use check::url as check_url;
 use serde::Deserialize;
 
+use crate::alert::config::check::{check_header, check_name, kinds};
 use crate::alert::secret;
 use crate::alert::secret::Secret;
 use crate::aws::sqs::Address;
-use crate::detection::Finding;
-use crate::detection::Severity;
-use crate::detection::header::one_line;
-
-use crate::alert::config::check::{check_header, check_name, kinds};
-pub(super) use check::url as check_url;
+use crate::detection::{Finding, Severity};
+use crate::diagnostics::one_line;
 
 /// How long one try may take where the config does not say.
 const TIMEOUT: Duration = Duration::from_secs(10);

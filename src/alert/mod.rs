@@ -17,18 +17,17 @@ mod spool;
 mod tests;
 mod transports;
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-
-use crate::detection::finding::rfc3339;
-use crate::detection::{Confidence, Evidence, Finding, Severity};
-
 pub use config::Config;
 pub use delivery::Deliveries;
 pub use outbox::{Delivery, Outbox, Patience, Posted};
 pub use pending::{Pending, pending, requeue};
 pub use secret::Secret;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 pub use sink::{Means, Sink, Stdout};
+
+use crate::detection::finding::rfc3339;
+use crate::detection::{Confidence, Evidence, Finding, Severity};
 
 /// Why alerts cannot be sent, or kept until they can.
 #[derive(Debug, thiserror::Error)]

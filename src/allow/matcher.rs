@@ -7,13 +7,11 @@ use std::sync::Arc;
 
 use glob::Pattern;
 
-use crate::allow::rule::AllowRule;
-use crate::allow::rule::To;
+use crate::allow::rule::{AllowRule, To};
 use crate::flow::address;
 use crate::inventory::model::Inventory;
-use crate::vpc::CidrMap;
 use crate::vpc::ip_ranges::Places;
-use crate::vpc::service_name;
+use crate::vpc::{CidrMap, service_name};
 
 /// Allow rules made ready to be asked.
 #[derive(Debug)]

@@ -2,7 +2,5 @@
 
 pub(crate) mod matcher;
 pub(crate) mod rule;
-pub use matcher::AllowRules;
-pub use matcher::Known;
-pub use rule::AllowRule;
-pub use rule::RuleError;
+pub use matcher::{AllowRules, Known};
+pub use rule::{AllowRule, RuleError};

@@ -2,17 +2,13 @@
 
 use std::ops::RangeInclusive;
 
-use chrono::DateTime;
-use chrono::Days;
-use chrono::NaiveDate;
-use chrono::NaiveTime;
+use chrono::{DateTime, Days, NaiveDate, NaiveTime};
 use glob::Pattern;
 use ipnet::IpNet;
 use serde::Deserialize;
 use toml::value::Datetime;
 
-use crate::flow::address;
-use crate::flow::protocol;
+use crate::flow::{address, protocol};
 
 /// One `[[allow]]` of `flowq.toml`.
 #[derive(Debug, Clone, Deserialize)]

@@ -1,7 +1,6 @@
 //! What fails, as a finding: for the same sinks and suppressions as what detections find.
 
-use crate::audit::Outcome;
-use crate::audit::Verdict;
+use crate::audit::{Outcome, Verdict};
 use crate::detection::Finding;
 use crate::detection::finding::id_of;
 

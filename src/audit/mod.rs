@@ -21,26 +21,19 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde::Serializer;
+pub use checks::CHECKS;
+pub use guide::Section;
+pub use observed_traffic::{SQL, Seen};
+pub use outcome_batch::to_batch;
+use serde::{Serialize, Serializer};
+pub use subject::Scope;
 
-use crate::detection::Confidence;
-use crate::detection::Finding;
-use crate::detection::Severity;
+use crate::audit::subject::{Subject, World};
+use crate::detection::{Confidence, Finding, Severity};
 use crate::inventory::Inventory;
 use crate::inventory::model::Job;
 use crate::reachability::command::Command;
 use crate::vpc::Network;
-
-pub use checks::CHECKS;
-pub use guide::Section;
-pub use observed_traffic::SQL;
-pub use observed_traffic::Seen;
-pub use outcome_batch::to_batch;
-pub use subject::Scope;
-
-use crate::audit::subject::Subject;
-use crate::audit::subject::World;
 
 /// Why an audit could not be made.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,7 @@
 //! What the logs show of the jobs, summed up as far as the checks ask.
 
 use arrow::record_batch::RecordBatch;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::audit::Error;
 

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::array::ListBuilder;
-use arrow::array::StringArray;
-use arrow::array::StringBuilder;
+use arrow::array::{ArrayRef, ListBuilder, StringArray, StringBuilder};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use serde_json::Value;

@@ -4,11 +4,9 @@
 use ipnet::IpNet;
 
 use crate::flow::address;
-use crate::vpc::Network;
-use crate::vpc::RuleMatch;
 use crate::vpc::ports::LINUX_EPHEMERAL;
-use crate::vpc::rules::LAST_ACL_ENTRY;
-use crate::vpc::rules::allows;
+use crate::vpc::rules::{LAST_ACL_ENTRY, allows};
+use crate::vpc::{Network, RuleMatch};
 
 /// Ports, the first and the last of them.
 pub(super) type Ports = (u16, u16);

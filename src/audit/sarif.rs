@@ -3,14 +3,9 @@
 //! Source: <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>. What is judged is no file, so
 //! results have logical locations only.
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::audit::CHECKS;
-use crate::audit::Check;
-use crate::audit::Outcome;
-use crate::audit::Report;
-use crate::audit::Verdict;
+use crate::audit::{CHECKS, Check, Outcome, Report, Verdict};
 use crate::detection::Severity;
 
 /// Returns an audit as one SARIF log: a rule for each check, a result for each outcome.

@@ -1,19 +1,11 @@
 //! What a check is about: jobs, and the part of their VPC's configuration that they share.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::Asked;
-use crate::audit::Seen;
-use crate::audit::Silence;
-use crate::inventory::model::Inventory;
-use crate::inventory::model::Job;
-use crate::inventory::model::Subnet;
-use crate::inventory::model::Vpc;
-use crate::inventory::model::VpcEndpoint;
+use crate::audit::{Asked, Seen, Silence};
+use crate::inventory::model::{Inventory, Job, Subnet, Vpc, VpcEndpoint};
 use crate::inventory::zone::region_of_zone;
-use crate::vpc::Network;
-use crate::vpc::TableOf;
+use crate::vpc::{Network, TableOf};
 
 /// What one result of a check is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

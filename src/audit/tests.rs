@@ -1,7 +1,6 @@
 //! Every check on cases: the VPC of `base` passes them all, and each case differs from it in a table or two.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::detection::case;
-use crate::detection::header::check_keys;
+use crate::diagnostics::check_keys;
 
 mod paste;
 mod sarif;

@@ -21,8 +21,9 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::aws::operations::{Call, Protocol, Service};
-use crate::aws::{ATTEMPT_TIMEOUT, ATTEMPTS_MAX, Account, BACKOFF_MAX};
-use crate::aws::{Error, Kind, endpoint, http, xml};
+use crate::aws::{
+    ATTEMPT_TIMEOUT, ATTEMPTS_MAX, Account, BACKOFF_MAX, Error, Kind, endpoint, http, xml,
+};
 
 /// The most bytes of one answer. A page of a thousand interfaces has some 3 MB.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -374,8 +375,9 @@ pub(super) fn http_date(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn a_form_names_every_value_by_its_path() {

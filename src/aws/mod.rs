@@ -23,10 +23,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::StalledStreamProtectionConfig;
 use aws_sdk_s3::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_s3::types::RequestPayer;
-use tokio::sync::OnceCell;
-
 pub use endpoint::partition;
 pub use error::{Error, Kind};
+use tokio::sync::OnceCell;
 
 /// How often a call is tried. S3 answers 503 for some minutes while it makes room for more requests.
 const ATTEMPTS_MAX: u32 = 8;

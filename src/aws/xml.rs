@@ -169,8 +169,9 @@ fn scalar(key: &str, text: String) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     fn read(text: &str) -> Value {
         Value::Object(to_json(text).unwrap())

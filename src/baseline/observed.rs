@@ -1,7 +1,6 @@
 //! The rows of what jobs opened.
 
-use arrow::array::Array as _;
-use arrow::array::ArrayRef;
+use arrow::array::{Array as _, ArrayRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use glob::Pattern;

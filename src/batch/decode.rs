@@ -2,18 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::Array as _;
-use arrow::array::ArrayRef;
-use arrow::array::AsArray as _;
-use arrow::array::Int64Array;
-use arrow::array::StringArray;
-use arrow::array::StructArray;
-use arrow::array::new_null_array;
+use arrow::array::{
+    Array as _, ArrayRef, AsArray as _, Int64Array, StringArray, StructArray, new_null_array,
+};
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::cast;
-use arrow::datatypes::DataType;
-use arrow::datatypes::Int64Type;
-use arrow::datatypes::TimeUnit;
+use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::error::ArrowError;
 
 use crate::detection::Evidence;

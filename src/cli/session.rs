@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, anyhow};
 
 use crate::allow::AllowRule;
-use crate::aws;
 use crate::aws::Account;
 use crate::aws::s3::Location;
 use crate::cli::args::Read;
@@ -21,14 +20,13 @@ use crate::config::Config;
 use crate::engine::{Engine, MalformedSink, ObjectSink, ReadOptions, Resources};
 use crate::enrich::Context;
 use crate::flow::{Limits, LogFormat, MalformedLine};
-use crate::inventory;
 use crate::inventory::collect::{Collector, Report, SINCE_DEFAULT_SECS};
 use crate::inventory::model::Attribution;
 use crate::inventory::{Gathered, Inventory};
-use crate::source;
 use crate::source::progress::Progress;
 use crate::source::{Access, Memory, Outcome, Source};
 use crate::time::Window;
+use crate::{aws, inventory, source};
 
 /// The config that is read when none is named.
 const DEFAULT_CONFIG: &str = "flowq.toml";

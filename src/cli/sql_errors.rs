@@ -5,9 +5,8 @@ use arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, SchemaError};
 
 use crate::cli::failure::{Exit, Failure};
-use crate::detection::nearest;
-use crate::inventory;
-use crate::source;
+use crate::diagnostics::nearest;
+use crate::{inventory, source};
 
 /// Tables of flow logs; the others are the inventory's.
 const FLOW_TABLES: [&str; 4] = ["flow_logs", "transit_gateway_flow_logs", "flows", "conversations"];

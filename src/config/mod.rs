@@ -7,21 +7,12 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer};
 use toml::de::DeTable;
 
-use crate::alert;
 use crate::allow::AllowRule;
-use crate::audit::CHECKS;
-use crate::audit::Check;
-use crate::detection::Detection;
-use crate::detection::Error as DetectionError;
-use crate::detection::Severity;
-use crate::detection::Suppression;
-use crate::detection::find;
+use crate::audit::{CHECKS, Check};
 use crate::detection::finding::FIELDS;
-use crate::detection::header::check_keys;
-use crate::detection::header::line_of;
-use crate::detection::header::one_line;
-use crate::detection::nearest;
-use crate::metrics;
+use crate::detection::{Detection, Error as DetectionError, Severity, Suppression, find};
+use crate::diagnostics::{check_keys, line_of, nearest, one_line};
+use crate::{alert, metrics};
 
 mod prices;
 

@@ -5,20 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::Array as _;
-use arrow::array::new_null_array;
-use arrow::datatypes::DataType;
-use arrow::datatypes::TimeUnit;
+use arrow::array::{Array as _, new_null_array};
+use arrow::datatypes::{DataType, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
 use crate::batch::decode;
-use crate::detection::Confidence;
-use crate::detection::Detection;
-use crate::detection::Finding;
-use crate::detection::NotRun;
-use crate::detection::Severity;
 use crate::detection::finding::id_of;
+use crate::detection::{Confidence, Detection, Finding, NotRun, Severity};
 
 /// The detection that findings about unanswered questions name.
 pub const UNANSWERED: &str = "unanswered-question";

@@ -3,19 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::allow::AllowRule;
-use crate::detection::Detection;
-use crate::detection::Error;
-use crate::detection::Finding;
 use crate::detection::finding::FIELDS;
 use crate::detection::finding_batch::Lists;
-use crate::detection::header::check_keys;
-use crate::detection::header::one_line;
-use crate::detection::nearest;
 use crate::detection::text_table::Table;
+use crate::detection::{Detection, Error, Finding};
+use crate::diagnostics::{check_keys, nearest, one_line};
 use crate::inventory::model;
 use crate::inventory::model::Inventory;
 
@@ -289,8 +284,7 @@ fn seconds(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detection::built_in;
-    use crate::detection::built_in_cases;
+    use crate::detection::{built_in, built_in_cases};
 
     const CASES: &str = r#"
         [[case]]

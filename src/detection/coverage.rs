@@ -3,21 +3,15 @@
 use std::collections::BTreeSet;
 use std::error::Error as StdError;
 
-use arrow::array::Array as _;
-use arrow::array::new_null_array;
-use arrow::datatypes::DataType;
-use arrow::datatypes::TimeUnit;
+use arrow::array::{Array as _, new_null_array};
+use arrow::datatypes::{DataType, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::scalar::ScalarValue;
 
 use crate::batch::decode;
-use crate::detection::Detection;
-use crate::detection::Error;
-use crate::detection::InterfaceLog;
-use crate::detection::NotRun;
-use crate::detection::Unanswered;
 use crate::detection::answerable::{coarse, unanswered};
+use crate::detection::{Detection, Error, InterfaceLog, NotRun, Unanswered};
 
 mod text;
 

@@ -7,17 +7,12 @@ use std::str::FromStr;
 
 use arrow::array::Array as _;
 use arrow::record_batch::RecordBatch;
-use serde::Deserialize;
-use serde::Serialize;
-use serde::de;
-use sha2::Digest as _;
-use sha2::Sha256;
+use serde::{Deserialize, Serialize, de};
+use sha2::{Digest as _, Sha256};
 
 use crate::batch::decode;
-use crate::detection::Detection;
-use crate::detection::Error;
-use crate::detection::nearest;
-use crate::detection::unknown;
+use crate::detection::{Detection, Error, unknown};
+use crate::diagnostics::nearest;
 
 /// Most records that a finding shows as its evidence.
 pub const EVIDENCE_MAX: usize = 5;
@@ -356,7 +351,8 @@ pub fn time_text(seconds: i64) -> Option<String> {
 
 /// A time in Unix seconds, written as RFC 3339.
 pub(crate) mod rfc3339 {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
     pub(crate) fn serialize<S: Serializer>(
         seconds: &Option<i64>,

@@ -2,26 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::array::Int64Array;
-use arrow::array::Int64Builder;
-use arrow::array::ListBuilder;
-use arrow::array::StringArray;
-use arrow::array::StringBuilder;
-use arrow::array::StructBuilder;
-use arrow::array::TimestampSecondArray;
-use arrow::array::TimestampSecondBuilder;
-use arrow::datatypes::DataType;
-use arrow::datatypes::Field;
-use arrow::datatypes::Fields;
-use arrow::datatypes::Schema;
-use arrow::datatypes::TimeUnit;
+use arrow::array::{
+    ArrayRef, Int64Array, Int64Builder, ListBuilder, StringArray, StringBuilder, StructBuilder,
+    TimestampSecondArray, TimestampSecondBuilder,
+};
+use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
-use crate::detection::Evidence;
-use crate::detection::Finding;
 use crate::detection::finding::FIELDS;
+use crate::detection::{Evidence, Finding};
 
 /// How [`Finding::to_batch`] writes the fields that hold lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

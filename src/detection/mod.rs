@@ -19,16 +19,13 @@ pub mod text_table;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
-use std::path::Path;
-use std::path::PathBuf;
-
-use datafusion::scalar::ScalarValue;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 pub use answerable::{InterfaceLog, Unanswered};
 pub use case::Case;
 pub use coverage::Coverage;
+use datafusion::scalar::ScalarValue;
 pub use finding::{Confidence, Evidence, Finding, Severity};
 pub use runner::{NotRun, Outcome};
 pub use suppression::Suppression;
@@ -291,16 +288,6 @@ pub fn unknown<'a>(
     name: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Error {
-    let nearest = nearest(name, known).map(str::to_owned);
+    let nearest = crate::diagnostics::nearest(name, known).map(str::to_owned);
     Error::Unknown { what, name: name.to_owned(), nearest }
-}
-
-/// Returns the known name most like `name`, if any is like it at all.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, candidate)| candidate)
 }

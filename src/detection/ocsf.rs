@@ -3,14 +3,9 @@
 //! Source: <https://schema.ocsf.io/1.5.0/classes/detection_finding>. Traffic times go into `start_time` and
 //! `end_time`; `time` is when the finding was made. Every time is in milliseconds, as OCSF's `timestamp_t`.
 
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use crate::detection::Confidence;
-use crate::detection::Detection;
-use crate::detection::Finding;
-use crate::detection::Severity;
+use crate::detection::{Confidence, Detection, Finding, Severity};
 use crate::flow::protocol::protocol_name;
 
 /// Returns a finding as one OCSF event. `now`: Unix seconds, UTC.

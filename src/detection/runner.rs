@@ -7,13 +7,9 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::DataFusionError;
 use datafusion::scalar::ScalarValue;
 
-use crate::detection::Confidence;
-use crate::detection::Detection;
-use crate::detection::Error;
-use crate::detection::Finding;
-use crate::detection::Suppression;
 use crate::detection::finding::sort;
 use crate::detection::suppression::suppress;
+use crate::detection::{Confidence, Detection, Error, Finding, Suppression};
 
 /// What a run of detections gave.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::detection::Error;
-use crate::detection::Finding;
 use crate::detection::finding::FIELDS;
-use crate::detection::unknown;
+use crate::detection::{Error, Finding, unknown};
 
 /// Hides findings whose fields all fit.
 #[derive(Debug, Clone, PartialEq)]

@@ -42,15 +42,8 @@ mod views;
 #[cfg(test)]
 mod tests;
 
-use crate::engine::functions::allow_rules::{Ask, Question};
-use crate::engine::functions::window::Beginnings;
-use crate::scan::interface_minutes::Minutes;
-
 #[cfg(test)]
 pub(crate) use aggregates::first_records::first_records;
-
-use crate::scan::Summary;
-use crate::scan::registry::Scans;
 #[cfg(test)]
 pub(crate) use aggregates::first_starts::first_starts;
 #[cfg(test)]
@@ -58,6 +51,12 @@ pub(crate) use functions::most_within::most_within;
 #[cfg(test)]
 pub(crate) use functions::reachability::functions as why_functions;
 pub use views::VIEWS;
+
+use crate::engine::functions::allow_rules::{Ask, Question};
+use crate::engine::functions::window::Beginnings;
+use crate::scan::Summary;
+use crate::scan::interface_minutes::Minutes;
+use crate::scan::registry::Scans;
 
 /// Which part of the memory the minutes of interfaces may take, before they go to disk.
 const MINUTES_SHARE: usize = 8;

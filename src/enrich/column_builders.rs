@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::array::BooleanBuilder;
-use arrow::array::Int32Builder;
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, BooleanBuilder, Int32Builder, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
@@ -13,10 +10,7 @@ use crate::enrich::Context;
 use crate::enrich::columns::Column;
 use crate::enrich::input_columns::Input;
 use crate::enrich::job_attribution::Who;
-use crate::enrich::record_context::Direction;
-use crate::enrich::record_context::Facts;
-use crate::enrich::record_context::Reader;
-use crate::enrich::record_context::Whose;
+use crate::enrich::record_context::{Direction, Facts, Reader, Whose};
 use crate::flow::string_column::Lasting;
 use crate::inventory::model::Attribution;
 

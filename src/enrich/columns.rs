@@ -1,10 +1,7 @@
 //! The columns that this room adds to a flow record.
 
+use DataType::{Boolean, Int32, Utf8View};
 use arrow::datatypes::DataType;
-
-use DataType::Boolean;
-use DataType::Int32;
-use DataType::Utf8View;
 
 /// One column that is added to a flow record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,9 +3,7 @@
 use foldhash::HashMap;
 
 use crate::inventory::model::Inventory;
-use crate::vpc::endpoints::EndpointKind;
-use crate::vpc::endpoints::is_ipv4_only;
-use crate::vpc::endpoints::kind;
+use crate::vpc::endpoints::{EndpointKind, is_ipv4_only, kind};
 use crate::vpc::service_name;
 
 /// The endpoints of an inventory, by interface, by id and by VPC.

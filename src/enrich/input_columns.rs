@@ -1,17 +1,11 @@
 //! The columns of a batch of flow records, by name; one that is not there is all NULL.
 
-use arrow::array::Array as _;
-use arrow::array::ArrayRef;
-use arrow::array::AsArray as _;
-use arrow::array::Int32Array;
-use arrow::array::RecordBatch;
-use arrow::array::StringViewArray;
-use arrow::array::TimestampSecondArray;
+use arrow::array::{
+    Array as _, ArrayRef, AsArray as _, Int32Array, RecordBatch, StringViewArray,
+    TimestampSecondArray,
+};
 use arrow::compute::cast;
-use arrow::datatypes::DataType;
-use arrow::datatypes::Int32Type;
-use arrow::datatypes::TimeUnit;
-use arrow::datatypes::TimestampSecondType;
+use arrow::datatypes::{DataType, Int32Type, TimeUnit, TimestampSecondType};
 use arrow::error::ArrowError;
 
 use crate::enrich::columns::Column;

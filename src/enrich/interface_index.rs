@@ -1,7 +1,6 @@
 //! Who owned which interface and which address, when.
 
-use std::collections::BTreeSet;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,12 +9,9 @@ use foldhash::HashMap;
 use ipnet::IpNet;
 
 use crate::enrich::endpoints::Endpoints;
-use crate::enrich::job_attribution::Jobs;
-use crate::enrich::job_attribution::Who;
+use crate::enrich::job_attribution::{Jobs, Who};
 use crate::flow::address;
-use crate::inventory::model::Attribution;
-use crate::inventory::model::Eni;
-use crate::inventory::model::Inventory;
+use crate::inventory::model::{Attribution, Eni, Inventory};
 use crate::inventory::zone::region_of_zone;
 use crate::vpc::endpoints::EndpointKind;
 

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use crate::inventory::model::Attribution;
-use crate::inventory::model::Eni;
-use crate::inventory::model::Inventory;
-use crate::inventory::model::Job;
+use crate::inventory::model::{Attribution, Eni, Inventory, Job};
 
 /// How long before its `CreationTime` a job may have traffic: clocks differ, and a record's times are up
 /// to 60 s off.

@@ -20,21 +20,14 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::error::ArrowError;
+pub use columns::{COLUMNS, Column, ColumnInfo};
 
-use crate::allow::AllowRules;
-
-use crate::allow::AllowRule;
-pub use columns::COLUMNS;
-pub use columns::Column;
-pub use columns::ColumnInfo;
-
+use crate::allow::{AllowRule, AllowRules};
 use crate::enrich::endpoints::Endpoints;
 use crate::enrich::interface_index::Index;
-use crate::enrich::job_attribution::Jobs;
-use crate::enrich::job_attribution::Who;
+use crate::enrich::job_attribution::{Jobs, Who};
 use crate::inventory::model::Inventory;
 use crate::vpc::RouteTables;
 use crate::vpc::ip_ranges::Places;

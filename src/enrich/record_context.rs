@@ -6,19 +6,16 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use crate::enrich::Context;
 use crate::enrich::columns::Column;
 use crate::enrich::input_columns::Input;
-use crate::enrich::interface_index;
 use crate::enrich::interface_index::Row;
 use crate::enrich::job_attribution::Who;
-use crate::enrich::s3_path;
 use crate::enrich::s3_path::Verdict;
+use crate::enrich::{Context, interface_index, s3_path};
 use crate::flow::address;
 use crate::inventory::model::Attribution;
-use crate::vpc::NextHop;
-use crate::vpc::S3Region;
 use crate::vpc::ip_ranges::AwsRange;
+use crate::vpc::{NextHop, S3Region};
 
 /// Which way a record went, as the interface sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

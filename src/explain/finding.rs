@@ -1,13 +1,9 @@
 //! One finding: the flow behind it, replayed.
 
 use crate::detection::Finding;
-use crate::explain::Error;
-use crate::explain::Explanation;
-use crate::explain::Logged;
-use crate::explain::flow;
+use crate::explain::{Error, Explanation, Logged, flow};
 use crate::flow::address;
-use crate::reachability::Bypassed;
-use crate::reachability::Reach;
+use crate::reachability::{Bypassed, Reach};
 use crate::vpc::Tuple;
 
 /// The flow that a finding is about.

@@ -10,11 +10,7 @@ use crate::explain::Error;
 use crate::explain::logged_flow::rows;
 use crate::flow::address;
 use crate::inventory::model::Eni;
-use crate::reachability::Change;
-use crate::reachability::Fix;
-use crate::reachability::Judgement;
-use crate::reachability::Reach;
-use crate::reachability::Verdict;
+use crate::reachability::{Change, Fix, Judgement, Reach, Verdict};
 use crate::vpc::Tuple;
 
 /// SQL that gives the rows of [`Rejected`].

@@ -3,16 +3,10 @@
 use serde::Serialize;
 
 use crate::detection::finding::time_text;
-use crate::explain::Error;
-use crate::explain::Logged;
-use crate::explain::logged_flow::contradiction;
-use crate::explain::logged_flow::with_client;
+use crate::explain::logged_flow::{contradiction, with_client};
+use crate::explain::{Error, Logged};
 use crate::inventory::Inventory;
-use crate::reachability::Fix;
-use crate::reachability::Reach;
-use crate::reachability::Side;
-use crate::reachability::Step;
-use crate::reachability::Verdict;
+use crate::reachability::{Fix, Reach, Side, Step, Verdict};
 use crate::vpc::Tuple;
 
 /// A flow as somebody asks about it.

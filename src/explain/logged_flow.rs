@@ -4,10 +4,7 @@ use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
 use crate::explain::Error;
-use crate::reachability::Judgement;
-use crate::reachability::Place;
-use crate::reachability::Side;
-use crate::reachability::Verdict;
+use crate::reachability::{Judgement, Place, Side, Verdict};
 use crate::vpc::Tuple;
 
 /// SQL that gives the rows of [`Logged`]. Its parameters: `source`, `destination`, `port` (-1: any),

@@ -10,20 +10,10 @@ mod flow;
 pub mod job;
 mod logged_flow;
 
-pub use finding::Target;
-pub use finding::find;
-pub use fix_simulation::Line;
-pub use fix_simulation::REJECTED;
-pub use fix_simulation::Rejected;
-pub use fix_simulation::Replay;
-pub use fix_simulation::replay;
-pub use flow::Asked;
-pub use flow::End;
-pub use flow::Explanation;
-pub use flow::explain;
-pub use flow::told;
-pub use logged_flow::LOGGED;
-pub use logged_flow::Logged;
+pub use finding::{Target, find};
+pub use fix_simulation::{Line, REJECTED, Rejected, Replay, replay};
+pub use flow::{Asked, End, Explanation, explain, told};
+pub use logged_flow::{LOGGED, Logged};
 
 /// What could not be explained, and why.
 #[derive(Debug, thiserror::Error)]

@@ -3,18 +3,9 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::detection::Finding;
-use crate::explain::Asked;
-use crate::explain::Error;
-use crate::explain::Explanation;
-use crate::explain::Logged;
-use crate::explain::Rejected;
-use crate::explain::Target;
-use crate::explain::explain;
-use crate::explain::find;
-use crate::explain::replay;
-use crate::reachability::Reach;
-use crate::reachability::Verdict;
+use crate::explain::{Asked, Error, Explanation, Logged, Rejected, Target, explain, find, replay};
 use crate::reachability::tests::configuration;
+use crate::reachability::{Reach, Verdict};
 
 fn reach(name: &str) -> Reach {
     let mut inventory = configuration(name);

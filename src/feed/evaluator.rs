@@ -10,17 +10,15 @@ use datafusion::common::DataFusionError;
 use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
-use crate::detection;
-use crate::detection::Detection;
-use crate::detection::Outcome;
+use crate::detection::{Detection, Outcome};
 use crate::engine::{Engine, ReadOptions, Resources, none};
 use crate::enrich::Context;
 use crate::feed::{Findings, Range, Scope, differences};
 use crate::ingest::Chosen;
 use crate::inventory::Inventory;
-use crate::source;
 use crate::source::{Source, Split};
 use crate::time::Window;
+use crate::{detection, source};
 
 /// What the jobs exchanged with S3.
 const S3_BYTES: &str = include_str!("../../queries/feed/s3-bytes.sql");

@@ -9,13 +9,13 @@ mod reevaluation_scope;
 #[cfg(test)]
 mod tests;
 
-use crate::flow::field::Layout;
-use crate::lake;
-use crate::state::Pass;
-
 pub use evaluator::{Error, Evaluator, Judgement};
 pub use finding_store::Findings;
 pub use reevaluation_scope::{Range, Scope, differences};
+
+use crate::flow::field::Layout;
+use crate::lake;
+use crate::state::Pass;
 
 /// Returns the times of the records that a pass put into `flow_logs` or took out of it.
 pub fn touched(pass: &Pass) -> Vec<Range> {

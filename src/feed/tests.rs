@@ -9,15 +9,14 @@ use arrow::array::AsArray as _;
 use arrow::datatypes::{Int64Type, TimestampSecondType};
 
 use crate::config::Config;
-use crate::detection;
 use crate::detection::Finding;
 use crate::engine::{Engine, ReadOptions, Resources, none};
 use crate::enrich::Context;
 use crate::feed::{Evaluator, Findings, Range};
-use crate::generate;
 use crate::inventory::Inventory;
 use crate::source::{Memory, Source};
 use crate::time::Window;
+use crate::{detection, generate};
 
 const RESOURCES: Resources = Resources { threads: 2, memory_bytes: 64 << 20 };
 

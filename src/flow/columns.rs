@@ -1,7 +1,6 @@
 //! The SQL columns of the fields of an object, whatever their names are.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::flow::field::{LINE, Layout, OBJECT, column_name};
 

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
-
 use Kind::{Addr, Code, Count, Name, Time};
+use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 
 /// The AWS page that defines every field in [`FIELDS`].
 pub const VPC_PAGE: &str = "https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html";

@@ -5,8 +5,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::flow::decode_options::InterfaceTest;
-use crate::flow::decode_options::Wanted;
+use crate::flow::decode_options::{InterfaceTest, Wanted};
 use crate::flow::tokenizer::Word;
 
 /// How many answers are kept.

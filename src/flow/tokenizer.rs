@@ -5,9 +5,8 @@
 
 mod line;
 
-use wide::u8x16;
-
 pub(super) use line::{Lines, Word};
+use wide::u8x16;
 
 /// Where the fields of lines end in their block. Before the fields of each line is where the byte before the line
 /// is: -1, so to say, before the first one of a block.

@@ -3,29 +3,17 @@
 //! Each object is made from a seed of its own and from nothing but the world, so objects can be made in
 //! any order and on any thread, and memory does not grow with their number.
 
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use fastrand::Rng;
 
-use crate::generate::conversation::INTERVAL_SECS;
-use crate::generate::conversation::Talk;
-use crate::generate::conversation::UDP;
-use crate::generate::conversation::emit;
-use crate::generate::network::Group;
-use crate::generate::network::INSTANCES;
-use crate::generate::network::JOBS;
-use crate::generate::network::Kind;
-use crate::generate::network::PRIVATE_A;
-use crate::generate::network::PRIVATE_B;
-use crate::generate::network::PUBLIC;
-use crate::generate::network::RESEARCH;
-use crate::generate::network::SPARK;
-use crate::generate::network::mix;
+use crate::generate::conversation::{INTERVAL_SECS, Talk, UDP, emit};
+use crate::generate::network::{
+    Group, INSTANCES, JOBS, Kind, PRIVATE_A, PRIVATE_B, PUBLIC, RESEARCH, SPARK, mix,
+};
 use crate::generate::object_writer::SLOT_SECS;
 use crate::generate::record_encoder::Record;
-use crate::generate::world::LOGS_ENI;
-use crate::generate::world::World;
+use crate::generate::world::{LOGS_ENI, World};
 
 /// Records for which there is one job interface more.
 const RECORDS_PER_JOB_ENI: u64 = 20_000;

@@ -2,11 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::generate::network::Eni;
-use crate::generate::network::Hop;
-use crate::generate::network::route;
-use crate::generate::record_encoder::Record;
-use crate::generate::record_encoder::Status;
+use crate::generate::network::{Eni, Hop, route};
+use crate::generate::record_encoder::{Record, Status};
 
 pub(super) const ICMP: u8 = 1;
 pub(super) const TCP: u8 = 6;

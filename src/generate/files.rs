@@ -3,27 +3,16 @@
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use crate::generate::Error;
-use crate::generate::Format;
-use crate::generate::Options;
-use crate::generate::Summary;
 use crate::generate::bulk::Bulk;
-use crate::generate::documents;
-use crate::generate::formats;
 use crate::generate::network::Eni;
-use crate::generate::object_writer::Object;
-use crate::generate::object_writer::SLOT_SECS;
-use crate::generate::object_writer::Storage;
-use crate::generate::object_writer::key;
-use crate::generate::record_encoder::Encoder;
-use crate::generate::record_encoder::Record;
-use crate::generate::scenarios::DURATION_SECS;
-use crate::generate::scenarios::Scenario;
+use crate::generate::object_writer::{Object, SLOT_SECS, Storage, key};
+use crate::generate::record_encoder::{Encoder, Record};
+use crate::generate::scenarios::{DURATION_SECS, Scenario};
 use crate::generate::world::World;
+use crate::generate::{Error, Format, Options, Summary, documents, formats};
 
 /// Slots that the bulk is spread over at most: a day.
 const SLOTS_MAX: u64 = 288;

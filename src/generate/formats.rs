@@ -6,26 +6,16 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::flow::field::TRANSIT_GATEWAY_FIELDS;
-use crate::generate::Error;
-use crate::generate::Format;
 use crate::generate::documents::format;
-use crate::generate::files::by_slot;
-use crate::generate::files::write_object;
-use crate::generate::network::ACCOUNT;
-use crate::generate::network::REGION;
-use crate::generate::network::VPC;
-use crate::generate::network::id;
-use crate::generate::network::mix;
-use crate::generate::object_writer::Storage;
-use crate::generate::object_writer::hive_key;
-use crate::generate::record_encoder::Encoder;
-use crate::generate::record_encoder::Record;
-use crate::generate::record_encoder::Status;
+use crate::generate::files::{by_slot, write_object};
+use crate::generate::network::{ACCOUNT, REGION, VPC, id, mix};
+use crate::generate::object_writer::{Storage, hive_key};
+use crate::generate::record_encoder::{Encoder, Record, Status};
 use crate::generate::world::World;
+use crate::generate::{Error, Format};
 
 /// Records that an envelope shows.
 const SHOWN: usize = 60;

@@ -17,12 +17,9 @@ mod tests;
 mod world;
 
 use std::io;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-pub use files::SAMPLE_START;
-pub use files::write;
-pub use files::write_samples;
+pub use files::{SAMPLE_START, write, write_samples};
 
 /// What to generate.
 #[derive(Debug, Clone)]

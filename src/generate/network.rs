@@ -3,9 +3,7 @@
 //! Every public address lies in a documentation range (RFC 5737, RFC 3849); the account is AWS's own
 //! example account. Routing follows from the tables here, so records and inventory cannot disagree.
 
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Account that owns everything.
 pub(super) const ACCOUNT: &str = "123456789012";

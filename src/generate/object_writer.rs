@@ -2,39 +2,22 @@
 
 use std::fs::File;
 use std::io;
-use std::io::BufWriter;
-use std::io::Write as _;
-use std::path::Path;
-use std::path::PathBuf;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::array::Int32Array;
-use arrow::array::Int64Array;
-use arrow::array::RecordBatch;
-use arrow::array::StringArray;
-use arrow::datatypes::DataType;
-use arrow::datatypes::Field;
-use arrow::datatypes::Schema;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
-use parquet::basic::Compression as Codec;
-use parquet::basic::GzipLevel;
+use parquet::basic::{Compression as Codec, GzipLevel};
 use parquet::file::properties::WriterProperties;
 
-use crate::flow::field::Kind;
-use crate::flow::field::Layout;
-use crate::flow::field::column_name;
+use crate::flow::field::{Kind, Layout, column_name};
 use crate::generate::documents::format;
-use crate::generate::network::ACCOUNT;
-use crate::generate::network::Eni;
-use crate::generate::network::FLOW_LOG;
-use crate::generate::network::REGION;
-use crate::generate::network::mix;
-use crate::generate::record_encoder::Encoder;
-use crate::generate::record_encoder::Record;
+use crate::generate::network::{ACCOUNT, Eni, FLOW_LOG, REGION, mix};
+use crate::generate::record_encoder::{Encoder, Record};
 
 /// Span of the end times in one object, in seconds: AWS publishes every five minutes.
 pub(super) const SLOT_SECS: i64 = 300;

@@ -5,12 +5,7 @@ use std::net::IpAddr;
 
 use crate::flow::field::FIELDS;
 use crate::generate::Format;
-use crate::generate::network::ACCOUNT;
-use crate::generate::network::Eni;
-use crate::generate::network::REGION;
-use crate::generate::network::SUBNETS;
-use crate::generate::network::VPC;
-use crate::generate::network::service;
+use crate::generate::network::{ACCOUNT, Eni, REGION, SUBNETS, VPC, service};
 
 /// One record of a flow log.
 #[derive(Debug, Clone, Copy)]

@@ -2,16 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use crate::generate::network::ENDPOINTS;
-use crate::generate::network::Eni;
-use crate::generate::network::Group;
-use crate::generate::network::INSTANCES;
-use crate::generate::network::Kind;
-use crate::generate::network::PRIVATE_A;
-use crate::generate::network::PRIVATE_B;
-use crate::generate::network::PUBLIC;
-use crate::generate::network::SUBNETS;
-use crate::generate::network::id;
+use crate::generate::network::{
+    ENDPOINTS, Eni, Group, INSTANCES, Kind, PRIVATE_A, PRIVATE_B, PUBLIC, SUBNETS, id,
+};
 
 /// Index of the interface endpoint of CloudWatch Logs.
 pub(super) const LOGS_ENI: usize = 1;

@@ -16,21 +16,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::common::DataFusionError;
-
-use crate::engine::{MalformedSink, Resources};
-use crate::flow::{Limits, LogFormat};
-use crate::lake;
-use crate::source;
-use crate::source::Source;
-use crate::source::progress::Progress;
-use crate::state;
-use crate::state::Pass;
-use crate::storage;
-use crate::time::Window;
-
 pub use runner::Runner;
 pub use selected_source::Chosen;
 pub use verification::{Mismatch, Verdict, verify};
+
+use crate::engine::{MalformedSink, Resources};
+use crate::flow::{Limits, LogFormat};
+use crate::source::Source;
+use crate::source::progress::Progress;
+use crate::state::Pass;
+use crate::time::Window;
+use crate::{lake, source, state, storage};
 
 /// How late an object or an event may come and still be found by listing: 7 days.
 pub const LATENESS_SECS: i64 = 7 * 86_400;

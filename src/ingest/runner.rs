@@ -12,8 +12,7 @@ use crate::lake::{Change, File, Table, folder};
 use crate::source::{Source, Split};
 use crate::state::{Checkpoint, Kind, Known, Object, Pass, State, TableChange, Totals};
 use crate::storage::Place;
-use crate::time::Clock;
-use crate::time::Window;
+use crate::time::{Clock, Window};
 
 mod accounting;
 mod faults;

@@ -1,12 +1,9 @@
 //! Which job an interface serves, by the rules of the contract. Never picks one of several.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use crate::inventory::fact::Declared;
-use crate::inventory::model::Attribution;
-use crate::inventory::model::Eni;
-use crate::inventory::model::Job;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-use std::collections::HashMap;
+use crate::inventory::model::{Attribution, Eni, Job};
 
 /// An interface may be created this long before the job says that it was.
 const BEFORE_SECS: i64 = 60;

@@ -1,10 +1,7 @@
 //! Times as AWS answers write them: ISO text, seconds, milliseconds, HTTP dates.
 
-use chrono::DateTime;
-use chrono::NaiveDate;
-use chrono::NaiveDateTime;
-use serde::Deserialize;
-use serde::Deserializer;
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// Larger numbers are milliseconds: as seconds they would lie after the year 5000.
@@ -68,8 +65,9 @@ fn of_number(number: f64) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn every_spelling_of_a_time_is_read() {

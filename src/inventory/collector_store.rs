@@ -1,25 +1,19 @@
 //! Where a collector keeps what it found: one file for each account, region and day (UTC), in a folder or
 //! in S3, each replaced as a whole.
 
-use crate::aws::s3::Location;
-use crate::aws::s3::Store;
-use crate::inventory::collect::Asked;
-use crate::inventory::collect::Collector;
-use crate::inventory::collect::Report;
-use crate::inventory::collect::SINCE_DEFAULT_SECS;
-use crate::inventory::deduplicate::thin;
-use crate::inventory::files::Error;
-use crate::inventory::files::UNFINISHED;
-use crate::inventory::import;
-use crate::inventory::import::Failed;
-use crate::inventory::import::write_error;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::{fmt, fs};
+
 use bytes::Bytes;
 use chrono::DateTime;
-use std::fmt;
-use std::fs;
-use std::io::Write as _;
-use std::path::Path;
-use std::path::PathBuf;
+
+use crate::aws::s3::{Location, Store};
+use crate::inventory::collect::{Asked, Collector, Report, SINCE_DEFAULT_SECS};
+use crate::inventory::deduplicate::thin;
+use crate::inventory::files::{Error, UNFINISHED};
+use crate::inventory::import;
+use crate::inventory::import::{Failed, write_error};
 
 /// The most bytes of one file that is read back; a day of minutes has some hundred kB.
 const FILE_BYTES_MAX: usize = 1 << 30;

@@ -1,10 +1,8 @@
 //! Snapshots taken every minute, kept small: of equal sightings in a row the first and the last are kept.
 
-use crate::inventory::fact::Event;
-use crate::inventory::fact::Fact;
-use crate::inventory::fact::Facts;
-use crate::inventory::fact::Source;
 use std::collections::BTreeMap;
+
+use crate::inventory::fact::{Event, Fact, Facts, Source};
 
 /// What the facts of one resource or interface are told by.
 type Key = (&'static str, String);

@@ -2,22 +2,14 @@
 //!
 //! Facts are kept as a set: the same document twice adds nothing, and their order is their own.
 
-use crate::inventory::model::BucketPolicy;
-use crate::inventory::model::DhcpOptions;
-use crate::inventory::model::FlowLog;
-use crate::inventory::model::Job;
-use crate::inventory::model::NatGateway;
-use crate::inventory::model::NetworkAclEntry;
-use crate::inventory::model::PrefixListEntry;
-use crate::inventory::model::Route;
-use crate::inventory::model::RouteTableAssociation;
-use crate::inventory::model::SecurityGroupRule;
-use crate::inventory::model::Subnet;
-use crate::inventory::model::Vpc;
-use crate::inventory::model::VpcEndpoint;
-use serde::Deserialize;
-use serde::Serialize;
 use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::inventory::model::{
+    BucketPolicy, DhcpOptions, FlowLog, Job, NatGateway, NetworkAclEntry, PrefixListEntry, Route,
+    RouteTableAssociation, SecurityGroupRule, Subnet, Vpc, VpcEndpoint,
+};
 
 /// Everything that a set of documents says.
 pub(super) type Facts = BTreeSet<Fact>;

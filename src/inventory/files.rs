@@ -1,23 +1,21 @@
 //! Files and folders to facts: compression, kinds of file, and every place that did not fit.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
+
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use serde_json::{Deserializer, Value};
+use walkdir::WalkDir;
+
 use crate::aws;
 use crate::flow::utf16;
 use crate::inventory::documents::Reader;
 use crate::inventory::fact::Facts;
-use crate::inventory::import;
-use crate::inventory::merge;
 use crate::inventory::model::Inventory;
-use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
-use serde_json::Deserializer;
-use serde_json::Value;
-use std::fmt;
-use std::fs::File;
-use std::io;
-use std::io::Read as _;
-use std::path::Path;
-use std::path::PathBuf;
-use walkdir::WalkDir;
+use crate::inventory::{import, merge};
 
 /// The most that one file may hold, decompressed: 512 MiB. A trail file has at most some 50 MB.
 const FILE_BYTES_MAX: u64 = 512 << 20;

@@ -3,30 +3,25 @@
 //! The tables are for other tools. Only the facts are read back, so that an imported inventory merges
 //! with further documents exactly as the documents themselves would have.
 
-use crate::inventory::documents::Reader;
-use crate::inventory::fact::Fact;
-use crate::inventory::fact::Facts;
-use crate::inventory::files;
-use crate::inventory::files::Error;
-use crate::inventory::files::Warning;
-use crate::inventory::merge;
-use crate::inventory::model::Inventory;
-use arrow::array::AsArray as _;
-use arrow::array::RecordBatch;
-use arrow::array::StringArray;
+use std::fs;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{AsArray as _, RecordBatch, StringArray};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::Compression;
-use parquet::basic::ZstdLevel;
+use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::ChunkReader;
-use std::fs;
-use std::fs::File;
-use std::path::Path;
-use std::path::PathBuf;
-use std::sync::Arc;
+
+use crate::inventory::documents::Reader;
+use crate::inventory::fact::{Fact, Facts};
+use crate::inventory::files::{Error, Warning};
+use crate::inventory::model::Inventory;
+use crate::inventory::{files, merge};
 
 /// Key of the Parquet metadata that marks a file of an inventory: `<table> <version>`.
 const MARK: &str = "flowq.inventory";

@@ -1,8 +1,9 @@
 //! What an interface belongs to when that is not a processing job.
 
+use std::collections::HashSet;
+
 use crate::inventory::fact::Details;
 use crate::inventory::model::Inventory;
-use std::collections::HashSet;
 
 /// Beginnings of descriptions that AWS documents or that every account of the kind shows. Processing
 /// jobs have no such description, so none is here for them.

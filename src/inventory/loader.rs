@@ -1,20 +1,15 @@
 //! One inventory from several places: files and folders here, folders in S3, and the account itself.
 
+use std::path::{Path, PathBuf};
+
 use crate::aws;
-use crate::aws::s3::Location;
-use crate::aws::s3::Store;
-use crate::inventory::collect::Collector;
-use crate::inventory::collect::Report;
+use crate::aws::s3::{Location, Store};
+use crate::inventory::collect::{Collector, Report};
 use crate::inventory::documents::Reader;
 use crate::inventory::fact::Facts;
-use crate::inventory::files;
-use crate::inventory::files::Error;
-use crate::inventory::files::Warning;
-use crate::inventory::import;
-use crate::inventory::merge;
+use crate::inventory::files::{Error, Warning};
 use crate::inventory::model::Inventory;
-use std::path::Path;
-use std::path::PathBuf;
+use crate::inventory::{files, import, merge};
 
 /// The most bytes of one object of an inventory, as stored.
 const OBJECT_BYTES_MAX: usize = 1 << 30;

@@ -1,24 +1,14 @@
 //! Facts to one inventory. The facts are a set, so the order of the documents cannot matter.
 
-use crate::inventory::attribution;
-use crate::inventory::fact::Declared;
-use crate::inventory::fact::Fact;
-use crate::inventory::fact::Facts;
-use crate::inventory::fact::Range;
-use crate::inventory::fact::Sighting;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::inventory::fact::{Declared, Fact, Facts, Range, Sighting};
 use crate::inventory::interface_owner::Owners;
-use crate::inventory::model::Eni;
-use crate::inventory::model::Inventory;
-use crate::inventory::model::IpRange;
-use crate::inventory::model::Job;
-use crate::inventory::model::PrefixListEntry;
-use crate::inventory::model::SecurityGroup;
-use crate::inventory::model::SecurityGroupRule;
-use crate::inventory::model::Vpc;
-use crate::inventory::timeline;
+use crate::inventory::model::{
+    Eni, Inventory, IpRange, Job, PrefixListEntry, SecurityGroup, SecurityGroupRule, Vpc,
+};
 use crate::inventory::timeline::Listings;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use crate::inventory::{attribution, timeline};
 
 /// Which of several answers about one resource holds.
 #[derive(Debug, Clone, Copy)]

@@ -20,10 +20,8 @@ mod tables;
 mod timeline;
 pub mod zone;
 
-pub use collector_store::Kept;
-pub use collector_store::Target;
-pub use files::Error;
-pub use files::Warning;
+pub use collector_store::{Kept, Target};
+pub use files::{Error, Warning};
 pub use import::import;
 pub use loader::Gathered;
 pub use model::Inventory;

@@ -1,14 +1,13 @@
 //! The rows of an inventory as Arrow tables, under the names that SQL knows.
 
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use serde::Serialize;
+
 use crate::inventory::files::Error;
 use crate::inventory::model::Inventory;
-use arrow::array::RecordBatch;
-use arrow::datatypes::DataType;
-use arrow::datatypes::Field;
-use arrow::datatypes::FieldRef;
-use arrow::datatypes::TimeUnit;
-use serde::Serialize;
-use std::sync::Arc;
 
 /// Every table: its name and what it holds.
 pub const TABLES: &[(&str, &str)] = &[
@@ -41,12 +40,7 @@ enum Kind {
     Int,
     Long,
 }
-use Kind::Flag;
-use Kind::Int;
-use Kind::List;
-use Kind::Long;
-use Kind::Text;
-use Kind::Time;
+use Kind::{Flag, Int, List, Long, Text, Time};
 
 type Columns = &'static [(&'static str, Kind)];
 
@@ -223,8 +217,7 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::model::Attribution;
-    use crate::inventory::model::Eni;
+    use crate::inventory::model::{Attribution, Eni};
 
     #[test]
     fn tables_are_those_that_are_documented() {

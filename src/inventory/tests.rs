@@ -7,12 +7,11 @@ mod intervals;
 mod order;
 mod thin;
 
+use serde_json::{Value, json};
+
 use crate::inventory::documents::Reader;
 use crate::inventory::merge;
-use crate::inventory::model::Eni;
-use crate::inventory::model::Inventory;
-use serde_json::Value;
-use serde_json::json;
+use crate::inventory::model::{Eni, Inventory};
 
 /// Midnight of 2026-03-10, UTC.
 const T0: i64 = 1_773_100_800;

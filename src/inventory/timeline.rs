@@ -3,19 +3,14 @@
 //! An interface id is never used again, so an interface has one life. It begins and ends where the best
 //! source says; inside it a new interval begins where its addresses or security groups changed.
 
-use crate::inventory::fact::Details;
-use crate::inventory::fact::Event;
-use crate::inventory::fact::Fact;
-use crate::inventory::fact::Facts;
-use crate::inventory::fact::Sighting;
-use crate::inventory::fact::Source;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use crate::inventory::fact::{Details, Event, Fact, Facts, Sighting, Source};
 use crate::inventory::interface_owner;
 use crate::inventory::interface_owner::Owners;
 use crate::inventory::model::Eni;
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-use std::ops::Bound;
 
 /// An account and a region.
 type Place<'a> = (Option<&'a str>, Option<&'a str>);

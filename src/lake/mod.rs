@@ -20,11 +20,10 @@ mod tests;
 pub use compaction::{CompactOptions, Compacted, compact};
 pub use data_file::{File, Partition};
 pub use delta_table::{Change, Table};
-pub use reader::Stored;
-pub use writer::{Origin, Writer, WriterOptions};
-
 use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::transaction::TransactionError;
+pub use reader::Stored;
+pub use writer::{Origin, Writer, WriterOptions};
 
 use crate::flow::field::Layout;
 pub use crate::flow::parquet::COLUMNS_KEY;

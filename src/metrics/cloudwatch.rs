@@ -166,9 +166,10 @@ pub async fn put(account: &Account, namespace: &str, rows: &[Row], now: i64) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::metrics::{METRICS, Metrics, Pass};
-    use std::collections::BTreeSet;
 
     const NOW: i64 = 1_773_133_200;
 

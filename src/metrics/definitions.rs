@@ -105,8 +105,9 @@ metrics! {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::collections::BTreeSet;
+
+    use super::*;
 
     #[test]
     fn names_keep_to_the_conventions_of_prometheus() {

@@ -14,9 +14,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::detection::Severity;
-use crate::metrics::definitions;
 use crate::metrics::definitions::{Kind, METRICS, Metric};
-use crate::metrics::process_stats;
+use crate::metrics::{definitions, process_stats};
 
 /// The most series of one metric. What comes later counts for the series whose labels are all `other`.
 pub const SERIES_MAX: usize = 64;

@@ -238,8 +238,9 @@ fn prefers_open_metrics(accept: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
 
     async fn start() -> (Server, Arc<Health>) {
         let health = Arc::new(Health::new(Duration::from_secs(60)));

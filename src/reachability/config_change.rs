@@ -2,11 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::inventory::model::Inventory;
-use crate::inventory::model::NetworkAclEntry;
-use crate::inventory::model::Route;
-use crate::inventory::model::SecurityGroupRule;
-use crate::inventory::model::VpcEndpoint;
+use crate::inventory::model::{Inventory, NetworkAclEntry, Route, SecurityGroupRule, VpcEndpoint};
 
 /// What a fix changes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,10 +7,9 @@ use ipnet::IpNet;
 
 use crate::flow::address;
 use crate::reachability::step::Answer;
-use crate::vpc::Fit;
-use crate::vpc::RuleMatch;
 use crate::vpc::network::Network;
 use crate::vpc::packet::Packet;
+use crate::vpc::{Fit, RuleMatch};
 
 /// Returns one port for each stretch of a packet's ports in which no rule begins or ends.
 pub(super) fn stretches<'a>(

@@ -6,35 +6,18 @@ use std::ops::RangeInclusive;
 use serde::Serialize;
 
 use crate::flow::address;
-use crate::inventory::model::Inventory;
-use crate::inventory::model::NatGateway;
-use crate::inventory::model::NetworkAclEntry;
-use crate::inventory::model::Route;
-use crate::inventory::model::SecurityGroupRule;
-use crate::reachability::command::destination_argument;
-use crate::reachability::command::destination_option;
+use crate::inventory::model::{Inventory, NatGateway, NetworkAclEntry, Route, SecurityGroupRule};
+use crate::reachability::command::{destination_argument, destination_option};
 use crate::reachability::config_change::Change;
-use crate::reachability::escape::hcl;
-use crate::reachability::escape::shell;
+use crate::reachability::escape::{hcl, shell};
 use crate::reachability::flow_end::Side;
-use crate::reachability::path::Judgement;
-use crate::reachability::path::Reach;
-use crate::reachability::route;
-use crate::reachability::s3_bypass;
-use crate::reachability::snippets::acl_block;
-use crate::reachability::snippets::acl_command;
-use crate::reachability::snippets::block;
-use crate::reachability::snippets::group_block;
-use crate::reachability::snippets::group_command;
-use crate::reachability::step::Answer;
-use crate::reachability::step::Lack;
-use crate::reachability::step::Step;
-use crate::reachability::step::Verdict;
+use crate::reachability::path::{Judgement, Reach};
+use crate::reachability::snippets::{acl_block, acl_command, block, group_block, group_command};
+use crate::reachability::step::{Answer, Lack, Step, Verdict};
+use crate::reachability::{route, s3_bypass};
 use crate::vpc::NextHop;
-use crate::vpc::packet::Packet;
-use crate::vpc::packet::Tuple;
-use crate::vpc::rules::LAST_ACL_ENTRY;
-use crate::vpc::rules::protocol_word;
+use crate::vpc::packet::{Packet, Tuple};
+use crate::vpc::rules::{LAST_ACL_ENTRY, protocol_word};
 
 /// One change that lets through what was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -5,8 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::flow::address;
-use crate::inventory::model::Eni;
-use crate::inventory::model::Inventory;
+use crate::inventory::model::{Eni, Inventory};
 use crate::inventory::zone::region_of_zone;
 use crate::reachability::path::Reach;
 use crate::vpc::network::Network;

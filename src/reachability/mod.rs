@@ -21,20 +21,11 @@ mod step;
 
 pub use config_change::Change;
 pub use fix::Fix;
-pub use path::Judgement;
-pub use path::Reach;
-
-pub use flow_end::Side;
-pub use flow_end::Unclear;
-pub use rejection::Leg;
-pub use rejection::Refusal;
-pub use rejection::Refused;
-pub use s3_bypass::Bypass;
-pub use s3_bypass::Bypassed;
-pub use step::Answer;
-pub use step::Place;
-pub use step::Step;
-pub use step::Verdict;
+pub use flow_end::{Side, Unclear};
+pub use path::{Judgement, Reach};
+pub use rejection::{Leg, Refusal, Refused};
+pub use s3_bypass::{Bypass, Bypassed};
+pub use step::{Answer, Place, Step, Verdict};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -5,23 +5,13 @@ use std::net::IpAddr;
 
 use crate::flow::address;
 use crate::inventory::model::NetworkAclEntry;
-use crate::reachability::fit::address_fits;
-use crate::reachability::fit::alone;
-use crate::reachability::fit::covers;
-use crate::reachability::fit::over_all;
-use crate::reachability::fit::stretches;
-use crate::reachability::flow_end::Side;
-use crate::reachability::flow_end::subnet_of;
-use crate::reachability::step::Answer;
-use crate::reachability::step::Lack;
-use crate::reachability::step::Place;
-use crate::reachability::step::Step;
-use crate::vpc::Fit;
-use crate::vpc::RuleMatch;
+use crate::reachability::fit::{address_fits, alone, covers, over_all, stretches};
+use crate::reachability::flow_end::{Side, subnet_of};
+use crate::reachability::step::{Answer, Lack, Place, Step};
 use crate::vpc::network::Network;
 use crate::vpc::packet::Packet;
-use crate::vpc::rules::LAST_ACL_ENTRY;
-use crate::vpc::rules::allows;
+use crate::vpc::rules::{LAST_ACL_ENTRY, allows};
+use crate::vpc::{Fit, RuleMatch};
 
 /// One subnet's question to its ACL.
 #[derive(Clone, Copy)]

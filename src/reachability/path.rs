@@ -4,23 +4,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::inventory::model::Inventory;
-use crate::inventory::model::NatGateway;
-use crate::reachability::flow_end::Interfaces;
-use crate::reachability::flow_end::Side;
-use crate::reachability::network_acl;
-use crate::reachability::route;
+use crate::inventory::model::{Inventory, NatGateway};
+use crate::reachability::flow_end::{Interfaces, Side};
 use crate::reachability::route::Routed;
-use crate::reachability::security_groups;
-use crate::reachability::step::Answer;
-use crate::reachability::step::Lack;
-use crate::reachability::step::Place;
-use crate::reachability::step::Step;
-use crate::reachability::step::Verdict;
+use crate::reachability::step::{Answer, Lack, Place, Step, Verdict};
+use crate::reachability::{network_acl, route, security_groups};
 use crate::vpc::NextHop;
 use crate::vpc::network::Network;
-use crate::vpc::packet::Packet;
-use crate::vpc::packet::Tuple;
+use crate::vpc::packet::{Packet, Tuple};
 
 /// The VPCs of an inventory, ready to be asked what passes.
 #[derive(Debug)]

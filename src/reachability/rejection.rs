@@ -4,15 +4,11 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use crate::reachability::fix::Fix;
-use crate::reachability::fix::Fixer;
+use crate::reachability::fix::{Fix, Fixer};
 use crate::reachability::flow_end::Side;
-use crate::reachability::path::Reach;
-use crate::reachability::path::Way;
+use crate::reachability::path::{Reach, Way};
 use crate::reachability::route;
-use crate::reachability::step::Answer;
-use crate::reachability::step::Place;
-use crate::reachability::step::Step;
+use crate::reachability::step::{Answer, Place, Step};
 use crate::vpc::packet::Tuple;
 
 /// Which packet was refused, and where.

@@ -5,11 +5,8 @@ use std::net::IpAddr;
 use crate::flow::address;
 use crate::inventory::model::Route;
 use crate::reachability::s3_bypass;
-use crate::vpc::Lookup;
-use crate::vpc::NextHop;
-use crate::vpc::S3Region;
-use crate::vpc::Undetermined;
 use crate::vpc::network::Network;
+use crate::vpc::{Lookup, NextHop, S3Region, Undetermined};
 
 /// What a route table does with an address.
 #[derive(Debug, Clone)]

@@ -3,22 +3,16 @@
 use std::net::IpAddr;
 
 use crate::flow::address;
-use crate::inventory::model::Inventory;
-use crate::inventory::model::VpcEndpoint;
+use crate::inventory::model::{Inventory, VpcEndpoint};
 use crate::reachability::config_change::Change;
-use crate::reachability::escape::hcl;
-use crate::reachability::escape::shell;
-use crate::reachability::fix::Fix;
-use crate::reachability::fix::drop_route;
+use crate::reachability::escape::{hcl, shell};
+use crate::reachability::fix::{Fix, drop_route};
 use crate::reachability::path::Reach;
 use crate::reachability::route;
 use crate::reachability::snippets::block;
-use crate::vpc::NextHop;
-use crate::vpc::endpoints::is_available;
-use crate::vpc::endpoints::is_gateway;
-use crate::vpc::endpoints::is_ipv4_only;
+use crate::vpc::endpoints::{is_available, is_gateway, is_ipv4_only};
 use crate::vpc::network::Network;
-use crate::vpc::service_name;
+use crate::vpc::{NextHop, service_name};
 
 /// What is known of traffic that went around the endpoint.
 #[derive(Debug, Clone, Copy)]

@@ -1,23 +1,13 @@
 //! What security groups say. They remember connections, so only the request is asked about.
 
 use crate::flow::address;
-use crate::inventory::model::Eni;
-use crate::inventory::model::SecurityGroupRule;
-use crate::reachability::fit::address_fits;
-use crate::reachability::fit::alone;
-use crate::reachability::fit::covers;
-use crate::reachability::fit::over_all;
-use crate::reachability::fit::stretches;
+use crate::inventory::model::{Eni, SecurityGroupRule};
+use crate::reachability::fit::{address_fits, alone, covers, over_all, stretches};
 use crate::reachability::flow_end::Side;
-use crate::reachability::step::Answer;
-use crate::reachability::step::Lack;
-use crate::reachability::step::Place;
-use crate::reachability::step::Step;
-use crate::vpc::Fit;
-use crate::vpc::NextHop;
-use crate::vpc::RuleMatch;
+use crate::reachability::step::{Answer, Lack, Place, Step};
 use crate::vpc::network::Network;
 use crate::vpc::packet::Packet;
+use crate::vpc::{Fit, NextHop, RuleMatch};
 
 /// One interface's question to its groups.
 pub(super) struct Question<'a> {

@@ -1,12 +1,8 @@
 //! Rules and entries as a user pastes them: commands of the AWS CLI, and Terraform.
 
-use crate::inventory::model::NetworkAclEntry;
-use crate::inventory::model::SecurityGroupRule;
+use crate::inventory::model::{NetworkAclEntry, SecurityGroupRule};
 use crate::reachability::command::Command;
-use crate::reachability::escape::hcl;
-use crate::reachability::escape::name;
-use crate::reachability::escape::shell;
-use crate::reachability::escape::shorthand;
+use crate::reachability::escape::{hcl, name, shell, shorthand};
 
 /// The command that adds a rule to a group.
 pub fn group_command(rule: &SecurityGroupRule) -> Command {

@@ -34,16 +34,15 @@ use crate::engine::ReadOptions;
 use crate::engine::functions::window::Beginnings;
 use crate::enrich::{Column, Context};
 use crate::flow::{MalformedLine, Plan};
-use crate::scan::dynamic_filter;
 use crate::scan::dynamic_filter::is_of_interface;
 use crate::scan::interface_minutes::Minutes;
 use crate::scan::object_reader::read_objects;
-use crate::scan::overlap;
 use crate::scan::overlap::Choice;
 use crate::scan::pushdown::Pushed;
 use crate::scan::registry::Scans;
 use crate::scan::table::kinds_text;
 use crate::scan::work_queue::Queue;
+use crate::scan::{dynamic_filter, overlap};
 use crate::source::Source;
 use crate::time::Window;
 

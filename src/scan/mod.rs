@@ -15,6 +15,5 @@ pub(crate) mod schema_probe;
 pub(crate) mod summary;
 pub(crate) mod table;
 pub(crate) mod work_queue;
-pub use overlap::Share;
-pub use overlap::TrafficType;
+pub use overlap::{Share, TrafficType};
 pub use summary::Summary;

@@ -10,10 +10,8 @@ use futures::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 
-use crate::aws;
 use crate::engine::{Cause, ObjectRead};
-use crate::flow::parquet;
-use crate::flow::{DecodeError, Decoder, LogFormat, Refusal, Tally};
+use crate::flow::{DecodeError, Decoder, LogFormat, Refusal, Tally, parquet};
 use crate::scan::batch_output::{Fault, Output, Stop};
 use crate::scan::block_reader::Blocks;
 use crate::scan::exec::Job;
@@ -21,8 +19,8 @@ use crate::scan::overlap::Print;
 use crate::scan::parquet_reader::read_parquet;
 use crate::scan::registry::Scan;
 use crate::scan::work_queue::{Queue, Unit};
-use crate::source;
 use crate::source::decompress;
+use crate::{aws, source};
 
 pub(crate) fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
     DataFusionError::External(Box::new(error))

@@ -4,9 +4,8 @@ use datafusion::common::{DataFusionError, Result};
 use futures::StreamExt as _;
 
 use crate::flow::field::{LINE, OBJECT};
-use crate::flow::parquet;
 use crate::flow::parquet::{Request, Tally};
-use crate::flow::{Malformed, MalformedLine};
+use crate::flow::{Malformed, MalformedLine, parquet};
 use crate::scan::batch_output::{Fault, Output, Stop};
 use crate::scan::exec::Job;
 use crate::scan::object_reader::{object, unopened};

@@ -8,8 +8,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
-use crate::enrich::Interest;
-use crate::enrich::SERVICE_OWNERS;
+use crate::enrich::{Interest, SERVICE_OWNERS};
 use crate::flow::field::Kind;
 
 /// What the filters of a query ask of the decoder.
@@ -272,9 +271,7 @@ fn interests(expr: &Expr) -> Option<Interests> {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::prelude::{col, lit};
-
-    use datafusion::prelude::cast;
+    use datafusion::prelude::{cast, col, lit};
 
     use super::*;
     use crate::flow::field::FIELDS;

@@ -9,8 +9,7 @@ use datafusion::common::{DataFusionError, Result};
 
 use crate::engine::ReadOptions;
 use crate::flow::field::Layout;
-use crate::flow::parquet;
-use crate::flow::{Decoder, LogFormat, Plan};
+use crate::flow::{Decoder, LogFormat, Plan, parquet};
 use crate::source::decompress::Decompressor;
 use crate::source::{Source, Split};
 

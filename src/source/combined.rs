@@ -9,11 +9,10 @@ use parquet::arrow::async_reader::AsyncFileReader;
 
 use crate::source::cloudwatch::CloudWatch;
 use crate::source::file::Files;
-use crate::source::lake;
 use crate::source::lake::Lake;
 use crate::source::s3::S3;
 use crate::source::sqs::Sqs;
-use crate::source::{Access, ByteStream, Error, Listing, Outcome, Source, Split};
+use crate::source::{Access, ByteStream, Error, Listing, Outcome, Source, Split, lake};
 use crate::storage;
 use crate::storage::Place;
 use crate::time::Window;

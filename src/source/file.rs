@@ -14,15 +14,14 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+pub use names::canonical;
 use parquet::arrow::async_reader::AsyncFileReader;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
+pub(super) use walk::is_hidden;
 
 use crate::source::{Access, ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split};
 use crate::time::Window;
-
-pub use names::canonical;
-pub(super) use walk::is_hidden;
 
 /// Bytes that are read at least at a time, if there are as many.
 const CHUNK_BYTES_MIN: usize = 4 << 10;

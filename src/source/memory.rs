@@ -5,8 +5,7 @@ use std::io::Cursor;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt as _;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use parquet::arrow::async_reader::AsyncFileReader;
 
 use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split};

@@ -20,20 +20,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+pub use combined::open_sources;
 use futures::stream::BoxStream;
+pub use memory::Memory;
+pub use object_name::Name;
 use parquet::arrow::async_reader::AsyncFileReader;
+pub use split::Split;
+pub use sqs::is_event;
 
 use crate::aws;
 use crate::aws::Account;
 use crate::inventory::model::FlowLog;
-
 use crate::time::Window;
-use crate::time::parse_time;
-pub use combined::open_sources;
-pub use memory::Memory;
-pub use object_name::Name;
-pub use split::Split;
-pub use sqs::is_event;
 
 /// The bytes of one split, in order, in chunks of at most [`CHUNK_BYTES_MAX`].
 pub type ByteStream = BoxStream<'static, Result<Bytes, Error>>;

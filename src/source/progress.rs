@@ -1,6 +1,7 @@
 //! What a scan has done so far: counters that readers raise and a progress bar reads.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Counters of one command, shared by everything that reads. They only ever grow.
 #[derive(Debug, Default)]

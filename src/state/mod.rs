@@ -20,22 +20,21 @@ mod tests;
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
+pub use checkpoint::{Checkpoint, Known};
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use futures::TryStreamExt as _;
+pub use lease::{Holder, LEASE_SECS, Lease};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
+pub use pass_record::{Counts, Failure, Kind, Object, Pass, TableChange, Totals};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::storage;
 use crate::storage::Place;
-
 use crate::time::Clock;
-pub use checkpoint::{Checkpoint, Known};
-pub use lease::{Holder, LEASE_SECS, Lease};
-pub use pass_record::{Counts, Failure, Kind, Object, Pass, TableChange, Totals};
 
 /// The folder of the state in a lake.
 pub const FOLDER: &str = "_flowq";

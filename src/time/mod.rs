@@ -3,5 +3,4 @@
 pub(crate) mod clock;
 pub mod window;
 pub use clock::Clock;
-pub use window::Window;
-pub use window::parse_time;
+pub use window::{Window, parse_time};

@@ -7,8 +7,7 @@ use foldhash::HashMap;
 
 use crate::flow::address;
 use crate::inventory::model::Inventory;
-use crate::vpc::CidrMap;
-use crate::vpc::service_name;
+use crate::vpc::{CidrMap, service_name};
 
 /// AWS's ranges and the prefix lists, ready for look-ups.
 #[derive(Debug, Default)]

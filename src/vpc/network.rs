@@ -7,16 +7,10 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::flow::address;
-use crate::inventory::model::Inventory;
-use crate::inventory::model::NetworkAclEntry;
-use crate::inventory::model::Route;
-use crate::inventory::model::SecurityGroup;
-use crate::inventory::model::SecurityGroupRule;
-use crate::inventory::model::Subnet;
-use crate::inventory::model::VpcEndpoint;
-use crate::vpc::RouteTables;
-use crate::vpc::TableOf;
-use crate::vpc::service_name;
+use crate::inventory::model::{
+    Inventory, NetworkAclEntry, Route, SecurityGroup, SecurityGroupRule, Subnet, VpcEndpoint,
+};
+use crate::vpc::{RouteTables, TableOf, service_name};
 
 /// An inventory, indexed by the ids that its rows refer to each other by.
 #[derive(Debug)]

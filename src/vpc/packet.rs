@@ -3,15 +3,10 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use crate::flow::protocol::protocol_name;
-use crate::flow::protocol::protocol_number;
-use crate::vpc::ports::CLIENT_PORTS;
-use crate::vpc::ports::LINUX_EPHEMERAL;
+use crate::flow::protocol::{protocol_name, protocol_number};
+use crate::vpc::ports::{CLIENT_PORTS, LINUX_EPHEMERAL};
 use crate::vpc::rules;
-use crate::vpc::rules::ICMP;
-use crate::vpc::rules::ICMP_V6;
-use crate::vpc::rules::has_ports;
-use crate::vpc::rules::is_icmp;
+use crate::vpc::rules::{ICMP, ICMP_V6, has_ports, is_icmp};
 
 /// A flow from whoever opens it. NULL is what is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

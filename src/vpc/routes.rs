@@ -11,12 +11,8 @@ use std::net::IpAddr;
 use foldhash::HashMap;
 
 use crate::flow::address;
-use crate::inventory::model::Inventory;
-use crate::inventory::model::PrefixListEntry;
-use crate::inventory::model::Route;
-use crate::inventory::model::VpcEndpoint;
-use crate::vpc::CidrMap;
-use crate::vpc::endpoints;
+use crate::inventory::model::{Inventory, PrefixListEntry, Route, VpcEndpoint};
+use crate::vpc::{CidrMap, endpoints};
 
 /// Where a route leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -380,8 +376,7 @@ fn hop(route: &Route, endpoint: Option<&VpcEndpoint>) -> NextHop {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::model::RouteTableAssociation;
-    use crate::inventory::model::Vpc;
+    use crate::inventory::model::{RouteTableAssociation, Vpc};
 
     fn route(destination: &str, target: &str, origin: &str) -> Route {
         Route {

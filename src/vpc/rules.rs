@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::flow::protocol::protocol_number;
-use crate::inventory::model::NetworkAclEntry;
-use crate::inventory::model::SecurityGroupRule;
+use crate::inventory::model::{NetworkAclEntry, SecurityGroupRule};
 
 /// Protocol number of ICMP.
 pub const ICMP: u8 = 1;

@@ -4,10 +4,9 @@
 //! needs an AWS account or is output. `FLOWQ_UPDATE_DOCS=1 cargo test --test it documents` writes the tables.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::process::Stdio;
+use std::{env, fs};
 
 use flowq::audit::CHECKS;
 use flowq::cli::failure::Exit;

@@ -1,10 +1,9 @@
 //! The feed: what it ends with, whatever comes in which order, and whatever ends it in between.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use serde_json::Value;
 

@@ -3,8 +3,7 @@
 use toml::de::DeTable;
 
 use crate::alert::config::{COMMON, KINDS, Kind};
-use crate::detection::header::line_of;
-use crate::detection::nearest;
+use crate::diagnostics::{line_of, nearest};
 
 /// Returns the kind of each `[[alert]]`, whose keys are then those of its kind.
 pub(super) fn kinds(text: &str) -> Result<Vec<Kind>, String> {

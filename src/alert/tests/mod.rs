@@ -6,9 +6,8 @@ mod telling;
 mod web;
 mod writing;
 
-use crate::detection::{Finding, Severity};
-
 use crate::alert::{Alert, bytes};
+use crate::detection::{Finding, Severity};
 
 /// A finding of this name, so bad and so large.
 pub(super) fn finding(id: &str, severity: Severity, bytes_out: i64) -> Finding {

@@ -2,20 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::audit::Answer;
-use crate::audit::Fix;
-use crate::audit::Silence;
 use crate::audit::checks::Told;
-use crate::audit::rules::Ask;
-use crate::audit::rules::closed_by_groups;
-use crate::audit::rules::holds_all;
-use crate::audit::rules::nets;
-use crate::audit::subject::Subject;
-use crate::audit::subject::World;
+use crate::audit::rules::{Ask, closed_by_groups, holds_all, nets};
+use crate::audit::subject::{Subject, World};
+use crate::audit::{Answer, Fix, Silence};
 use crate::reachability::command::Command;
 use crate::reachability::escape::shell;
-use crate::vpc::rules::TCP;
-use crate::vpc::rules::UDP;
+use crate::vpc::rules::{TCP, UDP};
 
 /// DNS.
 const DNS: (u16, u16) = (53, 53);

@@ -1,25 +1,15 @@
 //! Interface endpoints of other services than S3, and whether the jobs can use them.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::Answer;
-use crate::audit::Fix;
-use crate::audit::Silence;
 use crate::audit::checks::Told;
-use crate::audit::checks::s3::is_s3;
-use crate::audit::checks::s3::is_type;
-use crate::audit::rules::Ask;
-use crate::audit::rules::HTTPS;
-use crate::audit::rules::closed_by_groups;
-use crate::audit::rules::holds_all;
-use crate::audit::rules::nets;
-use crate::audit::subject::Subject;
-use crate::audit::subject::World;
+use crate::audit::checks::s3::{is_s3, is_type};
+use crate::audit::rules::{Ask, HTTPS, closed_by_groups, holds_all, nets};
+use crate::audit::subject::{Subject, World};
+use crate::audit::{Answer, Fix, Silence};
 use crate::inventory::model::VpcEndpoint;
 use crate::reachability::command::Command;
-use crate::reachability::escape::hcl;
-use crate::reachability::escape::hcl_list;
+use crate::reachability::escape::{hcl, hcl_list};
 use crate::reachability::snippets::block;
 use crate::vpc::endpoints::is_available;
 use crate::vpc::rules::TCP;

@@ -1,11 +1,8 @@
 //! Whether flow logs tell of the jobs, and how much.
 
-use crate::audit::Answer;
-use crate::audit::Fix;
-use crate::audit::Silence;
 use crate::audit::checks::Told;
-use crate::audit::subject::Subject;
-use crate::audit::subject::World;
+use crate::audit::subject::{Subject, World};
+use crate::audit::{Answer, Fix, Silence};
 use crate::detection::Severity;
 use crate::flow::field::FIELDS;
 use crate::inventory::model::FlowLog;

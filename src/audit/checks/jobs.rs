@@ -1,15 +1,10 @@
 //! What the jobs themselves ask for, against what the logs show.
 
-use crate::audit::Answer;
-use crate::audit::Fix;
-use crate::audit::Silence;
 use crate::audit::checks::Told;
-use crate::audit::subject::Subject;
-use crate::audit::subject::World;
-use crate::audit::subject::names;
+use crate::audit::subject::{Subject, World, names};
+use crate::audit::{Answer, Fix, Silence};
 use crate::inventory::model::Job;
-use crate::vpc::rules::ESP;
-use crate::vpc::rules::TCP;
+use crate::vpc::rules::{ESP, TCP};
 
 pub(super) fn in_vpc(_: &World<'_>, subject: &Subject<'_>) -> Told {
     let of = |wanted: Option<bool>| -> Vec<&Job> {

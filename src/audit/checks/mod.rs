@@ -11,14 +11,8 @@ mod s3;
 mod security_groups;
 mod subnet_addresses;
 
-use crate::audit::Answer;
-use crate::audit::Check;
-use crate::audit::Scope;
-use crate::audit::Section;
-use crate::audit::Silence;
-use crate::audit::guide;
-use crate::audit::subject::Subject;
-use crate::audit::subject::World;
+use crate::audit::subject::{Subject, World};
+use crate::audit::{Answer, Check, Scope, Section, Silence, guide};
 use crate::detection::Severity;
 
 /// What a check says.

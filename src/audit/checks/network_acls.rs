@@ -2,28 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use ipnet::IpNet;
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 
-use crate::audit::Answer;
-use crate::audit::Fix;
-use crate::audit::Silence;
 use crate::audit::checks::Told;
-use crate::audit::rules::Ask;
-use crate::audit::rules::EPHEMERAL;
-use crate::audit::rules::HTTPS;
-use crate::audit::rules::Ports;
-use crate::audit::rules::nets;
-use crate::audit::rules::refused_by_acl;
-use crate::audit::rules::shown;
-use crate::audit::subject::Subject;
-use crate::audit::subject::World;
+use crate::audit::rules::{Ask, EPHEMERAL, HTTPS, Ports, nets, refused_by_acl, shown};
+use crate::audit::subject::{Subject, World};
+use crate::audit::{Answer, Fix, Silence};
 use crate::inventory::model::NetworkAclEntry;
-use crate::reachability::snippets::acl_block;
-use crate::reachability::snippets::acl_command;
+use crate::reachability::snippets::{acl_block, acl_command};
 use crate::vpc::ports::CLIENT_PORTS;
-use crate::vpc::rules::LAST_ACL_ENTRY;
-use crate::vpc::rules::TCP;
+use crate::vpc::rules::{LAST_ACL_ENTRY, TCP};
 
 pub(super) fn replies(world: &World<'_>, subject: &Subject<'_>) -> Told {
     let subnet = subject.subnet();

@@ -1,25 +1,17 @@
 //! What the policies of S3's endpoints and of the jobs' buckets let pass.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::audit::Answer;
-use crate::audit::Fix;
-use crate::audit::Silence;
 use crate::audit::checks::Told;
 use crate::audit::checks::s3::is_s3;
-use crate::audit::policy::Decision;
-use crate::audit::policy::Policy;
-use crate::audit::policy::Request;
-use crate::audit::subject::Subject;
-use crate::audit::subject::World;
-use crate::inventory::model::Job;
-use crate::inventory::model::VpcEndpoint;
+use crate::audit::policy::{Decision, Policy, Request};
+use crate::audit::subject::{Subject, World};
+use crate::audit::{Answer, Fix, Silence};
+use crate::inventory::model::{Job, VpcEndpoint};
 use crate::reachability::command::Command;
-use crate::reachability::escape::hcl;
-use crate::reachability::escape::hcl_json;
+use crate::reachability::escape::{hcl, hcl_json};
 use crate::reachability::snippets::block;
 
 /// Where Amazon Linux, Amazon Linux 2 and Amazon Linux 2023 keep their packages, by region. The first three

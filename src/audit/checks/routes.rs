@@ -1,15 +1,10 @@
 //! Where the subnets' route tables lead.
 
-use crate::audit::Answer;
-use crate::audit::Fix;
-use crate::audit::Seen;
-use crate::audit::Silence;
 use crate::audit::checks::Told;
-use crate::audit::subject::Subject;
-use crate::audit::subject::World;
+use crate::audit::subject::{Subject, World};
+use crate::audit::{Answer, Fix, Seen, Silence};
 use crate::inventory::model::Route;
-use crate::reachability::command::Command;
-use crate::reachability::command::destination_option;
+use crate::reachability::command::{Command, destination_option};
 use crate::reachability::escape::hcl;
 use crate::reachability::snippets::block;
 

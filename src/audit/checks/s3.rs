@@ -4,23 +4,17 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use crate::audit::Answer;
-use crate::audit::Fix;
-use crate::audit::Seen;
-use crate::audit::Silence;
-use crate::audit::Verdict;
 use crate::audit::checks::Told;
 use crate::audit::checks::routes::delete_route;
-use crate::audit::subject::Subject;
-use crate::audit::subject::World;
+use crate::audit::subject::{Subject, World};
+use crate::audit::{Answer, Fix, Seen, Silence, Verdict};
 use crate::detection::Severity;
 use crate::flow::address;
 use crate::inventory::model::VpcEndpoint;
 use crate::reachability::command::Command;
 use crate::reachability::escape::hcl;
 use crate::reachability::snippets::block;
-use crate::vpc::endpoints::is_available;
-use crate::vpc::endpoints::s3_region;
+use crate::vpc::endpoints::{is_available, s3_region};
 
 /// Tells whether an endpoint is of S3, and not of its directory buckets.
 pub(super) fn is_s3(endpoint: &VpcEndpoint) -> bool {

@@ -1,42 +1,23 @@
 //! What the jobs' security groups let pass.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use crate::audit::Answer;
-use crate::audit::Fix;
-use crate::audit::Seen;
-use crate::audit::Silence;
 use crate::audit::checks::Told;
 use crate::audit::checks::s3::is_s3;
-use crate::audit::rules::ALL_PORTS;
-use crate::audit::rules::ALL_PROTOCOLS;
-use crate::audit::rules::Ask;
-use crate::audit::rules::HTTPS;
-use crate::audit::rules::Ports;
-use crate::audit::rules::closed_by_groups;
-use crate::audit::rules::holds_all;
-use crate::audit::rules::nets;
-use crate::audit::rules::shown;
-use crate::audit::subject::Subject;
-use crate::audit::subject::World;
-use crate::audit::subject::names;
+use crate::audit::rules::{
+    ALL_PORTS, ALL_PROTOCOLS, Ask, HTTPS, Ports, closed_by_groups, holds_all, nets, shown,
+};
+use crate::audit::subject::{Subject, World, names};
+use crate::audit::{Answer, Fix, Seen, Silence};
 use crate::detection::Severity;
 use crate::flow::address;
 use crate::inventory::model::SecurityGroupRule;
 use crate::reachability::command::Command;
-use crate::reachability::escape::hcl;
-use crate::reachability::escape::shorthand;
-use crate::reachability::snippets::group_block;
-use crate::reachability::snippets::group_command;
-use crate::vpc::NextHop;
-use crate::vpc::RuleMatch;
-use crate::vpc::S3Region;
-use crate::vpc::rules::ESP;
-use crate::vpc::rules::TCP;
-use crate::vpc::rules::UDP;
-use crate::vpc::service_name;
+use crate::reachability::escape::{hcl, shorthand};
+use crate::reachability::snippets::{group_block, group_command};
+use crate::vpc::rules::{ESP, TCP, UDP};
+use crate::vpc::{NextHop, RuleMatch, S3Region, service_name};
 
 /// What does not pass between two members of the groups, in one direction.
 struct Missing {

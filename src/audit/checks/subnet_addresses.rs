@@ -1,12 +1,8 @@
 //! Whether the subnets have addresses left.
 
-use crate::audit::Answer;
-use crate::audit::Fix;
-use crate::audit::Silence;
 use crate::audit::checks::Told;
-use crate::audit::subject::Subject;
-use crate::audit::subject::World;
-use crate::audit::subject::names;
+use crate::audit::subject::{Subject, World, names};
+use crate::audit::{Answer, Fix, Silence};
 use crate::reachability::command::Command;
 
 /// Private addresses that an instance takes, by the guide.

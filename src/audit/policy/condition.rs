@@ -2,11 +2,7 @@
 
 use serde_json::Value;
 
-use crate::audit::policy::Known;
-use crate::audit::policy::Request;
-use crate::audit::policy::all;
-use crate::audit::policy::any;
-use crate::audit::policy::wildcard;
+use crate::audit::policy::{Known, Request, all, any, wildcard};
 
 /// Tells whether a `Condition` holds: every operator, and every key of each.
 pub(super) fn holds(condition: &Value, request: &Request) -> Known {

@@ -8,8 +8,7 @@ mod condition;
 
 use std::collections::BTreeMap;
 
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The longest policy that is read. AWS takes 20,480 characters for an endpoint and for a bucket.
 const TEXT_MAX: usize = 64 << 10;

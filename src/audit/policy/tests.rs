@@ -1,5 +1,5 @@
 use super::*;
-use crate::detection::header::check_keys;
+use crate::diagnostics::check_keys;
 
 const CASES: &str = include_str!("../../../queries/audit/policies.toml");
 

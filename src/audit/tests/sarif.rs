@@ -2,11 +2,9 @@
 
 use serde_json::Value;
 
-use crate::audit::CHECKS;
-use crate::audit::Report;
-use crate::audit::Verdict;
 use crate::audit::sarif::log;
 use crate::audit::tests::report_of_base;
+use crate::audit::{CHECKS, Report, Verdict};
 
 /// Objects: where they are, what each must have, and what it may have besides (sections 3.13 to 3.52).
 const OBJECTS: &[(&str, &str, &str)] = &[

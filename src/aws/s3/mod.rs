@@ -15,16 +15,15 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{EncodingType, ObjectStorageClass, OptionalObjectAttributes};
+pub use bucket_store::Bucket;
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt as _;
 use futures::stream::BoxStream;
 use percent_encoding::percent_decode_str;
 use tokio::sync::Mutex;
+pub use write::Condition;
 
 use crate::aws::{Account, Error, Kind};
-
-pub use bucket_store::Bucket;
-pub use write::Condition;
 
 /// How long a body may bring nothing before it is given up and taken up again.
 const STALL: Duration = Duration::from_secs(30);

@@ -14,11 +14,10 @@ use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName,
 };
 use futures::StreamExt as _;
+pub use sender::{Outgoing, Refused, Sender};
 use tokio::task::JoinHandle;
 
 use crate::aws::{Account, Error, Kind};
-
-pub use sender::{Outgoing, Refused, Sender};
 
 /// Messages of one call, as many as SQS takes.
 const BATCH: usize = 10;

@@ -13,26 +13,24 @@ mod query;
 
 use std::path::PathBuf;
 
-use clap::builder::styling::Styles;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueHint};
-use clap_complete::Shell;
-
-use crate::aws;
-use crate::cli::output::Format;
-use crate::detection::Severity;
-use crate::generate;
-
 pub use account::{Collect, IamPolicy, Times};
 pub use alert::{Alert, AlertPending, AlertResend, AlertTest};
 pub use audit::{Audit, AuditFormat};
 pub use baseline::{Baseline, Diff, Learn};
+use clap::builder::styling::Styles;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
 pub use coverage::{Coverage, CoverageFormat, Part};
 pub use explain::{Explain, ExplainFinding, ExplainFlow, ExplainFormat, Explaining};
 pub use explain_job::{ExplainJob, PageFormat};
 pub use feed::Feed;
 pub use lake::{Compact, Ingest, Replay, Status, StatusFormat, Verify, Wherein};
 pub use query::{Report, Sql};
+
+use crate::cli::output::Format;
+use crate::detection::Severity;
+use crate::{aws, generate};
 
 /// Finds unexpected, blocked and misrouted network traffic of SageMaker Processing jobs in VPC flow logs.
 #[derive(Debug, Parser)]

@@ -7,7 +7,6 @@ use anyhow::{Context as _, anyhow};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use chrono::{DateTime, SecondsFormat};
 
-use crate::alert;
 use crate::alert::{Delivery, Means, Outbox, Pending, Posted, Sink};
 use crate::aws::Account;
 use crate::cli::args::{AlertPending, AlertResend, AlertTest};
@@ -16,12 +15,11 @@ use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::messages::{Say, number};
 use crate::cli::output::destination;
 use crate::cli::{Started, process_identity, session};
-use crate::detection;
 use crate::detection::Finding;
 use crate::state::Lease;
-use crate::storage;
 use crate::storage::Place;
 use crate::time::Clock;
+use crate::{alert, diagnostics, storage};
 
 /// How long one run may take to send what there is.
 const DELIVERY: Duration = Duration::from_secs(300);
@@ -63,7 +61,7 @@ fn chosen<'a>(
     for name in names {
         if !configs.iter().any(|config| config.name == *name) {
             let known: Vec<&str> = configs.iter().map(|config| config.name.as_str()).collect();
-            let hint = match detection::nearest(name, known.iter().copied()) {
+            let hint = match diagnostics::nearest(name, known.iter().copied()) {
                 Some(near) => format!("did you mean {near}? there are {}", known.join(", ")),
                 None => format!("there are {}", known.join(", ")),
             };

@@ -14,8 +14,7 @@ use crate::flow::field::Layout;
 use crate::lake;
 use crate::lake::{CompactOptions, Compacted, Table};
 use crate::storage::Place;
-use crate::time::Clock;
-use crate::time::parse_time;
+use crate::time::{Clock, parse_time};
 
 /// Runs the command.
 pub(crate) async fn run(args: Compact, started: Started) -> Result<Exit, Failure> {

@@ -16,9 +16,9 @@ use crate::cli::output::findings;
 use crate::cli::progress::ProgressLine;
 use crate::cli::session::{Session, baseline, config_alone, configure, open};
 use crate::config::Config;
-use crate::detection;
 use crate::detection::coverage::ScanGaps;
 use crate::detection::{Coverage, Detection, Outcome, Unanswered};
+use crate::{detection, diagnostics};
 
 /// Memory of a run that says nothing else. Half a million conversations fit; what goes to disk beyond it costs a
 /// quarter more of the time. The rest of the program needs about as much again.
@@ -116,7 +116,7 @@ pub(crate) fn detections(
     for id in only {
         if detection::find(&mut detections, id).is_err() {
             let ids: Vec<&str> = detections.iter().map(|known| known.id.as_str()).collect();
-            let hint = match detection::nearest(id, ids.iter().copied()) {
+            let hint = match diagnostics::nearest(id, ids.iter().copied()) {
                 Some(likely) => format!("did you mean {likely}? there are {}", ids.join(", ")),
                 None => format!("there are {}", ids.join(", ")),
             };

@@ -10,10 +10,9 @@ use crate::alert::config::Target;
 use crate::aws::operations::{CALLS, Call};
 use crate::aws::partition;
 use crate::aws::s3::Location;
-use crate::cli::args;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::session;
 use crate::cli::session::ACCOUNT;
+use crate::cli::{args, session};
 use crate::config::Config;
 
 /// Runs the command.

@@ -8,23 +8,18 @@ use std::time::Duration;
 use anyhow::anyhow;
 
 use crate::aws::Account;
-use crate::cli::args;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::messages::{Say, number};
 use crate::cli::progress::{ProgressLine, Waiting};
-use crate::cli::session;
-use crate::cli::{Started, process_identity};
-use crate::ingest;
+use crate::cli::{Started, args, process_identity, session};
 use crate::ingest::{Opener, Options, PassReport, Runner};
 use crate::inventory::Inventory;
-use crate::source;
 use crate::source::Access;
 use crate::source::progress::Progress;
-use crate::state;
 use crate::state::{Pass, State, Totals};
-use crate::storage;
 use crate::storage::Place;
 use crate::time::Clock;
+use crate::{ingest, source, state, storage};
 
 /// Memory of sorting, unless `--memory` says otherwise.
 pub(crate) const MEMORY: &str = "512MB";

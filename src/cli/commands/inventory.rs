@@ -11,12 +11,11 @@ use tokio::time::MissedTickBehavior;
 
 use crate::aws::Account;
 use crate::aws::s3::Location;
-use crate::cli::args;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::messages::Say;
 use crate::cli::output::destination;
-use crate::cli::{Started, session};
-use crate::detection::nearest;
+use crate::cli::{Started, args, session};
+use crate::diagnostics::nearest;
 use crate::inventory::collect::{Collector, Report};
 use crate::inventory::{Kept, TABLES, Target, Warning, import};
 

@@ -6,18 +6,15 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use crate::aws::Account;
-use crate::cli::args;
 use crate::cli::commands::ingest::{MEMORY, absolute, failure, opener, pass_line, state, tell};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::messages::Say;
-use crate::cli::session;
-use crate::cli::{Started, process_identity};
+use crate::cli::{Started, args, process_identity, session};
 use crate::flow::LogFormat;
 use crate::ingest::{Options, Runner};
 use crate::inventory::Inventory;
 use crate::storage::Place;
-use crate::time::Clock;
-use crate::time::Window;
+use crate::time::{Clock, Window};
 
 /// Runs the command.
 pub(crate) async fn run(mut args: args::Replay, started: Started) -> Result<Exit, Failure> {

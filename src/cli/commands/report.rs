@@ -6,14 +6,13 @@ use anyhow::anyhow;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::error::ArrowError;
 
-use crate::cli::Started;
-use crate::cli::args;
 use crate::cli::commands::sql::{MEMORY, finish, pairs, print_rows};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::messages::Say;
 use crate::cli::output::destination;
 use crate::cli::progress::ProgressLine;
 use crate::cli::session::{configure, open};
+use crate::cli::{Started, args};
 use crate::query::params::{Report, params_from};
 use crate::query::reports;
 

@@ -8,13 +8,12 @@ use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
 
 use crate::aws::Account;
-use crate::cli::Started;
-use crate::cli::args;
 use crate::cli::args::StatusFormat;
 use crate::cli::commands::ingest::{failure, identity};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::messages::number;
 use crate::cli::output::destination;
+use crate::cli::{Started, args};
 use crate::state;
 use crate::state::{Checkpoint, Known, Pass, Reader};
 use crate::storage::Place;

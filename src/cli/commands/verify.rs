@@ -6,13 +6,12 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use arrow::error::ArrowError;
 
 use crate::aws::Account;
-use crate::cli::args;
 use crate::cli::commands::ingest::{absolute, failure, identity, opener};
 use crate::cli::commands::status;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::messages::{Say, number};
 use crate::cli::output::destination;
-use crate::cli::{Started, session};
+use crate::cli::{Started, args, session};
 use crate::ingest::{Mismatch, Verdict, verify};
 use crate::inventory::Inventory;
 use crate::state::Totals;

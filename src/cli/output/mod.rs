@@ -10,10 +10,6 @@ pub(crate) mod sections;
 mod table;
 pub(crate) mod visible;
 
-pub use file::OutputFile;
-pub use sections::sections;
-pub use visible::{Terminal, markdown, markdown_block, visible, visible_lines};
-
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -24,10 +20,13 @@ use arrow::datatypes::SchemaRef;
 use arrow::ipc::writer::FileWriter;
 use arrow::json::writer::{JsonArray, LineDelimited, WriterBuilder};
 use clap::ValueEnum;
+pub use file::OutputFile;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+pub use sections::sections;
 use terminal_size::{Width, terminal_size_of};
+pub use visible::{Terminal, markdown, markdown_block, visible, visible_lines};
 
 use crate::cli::output::cells::Cells;
 use crate::cli::output::table::Table;

@@ -9,11 +9,9 @@ use anyhow::Context as _;
 
 use crate::aws::Account;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::metrics::cloudwatch;
 use crate::metrics::cloudwatch::CloudWatch;
-use crate::metrics::server;
 use crate::metrics::server::Server;
-use crate::metrics::{Config, Health, Metrics};
+use crate::metrics::{Config, Health, Metrics, cloudwatch, server};
 
 /// The metrics, and whom they are told.
 #[derive(Debug)]

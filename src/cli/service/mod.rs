@@ -29,19 +29,18 @@ use anyhow::{Context as _, anyhow};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval_at};
+pub(crate) use worker::{Report, Work};
 
 use crate::aws::Account;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::session;
-use crate::config::Config;
-use crate::metrics::{Config as MetricsConfig, Outcome};
-
 use crate::cli::service::backoff::Pace;
 use crate::cli::service::exporters::Outlets;
 use crate::cli::service::log::Log;
 use crate::cli::service::signals::Event;
 use crate::cli::service::systemd::Notify;
-pub(crate) use worker::{Report, Work};
+use crate::cli::session;
+use crate::config::Config;
+use crate::metrics::{Config as MetricsConfig, Outcome};
 
 /// How long a pass may go on after the service was asked to end.
 const GRACE: Duration = Duration::from_secs(10);

@@ -1,7 +1,5 @@
 use crate::detection::Finding;
-use crate::detection::tests::World;
-use crate::detection::tests::findings;
-use crate::detection::tests::shown;
+use crate::detection::tests::{World, findings, shown};
 
 const ENIS: &str = "
     interface_id vpc_id subnet_id security_group_ids

@@ -1,6 +1,4 @@
-use crate::detection::tests::World;
-use crate::detection::tests::findings;
-use crate::detection::tests::shown;
+use crate::detection::tests::{World, findings, shown};
 
 /// One job with an exact attribution, and every row that must or must not be reported of it.
 const TRAFFIC: &str = "

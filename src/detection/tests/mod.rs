@@ -10,42 +10,27 @@ use std::collections::BTreeSet;
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use arrow::array::Array as _;
-use arrow::array::ArrayRef;
-use arrow::array::AsArray as _;
-use arrow::array::BooleanArray;
-use arrow::array::Int32Array;
-use arrow::array::Int64Array;
-use arrow::array::ListArray;
-use arrow::array::StringArray;
-use arrow::array::StructArray;
-use arrow::array::TimestampSecondArray;
+use arrow::array::{
+    Array as _, ArrayRef, AsArray as _, BooleanArray, Int32Array, Int64Array, ListArray,
+    StringArray, StructArray, TimestampSecondArray,
+};
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::cast;
-use arrow::datatypes::DataType;
-use arrow::datatypes::Field;
-use arrow::datatypes::Int32Type;
-use arrow::datatypes::Schema;
-use arrow::datatypes::TimeUnit;
-use arrow::datatypes::TimestampSecondType;
+use arrow::datatypes::{DataType, Field, Int32Type, Schema, TimeUnit, TimestampSecondType};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::ParamValues;
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::ColumnarValue;
-use datafusion::logical_expr::ScalarFunctionImplementation;
-use datafusion::logical_expr::Volatility;
-use datafusion::logical_expr::create_udf;
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionImplementation, Volatility, create_udf,
+};
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
 use futures::TryStreamExt as _;
 
-use crate::detection::Detection;
-use crate::detection::Finding;
-use crate::detection::Outcome;
-use crate::detection::built_in;
 use crate::detection::case::inventory_of;
 use crate::detection::runner::run;
 use crate::detection::text_table::Table;
+use crate::detection::{Detection, Finding, Outcome, built_in};
 use crate::engine::{VIEWS, first_records, first_starts, most_within, why_functions};
 
 /// Columns of the view `conversations`: t text, n number, b bool, s seconds.

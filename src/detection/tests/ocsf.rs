@@ -2,13 +2,9 @@
 
 use serde_json::Value;
 
-use crate::detection::Confidence;
-use crate::detection::Finding;
-use crate::detection::Severity;
 use crate::detection::ocsf::detection_finding;
-use crate::detection::tests::World;
-use crate::detection::tests::detection;
-use crate::detection::tests::findings;
+use crate::detection::tests::{World, detection, findings};
+use crate::detection::{Confidence, Finding, Severity};
 
 /// An object of the event: where it is, what it must have, and what it may have besides.
 const OBJECTS: &[(&str, &str, &str)] = &[

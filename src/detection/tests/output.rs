@@ -1,26 +1,14 @@
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::detection::Coverage;
-use crate::detection::Detection;
-use crate::detection::Finding;
-use crate::detection::InterfaceLog;
-use crate::detection::Suppression;
-use crate::detection::built_in;
 use crate::detection::coverage::Kind;
 use crate::detection::finding_batch::Lists;
 use crate::detection::ocsf::detection_finding;
 use crate::detection::runner::run;
 use crate::detection::suppression::suppress;
-use crate::detection::tests::World;
-use crate::detection::tests::detection;
-use crate::detection::tests::findings;
-use crate::detection::tests::outcome;
-use crate::detection::tests::query;
-use crate::detection::tests::session;
-use crate::detection::tests::shown;
+use crate::detection::tests::{World, detection, findings, outcome, query, session, shown};
+use crate::detection::{Coverage, Detection, Finding, InterfaceLog, Suppression, built_in};
 
 const ONE: World = World {
     conversations: "

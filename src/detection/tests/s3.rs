@@ -1,6 +1,4 @@
-use crate::detection::tests::World;
-use crate::detection::tests::findings;
-use crate::detection::tests::shown;
+use crate::detection::tests::{World, findings, shown};
 
 #[tokio::test]
 async fn only_what_is_known_to_go_around_is_reported() {

@@ -22,9 +22,8 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
 
-use crate::engine::aggregates::grouping::{each_alone, taken};
-
 use crate::engine::aggregates::conversation::sums::{BYTES, COLUMNS, Fold, Record, Sums, fields};
+use crate::engine::aggregates::grouping::{each_alone, taken};
 
 /// The arguments of the function, in its order.
 struct Columns {

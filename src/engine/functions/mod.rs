@@ -12,9 +12,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array as _, ArrayRef, BooleanArray, FixedSizeBinaryBuilder, Int32Array, Int64Array,
+    Array as _, ArrayRef, AsArray as _, BooleanArray, FixedSizeBinaryBuilder, Int32Array,
+    Int64Array, StringViewArray, StringViewBuilder,
 };
-use arrow::array::{AsArray as _, StringViewArray, StringViewBuilder};
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{

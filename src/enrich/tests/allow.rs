@@ -2,10 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::allow::AllowRule;
-use crate::allow::AllowRules;
-use crate::enrich::tests::fixture::NOW;
-use crate::enrich::tests::fixture::network;
+use crate::allow::{AllowRule, AllowRules};
+use crate::enrich::tests::fixture::{NOW, network};
 
 #[derive(Debug, Deserialize)]
 struct File {

@@ -2,14 +2,9 @@
 //! what it needs.
 
 use crate::enrich::COLUMNS;
-use crate::enrich::tests::fixture::annotate;
-use crate::enrich::tests::fixture::association;
-use crate::enrich::tests::fixture::context;
-use crate::enrich::tests::fixture::job;
-use crate::enrich::tests::fixture::job_eni;
-use crate::enrich::tests::fixture::network;
-use crate::enrich::tests::fixture::route;
-use crate::enrich::tests::fixture::some;
+use crate::enrich::tests::fixture::{
+    annotate, association, context, job, job_eni, network, route, some,
+};
 use crate::inventory::model::Eni;
 
 #[test]

@@ -1,17 +1,8 @@
 //! Which job a record's interface serves.
 
 use crate::enrich::Interest;
-use crate::enrich::tests::fixture::annotate;
-use crate::enrich::tests::fixture::context;
-use crate::enrich::tests::fixture::eni;
-use crate::enrich::tests::fixture::job;
-use crate::enrich::tests::fixture::job_eni;
-use crate::enrich::tests::fixture::network;
-use crate::enrich::tests::fixture::some;
-use crate::enrich::tests::fixture::texts;
-use crate::inventory::model::Attribution;
-use crate::inventory::model::Eni;
-use crate::inventory::model::Inventory;
+use crate::enrich::tests::fixture::{annotate, context, eni, job, job_eni, network, some, texts};
+use crate::inventory::model::{Attribution, Eni, Inventory};
 
 const WHO: &str = "job_name attribution job_candidates";
 

@@ -2,29 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::array::RecordBatch;
-use arrow::array::StringArray;
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::DataType;
-use arrow::datatypes::Int64Type;
-use arrow::util::display::ArrayFormatter;
-use arrow::util::display::FormatOptions;
+use arrow::datatypes::{DataType, Int64Type};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use crate::enrich::Column;
-use crate::enrich::Context;
+use crate::enrich::{Column, Context};
 use crate::flow::field::Layout;
-use crate::inventory::model::Attribution;
-use crate::inventory::model::Eni;
-use crate::inventory::model::Inventory;
-use crate::inventory::model::IpRange;
-use crate::inventory::model::Job;
-use crate::inventory::model::PrefixListEntry;
-use crate::inventory::model::Route;
-use crate::inventory::model::RouteTableAssociation;
-use crate::inventory::model::Subnet;
-use crate::inventory::model::Vpc;
-use crate::inventory::model::VpcEndpoint;
+use crate::inventory::model::{
+    Attribution, Eni, Inventory, IpRange, Job, PrefixListEntry, Route, RouteTableAssociation,
+    Subnet, Vpc, VpcEndpoint,
+};
 
 pub(super) const NOW: i64 = 100_000;
 

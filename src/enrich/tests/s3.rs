@@ -4,18 +4,11 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use crate::enrich::tests::fixture::annotate;
-use crate::enrich::tests::fixture::association;
-use crate::enrich::tests::fixture::context;
-use crate::enrich::tests::fixture::job_eni;
-use crate::enrich::tests::fixture::network;
-use crate::enrich::tests::fixture::route;
-use crate::enrich::tests::fixture::some;
-use crate::enrich::tests::fixture::texts;
-use crate::inventory::model::Inventory;
-use crate::inventory::model::Route;
-use crate::reachability::Place;
-use crate::reachability::Reach;
+use crate::enrich::tests::fixture::{
+    annotate, association, context, job_eni, network, route, some, texts,
+};
+use crate::inventory::model::{Inventory, Route};
+use crate::reachability::{Place, Reach};
 use crate::vpc::Tuple;
 
 const HEADER: &str = "interface_id start end region vpc_id subnet_id flow_direction srcaddr dstaddr \

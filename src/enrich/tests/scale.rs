@@ -7,12 +7,8 @@ use fastrand::Rng;
 use ipnet::IpNet;
 
 use crate::enrich::interface_index::row_at;
-use crate::enrich::tests::fixture::context;
-use crate::enrich::tests::fixture::job_eni;
-use crate::enrich::tests::fixture::range;
-use crate::inventory::model::Eni;
-use crate::inventory::model::Inventory;
-use crate::inventory::model::IpRange;
+use crate::enrich::tests::fixture::{context, job_eni, range};
+use crate::inventory::model::{Eni, Inventory, IpRange};
 use crate::vpc::ip_ranges::Places;
 
 #[test]

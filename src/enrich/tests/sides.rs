@@ -1,14 +1,7 @@
 //! Direction, the two sides, who opened, where the remote is.
 
 use crate::enrich::Context;
-use crate::enrich::tests::fixture::annotate;
-use crate::enrich::tests::fixture::context;
-use crate::enrich::tests::fixture::eni;
-use crate::enrich::tests::fixture::job;
-use crate::enrich::tests::fixture::job_eni;
-use crate::enrich::tests::fixture::network;
-use crate::enrich::tests::fixture::range;
-use crate::enrich::tests::fixture::some;
+use crate::enrich::tests::fixture::{annotate, context, eni, job, job_eni, network, range, some};
 use crate::inventory::model::Eni;
 
 fn job_context() -> Context {

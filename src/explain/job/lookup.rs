@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::detection::nearest;
+use crate::diagnostics::nearest;
 use crate::inventory::Inventory;
 use crate::inventory::model::Job;
 

@@ -15,12 +15,11 @@ use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::scalar::ScalarValue;
+pub use lookup::{Choice, choose};
 use serde_json::{Map, Value, json};
 
 use crate::detection::Finding;
 use crate::inventory::model::Job;
-
-pub use lookup::{Choice, choose};
 
 /// A part of the page: its id, its title, and the SQL that fills it. All take `$name` and `$arn`.
 const PARTS: &[(&str, &str, &str)] = &[

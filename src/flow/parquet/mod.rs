@@ -13,15 +13,14 @@ mod row_filter;
 mod row_group_filter;
 mod schema;
 
-pub use file_part::Part;
-pub use interface_runs::{STRETCHES_KEY, Stretch, told};
-pub use reader::{Reading, Request, format_of, read};
-pub use schema::{COLUMNS_KEY, NotFlowLog, ParquetFormat, check};
-
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
+pub use file_part::Part;
+pub use interface_runs::{STRETCHES_KEY, Stretch, told};
 use parquet::errors::ParquetError;
+pub use reader::{Reading, Request, format_of, read};
+pub use schema::{COLUMNS_KEY, NotFlowLog, ParquetFormat, check};
 
 use crate::flow::decode_stats::Reason;
 

@@ -18,10 +18,9 @@ use parquet::file::properties::WriterProperties;
 use proptest::prelude::proptest;
 
 use super::*;
-use crate::flow::Filter;
 use crate::flow::decode_stats::Reason;
 use crate::flow::field::Layout;
-use crate::flow::{InterfaceTest, Wanted};
+use crate::flow::{Filter, InterfaceTest, Wanted};
 
 mod conditions;
 mod footer;

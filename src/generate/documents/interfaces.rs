@@ -1,26 +1,13 @@
 //! Answers about interfaces: those alive at the end by snapshot, those gone by CloudTrail.
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::generate::conversation::NAT_ENI;
-use crate::generate::documents::format;
-use crate::generate::documents::iso;
-use crate::generate::network::ACCOUNT;
-use crate::generate::network::ENDPOINTS;
-use crate::generate::network::Eni;
-use crate::generate::network::GROUPS;
-use crate::generate::network::Kind;
-use crate::generate::network::NAT_GATEWAY;
-use crate::generate::network::PRIVATE_A;
-use crate::generate::network::PUBLIC;
-use crate::generate::network::REGION;
-use crate::generate::network::S3_ENDPOINT;
-use crate::generate::network::SERVICE_ACCOUNT;
-use crate::generate::network::SUBNETS;
-use crate::generate::network::VPC;
-use crate::generate::network::id;
-use crate::generate::network::mix;
+use crate::generate::documents::{format, iso};
+use crate::generate::network::{
+    ACCOUNT, ENDPOINTS, Eni, GROUPS, Kind, NAT_GATEWAY, PRIVATE_A, PUBLIC, REGION, S3_ENDPOINT,
+    SERVICE_ACCOUNT, SUBNETS, VPC, id, mix,
+};
 use crate::generate::world::World;
 
 const OPEN_POLICY: &str = r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;

@@ -1,14 +1,10 @@
 //! Answers about processing jobs.
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::generate::documents::iso;
-use crate::generate::network::ACCOUNT;
-use crate::generate::network::REGION;
-use crate::generate::network::SUBNETS;
-use crate::generate::world::Job;
-use crate::generate::world::World;
+use crate::generate::network::{ACCOUNT, REGION, SUBNETS};
+use crate::generate::world::{Job, World};
 
 /// How long after its creation a job starts.
 const STARTUP_SECS: i64 = 120;

@@ -1,35 +1,13 @@
 //! Answers about what does not change: subnets, routes, security groups, ranges.
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::generate::documents::format;
-use crate::generate::documents::iso;
-use crate::generate::network::ACCOUNT;
-use crate::generate::network::EC2_CIDR;
-use crate::generate::network::EGRESS_ONLY_GATEWAY;
-use crate::generate::network::FLOW_LOG;
-use crate::generate::network::GROUPS;
-use crate::generate::network::Group;
-use crate::generate::network::INTERNET_GATEWAY;
-use crate::generate::network::NAT_GATEWAY;
-use crate::generate::network::PEER_CIDR;
-use crate::generate::network::PEERING;
-use crate::generate::network::PRIVATE_A;
-use crate::generate::network::PRIVATE_B;
-use crate::generate::network::PRIVATE_C;
-use crate::generate::network::PUBLIC;
-use crate::generate::network::REGION;
-use crate::generate::network::Rule;
-use crate::generate::network::S3_CIDR;
-use crate::generate::network::S3_CIDR6;
-use crate::generate::network::S3_ENDPOINT;
-use crate::generate::network::S3_OTHER_REGION_CIDR;
-use crate::generate::network::S3_PREFIX_LIST;
-use crate::generate::network::SUBNETS;
-use crate::generate::network::VPC;
-use crate::generate::network::VPC_CIDR;
-use crate::generate::network::VPC_CIDR6;
+use crate::generate::documents::{format, iso};
+use crate::generate::network::{
+    ACCOUNT, EC2_CIDR, EGRESS_ONLY_GATEWAY, FLOW_LOG, GROUPS, Group, INTERNET_GATEWAY, NAT_GATEWAY,
+    PEER_CIDR, PEERING, PRIVATE_A, PRIVATE_B, PRIVATE_C, PUBLIC, REGION, Rule, S3_CIDR, S3_CIDR6,
+    S3_ENDPOINT, S3_OTHER_REGION_CIDR, S3_PREFIX_LIST, SUBNETS, VPC, VPC_CIDR, VPC_CIDR6,
+};
 use crate::generate::world::World;
 
 const MAIN_ROUTE_TABLE: &str = "rtb-0ad11bb22cc33dd47";

@@ -1,20 +1,11 @@
 //! Stories of jobs that show by the way they talk that something is wrong.
 
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use crate::generate::conversation::ESP;
-use crate::generate::conversation::TCP;
-use crate::generate::conversation::Talk;
-use crate::generate::conversation::UDP;
-use crate::generate::conversation::leg;
-use crate::generate::network::JOBS;
-use crate::generate::network::PRIVATE_A;
-use crate::generate::network::SPARK;
+use crate::generate::conversation::{ESP, TCP, Talk, UDP, leg};
+use crate::generate::network::{JOBS, PRIVATE_A, SPARK};
 use crate::generate::record_encoder::Record;
-use crate::generate::scenarios::Scenario;
-use crate::generate::scenarios::internet;
-use crate::generate::scenarios::peered;
+use crate::generate::scenarios::{Scenario, internet, peered};
 use crate::generate::world::INSTANCE_ENIS;
 
 const SYN: u8 = 2;

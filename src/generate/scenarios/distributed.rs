@@ -2,19 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::generate::conversation::ESP;
-use crate::generate::conversation::ICMP;
-use crate::generate::conversation::TCP;
-use crate::generate::conversation::Talk;
-use crate::generate::conversation::UDP;
-use crate::generate::conversation::leg;
-use crate::generate::network::ENCRYPTED;
-use crate::generate::network::Group;
-use crate::generate::network::JOBS;
-use crate::generate::network::PRIVATE_A;
-use crate::generate::network::PRIVATE_C;
-use crate::generate::network::SPARK;
-use crate::generate::network::SPARK_CLOSED;
+use crate::generate::conversation::{ESP, ICMP, TCP, Talk, UDP, leg};
+use crate::generate::network::{ENCRYPTED, Group, JOBS, PRIVATE_A, PRIVATE_C, SPARK, SPARK_CLOSED};
 use crate::generate::record_encoder::Record;
 use crate::generate::scenarios::Scenario;
 

@@ -6,19 +6,12 @@ mod behaviour;
 mod distributed;
 mod single;
 
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use crate::generate::conversation::Talk;
-use crate::generate::conversation::emit;
-use crate::generate::network::Hop;
-use crate::generate::network::route;
+use crate::generate::conversation::{Talk, emit};
+use crate::generate::network::{Hop, route};
 use crate::generate::record_encoder::Record;
-use crate::generate::world::INSTANCE_ENIS;
-use crate::generate::world::LOGS_ENI;
-use crate::generate::world::NOTEBOOK_ENI;
-use crate::generate::world::STS_ENI;
-use crate::generate::world::World;
+use crate::generate::world::{INSTANCE_ENIS, LOGS_ENI, NOTEBOOK_ENI, STS_ENI, World};
 
 /// How long all stories together take, in seconds.
 pub(super) const DURATION_SECS: i64 = 85 * 60;

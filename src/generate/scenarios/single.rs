@@ -1,29 +1,14 @@
 //! Stories of jobs with one instance.
 
-use std::net::IpAddr;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use crate::generate::conversation::TCP;
-use crate::generate::conversation::Talk;
-use crate::generate::conversation::leg;
-use crate::generate::network::DUALSTACK;
-use crate::generate::network::INSTANCES;
-use crate::generate::network::ISOLATED;
-use crate::generate::network::JOBS;
-use crate::generate::network::Kind;
-use crate::generate::network::LOCKED;
-use crate::generate::network::PRIVATE_A;
-use crate::generate::network::PRIVATE_B;
-use crate::generate::network::PRIVATE_C;
-use crate::generate::network::RESEARCH;
-use crate::generate::network::SERVING;
-use crate::generate::network::SPARK;
-use crate::generate::record_encoder::Record;
-use crate::generate::record_encoder::Status;
-use crate::generate::scenarios::Scenario;
-use crate::generate::scenarios::internet;
-use crate::generate::scenarios::peered;
-use crate::generate::scenarios::s3;
+use crate::generate::conversation::{TCP, Talk, leg};
+use crate::generate::network::{
+    DUALSTACK, INSTANCES, ISOLATED, JOBS, Kind, LOCKED, PRIVATE_A, PRIVATE_B, PRIVATE_C, RESEARCH,
+    SERVING, SPARK,
+};
+use crate::generate::record_encoder::{Record, Status};
+use crate::generate::scenarios::{Scenario, internet, peered, s3};
 use crate::generate::world::STS_ENI;
 
 const SYN: u8 = 2;

@@ -3,17 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::detection::Finding;
-use crate::detection::built_in;
 use crate::detection::runner::run;
-use crate::engine::Engine;
-use crate::engine::ReadOptions;
-use crate::engine::Resources;
+use crate::detection::{Finding, built_in};
+use crate::engine::{Engine, ReadOptions, Resources};
 use crate::enrich::Context;
-use crate::generate::Format;
-use crate::generate::Options;
 use crate::generate::tests::options;
-use crate::generate::write;
+use crate::generate::{Format, Options, write};
 use crate::inventory::Inventory;
 use crate::source::{Access, open_sources};
 use crate::time::Window;

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::engine::ObjectRead;
 use crate::flow::field::Layout;
-use crate::ingest::Error;
 use crate::ingest::object_loader::Reading;
-use crate::ingest::selection;
+use crate::ingest::{Error, selection};
 use crate::lake::folder;
 use crate::scan::Summary;
 use crate::source::Split;

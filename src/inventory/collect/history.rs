@@ -1,14 +1,13 @@
 //! What was: interfaces that are gone, as CloudTrail and AWS Config remember them.
 
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
 use crate::aws;
 use crate::aws::operations;
 use crate::inventory::aws_time;
-use crate::inventory::collect::OVERLAP_SECS;
-use crate::inventory::collect::Pass;
-use crate::inventory::collect::read;
-use serde_json::Value;
-use serde_json::json;
-use std::collections::BTreeSet;
+use crate::inventory::collect::{OVERLAP_SECS, Pass, read};
 
 /// The events that tell of interfaces and of the jobs that they are made for.
 const EVENTS: &[&str] = &[

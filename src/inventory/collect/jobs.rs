@@ -1,16 +1,15 @@
 //! The processing jobs of a time.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
 use crate::aws;
 use crate::aws::client::Answer;
 use crate::aws::operations;
 use crate::inventory::aws_time;
-use crate::inventory::collect::JOB_SECS_MAX;
-use crate::inventory::collect::Pass;
+use crate::inventory::collect::{JOB_SECS_MAX, Pass};
 use crate::inventory::model::Job;
-use serde_json::Value;
-use serde_json::json;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 
 /// What is lost without the list of jobs.
 const LOST: &str = "jobs are not known, but for those that CloudTrail tells of";

@@ -9,25 +9,20 @@ mod jobs;
 mod network;
 mod trail;
 
-use crate::aws;
-use crate::aws::Account;
-use crate::aws::client::Answer;
-use crate::aws::client::Api;
-use crate::aws::operations;
-use crate::aws::operations::Call;
-use crate::aws::s3::Location;
-use crate::aws::s3::Store;
-use crate::inventory::documents::Reader;
-use crate::inventory::fact::Fact;
-use crate::inventory::fact::Facts;
-use crate::inventory::merge;
-use crate::inventory::model::FlowLog;
-use crate::inventory::model::Job;
-use serde::Deserialize;
-use serde::Serialize;
-use serde_json::Value;
-use serde_json::json;
 use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::aws;
+use crate::aws::client::{Answer, Api};
+use crate::aws::operations::Call;
+use crate::aws::s3::{Location, Store};
+use crate::aws::{Account, operations};
+use crate::inventory::documents::Reader;
+use crate::inventory::fact::{Fact, Facts};
+use crate::inventory::merge;
+use crate::inventory::model::{FlowLog, Job};
 
 /// How far back a source is asked again, since it may tell late: CloudTrail within some 15 minutes.
 const OVERLAP_SECS: i64 = 20 * 60;

@@ -1,17 +1,15 @@
 //! The VPCs of the jobs, and what is in them.
 
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
 use crate::aws;
 use crate::aws::client::Answer;
 use crate::aws::operations;
 use crate::aws::operations::Call;
-use crate::inventory::collect::FILTER_VALUES_MAX;
-use crate::inventory::collect::Pass;
-use crate::inventory::collect::filter;
-use crate::inventory::fact::Fact;
-use crate::inventory::fact::Facts;
-use serde_json::Value;
-use serde_json::json;
-use std::collections::BTreeSet;
+use crate::inventory::collect::{FILTER_VALUES_MAX, Pass, filter};
+use crate::inventory::fact::{Fact, Facts};
 
 /// What is asked of every VPC of a job, and what is lost without the answer.
 const OF_VPC: &[(&Call, &str)] = &[

@@ -1,13 +1,11 @@
 //! Trail objects in S3: CloudTrail's events of any age.
 
+use chrono::{DateTime, Days, Utc};
+
 use crate::aws;
-use crate::aws::s3::Location;
-use crate::aws::s3::Store;
+use crate::aws::s3::{Location, Store};
 use crate::inventory::collect::Pass;
 use crate::inventory::files;
-use chrono::DateTime;
-use chrono::Days;
-use chrono::Utc;
 
 /// The most bytes of one trail object, as stored. CloudTrail begins a new one long before.
 const OBJECT_BYTES_MAX: usize = 64 << 20;

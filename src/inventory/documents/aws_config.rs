@@ -1,18 +1,12 @@
 //! AWS Config history and snapshots of interfaces.
 
-use crate::inventory::aws_time::When;
-use crate::inventory::documents::Reader;
-use crate::inventory::documents::ec2_network::Done;
-use crate::inventory::documents::ec2_network::NetworkInterface;
-use crate::inventory::documents::pascal;
-use crate::inventory::documents::shape;
-use crate::inventory::fact::Details;
-use crate::inventory::fact::Event;
-use crate::inventory::fact::Fact;
-use crate::inventory::fact::Sighting;
-use crate::inventory::fact::Source;
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::inventory::aws_time::When;
+use crate::inventory::documents::ec2_network::{Done, NetworkInterface};
+use crate::inventory::documents::{Reader, pascal, shape};
+use crate::inventory::fact::{Details, Event, Fact, Sighting, Source};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -1,12 +1,13 @@
 //! The answer of `get-bucket-policy`. It does not say of which bucket: the policy's own resources do, since
 //! they can only lie in the bucket that has it.
 
-use crate::inventory::documents::Answer;
-use crate::inventory::documents::Reader;
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::inventory::documents::{Answer, Reader};
 use crate::inventory::fact::Fact;
 use crate::inventory::model::BucketPolicy;
-use serde_json::Value;
-use std::collections::BTreeSet;
 
 pub(super) fn read(reader: &mut Reader, answer: &Answer, at: Option<i64>) {
     let text = answer.get("Policy").and_then(Value::as_str).unwrap_or_default();

@@ -1,23 +1,15 @@
 //! CloudTrail records, from trails and from `LookupEvents`.
 
-use crate::inventory::aws_time::When;
-use crate::inventory::documents::Reader;
-use crate::inventory::documents::ec2_network::Done;
-use crate::inventory::documents::ec2_network::addresses;
-use crate::inventory::documents::pascal;
-use crate::inventory::documents::sagemaker;
-use crate::inventory::documents::shape;
-use crate::inventory::fact::Details;
-use crate::inventory::fact::Event;
-use crate::inventory::fact::Fact;
-use crate::inventory::fact::Maker;
-use crate::inventory::fact::Sighting;
-use crate::inventory::fact::Source;
-use crate::inventory::zone::region_of_zone;
-use serde::Deserialize;
-use serde_json::Value;
-use serde_json::json;
 use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::inventory::aws_time::When;
+use crate::inventory::documents::ec2_network::{Done, addresses};
+use crate::inventory::documents::{Reader, pascal, sagemaker, shape};
+use crate::inventory::fact::{Details, Event, Fact, Maker, Sighting, Source};
+use crate::inventory::zone::region_of_zone;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

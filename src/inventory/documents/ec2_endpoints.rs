@@ -1,18 +1,16 @@
 //! EC2 answers of what traffic goes through or is told by: endpoints, prefix lists, NAT gateways, flow
 //! logs.
 
-use crate::inventory::aws_time::When;
-use crate::inventory::documents::Answer;
-use crate::inventory::documents::Reader;
-use crate::inventory::documents::ec2_network::Done;
-use crate::inventory::documents::ec2_network::Group;
-use crate::inventory::documents::ec2_network::group_ids;
-use crate::inventory::documents::shape;
-use crate::inventory::fact::Fact;
-use crate::inventory::model;
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::BTreeSet;
+
+use crate::inventory::aws_time::When;
+use crate::inventory::documents::ec2_network::{Done, Group, group_ids};
+use crate::inventory::documents::{Answer, Reader, shape};
+use crate::inventory::fact::Fact;
+use crate::inventory::model;
 
 /// Reads one of `VpcEndpoints`.
 pub(super) fn vpc_endpoint(reader: &mut Reader, value: Value, at: Option<i64>) -> Done {

@@ -1,22 +1,16 @@
 //! EC2 answers of interfaces, VPCs, subnets, endpoints, prefix lists, NAT gateways and flow logs.
 
-use crate::inventory::aws_time::When;
-use crate::inventory::documents::Answer;
-use crate::inventory::documents::Reader;
-use crate::inventory::documents::shape;
-use crate::inventory::fact::Details;
-use crate::inventory::fact::Event;
-use crate::inventory::fact::Fact;
-use crate::inventory::fact::Maker;
-use crate::inventory::fact::Sighting;
-use crate::inventory::fact::Source;
-use crate::inventory::model;
-use crate::inventory::zone::region_of_zone;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-use std::net::IpAddr;
+
+use crate::inventory::aws_time::When;
+use crate::inventory::documents::{Answer, Reader, shape};
+use crate::inventory::fact::{Details, Event, Fact, Maker, Sighting, Source};
+use crate::inventory::model;
+use crate::inventory::zone::region_of_zone;
 
 /// Whether a value fits its AWS shape.
 pub(super) type Done = Result<(), serde_json::Error>;

@@ -1,14 +1,14 @@
 //! EC2 answers of what lets traffic pass: route tables, security groups, network ACLs.
 
-use crate::inventory::documents::Reader;
-use crate::inventory::documents::ec2_network::Done;
-use crate::inventory::documents::shape;
-use crate::inventory::fact::Fact;
-use crate::inventory::model;
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+
+use crate::inventory::documents::ec2_network::Done;
+use crate::inventory::documents::{Reader, shape};
+use crate::inventory::fact::Fact;
+use crate::inventory::model;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

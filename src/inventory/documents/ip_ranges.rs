@@ -1,11 +1,12 @@
 //! AWS's published ranges, `ip-ranges.json`.
 
-use crate::inventory::aws_time;
-use crate::inventory::documents::Answer;
-use crate::inventory::documents::Reader;
-use crate::inventory::fact::Fact;
-use serde_json::Value;
 use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::inventory::aws_time;
+use crate::inventory::documents::{Answer, Reader};
+use crate::inventory::fact::Fact;
 
 /// Reads one file; several of them are the history.
 pub(super) fn read(reader: &mut Reader, answer: &Answer) {

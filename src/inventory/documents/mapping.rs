@@ -1,15 +1,12 @@
 //! The user's own mapping: which interface served which job, from when to when.
 
-use crate::inventory::aws_time;
-use crate::inventory::documents::Answer;
-use crate::inventory::documents::Reader;
-use crate::inventory::documents::ec2_network::Done;
-use crate::inventory::documents::ec2_network::missing;
-use crate::inventory::documents::shape;
-use crate::inventory::fact::Declared;
-use crate::inventory::fact::Fact;
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::inventory::aws_time;
+use crate::inventory::documents::ec2_network::{Done, missing};
+use crate::inventory::documents::{Answer, Reader, shape};
+use crate::inventory::fact::{Declared, Fact};
 
 /// A row, under any of the names it may have in a header or as JSON keys.
 #[derive(Debug, Default, Deserialize)]

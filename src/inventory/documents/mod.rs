@@ -10,12 +10,11 @@ mod ip_ranges;
 mod mapping;
 mod sagemaker;
 
-use crate::inventory::aws_time;
-use crate::inventory::fact::Fact;
-use crate::inventory::fact::Facts;
 use serde::de::DeserializeOwned;
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use crate::inventory::aws_time;
+use crate::inventory::fact::{Fact, Facts};
 
 /// An answer: the top level of a JSON document.
 type Answer = Map<String, Value>;

@@ -1,14 +1,15 @@
 //! SageMaker answers and events of processing jobs.
 
-use crate::inventory::aws_time::When;
-use crate::inventory::documents::Reader;
-use crate::inventory::documents::ec2_network::Done;
-use crate::inventory::documents::shape;
-use crate::inventory::fact::Fact;
-use crate::inventory::model::Job;
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::BTreeSet;
+
+use crate::inventory::aws_time::When;
+use crate::inventory::documents::ec2_network::Done;
+use crate::inventory::documents::{Reader, shape};
+use crate::inventory::fact::Fact;
+use crate::inventory::model::Job;
 
 /// `DescribeProcessingJob`; its summary and its state change event are parts of the same.
 #[derive(Debug, Default, Deserialize)]

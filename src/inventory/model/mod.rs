@@ -6,7 +6,6 @@
 mod network;
 
 pub use network::*;
-
 use serde::{Deserialize, Serialize};
 
 /// Everything that is known about the VPCs, their interfaces and the processing jobs, merged over all

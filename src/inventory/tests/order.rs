@@ -1,7 +1,8 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::inventory::documents::Reader;
 use crate::inventory::files;
-use proptest::prelude::*;
 
 /// Documents of every kind that tell of the same things, in part against each other.
 pub(super) fn everything() -> Vec<Value> {

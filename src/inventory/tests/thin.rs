@@ -1,9 +1,10 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::inventory::deduplicate::thin;
 use crate::inventory::fact::Facts;
 use crate::inventory::import;
 use crate::inventory::tests::order::everything;
-use proptest::prelude::*;
 
 /// A snapshot of the state that some numbers stand for: few states, so that many snapshots are equal.
 fn snapshot(at: i64, state: &[u8]) -> Vec<Value> {

@@ -3,10 +3,7 @@
 use serde_json::to_value;
 
 use crate::detection::text_table::Table;
-use crate::reachability::tests::Asked;
-use crate::reachability::tests::configuration;
-use crate::reachability::tests::judge;
-use crate::reachability::tests::table;
+use crate::reachability::tests::{Asked, configuration, judge, table};
 
 /// The columns of a row.
 const COLUMNS: &str = "config from to port protocol client verdict place by why";

@@ -2,25 +2,13 @@
 
 use std::sync::Arc;
 
-use proptest::prelude::Just;
-use proptest::prelude::Strategy;
-use proptest::prelude::any;
-use proptest::prelude::prop;
-use proptest::prelude::prop_assert;
-use proptest::prelude::prop_assert_eq;
-use proptest::prelude::prop_oneof;
-use proptest::prelude::proptest;
+use proptest::prelude::{
+    Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
+};
 
-use crate::inventory::model::Inventory;
-use crate::inventory::model::NetworkAclEntry;
-use crate::inventory::model::SecurityGroupRule;
-use crate::reachability::Fix;
-use crate::reachability::Reach;
-use crate::reachability::Verdict;
-use crate::reachability::tests::Asked;
-use crate::reachability::tests::configuration;
-use crate::reachability::tests::ends;
-use crate::reachability::tests::judge;
+use crate::inventory::model::{Inventory, NetworkAclEntry, SecurityGroupRule};
+use crate::reachability::tests::{Asked, configuration, ends, judge};
+use crate::reachability::{Fix, Reach, Verdict};
 
 fn protocol() -> impl Strategy<Value = &'static str> {
     prop_oneof![Just("tcp"), Just("udp"), Just("50"), Just("icmp"), Just("-1")]

@@ -6,14 +6,12 @@ use std::sync::Arc;
 
 use crate::detection::case::inventory_of;
 use crate::inventory::model::Inventory;
-use crate::reachability::Judgement;
-use crate::reachability::Reach;
-use crate::reachability::Side;
+use crate::reachability::{Judgement, Reach, Side};
 use crate::vpc::Tuple;
 
 /// The case table. It is read anew in each run, so that a case costs no build.
 fn table() -> toml::Table {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/reach/tests/cases.toml");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/reachability/tests/cases.toml");
     toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 

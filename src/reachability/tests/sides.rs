@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use crate::detection::case::inventory_of;
-use crate::reachability::Answer;
-use crate::reachability::Place;
-use crate::reachability::Reach;
-use crate::reachability::Unclear;
+use crate::reachability::{Answer, Place, Reach, Unclear};
 use crate::vpc::Tuple;
 
 fn reach() -> Reach {

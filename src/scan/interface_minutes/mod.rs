@@ -12,16 +12,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use arrow::array::{Array as _, AsArray as _, StringViewArray};
-use arrow::array::{RecordBatch, TimestampSecondArray};
+use arrow::array::{Array as _, AsArray as _, RecordBatch, StringViewArray, TimestampSecondArray};
 use arrow::datatypes::{Schema, TimestampSecondType};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryReservation;
+pub(crate) use table::MinuteTables;
 
 use crate::scan::interface_logs;
 use crate::scan::interface_logs::ByFlowLog;
 use crate::scan::interface_minutes::spill::{Files, Hour, Order, Slots, UNTIMED};
-pub(crate) use table::MinuteTables;
 
 /// Bytes of an hour of an interface in memory, with its place in the map.
 const HOUR_BYTES: usize = 1024;

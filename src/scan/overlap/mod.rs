@@ -24,15 +24,14 @@ use arrow::array::{
 };
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::TimestampSecondType;
+pub(crate) use choose::choose;
+pub(crate) use copies::Print;
 use datafusion::common::Result;
 use foldhash::HashMap;
 
 use crate::flow::field::OBJECT;
-use crate::source::object_name::flow_log;
-
 use crate::scan::overlap::slots::Slots;
-pub(crate) use choose::choose;
-pub(crate) use copies::Print;
+use crate::source::object_name::flow_log;
 
 /// The columns that a scan needs beside others to leave copies out.
 pub(crate) const COLUMNS: [&str; 6] =

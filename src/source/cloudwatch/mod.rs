@@ -25,12 +25,11 @@ use crate::aws::rate_limit::{Limiter, Operation};
 use crate::flow::LogFormat;
 use crate::inventory::collect::flow_logs;
 use crate::inventory::model::FlowLog;
-use crate::source::Access;
 use crate::source::cloudwatch::filter_log_events::Filter;
 use crate::source::cloudwatch::logs_insights::{Insights, Queries};
 use crate::source::cloudwatch::slices::Slice;
 use crate::source::cloudwatch::url::Group;
-use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split};
+use crate::source::{Access, ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split};
 use crate::time::Window;
 
 /// How alike a name has to be to be told as what may be meant.

@@ -1,8 +1,6 @@
 //! Lists what is wanted below a prefix: folders side by side, and past what is not wanted.
 
-use std::collections::BTreeSet;
-use std::collections::HashSet;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use async_trait::async_trait;
 use futures::StreamExt as _;

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use parquet::arrow::async_reader::AsyncFileReader;
+pub(in crate::source) use prefetch::Objects;
 
 use crate::aws;
 use crate::aws::Account;
@@ -22,8 +23,6 @@ use crate::source::s3::lister::{Bucket, Found};
 use crate::source::s3::listing_plan::{Out, Plan};
 use crate::source::{ByteStream, Error, Listing, Source, Split};
 use crate::time::Window;
-
-pub(in crate::source) use prefetch::Objects;
 
 /// How many objects one argument may name. Each takes about half a kilobyte.
 const OBJECTS_MAX: usize = 5_000_000;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use parquet::arrow::async_reader::AsyncFileReader;
+pub use splits::is_event;
 use tokio::sync::OnceCell;
 
 use crate::aws;
@@ -20,8 +21,6 @@ use crate::aws::Account;
 use crate::aws::sqs::{Address, Hold, Message, Queue};
 use crate::source::s3::Objects;
 use crate::source::sqs::notification::Content;
-pub use splits::is_event;
-
 use crate::source::sqs::splits::Sorted;
 use crate::source::{ByteStream, Error, Listing, Outcome, Source, Split};
 use crate::time::Window;

@@ -179,8 +179,9 @@ fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     /// As in AWS's documentation, with the fields that nobody reads.
     fn s3(name: &str, version: &str, key: &str) -> Value {

@@ -9,10 +9,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use super::baseline;
 use super::inventory::{event, now, tell};
 use super::server::{ACCOUNT, REGION, Server, block_on, server, unique};
-use super::world;
+use super::{baseline, world};
 use crate::support::flowq;
 
 /// A private subnet behind a NAT gateway and an S3 endpoint; a job that downloads, and one of two

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flowq::aws::{Account, Options};
-use flowq::engine;
 use flowq::engine::{Engine, ReadOptions, Resources};
 use flowq::enrich::Context;
 use flowq::flow::field::Layout;
 use flowq::lake::{Change, Table, Writer, WriterOptions};
-use flowq::source;
-use flowq::source::{Access, Window};
+use flowq::source::Access;
 use flowq::storage::Place;
+use flowq::time::Window;
+use flowq::{engine, source};
 use futures::StreamExt as _;
 
 use crate::support::{LOGS, SAMPLES, flowq};

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 
-use crate::audit;
 use crate::audit::{Asked, CHECKS, Report, Seen, Verdict, sarif};
 use crate::aws::Account;
 use crate::cli::Started;
@@ -17,16 +16,14 @@ use crate::cli::commands::detect::{MEMORY, tell_rules};
 use crate::cli::commands::sql::incomplete;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::messages::{Say, number};
-use crate::cli::output::Format;
-use crate::cli::output::{destination, findings};
+use crate::cli::output::{Format, destination, findings};
 use crate::cli::progress::ProgressLine;
 use crate::cli::session::{Session, configure, open};
-use crate::detection;
 use crate::detection::Finding;
 use crate::detection::finding::{sort, time_text};
 use crate::detection::finding_batch::Lists;
 use crate::detection::suppression::suppress;
-use crate::engine;
+use crate::{audit, detection, diagnostics, engine};
 
 /// Runs the command.
 pub(crate) async fn run(mut args: Audit, started: Started) -> Result<Exit, Failure> {
@@ -84,7 +81,7 @@ fn asked(args: &Audit) -> Result<Asked, Failure> {
     for id in &args.only {
         if !CHECKS.iter().any(|check| check.id == id) {
             let ids: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
-            let hint = match detection::nearest(id, ids.iter().copied()) {
+            let hint = match diagnostics::nearest(id, ids.iter().copied()) {
                 Some(likely) => format!("did you mean {likely}? there are {}", ids.join(", ")),
                 None => format!("there are {}", ids.join(", ")),
             };

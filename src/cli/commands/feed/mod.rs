@@ -10,13 +10,12 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use crate::aws::Account;
-use crate::cli::Started;
 use crate::cli::args::Feed;
 use crate::cli::commands::detect::detections;
 use crate::cli::commands::feed::pass::Open;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::service;
 use crate::cli::service::{Options, Report, Work};
+use crate::cli::{Started, service};
 use crate::config::Config;
 use crate::detection::{Finding, Severity};
 

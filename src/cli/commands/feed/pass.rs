@@ -8,9 +8,7 @@ use bytes::Bytes;
 use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
 
-use crate::alert::Deliveries;
-use crate::alert::Outbox;
-use crate::alert::Sink;
+use crate::alert::{Deliveries, Outbox, Sink};
 use crate::aws::Account;
 use crate::cli::args::Feed;
 use crate::cli::commands::alert::with_means;
@@ -26,18 +24,15 @@ use crate::cli::session::source_failure;
 use crate::config::Config;
 use crate::feed::{Evaluator, Findings, Range, touched};
 use crate::flow::field::Layout;
+use crate::ingest::{Options, PassReport, Runner};
 use crate::inventory::Inventory;
 use crate::inventory::model::FlowLog;
-use crate::lake;
 use crate::lake::{CompactOptions, compact};
 use crate::metrics::{AlertCounts, Pass};
-
-use crate::ingest::{Options, PassReport, Runner};
-use crate::source;
 use crate::source::{Access, Source};
 use crate::storage::Place;
-use crate::time::Clock;
-use crate::time::Window;
+use crate::time::{Clock, Window};
+use crate::{lake, source};
 
 /// The object of the state that says when the lake was compacted last, in Unix seconds.
 const COMPACTED: &str = "compacted";
