@@ -17,11 +17,11 @@ use url::Url;
 
 use crate::aws;
 use crate::aws::Account;
-use crate::aws::s3::{Bucket, Location};
+use crate::aws::s3::{BucketStore, Location};
 
 /// A folder or a prefix of S3.
 #[derive(Clone)]
-pub struct Place {
+pub struct Storage {
     /// As the user named it.
     name: String,
     /// Its URL, with a slash at the end.
@@ -33,13 +33,13 @@ pub struct Place {
     folder: Option<PathBuf>,
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for Storage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Place").field(&self.name).finish()
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Storage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
@@ -105,7 +105,7 @@ impl Error {
     }
 }
 
-impl Place {
+impl Storage {
     /// Opens a folder that is there, or a prefix of S3. No call is made.
     ///
     /// # Errors
@@ -134,7 +134,7 @@ impl Place {
     }
 
     fn bucket(name: &str, location: &Location, account: &Arc<Account>) -> Result<Self, Error> {
-        let bucket = Bucket::new(account.store(), &location.bucket);
+        let bucket = BucketStore::new(account.store(), &location.bucket);
         let key = location.key.trim_matches('/');
         let root: Arc<dyn ObjectStore> = Arc::new(bucket);
         let objects: Arc<dyn ObjectStore> = match key {
@@ -208,7 +208,7 @@ fn slashed(name: &str) -> String {
     if name.is_empty() { String::new() } else { format!("{name}/") }
 }
 
-impl Place {
+impl Storage {
     /// Makes sure that objects outlive a loss of power; what is in S3 does.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::alert::{Alert, Why};
+use crate::alert::{Alert, AlertReason};
 use crate::detection::Finding;
 use crate::detection::finding::time_text;
 use crate::flow::protocol::protocol_name;
@@ -18,7 +18,7 @@ pub(super) fn headline(alert: &Alert) -> String {
     let finding = &alert.finding;
     // A sample begins with its mark, whatever reads it.
     let lead = match alert.why {
-        Why::Test => String::new(),
+        AlertReason::Test => String::new(),
         _ => format!("{} {}: ", finding.severity.as_str().to_uppercase(), finding.detection),
     };
     format!("{lead}{} ({})", finding.title, who(finding))
@@ -106,8 +106,8 @@ fn conversation(finding: &Finding) -> String {
 
 fn grown(alert: &Alert) -> String {
     match (alert.why, &alert.previous) {
-        (Why::Severity, Some(previous)) => format!("it was {} before", previous.severity),
-        (Why::Bytes, Some(previous)) => format!("it was {} bytes before", previous.bytes),
+        (AlertReason::Severity, Some(previous)) => format!("it was {} before", previous.severity),
+        (AlertReason::Bytes, Some(previous)) => format!("it was {} bytes before", previous.bytes),
         _ => String::new(),
     }
 }

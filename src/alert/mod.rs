@@ -19,12 +19,12 @@ mod transports;
 
 pub use config::Config;
 pub use delivery::Deliveries;
-pub use outbox::{Delivery, Outbox, Patience, Posted};
+pub use outbox::{Delivery, Enqueued, Outbox, RetryPolicy};
 pub use pending::{Pending, pending, requeue};
 pub use secret::Secret;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-pub use sink::{Means, Sink, Stdout};
+pub use sink::{Sink, SinkContext, Stdout};
 
 use crate::detection::finding::rfc3339;
 use crate::detection::{Confidence, Evidence, Finding, Severity};
@@ -63,7 +63,7 @@ pub enum Error {
 /// Why an alert is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Why {
+pub enum AlertReason {
     /// The sink was not told of the finding yet.
     New,
     /// The severity is higher than what was told.
@@ -76,7 +76,7 @@ pub enum Why {
 
 /// What a sink was told before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Previous {
+pub struct PreviousAlert {
     /// The highest severity.
     pub severity: Severity,
     /// The most bytes, out and in.
@@ -91,14 +91,14 @@ pub struct Alert {
     /// How often the sink was told of this finding, this time included.
     pub step: u32,
     /// Why it is sent.
-    pub why: Why,
+    pub why: AlertReason,
     /// Whether it is a sample that `flowq alert test` sends.
     pub test: bool,
     /// When it was made, Unix seconds; RFC 3339 when serialized.
     #[serde(with = "rfc3339")]
     pub posted_at: Option<i64>,
     /// What the sink was told before. NULL: nothing.
-    pub previous: Option<Previous>,
+    pub previous: Option<PreviousAlert>,
     /// What of the finding was left out, since the sink takes no more. NULL: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<String>,
@@ -108,7 +108,13 @@ pub struct Alert {
 
 impl Alert {
     /// Makes an alert. `now`: Unix seconds.
-    fn new(finding: &Finding, step: u32, why: Why, previous: Option<Previous>, now: i64) -> Self {
+    fn new(
+        finding: &Finding,
+        step: u32,
+        why: AlertReason,
+        previous: Option<PreviousAlert>,
+        now: i64,
+    ) -> Self {
         Self {
             alert_id: id_of(&finding.finding_id, step),
             step,
@@ -163,7 +169,7 @@ impl Alert {
         };
         // Each run is a step of its own: queues with an order drop what they know.
         let id = id_of(&format!("flowq-test {now}"), 1);
-        Self { alert_id: id, test: true, ..Self::new(&finding, 1, Why::Test, None, now) }
+        Self { alert_id: id, test: true, ..Self::new(&finding, 1, AlertReason::Test, None, now) }
     }
 }
 

@@ -7,12 +7,12 @@ use futures::future::join_all;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::alert::sent_memory::Memory;
+use crate::alert::sent_memory::SentMemory;
 use crate::alert::sink::{PAUSE_MAX, Sink};
 use crate::alert::spool::Spool;
-use crate::alert::{Alert, Error, Why};
+use crate::alert::{Alert, AlertReason, Error};
 use crate::detection::Finding;
-use crate::storage::Place;
+use crate::storage::Storage;
 
 /// The most alerts of one object: what a crash in the middle of it may send twice.
 const OBJECT_ALERTS_MAX: usize = 50;
@@ -23,7 +23,7 @@ const WAITING_MAX: usize = 1000;
 
 /// How long sinks are waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// The first pause between two tries of a delivery; it doubles.
     pub backoff: Duration,
     /// The first rest after a delivery that failed, in which the sink is left alone; it doubles.
@@ -35,7 +35,7 @@ pub struct Patience {
     pub memory_secs: i64,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             backoff: Duration::from_millis(250),
@@ -48,7 +48,7 @@ impl Default for Patience {
 
 /// What was put into the outbox for one sink.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Posted {
+pub struct Enqueued {
     /// The sink's name.
     pub sink: String,
     /// Findings that it is told for the first time.
@@ -78,15 +78,15 @@ pub struct Delivery {
 #[derive(Debug)]
 pub struct Outbox {
     spool: Spool,
-    lanes: Vec<Lane>,
-    patience: Patience,
+    lanes: Vec<SinkQueue>,
+    patience: RetryPolicy,
     /// What was broken when it was opened.
     notes: Vec<String>,
 }
 
 /// The way to one sink.
 #[derive(Debug)]
-struct Lane {
+struct SinkQueue {
     sink: Sink,
     state: Mutex<State>,
     sending: Mutex<Sending>,
@@ -95,7 +95,7 @@ struct Lane {
 /// What both who posts and who delivers change.
 #[derive(Debug, Default)]
 struct State {
-    told: Memory,
+    told: SentMemory,
     /// Whether `told` says more than what is written down of it.
     unwritten: bool,
     /// Objects with alerts, in order: number, and how many alerts.
@@ -125,8 +125,8 @@ impl Outbox {
     /// # Errors
     ///
     /// [`Error::Place`] when what is there cannot be read.
-    pub async fn open(place: Place, sinks: Vec<Sink>) -> Result<Self, Error> {
-        Self::with(place, sinks, Patience::default()).await
+    pub async fn open(place: Storage, sinks: Vec<Sink>) -> Result<Self, Error> {
+        Self::with(place, sinks, RetryPolicy::default()).await
     }
 
     /// As [`Outbox::open`], with a patience of one's own.
@@ -134,7 +134,11 @@ impl Outbox {
     /// # Errors
     ///
     /// As [`Outbox::open`].
-    pub async fn with(place: Place, sinks: Vec<Sink>, patience: Patience) -> Result<Self, Error> {
+    pub async fn with(
+        place: Storage,
+        sinks: Vec<Sink>,
+        patience: RetryPolicy,
+    ) -> Result<Self, Error> {
         let spool = Spool::new(place);
         let mut notes = Vec::new();
         let mut lanes = Vec::with_capacity(sinks.len());
@@ -153,7 +157,7 @@ impl Outbox {
                 state.waiting.push_back((number, alerts.len()));
                 state.next = number + 1;
             }
-            lanes.push(Lane { sink, state: Mutex::new(state), sending: Mutex::default() });
+            lanes.push(SinkQueue { sink, state: Mutex::new(state), sending: Mutex::default() });
         }
         Ok(Self { spool, lanes, patience, notes })
     }
@@ -169,15 +173,20 @@ impl Outbox {
     /// # Errors
     ///
     /// [`Error::Place`] when it cannot be written down.
-    pub async fn post(&self, findings: &[Finding], now: i64) -> Result<Vec<Posted>, Error> {
+    pub async fn post(&self, findings: &[Finding], now: i64) -> Result<Vec<Enqueued>, Error> {
         let posts = self.lanes.iter().map(|lane| self.post_to(lane, findings, now));
         futures::future::try_join_all(posts).await
     }
 
-    async fn post_to(&self, lane: &Lane, findings: &[Finding], now: i64) -> Result<Posted, Error> {
+    async fn post_to(
+        &self,
+        lane: &SinkQueue,
+        findings: &[Finding],
+        now: i64,
+    ) -> Result<Enqueued, Error> {
         let name = &lane.sink.name;
         let mut state = lane.state.lock().await;
-        let mut posted = Posted { sink: name.clone(), ..Posted::default() };
+        let mut posted = Enqueued { sink: name.clone(), ..Enqueued::default() };
         let mut alerts: Vec<Alert> = Vec::new();
         let mut seen = BTreeSet::new();
         for finding in findings.iter().filter(|finding| lane.sink.filter.fits(finding)) {
@@ -186,7 +195,7 @@ impl Outbox {
                 seen.insert(finding.finding_id.as_str())
             }) {
                 match alert.why {
-                    Why::New => posted.new += 1,
+                    AlertReason::New => posted.new += 1,
                     _ => posted.grown += 1,
                 }
                 alerts.push(alert);
@@ -210,7 +219,7 @@ impl Outbox {
         Ok(posted)
     }
 
-    async fn write_told(&self, lane: &Lane, state: &mut State) -> Result<(), Error> {
+    async fn write_told(&self, lane: &SinkQueue, state: &mut State) -> Result<(), Error> {
         if state.unwritten {
             self.spool.tell(&lane.sink.name, &state.told).await?;
             state.unwritten = false;
@@ -245,7 +254,7 @@ impl Outbox {
         &self.notes
     }
 
-    async fn deliver_to(&self, lane: &Lane, now: i64, deadline: Instant) -> Delivery {
+    async fn deliver_to(&self, lane: &SinkQueue, now: i64, deadline: Instant) -> Delivery {
         let mut delivery = Delivery { sink: lane.sink.name.clone(), ..Delivery::default() };
         // Who delivers already, goes on.
         if let Ok(mut sending) = lane.sending.try_lock()
@@ -274,12 +283,12 @@ impl Outbox {
     /// Sends object by object until none is left, or something stands in the way.
     async fn empty(
         &self,
-        lane: &Lane,
+        lane: &SinkQueue,
         sending: &mut Sending,
         delivery: &mut Delivery,
         now: i64,
         deadline: Instant,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), DeliveryStop> {
         loop {
             let (number, crowded) = {
                 let mut state = lane.state.lock().await;
@@ -321,13 +330,13 @@ impl Outbox {
     /// Sends the alerts of one object, as many together as the sink takes.
     async fn send(
         &self,
-        lane: &Lane,
+        lane: &SinkQueue,
         sending: &mut Sending,
         delivery: &mut Delivery,
         alerts: &[Alert],
         now: i64,
         deadline: Instant,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), DeliveryStop> {
         let left: Vec<Alert> = alerts
             .iter()
             .filter(|alert| !sending.done.contains(&alert.alert_id))
@@ -335,7 +344,7 @@ impl Outbox {
             .collect();
         for part in left.chunks(lane.sink.way.together().max(1)) {
             if Instant::now() >= deadline {
-                return Err(Stop::new("the time for this delivery was over"));
+                return Err(DeliveryStop::new("the time for this delivery was over"));
             }
             let fates = lane.sink.send(part, now, self.patience.backoff, deadline).await;
             let mut stop = None;
@@ -343,7 +352,7 @@ impl Outbox {
                 match fate {
                     Ok(()) => delivery.sent += 1,
                     Err(failure) if failure.waits() => {
-                        let stopped = Stop { reason: failure.reason, pause: failure.pause };
+                        let stopped = DeliveryStop { reason: failure.reason, pause: failure.pause };
                         stop = stop.or(Some(stopped));
                         continue;
                     }
@@ -364,18 +373,18 @@ impl Outbox {
 }
 
 /// Why a delivery went no further.
-struct Stop {
+struct DeliveryStop {
     reason: String,
     pause: Option<Duration>,
 }
 
-impl Stop {
+impl DeliveryStop {
     fn new(reason: &str) -> Self {
         Self { reason: reason.to_owned(), pause: None }
     }
 }
 
-impl From<Error> for Stop {
+impl From<Error> for DeliveryStop {
     fn from(error: Error) -> Self {
         Self::new(&format!("{:#}", anyhow::Error::new(error)))
     }

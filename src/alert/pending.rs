@@ -2,7 +2,7 @@
 
 use crate::alert::spool::Spool;
 use crate::alert::{Alert, Error};
-use crate::storage::Place;
+use crate::storage::Storage;
 
 /// The most alerts that are put back as one object.
 const OBJECT_ALERTS_MAX: usize = 50;
@@ -24,7 +24,7 @@ pub struct Pending {
 /// # Errors
 ///
 /// When the outbox cannot be read.
-pub async fn pending(place: &Place, sinks: &[String]) -> Result<Vec<Pending>, Error> {
+pub async fn pending(place: &Storage, sinks: &[String]) -> Result<Vec<Pending>, Error> {
     let spool = Spool::new(place.clone());
     let mut all = Vec::new();
     for sink in chosen(&spool, sinks).await? {
@@ -48,7 +48,7 @@ pub async fn pending(place: &Place, sinks: &[String]) -> Result<Vec<Pending>, Er
 /// # Errors
 ///
 /// When the outbox cannot be read or written.
-pub async fn requeue(place: &Place, sinks: &[String]) -> Result<Vec<(String, u64)>, Error> {
+pub async fn requeue(place: &Storage, sinks: &[String]) -> Result<Vec<(String, u64)>, Error> {
     let spool = Spool::new(place.clone());
     let mut counts = Vec::new();
     for sink in chosen(&spool, sinks).await? {

@@ -56,12 +56,12 @@ impl Secret {
 #[serde(untagged)]
 pub(super) enum Value {
     Text(String),
-    Elsewhere(Elsewhere),
+    Elsewhere(SecretLocation),
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub(super) enum Elsewhere {
+pub(super) enum SecretLocation {
     Env(String),
     File(PathBuf),
 }
@@ -70,8 +70,8 @@ impl From<Value> for Secret {
     fn from(value: Value) -> Self {
         match value {
             Value::Text(text) => Self::Text(text),
-            Value::Elsewhere(Elsewhere::Env(name)) => Self::Env(name),
-            Value::Elsewhere(Elsewhere::File(path)) => Self::File(path),
+            Value::Elsewhere(SecretLocation::Env(name)) => Self::Env(name),
+            Value::Elsewhere(SecretLocation::File(path)) => Self::File(path),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::{Alert, Previous, Why, bytes};
+use crate::alert::{Alert, AlertReason, PreviousAlert, bytes};
 use crate::detection::finding::rfc3339;
 use crate::detection::{Finding, Severity};
 
@@ -13,7 +13,7 @@ const GROWTH: i64 = 10;
 
 /// What was told of one finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Told {
+pub(super) struct SentRecord {
     /// The highest severity.
     severity: Severity,
     /// The most bytes, out and in.
@@ -31,29 +31,29 @@ pub(super) struct Told {
 /// What was told, by the ids of the findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Memory(BTreeMap<String, Told>);
+pub(super) struct SentMemory(BTreeMap<String, SentRecord>);
 
-impl Memory {
+impl SentMemory {
     /// Returns the alert that is due for a finding; NULL when it says nothing that is not known.
     pub(super) fn due(&self, finding: &Finding, now: i64) -> Option<Alert> {
         let Some(told) = self.0.get(&finding.finding_id) else {
-            return Some(Alert::new(finding, 1, Why::New, None, now));
+            return Some(Alert::new(finding, 1, AlertReason::New, None, now));
         };
         let why = if finding.severity > told.severity {
-            Why::Severity
+            AlertReason::Severity
         } else if bytes(finding) >= told.bytes.max(1).saturating_mul(GROWTH) {
-            Why::Bytes
+            AlertReason::Bytes
         } else {
             return None;
         };
-        let previous = Previous { severity: told.severity, bytes: told.bytes };
+        let previous = PreviousAlert { severity: told.severity, bytes: told.bytes };
         Some(Alert::new(finding, told.step.saturating_add(1), why, Some(previous), now))
     }
 
     /// Counts an alert as told. Returns whether that was not known: doing it again changes nothing.
     pub(super) fn tell(&mut self, alert: &Alert) -> bool {
         let finding = &alert.finding;
-        let new = Told {
+        let new = SentRecord {
             severity: finding.severity,
             bytes: bytes(finding),
             step: alert.step,
@@ -69,7 +69,7 @@ impl Memory {
         }
         // What was told once is never news again, even after it sank.
         let (severity, bytes) = (told.severity.max(new.severity), told.bytes.max(new.bytes));
-        *told = Told { severity, bytes, ..new };
+        *told = SentRecord { severity, bytes, ..new };
         true
     }
 

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::alert::config::{Config, Filter, Target};
-use crate::alert::{Alert, Error, Patience, transports};
+use crate::alert::{Alert, Error, RetryPolicy, transports};
 use crate::aws;
 use crate::aws::Account;
 
@@ -23,7 +23,7 @@ const TIMEOUT_MARGIN: Duration = Duration::from_secs(1);
 pub type Stdout = Arc<Mutex<dyn Write + Send>>;
 
 /// What sinks are made with.
-pub struct Means<'a> {
+pub struct SinkContext<'a> {
     /// The account that calls of AWS are made in.
     pub account: &'a Arc<Account>,
     /// Reads a variable of the environment.
@@ -32,7 +32,7 @@ pub struct Means<'a> {
     pub stdout: Stdout,
 }
 
-impl fmt::Debug for Means<'_> {
+impl fmt::Debug for SinkContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Means").field("account", &self.account).finish_non_exhaustive()
     }
@@ -40,7 +40,7 @@ impl fmt::Debug for Means<'_> {
 
 /// What can be done about an alert that did not get through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum ErrorKind {
     /// A later try may work.
     Passing,
     /// The sink takes nothing until somebody mends it: wrong address, no permission. The alert waits.
@@ -51,44 +51,44 @@ pub(super) enum Trouble {
 
 /// Why an alert did not get through.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failure {
-    pub(super) trouble: Trouble,
+pub(super) struct DeliveryError {
+    pub(super) trouble: ErrorKind,
     /// One clause. It names no secret.
     pub(super) reason: String,
     /// How long the sink asks to be left alone.
     pub(super) pause: Option<Duration>,
 }
 
-impl Failure {
-    pub(super) fn new(trouble: Trouble, reason: impl Into<String>) -> Self {
+impl DeliveryError {
+    pub(super) fn new(trouble: ErrorKind, reason: impl Into<String>) -> Self {
         Self { trouble, reason: reason.into(), pause: None }
     }
 
     /// Tells whether the alert is to be kept for a later try.
     pub(super) fn waits(&self) -> bool {
-        self.trouble != Trouble::Refused
+        self.trouble != ErrorKind::Refused
     }
 
     /// What an error of a call as a whole means: nothing of it is about one alert.
     pub(super) fn of_call(error: &aws::Error) -> Self {
-        let trouble = if error.is_retryable() { Trouble::Passing } else { Trouble::Closed };
+        let trouble = if error.is_retryable() { ErrorKind::Passing } else { ErrorKind::Closed };
         Self::new(trouble, error.to_string())
     }
 }
 
 /// What became of an alert.
-pub(super) type Fate = Result<(), Failure>;
+pub(super) type DeliveryResult = Result<(), DeliveryError>;
 
 /// The way to one kind of sink.
 #[async_trait]
-pub(super) trait Way: fmt::Debug + Send + Sync {
+pub(super) trait Transport: fmt::Debug + Send + Sync {
     /// The most alerts that are sent together.
     fn together(&self) -> usize {
         1
     }
 
     /// Sends alerts, in their order, once. Returns what became of each. `now`: Unix seconds.
-    async fn send(&self, alerts: &[Alert], now: i64) -> Vec<Fate>;
+    async fn send(&self, alerts: &[Alert], now: i64) -> Vec<DeliveryResult>;
 }
 
 /// A place that alerts go to.
@@ -101,7 +101,7 @@ pub struct Sink {
     pub(super) retries: u32,
     /// How long one try may take.
     pub(super) timeout: Duration,
-    pub(super) way: Box<dyn Way>,
+    pub(super) way: Box<dyn Transport>,
 }
 
 impl Sink {
@@ -110,7 +110,7 @@ impl Sink {
     /// # Errors
     ///
     /// [`Error::Config`] for a secret that is not there or no URL.
-    pub fn new(config: &Config, means: &Means<'_>) -> Result<Self, Error> {
+    pub fn new(config: &Config, means: &SinkContext<'_>) -> Result<Self, Error> {
         let way = Self::way(config, means)
             .map_err(|problem| Error::Config { sink: config.name.clone(), problem })?;
         let Config { name, filter, retries, timeout, .. } = config.clone();
@@ -122,11 +122,11 @@ impl Sink {
     /// # Errors
     ///
     /// As [`Sink::new`], of the first that cannot be made.
-    pub fn all(configs: &[Config], means: &Means<'_>) -> Result<Vec<Self>, Error> {
+    pub fn all(configs: &[Config], means: &SinkContext<'_>) -> Result<Vec<Self>, Error> {
         configs.iter().map(|config| Self::new(config, means)).collect()
     }
 
-    fn way(config: &Config, means: &Means<'_>) -> Result<Box<dyn Way>, String> {
+    fn way(config: &Config, means: &SinkContext<'_>) -> Result<Box<dyn Transport>, String> {
         let (account, timeout) = (means.account, config.timeout);
         Ok(match &config.target {
             Target::Ndjson { path: None } => {
@@ -137,7 +137,7 @@ impl Sink {
             }
             Target::Webhook { url, headers, secret, plain_http } => {
                 let url = url.read(means.lookup).map_err(|err| format!("url: {err}"))?;
-                let post = transports::webhook::Post::new(&url, *plain_http, timeout)?;
+                let post = transports::webhook::HttpPost::new(&url, *plain_http, timeout)?;
                 let mut read = Vec::new();
                 for (name, value) in headers {
                     let value = value.read(means.lookup);
@@ -150,24 +150,32 @@ impl Sink {
             }
             Target::Slack { url, plain_http } => {
                 let url = url.read(means.lookup).map_err(|err| format!("url: {err}"))?;
-                Box::new(transports::webhook::Slack(transports::webhook::Post::new(
+                Box::new(transports::webhook::Slack(transports::webhook::HttpPost::new(
                     &url,
                     *plain_http,
                     timeout,
                 )?))
             }
-            Target::Sns { topic } => Box::new(transports::sns::Topic::new(account, topic, timeout)),
-            Target::EventBridge { bus, region } => Box::new(transports::event_bridge::Bus::new(
-                account,
-                bus,
-                region.as_deref(),
-                timeout,
-            )),
+            Target::Sns { topic } => {
+                Box::new(transports::sns::SnsTransport::new(account, topic, timeout))
+            }
+            Target::EventBridge { bus, region } => {
+                Box::new(transports::event_bridge::EventBridgeTransport::new(
+                    account,
+                    bus,
+                    region.as_deref(),
+                    timeout,
+                ))
+            }
             Target::Sqs { queue } => {
-                Box::new(transports::sqs::Queue::new(account, queue, timeout)?)
+                Box::new(transports::sqs::SqsTransport::new(account, queue, timeout)?)
             }
             Target::SecurityHub { region } => {
-                Box::new(transports::security_hub::Hub::new(account, region.as_deref(), timeout))
+                Box::new(transports::security_hub::SecurityHubTransport::new(
+                    account,
+                    region.as_deref(),
+                    timeout,
+                ))
             }
         })
     }
@@ -180,7 +188,7 @@ impl Sink {
     pub async fn test(&self, now: i64, within: Duration) -> Result<(), String> {
         let alerts = [Alert::sample(now)];
         let deadline = Instant::now() + within;
-        let fates = self.send(&alerts, now, Patience::default().backoff, deadline).await;
+        let fates = self.send(&alerts, now, RetryPolicy::default().backoff, deadline).await;
         let failed = fates.into_iter().find_map(Result::err);
         failed.map_or(Ok(()), |failure| Err(failure.reason))
     }
@@ -193,9 +201,10 @@ impl Sink {
         now: i64,
         backoff: Duration,
         deadline: Instant,
-    ) -> Vec<Fate> {
-        let late = || Err(Failure::new(Trouble::Passing, "the time for this delivery was over"));
-        let mut fates: Vec<Fate> = alerts.iter().map(|_| late()).collect();
+    ) -> Vec<DeliveryResult> {
+        let late =
+            || Err(DeliveryError::new(ErrorKind::Passing, "the time for this delivery was over"));
+        let mut fates: Vec<DeliveryResult> = alerts.iter().map(|_| late()).collect();
         let mut backoff = backoff;
         for attempt in 0..=self.retries {
             let waits = |at: &usize| matches!(&fates[*at], Err(failure) if failure.waits());
@@ -206,7 +215,7 @@ impl Sink {
             let end = deadline.max(Instant::now() + self.timeout + TIMEOUT_MARGIN);
             let sent = tokio::time::timeout_at(end, self.way.send(&batch, now)).await;
             let sent = sent.unwrap_or_else(|_| batch.iter().map(|_| late()).collect());
-            let mut worst: Option<Failure> = None;
+            let mut worst: Option<DeliveryError> = None;
             for (at, fate) in left.into_iter().zip(sent) {
                 if let Err(failure) = &fate
                     && failure.waits()
@@ -220,7 +229,7 @@ impl Sink {
             let pause = backoff.mul_f64(0.5 + fastrand::f64() / 2.0);
             let pause = pause.max(failure.pause.unwrap_or_default().min(PAUSE_MAX));
             let over = Instant::now() + pause >= deadline;
-            if failure.trouble == Trouble::Closed || attempt == self.retries || over {
+            if failure.trouble == ErrorKind::Closed || attempt == self.retries || over {
                 break;
             }
             tokio::time::sleep(pause).await;

@@ -11,14 +11,14 @@ use object_store::{ObjectStoreExt as _, PutMode, PutPayload};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::alert::sent_memory::Memory;
+use crate::alert::sent_memory::SentMemory;
 use crate::alert::{Alert, Error};
-use crate::storage::Place;
+use crate::storage::Storage;
 
 /// The place where all this is kept.
 #[derive(Debug, Clone)]
 pub(super) struct Spool {
-    place: Place,
+    place: Storage,
 }
 
 /// An alert that a sink never takes.
@@ -32,13 +32,17 @@ pub(super) struct Refused {
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 impl Spool {
-    pub(super) fn new(place: Place) -> Self {
+    pub(super) fn new(place: Storage) -> Self {
         Self { place }
     }
 
     /// Returns what a sink was told; nothing when it never was told anything. One that is broken is begun anew:
     /// the sink is told again under the same alert ids, by which it can drop what it knows.
-    pub(super) async fn told(&self, sink: &str, notes: &mut Vec<String>) -> Result<Memory, Error> {
+    pub(super) async fn told(
+        &self,
+        sink: &str,
+        notes: &mut Vec<String>,
+    ) -> Result<SentMemory, Error> {
         let told = self.read_or_aside(&format!("told/{sink}.json"), notes).await?;
         Ok(told.unwrap_or_default())
     }
@@ -75,7 +79,7 @@ impl Spool {
     }
 
     /// Writes what a sink was told, durably.
-    pub(super) async fn tell(&self, sink: &str, told: &Memory) -> Result<(), Error> {
+    pub(super) async fn tell(&self, sink: &str, told: &SentMemory) -> Result<(), Error> {
         self.write(&format!("told/{sink}.json"), told, PutMode::Overwrite).await.map(drop)
     }
 

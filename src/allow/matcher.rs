@@ -7,24 +7,24 @@ use std::sync::Arc;
 
 use glob::Pattern;
 
-use crate::allow::rule::{AllowRule, To};
+use crate::allow::rule::{AllowRule, AllowedDestination};
 use crate::flow::address;
 use crate::inventory::model::Inventory;
-use crate::vpc::ip_ranges::Places;
+use crate::vpc::ip_ranges::IpRanges;
 use crate::vpc::{CidrMap, service_name};
 
 /// Allow rules made ready to be asked.
 #[derive(Debug)]
-pub struct AllowRules {
+pub struct AllowMatcher {
     rules: Vec<Rule>,
     expired: Vec<String>,
-    places: Arc<Places>,
+    places: Arc<IpRanges>,
     endpoint_services: HashMap<IpAddr, Vec<String>>,
 }
 
 /// A rule that says what is known of jobs, as the table `baseline` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct BaselineRule {
     /// Its number, from 1, in the order of the configuration.
     pub number: i32,
     /// `to`, as a rule writes it.
@@ -51,16 +51,16 @@ struct Rule {
     list: CidrMap<()>,
 }
 
-impl AllowRules {
+impl AllowMatcher {
     /// Prepares rules. `now`, in Unix seconds, decides which have expired.
     pub fn new(rules: Vec<AllowRule>, inventory: &Inventory, now: i64) -> Self {
-        Self::with_places(rules, inventory, Arc::new(Places::new(inventory)), now)
+        Self::with_places(rules, inventory, Arc::new(IpRanges::new(inventory)), now)
     }
 
     pub(crate) fn with_places(
         rules: Vec<AllowRule>,
         inventory: &Inventory,
-        places: Arc<Places>,
+        places: Arc<IpRanges>,
         now: i64,
     ) -> Self {
         let mut kept = Vec::new();
@@ -89,7 +89,7 @@ impl AllowRules {
         port: Option<i32>,
         protocol: Option<i32>,
     ) -> Option<&str> {
-        let asked = Asked {
+        let asked = Connection {
             job_name,
             remote_addr: remote_addr.to_canonical(),
             remote_scope,
@@ -111,7 +111,7 @@ impl AllowRules {
         port: Option<i32>,
         protocol: Option<i32>,
     ) -> Option<i32> {
-        let asked = Asked {
+        let asked = Connection {
             job_name,
             remote_addr: remote_addr.to_canonical(),
             remote_scope,
@@ -125,7 +125,7 @@ impl AllowRules {
     }
 
     /// Returns the rules that were learned or have a band, in their order.
-    pub fn known(&self) -> Vec<Known> {
+    pub fn known(&self) -> Vec<BaselineRule> {
         let told = |rule: &&Rule| rule.rule.learned || rule.rule.bytes_out_max.is_some();
         let known = |Rule { number, rule, reason, .. }: &Rule| {
             let range = |range: &RangeInclusive<i32>| match (range.start(), range.end()) {
@@ -133,7 +133,7 @@ impl AllowRules {
                 (first, last) => format!("{first}-{last}"),
             };
             let ports: Vec<String> = rule.ports.iter().map(range).collect();
-            Known {
+            BaselineRule {
                 number: *number,
                 to: rule.to.to_string(),
                 job: rule.job.as_ref().map(|glob| glob.as_str().to_owned()),
@@ -152,24 +152,24 @@ impl AllowRules {
         self.endpoint_services.get(&ip).map_or(&[], Vec::as_slice)
     }
 
-    fn rule_fits(&self, Rule { rule, list, .. }: &Rule, asked: &Asked<'_>) -> bool {
-        let Asked { remote_addr, remote_scope, .. } = *asked;
+    fn rule_fits(&self, Rule { rule, list, .. }: &Rule, asked: &Connection<'_>) -> bool {
+        let Connection { remote_addr, remote_scope, .. } = *asked;
         let in_ports = |port| rule.ports.iter().any(|range| range.contains(&port));
         is_of(rule, asked.job_name)
             && rule.protocol.is_none_or(|wanted| asked.protocol == Some(wanted))
             && (rule.ports.is_empty() || asked.port.is_some_and(in_ports))
             && match &rule.to {
-                To::Cidr(net) => net.contains(&remote_addr),
+                AllowedDestination::Cidr(net) => net.contains(&remote_addr),
                 // Endpoints are learned by their service: a new one is new.
-                To::Vpc if rule.learned => {
+                AllowedDestination::Vpc if rule.learned => {
                     matches!(remote_scope, Some("same-job" | "other-job" | "vpc"))
                 }
-                To::Vpc => {
+                AllowedDestination::Vpc => {
                     matches!(remote_scope, Some("same-job" | "other-job" | "endpoint" | "vpc"))
                 }
-                To::SameJob => remote_scope == Some("same-job"),
-                To::Service(name) => self.leads_to(remote_addr, remote_scope, name),
-                To::PrefixList(_) => list.longest(remote_addr).is_some(),
+                AllowedDestination::SameJob => remote_scope == Some("same-job"),
+                AllowedDestination::Service(name) => self.leads_to(remote_addr, remote_scope, name),
+                AllowedDestination::PrefixList(_) => list.longest(remote_addr).is_some(),
             }
     }
 
@@ -192,7 +192,7 @@ impl AllowRules {
 }
 
 /// What a record asks the rules.
-struct Asked<'a> {
+struct Connection<'a> {
     job_name: Option<&'a str>,
     remote_addr: IpAddr,
     remote_scope: Option<&'a str>,
@@ -209,9 +209,9 @@ fn is_of(rule: &AllowRule, job_name: Option<&str>) -> bool {
 }
 
 /// Returns the entries of the prefix list that a rule names.
-fn entries(to: &To, inventory: &Inventory) -> CidrMap<()> {
+fn entries(to: &AllowedDestination, inventory: &Inventory) -> CidrMap<()> {
     let mut tree = CidrMap::default();
-    let To::PrefixList(id) = to else { return tree };
+    let AllowedDestination::PrefixList(id) = to else { return tree };
     let rows = inventory.prefix_lists.iter().filter(|row| row.prefix_list_id == *id);
     for net in rows.filter_map(|row| address::parse_net(row.cidr.as_deref()?)) {
         *tree.entry(net) = ();

@@ -2,5 +2,5 @@
 
 pub(crate) mod matcher;
 pub(crate) mod rule;
-pub use matcher::{AllowRules, Known};
+pub use matcher::{AllowMatcher, BaselineRule};
 pub use rule::{AllowRule, RuleError};

@@ -14,7 +14,7 @@ use crate::flow::{address, protocol};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "RawRule")]
 pub struct AllowRule {
-    pub(crate) to: To,
+    pub(crate) to: AllowedDestination,
     pub(crate) job: Option<Pattern>,
     pub(crate) ports: Vec<RangeInclusive<i32>>,
     pub(crate) protocol: Option<i32>,
@@ -28,7 +28,7 @@ pub struct AllowRule {
 
 /// Where an allow rule lets traffic go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum To {
+pub(crate) enum AllowedDestination {
     Cidr(IpNet),
     /// Anything inside the interface's own VPC.
     Vpc,
@@ -109,7 +109,7 @@ impl std::fmt::Display for Scalar {
     }
 }
 
-impl std::fmt::Display for To {
+impl std::fmt::Display for AllowedDestination {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Cidr(net) => net.fmt(f),
@@ -129,7 +129,7 @@ impl AllowRule {
     /// Tells whether it says what is known of its jobs, and not only what they may do: it was learned, has a
     /// band, or names a single address.
     pub(crate) fn is_known(&self) -> bool {
-        let single = matches!(&self.to, To::Cidr(net) if net.prefix_len() == net.max_prefix_len());
+        let single = matches!(&self.to, AllowedDestination::Cidr(net) if net.prefix_len() == net.max_prefix_len());
         self.learned || self.bytes_out_max.is_some() || single
     }
 
@@ -172,17 +172,17 @@ impl TryFrom<RawRule> for AllowRule {
     }
 }
 
-fn read_to(text: &str) -> Option<To> {
+fn read_to(text: &str) -> Option<AllowedDestination> {
     if text == "vpc" {
-        Some(To::Vpc)
+        Some(AllowedDestination::Vpc)
     } else if text == "same-job" {
-        Some(To::SameJob)
+        Some(AllowedDestination::SameJob)
     } else if let Some(name) = text.strip_prefix("service:") {
-        (!name.is_empty()).then(|| To::Service(name.to_owned()))
+        (!name.is_empty()).then(|| AllowedDestination::Service(name.to_owned()))
     } else if let Some(id) = text.strip_prefix("prefix-list:") {
-        id.starts_with("pl-").then(|| To::PrefixList(id.to_owned()))
+        id.starts_with("pl-").then(|| AllowedDestination::PrefixList(id.to_owned()))
     } else {
-        address::parse_net(text).map(To::Cidr)
+        address::parse_net(text).map(AllowedDestination::Cidr)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What fails, as a finding: for the same sinks and suppressions as what detections find.
 
-use crate::audit::{Outcome, Verdict};
+use crate::audit::{CheckVerdict, Outcome};
 use crate::detection::Finding;
 use crate::detection::finding::id_of;
 
@@ -10,7 +10,7 @@ pub(super) fn id(key: &[String]) -> String {
 }
 
 pub(super) fn of(outcome: &Outcome) -> Option<Finding> {
-    if outcome.verdict != Verdict::Fail {
+    if outcome.verdict != CheckVerdict::Fail {
         return None;
     }
     let evidence = match outcome.evidence.as_slice() {

@@ -23,17 +23,17 @@ use std::sync::Arc;
 
 pub use checks::CHECKS;
 pub use guide::Section;
-pub use observed_traffic::{SQL, Seen};
+pub use observed_traffic::{ObservedTraffic, SQL};
 pub use outcome_batch::to_batch;
 use serde::{Serialize, Serializer};
 pub use subject::Scope;
 
-use crate::audit::subject::{Subject, World};
+use crate::audit::subject::{AuditContext, Subject};
 use crate::detection::{Confidence, Finding, Severity};
 use crate::inventory::Inventory;
 use crate::inventory::model::Job;
 use crate::reachability::command::Command;
-use crate::vpc::Network;
+use crate::vpc::VpcNetwork;
 
 /// Why an audit could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ pub struct Check {
     pub scope: Scope,
     /// What it looks at, and why that matters.
     pub help: &'static str,
-    ask: fn(&World<'_>, &Subject<'_>) -> Result<Answer, Silence>,
+    ask: fn(&AuditContext<'_>, &Subject<'_>) -> Result<CheckOutcome, NotApplicable>,
 }
 
 impl Check {
@@ -76,7 +76,7 @@ impl Check {
 
 /// What came out of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verdict {
+pub enum CheckVerdict {
     /// It is as recommended.
     Pass,
     /// The inventory, or the logs, do not tell.
@@ -85,7 +85,7 @@ pub enum Verdict {
     Fail,
 }
 
-impl Verdict {
+impl CheckVerdict {
     /// Returns `pass`, `fail` or `not known`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -96,13 +96,13 @@ impl Verdict {
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for CheckVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
 
-impl Serialize for Verdict {
+impl Serialize for CheckVerdict {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
@@ -143,8 +143,8 @@ impl Fix {
 
 /// What a check says of a subject when it can tell.
 #[derive(Debug, Clone)]
-struct Answer {
-    verdict: Verdict,
+struct CheckOutcome {
+    verdict: CheckVerdict,
     confidence: Confidence,
     severity: Option<Severity>,
     why: String,
@@ -154,8 +154,8 @@ struct Answer {
     jobs: Option<Vec<String>>,
 }
 
-impl Answer {
-    fn new(verdict: Verdict, why: impl Into<String>) -> Self {
+impl CheckOutcome {
+    fn new(verdict: CheckVerdict, why: impl Into<String>) -> Self {
         Self {
             verdict,
             confidence: Confidence::Proven,
@@ -169,12 +169,12 @@ impl Answer {
 
     /// The configuration says that it is as recommended.
     fn pass(why: impl Into<String>) -> Self {
-        Self::new(Verdict::Pass, why)
+        Self::new(CheckVerdict::Pass, why)
     }
 
     /// The configuration says that it is not.
     fn fail(why: impl Into<String>) -> Self {
-        Self::new(Verdict::Fail, why)
+        Self::new(CheckVerdict::Fail, why)
     }
 
     /// It follows from the configuration only with what is usual.
@@ -207,14 +207,14 @@ impl Answer {
 
 /// Why a check says nothing of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Silence {
+enum NotApplicable {
     /// It is not about such jobs.
     DoesNotApply,
     /// What it would need is not known: what, and what would tell.
     NotKnown(String),
 }
 
-impl Silence {
+impl NotApplicable {
     /// The inventory has no row of something, which a call of the AWS CLI would give.
     fn lacks(what: &str, call: &str) -> Self {
         Self::NotKnown(format!("the inventory lacks {what}; hint: aws ec2 {call}"))
@@ -231,7 +231,7 @@ impl Silence {
 
 /// What is to be audited. The times are Unix seconds, UTC.
 #[derive(Debug, Clone, Default)]
-pub struct Asked {
+pub struct AuditScope {
     /// Jobs whose names fit. NULL: all.
     pub job: Option<glob::Pattern>,
     /// Jobs of this VPC, or the VPC alone when it has none.
@@ -250,7 +250,7 @@ pub struct Asked {
 pub struct Outcome {
     pub check: &'static str,
     pub title: &'static str,
-    pub verdict: Verdict,
+    pub verdict: CheckVerdict,
     pub severity: Severity,
     pub confidence: Confidence,
     /// What is wrong, or right; or what would have to be known.
@@ -284,7 +284,7 @@ impl Outcome {
 
 /// What came out of an audit.
 #[derive(Debug, Clone, Default)]
-pub struct Report {
+pub struct AuditReport {
     /// Failed first, then not known, then passed; the worst first, then by check and subject.
     pub outcomes: Vec<Outcome>,
     /// Jobs that were audited.
@@ -292,9 +292,13 @@ pub struct Report {
 }
 
 /// Runs the checks. `traffic`: what the logs show; NULL when none were read, which is not the same as none.
-pub fn run(inventory: &Arc<Inventory>, traffic: Option<&[Seen]>, asked: &Asked) -> Report {
-    let network = Network::new(Arc::clone(inventory));
-    let world = World::new(&network, traffic, asked);
+pub fn run(
+    inventory: &Arc<Inventory>,
+    traffic: Option<&[ObservedTraffic]>,
+    asked: &AuditScope,
+) -> AuditReport {
+    let network = VpcNetwork::new(Arc::clone(inventory));
+    let world = AuditContext::new(&network, traffic, asked);
     let mut outcomes = Vec::new();
     for check in CHECKS {
         if !asked.only.is_empty() && !asked.only.iter().any(|id| id == check.id) {
@@ -303,8 +307,8 @@ pub fn run(inventory: &Arc<Inventory>, traffic: Option<&[Seen]>, asked: &Asked) 
         for subject in world.subjects(check.scope) {
             let answer = match (check.ask)(&world, &subject) {
                 Ok(answer) => answer,
-                Err(Silence::DoesNotApply) => continue,
-                Err(Silence::NotKnown(why)) => Answer::new(Verdict::NotKnown, why),
+                Err(NotApplicable::DoesNotApply) => continue,
+                Err(NotApplicable::NotKnown(why)) => CheckOutcome::new(CheckVerdict::NotKnown, why),
             };
             outcomes.push(outcome(check, &world, &subject, answer));
         }
@@ -316,10 +320,15 @@ pub fn run(inventory: &Arc<Inventory>, traffic: Option<&[Seen]>, asked: &Asked) 
             place(a).cmp(&place(b)).then_with(|| a.security_group_ids.cmp(&b.security_group_ids))
         })
     });
-    Report { outcomes, jobs: world.job_count() }
+    AuditReport { outcomes, jobs: world.job_count() }
 }
 
-fn outcome(check: &Check, world: &World<'_>, subject: &Subject<'_>, answer: Answer) -> Outcome {
+fn outcome(
+    check: &Check,
+    world: &AuditContext<'_>,
+    subject: &Subject<'_>,
+    answer: CheckOutcome,
+) -> Outcome {
     let all = || subject.jobs.iter().map(|job| job.job_name.clone()).collect();
     let mut jobs: Vec<String> = answer.jobs.unwrap_or_else(all);
     jobs.sort();
@@ -343,7 +352,7 @@ fn outcome(check: &Check, world: &World<'_>, subject: &Subject<'_>, answer: Answ
         subnet_ids.join(","),
         security_group_ids.join(","),
     ];
-    let fix = answer.fix.filter(|_| answer.verdict == Verdict::Fail).unwrap_or_default();
+    let fix = answer.fix.filter(|_| answer.verdict == CheckVerdict::Fail).unwrap_or_default();
     Outcome {
         check: check.id,
         title: check.title,

@@ -12,7 +12,7 @@ pub const SQL: &str = include_str!("../../queries/audit/traffic.sql");
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "the fields are those of the view `peers`")]
-pub struct Seen {
+pub struct ObservedTraffic {
     pub job_name: Option<String>,
     /// The jobs that fit when there are several, joined by a comma.
     pub job_candidates: Option<String>,
@@ -42,7 +42,7 @@ pub struct Seen {
     pub last_seen: i64,
 }
 
-impl Seen {
+impl ObservedTraffic {
     /// Reads the rows of [`SQL`].
     ///
     /// # Errors

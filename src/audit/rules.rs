@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use crate::flow::address;
 use crate::vpc::ports::LINUX_EPHEMERAL;
 use crate::vpc::rules::{LAST_ACL_ENTRY, allows};
-use crate::vpc::{Network, RuleMatch};
+use crate::vpc::{RuleMatch, VpcNetwork};
 
 /// Ports, the first and the last of them.
 pub(super) type Ports = (u16, u16);
@@ -23,7 +23,7 @@ pub(super) const ALL_PROTOCOLS: i32 = -1;
 
 /// What is to pass.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ask {
+pub(super) struct Traffic {
     /// `egress` or `ingress`.
     pub(super) direction: &'static str,
     /// IANA number.
@@ -34,9 +34,9 @@ pub(super) struct Ask {
 /// Returns the ports of `ask` that no rule of the groups lets pass to or from whom `fits` takes; empty: all
 /// pass. `Err`: the groups whose rules are not known, when those that are known do not suffice.
 pub(super) fn closed_by_groups(
-    network: &Network,
+    network: &VpcNetwork,
     groups: &[String],
-    ask: Ask,
+    ask: Traffic,
     fits: impl Fn(&str) -> bool,
 ) -> Result<Vec<Ports>, Vec<String>> {
     let mut closed = vec![ask.ports];
@@ -63,9 +63,9 @@ pub(super) type Refused = (Ports, Option<i32>);
 /// Returns what the network ACL of a subnet refuses of `ask` to or from all of `net`; empty: it lets it pass.
 /// `None`: the ACL is not known. A rule about a part of `net` only does not count.
 pub(super) fn refused_by_acl(
-    network: &Network,
+    network: &VpcNetwork,
     subnet: &str,
-    ask: Ask,
+    ask: Traffic,
     net: IpNet,
 ) -> Option<Vec<Refused>> {
     let (mut open, mut refused) = (vec![ask.ports], Vec::new());

@@ -5,11 +5,11 @@
 
 use serde_json::{Value, json};
 
-use crate::audit::{CHECKS, Check, Outcome, Report, Verdict};
+use crate::audit::{AuditReport, CHECKS, Check, CheckVerdict, Outcome};
 use crate::detection::Severity;
 
 /// Returns an audit as one SARIF log: a rule for each check, a result for each outcome.
-pub fn log(report: &Report) -> Value {
+pub fn log(report: &AuditReport) -> Value {
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -39,10 +39,10 @@ fn rule(check: &Check) -> Value {
 
 fn result(outcome: &Outcome) -> Value {
     let (kind, level) = match outcome.verdict {
-        Verdict::Fail => ("fail", level(outcome.severity)),
-        Verdict::Pass => ("pass", "none"),
+        CheckVerdict::Fail => ("fail", level(outcome.severity)),
+        CheckVerdict::Pass => ("pass", "none"),
         // It could not be judged.
-        Verdict::NotKnown => ("open", "none"),
+        CheckVerdict::NotKnown => ("open", "none"),
     };
     let detection = format!("audit-{}", outcome.check);
     let index = CHECKS.iter().position(|check| check.id == outcome.check);

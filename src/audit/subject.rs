@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::{Asked, Seen, Silence};
+use crate::audit::{AuditScope, NotApplicable, ObservedTraffic};
 use crate::inventory::model::{Inventory, Job, Subnet, Vpc, VpcEndpoint};
 use crate::inventory::zone::region_of_zone;
-use crate::vpc::{Network, TableOf};
+use crate::vpc::{EffectiveRouteTable, VpcNetwork};
 
 /// What one result of a check is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +37,10 @@ pub(super) struct Subject<'a> {
 
 /// Everything that the checks may look at.
 #[derive(Debug)]
-pub(super) struct World<'a> {
-    pub(super) network: &'a Network,
+pub(super) struct AuditContext<'a> {
+    pub(super) network: &'a VpcNetwork,
     /// What the logs show; NULL when none were read.
-    traffic: Option<&'a [Seen]>,
+    traffic: Option<&'a [ObservedTraffic]>,
     jobs: Vec<&'a Job>,
     /// The VPC that was asked for, of which nothing but the inventory may be known.
     vpc: Option<String>,
@@ -48,9 +48,13 @@ pub(super) struct World<'a> {
 
 type Key = (Option<String>, BTreeSet<String>, BTreeSet<String>);
 
-impl<'a> World<'a> {
+impl<'a> AuditContext<'a> {
     /// Takes the jobs that were asked for: those of the glob, in the VPC, that were there in the time.
-    pub(super) fn new(network: &'a Network, traffic: Option<&'a [Seen]>, asked: &Asked) -> Self {
+    pub(super) fn new(
+        network: &'a VpcNetwork,
+        traffic: Option<&'a [ObservedTraffic]>,
+        asked: &AuditScope,
+    ) -> Self {
         let mut world = Self { network, traffic, jobs: Vec::new(), vpc: asked.vpc.clone() };
         let is_asked = |job: &Job| {
             asked.job.as_ref().is_none_or(|glob| glob.matches(&job.job_name))
@@ -145,8 +149,8 @@ impl<'a> World<'a> {
     }
 
     /// Returns the row of a subnet.
-    pub(super) fn subnet(&self, id: &str) -> Result<&'a Subnet, Silence> {
-        self.network.subnet(id).ok_or_else(|| Silence::lacks(id, "describe-subnets"))
+    pub(super) fn subnet(&self, id: &str) -> Result<&'a Subnet, NotApplicable> {
+        self.network.subnet(id).ok_or_else(|| NotApplicable::lacks(id, "describe-subnets"))
     }
 
     /// Returns the region of the subject: of its jobs' ARNs, else of its subnets' zones.
@@ -158,26 +162,29 @@ impl<'a> World<'a> {
     }
 
     /// Returns the row of the subject's VPC.
-    pub(super) fn vpc(&self, subject: &Subject<'_>) -> Result<&'a Vpc, Silence> {
+    pub(super) fn vpc(&self, subject: &Subject<'_>) -> Result<&'a Vpc, NotApplicable> {
         let id = self.vpc_id(subject)?;
         let vpc = self.network.inventory().vpcs.iter().find(|vpc| vpc.vpc_id == id);
-        vpc.ok_or_else(|| Silence::lacks(&id, "describe-vpcs"))
+        vpc.ok_or_else(|| NotApplicable::lacks(&id, "describe-vpcs"))
     }
 
     /// Returns the id of the subject's VPC.
-    pub(super) fn vpc_id(&self, subject: &Subject<'_>) -> Result<String, Silence> {
-        let lacks = || Silence::lacks(&subject.subnets.join(", "), "describe-subnets");
+    pub(super) fn vpc_id(&self, subject: &Subject<'_>) -> Result<String, NotApplicable> {
+        let lacks = || NotApplicable::lacks(&subject.subnets.join(", "), "describe-subnets");
         subject.vpc_id.clone().ok_or_else(lacks)
     }
 
     /// Returns the route table of a subnet.
-    pub(super) fn table_of(&self, subnet: &str) -> Result<TableOf<'a>, Silence> {
+    pub(super) fn table_of(&self, subnet: &str) -> Result<EffectiveRouteTable<'a>, NotApplicable> {
         let table = self.network.table_of(subnet);
-        table.ok_or_else(|| Silence::lacks(subnet, "describe-route-tables"))
+        table.ok_or_else(|| NotApplicable::lacks(subnet, "describe-route-tables"))
     }
 
     /// Returns the endpoints of the subject's VPC.
-    pub(super) fn endpoints(&self, subject: &Subject<'_>) -> Result<Vec<&'a VpcEndpoint>, Silence> {
+    pub(super) fn endpoints(
+        &self,
+        subject: &Subject<'_>,
+    ) -> Result<Vec<&'a VpcEndpoint>, NotApplicable> {
         let id = self.vpc_id(subject)?;
         // One that is deleted is told of for a while.
         let is_there = |one: &&VpcEndpoint| {
@@ -186,13 +193,15 @@ impl<'a> World<'a> {
         };
         let endpoints: Vec<&VpcEndpoint> = self.network.endpoints(&id).filter(is_there).collect();
         if endpoints.is_empty() && !self.was_asked("VpcEndpoints") {
-            return Err(Silence::lacks(
+            return Err(NotApplicable::lacks(
                 &format!("the endpoints of {id}"),
                 "describe-vpc-endpoints",
             ));
         }
         match self.owner_of_shared(subject) {
-            Some(owner) if endpoints.is_empty() => Err(Silence::of_owner(&id, owner, "endpoints")),
+            Some(owner) if endpoints.is_empty() => {
+                Err(NotApplicable::of_owner(&id, owner, "endpoints"))
+            }
             _ => Ok(endpoints),
         }
     }
@@ -210,8 +219,8 @@ impl<'a> World<'a> {
     }
 
     /// Returns what the logs show of the subject's jobs in its subnets; empty when no logs were read.
-    pub(super) fn hints(&self, subject: &Subject<'_>) -> Vec<&'a Seen> {
-        let is_ours = |seen: &&Seen| {
+    pub(super) fn hints(&self, subject: &Subject<'_>) -> Vec<&'a ObservedTraffic> {
+        let is_ours = |seen: &&ObservedTraffic| {
             let in_subnet = seen.subnet_id.as_ref().is_none_or(|id| subject.subnets.contains(id));
             in_subnet && subject.jobs.iter().any(|job| seen.is_of(&job.job_name))
         };
@@ -219,15 +228,18 @@ impl<'a> World<'a> {
     }
 
     /// As [`World::hints`], for what only the logs can tell.
-    pub(super) fn seen(&self, subject: &Subject<'_>) -> Result<Vec<&'a Seen>, Silence> {
+    pub(super) fn seen(
+        &self,
+        subject: &Subject<'_>,
+    ) -> Result<Vec<&'a ObservedTraffic>, NotApplicable> {
         if self.traffic.is_none() {
             let why = "only flow logs tell, and none were given; hint: flowq audit SOURCE… --inventory PATH";
-            return Err(Silence::NotKnown(why.to_owned()));
+            return Err(NotApplicable::NotKnown(why.to_owned()));
         }
         let seen = self.hints(subject);
         if seen.is_empty() {
             let why = "the logs that were read have no record of these jobs";
-            return Err(Silence::NotKnown(why.to_owned()));
+            return Err(NotApplicable::NotKnown(why.to_owned()));
         }
         Ok(seen)
     }

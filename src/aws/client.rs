@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::aws::operations::{Call, Protocol, Service};
+use crate::aws::operations::{Operation, Protocol, Service};
 use crate::aws::{
     ATTEMPT_TIMEOUT, ATTEMPTS_MAX, Account, BACKOFF_MAX, Error, Kind, endpoint, http, xml,
 };
@@ -39,7 +39,7 @@ const CREDENTIALS_SLACK: Duration = Duration::from_secs(300);
 
 /// What a service answered.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Answer {
+pub struct Response {
     /// When, by the clock of the service. Unix seconds; NULL: it did not say.
     pub at: Option<i64>,
     /// The document, with the keys that the AWS CLI prints.
@@ -48,7 +48,7 @@ pub struct Answer {
 
 /// Makes calls in one region of an account, which is borrowed or shared.
 #[derive(Debug)]
-pub struct Api<A> {
+pub struct ServiceClient<A> {
     account: A,
     region: String,
     connector: Connector,
@@ -58,7 +58,7 @@ pub struct Api<A> {
     tally: std::sync::Mutex<BTreeMap<&'static str, u64>>,
 }
 
-impl<A: Deref<Target = Account>> Api<A> {
+impl<A: Deref<Target = Account>> ServiceClient<A> {
     /// Makes it, for the region given or the account's own. No call is made yet.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl<A: Deref<Target = Account>> Api<A> {
     /// # Errors
     ///
     /// What the service, or the way to it, said last; every [`Error::is_retryable`] was tried again.
-    pub async fn call(&self, call: &Call, params: &Value) -> Result<Answer, Error> {
+    pub async fn call(&self, call: &Operation, params: &Value) -> Result<Response, Error> {
         let mut backoff = BACKOFF;
         let mut attempt = 1;
         loop {
@@ -120,10 +120,10 @@ impl<A: Deref<Target = Account>> Api<A> {
     /// As [`Api::call`], and [`Kind::Network`] when the time is over.
     pub async fn call_once(
         &self,
-        call: &Call,
+        call: &Operation,
         params: &Value,
         timeout: Duration,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Response, Error> {
         self.wait_for_turn(&call.service).await;
         *self
             .tally
@@ -146,9 +146,9 @@ impl<A: Deref<Target = Account>> Api<A> {
     /// handed on until then is then not all.
     pub async fn pages(
         &self,
-        call: &Call,
+        call: &Operation,
         params: &Value,
-        mut take: impl FnMut(Answer),
+        mut take: impl FnMut(Response),
     ) -> Result<(), Error> {
         let mut params = params.clone();
         if let Some((key, size)) = call.page {
@@ -178,9 +178,9 @@ impl<A: Deref<Target = Account>> Api<A> {
     /// # Errors
     ///
     /// As [`Api::pages`].
-    pub async fn all(&self, call: &Call, params: &Value) -> Result<Answer, Error> {
-        let (mut rows, mut all) = (Vec::new(), Answer::default());
-        let take = |mut answer: Answer| {
+    pub async fn all(&self, call: &Operation, params: &Value) -> Result<Response, Error> {
+        let (mut rows, mut all) = (Vec::new(), Response::default());
+        let take = |mut answer: Response| {
             if let Some(Value::Array(page)) = answer.document.get_mut(call.list).map(Value::take) {
                 rows.extend(page);
             }
@@ -202,7 +202,7 @@ impl<A: Deref<Target = Account>> Api<A> {
         tokio::time::sleep_until(turn).await;
     }
 
-    async fn attempt(&self, call: &Call, params: &Value) -> Result<Answer, Error> {
+    async fn attempt(&self, call: &Operation, params: &Value) -> Result<Response, Error> {
         let request = self.request(call, params).await?;
         let response = self.connector.call(request).await.map_err(|err| Error::of_way(&err))?;
         let status = response.status();
@@ -218,7 +218,7 @@ impl<A: Deref<Target = Account>> Api<A> {
             }
         };
         if status.is_success() {
-            return document.map(|document| Answer { at, document }).map_err(|err| {
+            return document.map(|document| Response { at, document }).map_err(|err| {
                 Error::new(Kind::Network, format!("the answer could not be read: {err}"))
             });
         }
@@ -226,7 +226,7 @@ impl<A: Deref<Target = Account>> Api<A> {
     }
 
     /// Makes a signed request.
-    async fn request(&self, call: &Call, params: &Value) -> Result<HttpRequest, Error> {
+    async fn request(&self, call: &Operation, params: &Value) -> Result<HttpRequest, Error> {
         let config = self.account.config().await;
         let service = &call.service;
         let url = match self.account.endpoint(service.id, service.variable).await {

@@ -135,11 +135,11 @@ const SECURITY_HUB: Service = Service {
 };
 
 /// `PutMetricData`. IAM calls the service `cloudwatch`. It is no call of the inventory.
-pub const PUT_METRIC_DATA: Call = Call::new(CLOUDWATCH, "PutMetricData", "", 0);
+pub const PUT_METRIC_DATA: Operation = Operation::new(CLOUDWATCH, "PutMetricData", "", 0);
 
 /// A call.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Call {
+pub struct Operation {
     pub(super) service: Service,
     /// AWS's name of it.
     pub action: &'static str,
@@ -152,7 +152,7 @@ pub struct Call {
     pub(super) path: &'static str,
 }
 
-impl Call {
+impl Operation {
     const fn new(service: Service, action: &'static str, list: &'static str, page: u32) -> Self {
         let key = if service.token.as_bytes()[0] == b'n' { "limit" } else { "MaxResults" };
         let page = if page > 0 { Some((key, page)) } else { None };
@@ -174,11 +174,11 @@ macro_rules! calls {
     ($($name:ident = $service:ident $action:literal $list:literal $page:literal;)*) => {
         $(
             #[doc = concat!("`", $action, "`.")]
-            pub const $name: Call = Call::new($service, $action, $list, $page);
+            pub const $name: Operation = Operation::new($service, $action, $list, $page);
         )*
 
         /// Every call that the inventory makes, so that the policy which `flowq iam-policy` prints lacks none.
-        pub const CALLS: &[Call] = &[$($name),*];
+        pub const CALLS: &[Operation] = &[$($name),*];
     };
 }
 
@@ -209,11 +209,13 @@ calls! {
 }
 
 /// `Publish` of up to ten messages to a topic of SNS.
-pub const PUBLISH_BATCH: Call = Call::new(SNS, "PublishBatch", "", 0);
+pub const PUBLISH_BATCH: Operation = Operation::new(SNS, "PublishBatch", "", 0);
 
 /// `PutEvents`, ten at most, on a bus of EventBridge.
-pub const PUT_EVENTS: Call = Call::new(EVENT_BRIDGE, "PutEvents", "", 0);
+pub const PUT_EVENTS: Operation = Operation::new(EVENT_BRIDGE, "PutEvents", "", 0);
 
 /// `BatchImportFindings`, a hundred at most, into Security Hub.
-pub const BATCH_IMPORT_FINDINGS: Call =
-    Call { path: "findings/import", ..Call::new(SECURITY_HUB, "BatchImportFindings", "", 0) };
+pub const BATCH_IMPORT_FINDINGS: Operation = Operation {
+    path: "findings/import",
+    ..Operation::new(SECURITY_HUB, "BatchImportFindings", "", 0)
+};

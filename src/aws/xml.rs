@@ -45,14 +45,14 @@ const NUMBERS: &[&str] = &[
 
 /// An element that is not closed yet.
 #[derive(Default)]
-struct Open {
+struct Element {
     name: String,
     text: String,
     items: Vec<Value>,
     entries: Map<String, Value>,
 }
 
-impl Open {
+impl Element {
     /// Returns its value; NULL when it is empty, which means the same as absent.
     fn close(self, key: &str) -> Value {
         if !self.items.is_empty() {
@@ -76,7 +76,7 @@ impl Open {
 /// What is not well-formed, or nests too deeply.
 pub(super) fn to_json(text: &str) -> Result<Map<String, Value>, String> {
     let mut reader = Reader::from_str(text);
-    let mut stack: Vec<Open> = Vec::new();
+    let mut stack: Vec<Element> = Vec::new();
     loop {
         match reader.read_event().map_err(|err| err.to_string())? {
             Event::Start(start) => {
@@ -84,12 +84,12 @@ pub(super) fn to_json(text: &str) -> Result<Map<String, Value>, String> {
                     return Err(format!("elements nest more than {DEPTH_MAX} deep"));
                 }
                 let name = String::from_utf8_lossy(start.local_name().as_ref()).into_owned();
-                stack.push(Open { name, ..Open::default() });
+                stack.push(Element { name, ..Element::default() });
             }
             Event::Empty(start) => {
                 let name = String::from_utf8_lossy(start.local_name().as_ref()).into_owned();
                 if let Some(parent) = stack.last_mut() {
-                    add(parent, Open { name, ..Open::default() });
+                    add(parent, Element { name, ..Element::default() });
                 }
             }
             Event::Text(part) => push(&mut stack, &part.decode().map_err(|err| err.to_string())?),
@@ -117,13 +117,13 @@ pub(super) fn to_json(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-fn push(stack: &mut [Open], text: &str) {
+fn push(stack: &mut [Element], text: &str) {
     if let Some(open) = stack.last_mut() {
         open.text.push_str(text);
     }
 }
 
-fn add(parent: &mut Open, child: Open) {
+fn add(parent: &mut Element, child: Element) {
     // EC2 has items, SNS has members.
     if matches!(child.name.as_str(), "item" | "member") {
         // The key of a list of texts is that of none of its entries.

@@ -9,13 +9,13 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use glob::Pattern;
 
-use crate::allow::Known;
+use crate::allow::BaselineRule;
 use crate::baseline::learn::{BAND_MIN, earliest, is_picked, picked_ports};
-use crate::baseline::observed::{Seen, protocol_text};
+use crate::baseline::observed::{ObservedDestination, protocol_text};
 
 /// How something changed, what matters most first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Changed {
+pub enum ChangeKind {
     /// It was not there before.
     Added,
     /// A run sent more than before, or more than the band.
@@ -26,7 +26,7 @@ pub enum Changed {
     Gone,
 }
 
-impl fmt::Display for Changed {
+impl fmt::Display for ChangeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Added => "added",
@@ -39,9 +39,9 @@ impl fmt::Display for Changed {
 
 /// One change. Times are Unix seconds, UTC.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Change {
+pub struct DestinationChange {
     /// How.
-    pub changed: Changed,
+    pub changed: ChangeKind,
     /// Where to, in the words of an allow rule.
     pub destination: String,
     /// `remote_scope`. NULL for a rule that nothing fits.
@@ -70,15 +70,15 @@ type Key = (String, Option<String>, Option<i32>);
 
 /// What one side did to one destination.
 #[derive(Default)]
-struct Tally {
+struct RunTotals {
     scope: String,
     bytes: BTreeMap<String, i64>,
     first_seen: Option<i64>,
     last_seen: Option<i64>,
 }
 
-impl Tally {
-    fn add(&mut self, row: &Seen) {
+impl RunTotals {
+    fn add(&mut self, row: &ObservedDestination) {
         if self.scope.is_empty() || row.scope < self.scope {
             self.scope.clone_from(&row.scope);
         }
@@ -97,8 +97,10 @@ impl Tally {
     }
 }
 
-fn tallies<'a>(rows: impl IntoIterator<Item = &'a Seen>) -> BTreeMap<Key, Tally> {
-    let mut tallies: BTreeMap<Key, Tally> = BTreeMap::new();
+fn tallies<'a>(
+    rows: impl IntoIterator<Item = &'a ObservedDestination>,
+) -> BTreeMap<Key, RunTotals> {
+    let mut tallies: BTreeMap<Key, RunTotals> = BTreeMap::new();
     for row in rows {
         let port = row.port.map(|port| {
             if is_picked(&row.destination, port) { picked_ports() } else { port.to_string() }
@@ -110,23 +112,27 @@ fn tallies<'a>(rows: impl IntoIterator<Item = &'a Seen>) -> BTreeMap<Key, Tally>
 
 /// Compares what jobs opened before and after. Where both went there, it is told when a run sent `factor` times
 /// the bytes of any run on the other side, and at least 1 MiB more or less.
-pub fn between(before: &[Seen], after: &[Seen], factor: f64) -> Vec<Change> {
+pub fn between(
+    before: &[ObservedDestination],
+    after: &[ObservedDestination],
+    factor: f64,
+) -> Vec<DestinationChange> {
     let (mut before, after) = (tallies(before), tallies(after));
     let mut changes = Vec::new();
     for (key, tally) in &after {
         let Some(old) = before.remove(key) else {
-            changes.push(change(Changed::Added, key, (None, Some(tally))));
+            changes.push(change(ChangeKind::Added, key, (None, Some(tally))));
             continue;
         };
         let (was, is) = (old.most(), tally.most());
         let times = ratio(is.max(was), is.min(was)).unwrap_or(f64::INFINITY);
         if is.abs_diff(was) >= BAND_MIN.unsigned_abs() && times >= factor {
-            let changed = if is > was { Changed::Grown } else { Changed::Shrunk };
+            let changed = if is > was { ChangeKind::Grown } else { ChangeKind::Shrunk };
             changes.push(change(changed, key, (Some(&old), Some(tally))));
         }
     }
     for (key, old) in &before {
-        changes.push(change(Changed::Gone, key, (Some(old), None)));
+        changes.push(change(ChangeKind::Gone, key, (Some(old), None)));
     }
     sort(&mut changes);
     changes
@@ -135,30 +141,30 @@ pub fn between(before: &[Seen], after: &[Seen], factor: f64) -> Vec<Change> {
 /// Compares what jobs opened with the rules of a baseline; the rules are those that `rule` of the rows counts.
 /// Rows of jobs without a baseline are not looked at.
 /// A rule is gone when jobs of its family were seen and none went there.
-pub fn against(rows: &[Seen], rules: &[Known]) -> Vec<Change> {
+pub fn against(rows: &[ObservedDestination], rules: &[BaselineRule]) -> Vec<DestinationChange> {
     let mut changes = Vec::new();
     for (key, tally) in &tallies(rows.iter().filter(|row| row.rule == Some(0))) {
-        let mut added = change(Changed::Added, key, (None, Some(tally)));
+        let mut added = change(ChangeKind::Added, key, (None, Some(tally)));
         added.runs_before = None;
         changes.push(added);
     }
     for rule in rules {
-        let mut tally = Tally::default();
+        let mut tally = RunTotals::default();
         rows.iter().filter(|row| row.rule == Some(rule.number)).for_each(|row| tally.add(row));
         let key = (rule.to.clone(), rule.ports.clone(), rule.protocol);
         let glob = rule.job.as_deref().and_then(|glob| Pattern::new(glob).ok());
         let is_seen = || rows.iter().any(|row| glob.as_ref().is_none_or(|glob| row.is_of(glob)));
         let band = rule.bytes_out_max;
         let changed = match band {
-            _ if tally.bytes.is_empty() && is_seen() => Changed::Gone,
-            Some(band) if tally.most() > band => Changed::Grown,
+            _ if tally.bytes.is_empty() && is_seen() => ChangeKind::Gone,
+            Some(band) if tally.most() > band => ChangeKind::Grown,
             _ => continue,
         };
         let mut found = change(changed, &key, (None, Some(&tally)));
         found.runs_before = None;
         found.bytes_out_before = band;
         found.factor = band.and_then(|band| ratio(tally.most(), band));
-        if changed == Changed::Gone {
+        if changed == ChangeKind::Gone {
             (found.scope, found.bytes_out_after, found.factor) = (None, None, None);
         }
         changes.push(found);
@@ -168,20 +174,20 @@ pub fn against(rows: &[Seen], rules: &[Known]) -> Vec<Change> {
 }
 
 /// What was before, and what is after.
-type Pair<'a> = (Option<&'a Tally>, Option<&'a Tally>);
+type Pair<'a> = (Option<&'a RunTotals>, Option<&'a RunTotals>);
 
-fn change(changed: Changed, key: &Key, (before, after): Pair<'_>) -> Change {
+fn change(changed: ChangeKind, key: &Key, (before, after): Pair<'_>) -> DestinationChange {
     let (destination, port, protocol) = key;
     let shown = after.or(before);
-    let most = |tally: Option<&Tally>| tally.map(Tally::most);
-    Change {
+    let most = |tally: Option<&RunTotals>| tally.map(RunTotals::most);
+    DestinationChange {
         changed,
         destination: destination.clone(),
         scope: shown.map(|tally| tally.scope.clone()),
         port: port.clone(),
         protocol: protocol_text(*protocol),
-        runs_before: Some(before.map_or(0, Tally::runs)),
-        runs_after: after.map_or(0, Tally::runs),
+        runs_before: Some(before.map_or(0, RunTotals::runs)),
+        runs_after: after.map_or(0, RunTotals::runs),
         bytes_out_before: most(before),
         bytes_out_after: most(after),
         factor: most(after).zip(most(before)).and_then(|(is, was)| ratio(is, was)),
@@ -195,9 +201,9 @@ fn ratio(a: i64, b: i64) -> Option<f64> {
     (b != 0).then(|| (a as f64 / b as f64 * 10.0).round() / 10.0)
 }
 
-fn sort(changes: &mut [Change]) {
+fn sort(changes: &mut [DestinationChange]) {
     changes.sort_by(|a, b| {
-        let key = |one: &Change| {
+        let key = |one: &DestinationChange| {
             let (to, port) = (one.destination.clone(), one.port.clone());
             (one.changed, to, port, one.protocol.clone())
         };
@@ -210,7 +216,7 @@ fn sort(changes: &mut [Change]) {
 /// # Errors
 ///
 /// Never: the columns have one length.
-pub fn to_batch(changes: &[Change]) -> Result<RecordBatch, ArrowError> {
+pub fn to_batch(changes: &[DestinationChange]) -> Result<RecordBatch, ArrowError> {
     fn texts(values: impl Iterator<Item = Option<String>>) -> ArrayRef {
         Arc::new(values.collect::<StringArray>())
     }

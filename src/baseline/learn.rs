@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use glob::Pattern;
 use ipnet::IpNet;
 
-use crate::baseline::observed::Seen;
+use crate::baseline::observed::ObservedDestination;
 use crate::detection::Severity;
 use crate::vpc::ports::FIRST_EPHEMERAL;
 
@@ -59,7 +59,7 @@ pub struct Runs {
 
 /// One rule. Times are Unix seconds, UTC.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
+pub struct LearnedRule {
     /// Where to, in the words of an allow rule.
     pub to: String,
     /// Ports and ranges of ports, sorted. None: any.
@@ -84,7 +84,7 @@ pub struct Rule {
 
 /// What became no rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LeftOut {
+pub struct Excluded {
     /// Where it went.
     pub destination: String,
     /// The port.
@@ -101,9 +101,9 @@ pub struct LeftOut {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Learned {
     /// The rules: services, prefix lists, the job itself, the VPC, then ranges, longest first.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<LearnedRule>,
     /// What was flagged, sorted.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<Excluded>,
     /// What it was learned from.
     pub runs: Runs,
     /// How many destinations were allowed already, by a rule for just them.
@@ -128,7 +128,7 @@ struct Group {
 ///
 /// What a detection flagged, and is not `included`, becomes no rule for the whole family, and no rule is made
 /// so wide that it allows it. Other jobs are never a destination: that is a matter between two families.
-pub fn learn(rows: &[Seen], flagged: &[Flagged], options: &Options) -> Learned {
+pub fn learn(rows: &[ObservedDestination], flagged: &[Flagged], options: &Options) -> Learned {
     let flagged: Vec<&Flagged> = flagged.iter().filter(|one| one.is_of(&options.job)).collect();
     let (included, refused): (Vec<&Flagged>, Vec<&Flagged>) =
         flagged.into_iter().partition(|one| one.included);
@@ -136,7 +136,7 @@ pub fn learn(rows: &[Seen], flagged: &[Flagged], options: &Options) -> Learned {
         shared: rows.iter().filter(|row| row.may_be_of(&options.job)).count(),
         ..Learned::default()
     };
-    let mut left_out: BTreeMap<(String, Option<i32>, Option<i32>), LeftOut> = BTreeMap::new();
+    let mut left_out: BTreeMap<(String, Option<i32>, Option<i32>), Excluded> = BTreeMap::new();
     let mut kept = Vec::new();
     for row in rows.iter().filter(|row| row.is_of(&options.job)) {
         let job = row.job_name.clone().unwrap_or_default();
@@ -170,7 +170,7 @@ pub fn learn(rows: &[Seen], flagged: &[Flagged], options: &Options) -> Learned {
             let jobs = group.bytes.into_keys().collect();
             let key = (to.clone(), None, protocol);
             let why = format!("cannot be told from {}", by.why());
-            let out = LeftOut { destination: to, port: None, protocol, why, jobs };
+            let out = Excluded { destination: to, port: None, protocol, why, jobs };
             left_out.entry(key).or_insert(out);
             continue;
         }
@@ -186,7 +186,7 @@ impl Flagged {
         self.job_name.as_deref().is_none_or(|name| family.matches(name))
     }
 
-    fn is(&self, row: &Seen) -> bool {
+    fn is(&self, row: &ObservedDestination) -> bool {
         self.destination == row.destination
             && self.port == row.port
             && self.protocol == row.protocol
@@ -203,8 +203,8 @@ impl Flagged {
         format!("what {} flagged as {}", self.detection, self.severity)
     }
 
-    fn left_out(&self) -> LeftOut {
-        LeftOut {
+    fn left_out(&self) -> Excluded {
+        Excluded {
             destination: self.destination.clone(),
             port: self.port,
             protocol: self.protocol,
@@ -215,7 +215,7 @@ impl Flagged {
 }
 
 impl Runs {
-    fn add(&mut self, job: &str, row: &Seen) {
+    fn add(&mut self, job: &str, row: &ObservedDestination) {
         if !self.names.contains(job) {
             self.names.insert(job.to_owned());
         }
@@ -262,7 +262,7 @@ fn place(
 }
 
 impl Group {
-    fn add(&mut self, row: &Seen) {
+    fn add(&mut self, row: &ObservedDestination) {
         self.ports.insert(row.port);
         *self.bytes.entry(row.job_name.clone().unwrap_or_default()).or_default() += row.bytes_out;
         self.first_seen = earliest(self.first_seen, row.first_seen);
@@ -297,10 +297,10 @@ impl Group {
         ports_unknown: bool,
         protocol: Option<i32>,
         headroom: f64,
-    ) -> Rule {
+    ) -> LearnedRule {
         let least = self.bytes.values().min().copied().unwrap_or(0);
         let most = self.bytes.values().max().copied().unwrap_or(0);
-        Rule {
+        LearnedRule {
             to,
             ports,
             ports_unknown,

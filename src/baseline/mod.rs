@@ -10,9 +10,9 @@ pub(crate) mod render;
 #[cfg(test)]
 mod tests;
 
-pub use diff::{Change, Changed, against, between, to_batch};
-pub use learn::{Flagged, Learned, LeftOut, Options, Rule, Runs, learn};
-pub use observed::{Error, Seen, read};
+pub use diff::{ChangeKind, DestinationChange, against, between, to_batch};
+pub use learn::{Excluded, Flagged, Learned, LearnedRule, Options, Runs, learn};
+pub use observed::{Error, ObservedDestination, read};
 pub use render::render;
 
 /// The SQL that tells what jobs opened. It takes `$since` and `$until`, timestamps or NULL.

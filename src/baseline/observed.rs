@@ -10,7 +10,7 @@ use crate::flow::protocol::protocol_name;
 
 /// What one job opened to one destination, port and protocol. Times are Unix seconds, UTC.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct ObservedDestination {
     /// ARN of the job, else its name. NULL when it may be one of several.
     pub job: Option<String>,
     /// Its name.
@@ -46,7 +46,7 @@ pub struct Seen {
 #[error("could not read what the jobs opened")]
 pub struct Error(#[from] ArrowError);
 
-impl Seen {
+impl ObservedDestination {
     /// Tells whether it is one job whose name fits the glob.
     pub fn is_of(&self, family: &Pattern) -> bool {
         self.job_name.as_deref().is_some_and(|name| family.matches(name))
@@ -64,7 +64,7 @@ impl Seen {
 /// # Errors
 ///
 /// [`Error`] when a column is not there or of another type.
-pub fn read(batches: &[RecordBatch]) -> Result<Vec<Seen>, Error> {
+pub fn read(batches: &[RecordBatch]) -> Result<Vec<ObservedDestination>, Error> {
     let mut rows = Vec::new();
     for batch in batches {
         let column = |name: &str| -> Result<&ArrayRef, ArrowError> {
@@ -88,7 +88,7 @@ pub fn read(batches: &[RecordBatch]) -> Result<Vec<Seen>, Error> {
             let number =
                 |array: &arrow::array::Int64Array| array.is_valid(row).then(|| array.value(row));
             let small = |array| number(array).and_then(|value| i32::try_from(value).ok());
-            rows.push(Seen {
+            rows.push(ObservedDestination {
                 job: text(&job),
                 job_name: text(&name),
                 candidates: text(&candidates),

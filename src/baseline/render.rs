@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use toml::Value;
 
-use crate::baseline::learn::{Learned, LeftOut, Options, Rule};
+use crate::baseline::learn::{Excluded, Learned, LearnedRule, Options};
 use crate::baseline::observed::protocol_text;
 use crate::detection::finding::time_text;
 
@@ -58,7 +58,7 @@ fn head(learned: &Learned, options: &Options) -> String {
     })
 }
 
-fn entry(rule: &Rule, runs: usize, options: &Options) -> String {
+fn entry(rule: &LearnedRule, runs: usize, options: &Options) -> String {
     let quoted = |text: &str| Value::String(text.to_owned()).to_string();
     let mut text = format!("[[allow]]\nto = {}\n", quoted(&rule.to));
     let mut line = |key: &str, value: String| {
@@ -83,7 +83,7 @@ fn entry(rule: &Rule, runs: usize, options: &Options) -> String {
     text
 }
 
-fn reason(rule: &Rule, runs: usize) -> String {
+fn reason(rule: &LearnedRule, runs: usize) -> String {
     let (least, most) = rule.bytes_out;
     let bytes = if least == most { most.to_string() } else { format!("{least} to {most}") };
     let mut reason = format!(
@@ -102,7 +102,7 @@ fn reason(rule: &Rule, runs: usize) -> String {
     reason
 }
 
-impl LeftOut {
+impl Excluded {
     /// Says what was left out, why, and which jobs went there.
     pub fn line(&self) -> String {
         let port = self.port.filter(|port| *port > 0).map(|port| format!(" {port}"));

@@ -6,32 +6,32 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::cli::output::{visible, visible_lines};
-use crate::scan::Summary;
+use crate::scan::ScanSummary;
 
 /// Malformed lines that are shown; all of them go to `--malformed FILE`.
 const SHOWN_MAX: usize = 5;
 
 /// Warnings and the summary, unless `--quiet`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Say<'a> {
+pub(crate) struct Messages<'a> {
     /// Whether to keep silent but for warnings.
     pub(crate) quiet: bool,
     /// Takes the warnings instead of standard error.
-    kept: Option<&'a Kept>,
+    kept: Option<&'a CapturedWarnings>,
 }
 
 /// Warnings for somebody to tell later.
 #[derive(Debug, Default)]
-pub(crate) struct Kept(Mutex<Vec<String>>);
+pub(crate) struct CapturedWarnings(Mutex<Vec<String>>);
 
-impl Kept {
+impl CapturedWarnings {
     /// Returns the warnings, in the order that they were given in.
     pub(crate) fn take(self) -> Vec<String> {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Say<'_> {
+impl Messages<'_> {
     /// Speaks to people.
     pub(crate) fn new(quiet: bool) -> Self {
         Self { quiet, kept: None }
@@ -43,9 +43,9 @@ pub(crate) fn line(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "{}", visible_lines(text)));
 }
 
-impl<'a> Say<'a> {
+impl<'a> Messages<'a> {
     /// Says nothing, and keeps the warnings.
-    pub(crate) fn keeping(kept: &'a Kept) -> Self {
+    pub(crate) fn keeping(kept: &'a CapturedWarnings) -> Self {
         Self { quiet: true, kept: Some(kept) }
     }
 
@@ -68,7 +68,7 @@ impl<'a> Say<'a> {
     }
 
     /// What was read: objects, records by status, malformed lines, time; then what went wrong.
-    pub(crate) fn summary(self, summary: &Summary, took: Duration) {
+    pub(crate) fn summary(self, summary: &ScanSummary, took: Duration) {
         self.note(&summary_line(summary, took));
         if !summary.adds_up() {
             self.warn("the counts above do not add up: please report this, with the object");
@@ -114,7 +114,7 @@ impl<'a> Say<'a> {
     }
 
     /// Names the objects that could not be read to their end.
-    pub(crate) fn problems(self, summary: &Summary) {
+    pub(crate) fn problems(self, summary: &ScanSummary) {
         for (object, reason) in &summary.problems {
             self.warn(&format!("object {object}: {reason}"));
         }
@@ -126,7 +126,7 @@ impl<'a> Say<'a> {
 }
 
 /// Says which flow log was chosen for the interfaces that several record.
-fn flow_log_lines(summary: &Summary) -> Vec<String> {
+fn flow_log_lines(summary: &ScanSummary) -> Vec<String> {
     let shares = summary.shares();
     let mut lines = Vec::new();
     let interfaces: BTreeSet<&str> =
@@ -160,7 +160,7 @@ fn flow_log_lines(summary: &Summary) -> Vec<String> {
     lines
 }
 
-fn summary_line(summary: &Summary, took: Duration) -> String {
+fn summary_line(summary: &ScanSummary, took: Duration) -> String {
     let mut parts = vec![format!(
         "{} of {} objects",
         number(summary.objects_begun),

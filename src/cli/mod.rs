@@ -29,7 +29,7 @@ mod sql_errors;
 ///
 /// What stopped it, with its exit code.
 pub fn run() -> Result<Exit, Failure> {
-    let started = Started { at: Instant::now(), now: now() };
+    let started = Invocation { at: Instant::now(), now: now() };
     match Cli::parse().command {
         Command::Detect(args) => {
             let threads = args.read.threads;
@@ -106,7 +106,7 @@ pub fn run() -> Result<Exit, Failure> {
 
 /// When the command began.
 #[derive(Debug, Clone, Copy)]
-struct Started {
+struct Invocation {
     at: Instant,
     /// Unix seconds.
     now: i64,

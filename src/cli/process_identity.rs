@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ingest::Steps;
+use crate::ingest::StepHook;
 use crate::state::LEASE_SECS;
 
 /// Where the process ends, in a build for tests: `publish` or, at the third time, `publish:3`.
@@ -32,7 +32,7 @@ pub(crate) fn name() -> String {
 }
 
 /// Ends the process before a step that [`DIE_AT`] names, as if it was killed there. NULL in a release.
-pub(crate) fn steps() -> Option<Arc<Steps>> {
+pub(crate) fn steps() -> Option<Arc<StepHook>> {
     if !cfg!(debug_assertions) {
         return None;
     }

@@ -13,18 +13,18 @@ use crate::aws::Account;
 use crate::aws::s3::Location;
 use crate::cli::args::Read;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::Say;
+use crate::cli::messages::Messages;
 use crate::cli::output::OutputFile;
 use crate::cli::progress::Waiting;
 use crate::config::Config;
-use crate::engine::{Engine, MalformedSink, ObjectSink, ReadOptions, Resources};
-use crate::enrich::Context;
+use crate::engine::{Engine, MalformedSink, ObjectSink, Resources, ScanOptions};
+use crate::enrich::Enricher;
 use crate::flow::{Limits, LogFormat, MalformedLine};
-use crate::inventory::collect::{Collector, Report, SINCE_DEFAULT_SECS};
+use crate::inventory::collect::{CollectionReport, Collector, SINCE_DEFAULT_SECS};
 use crate::inventory::model::Attribution;
-use crate::inventory::{Gathered, Inventory};
+use crate::inventory::{Inventory, InventoryLoader};
 use crate::source::progress::Progress;
-use crate::source::{Access, Memory, Outcome, Source};
+use crate::source::{MemorySource, ReadOutcome, Source, SourceContext};
 use crate::time::Window;
 use crate::{aws, inventory, source};
 
@@ -34,7 +34,7 @@ const DEFAULT_CONFIG: &str = "flowq.toml";
 /// An engine, and what else a command needs to know about how it was made.
 pub(crate) struct Session {
     pub(crate) engine: Engine,
-    pub(crate) context: Arc<Context>,
+    pub(crate) context: Arc<Enricher>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) window: Window,
     /// Whether all of the inventory that was asked for was read and understood.
@@ -51,27 +51,27 @@ impl Session {
 
     /// Publishes `--malformed FILE`, and then, since all that was made of the sources is durable, tells
     /// them what was read.
-    pub(crate) async fn close(self, say: Say<'_>) -> Result<(), Failure> {
+    pub(crate) async fn close(self, say: Messages<'_>) -> Result<(), Failure> {
         let summary = self.engine.summary();
         let complete = summary.objects_listed > 0 && !summary.stopped_early();
-        self.end(Outcome { complete, failed: summary.failed }, say).await
+        self.end(ReadOutcome { complete, failed: summary.failed }, say).await
     }
 
     /// As [`Session::close`] after somebody only looked: a queue keeps all its messages.
-    pub(crate) async fn close_unchanged(self, say: Say<'_>) -> Result<(), Failure> {
-        self.end(Outcome::default(), say).await
+    pub(crate) async fn close_unchanged(self, say: Messages<'_>) -> Result<(), Failure> {
+        self.end(ReadOutcome::default(), say).await
     }
 
     /// Tells the sources that nothing came of the reading, and what of them could not be read.
-    pub(crate) async fn give_back(&self, say: Say<'_>) {
-        let outcome = Outcome { complete: false, failed: self.engine.summary().failed };
+    pub(crate) async fn give_back(&self, say: Messages<'_>) {
+        let outcome = ReadOutcome { complete: false, failed: self.engine.summary().failed };
         match self.source.settle(&outcome).await {
             Ok(lines) => lines.iter().for_each(|line| say.warn(line)),
             Err(error) => say.warn(&format!("{:#}", anyhow!(error))),
         }
     }
 
-    async fn end(self, outcome: Outcome, say: Say<'_>) -> Result<(), Failure> {
+    async fn end(self, outcome: ReadOutcome, say: Messages<'_>) -> Result<(), Failure> {
         if let Some(file) = self.malformed {
             file.publish().or_exit(Exit::Output)?;
         }
@@ -132,13 +132,13 @@ pub(crate) async fn inventory(
     account: &Arc<Account>,
     (since, until): (Option<i64>, Option<i64>),
     now: i64,
-    say: &Say<'_>,
+    say: &Messages<'_>,
 ) -> Result<(Inventory, bool), Failure> {
     let is_remote = |place: &&String| *place == ACCOUNT || place.starts_with("s3://");
     let (remote, local): (Vec<&String>, Vec<&String>) = places.iter().partition(is_remote);
     let paths: Vec<PathBuf> = local.into_iter().map(PathBuf::from).collect();
     inventory_exists(&paths)?;
-    let (mut gathered, mut whole) = (Gathered::default(), true);
+    let (mut gathered, mut whole) = (InventoryLoader::default(), true);
     gathered.add_paths(&paths).or_exit(Exit::Input)?;
     for place in remote {
         if place == ACCOUNT {
@@ -179,7 +179,7 @@ fn surplus(inventory: &Inventory) -> BTreeSet<&str> {
 }
 
 /// Says what a pass over the account could not tell.
-pub(crate) fn tell(report: &Report, say: &Say<'_>) {
+pub(crate) fn tell(report: &CollectionReport, say: &Messages<'_>) {
     for warning in &report.warnings {
         say.warn(&format!("inventory: {warning}"));
     }
@@ -226,14 +226,14 @@ pub(crate) async fn open(
     config: &Config,
     now: i64,
     memory_default: &str,
-    say: &Say<'_>,
+    say: &Messages<'_>,
 ) -> Result<Session, Failure> {
-    open_with(read, config, now, memory_default, Opening::default(), say).await
+    open_with(read, config, now, memory_default, OpenOptions::default(), say).await
 }
 
 /// What few commands want beyond the rest.
 #[derive(Default)]
-pub(crate) struct Opening {
+pub(crate) struct OpenOptions {
     /// Takes the VPCs as they were at this time, in Unix seconds. NULL: at the end of what is read.
     pub(crate) as_of: Option<i64>,
     /// Told of each object that was read.
@@ -246,8 +246,8 @@ pub(crate) async fn open_with(
     config: &Config,
     now: i64,
     memory_default: &str,
-    opening: Opening,
-    say: &Say<'_>,
+    opening: OpenOptions,
+    say: &Messages<'_>,
 ) -> Result<Session, Failure> {
     let window = window(read, now)?;
     let account = Arc::new(Account::new(read.aws.options()));
@@ -257,19 +257,19 @@ pub(crate) async fn open_with(
     let _waiting = Waiting::start(places, endpoint, Arc::clone(&progress), say.quiet);
     let times = (window.since, opening.as_of.or(window.until));
     let (inventory, whole) = inventory(&read.inventory, &account, times, now, say).await?;
-    let context = Arc::new(Context::new(Arc::new(inventory), config.rules(), now));
-    let access = Access {
+    let context = Arc::new(Enricher::new(Arc::new(inventory), config.rules(), now));
+    let access = SourceContext {
         account,
         flow_logs: context.inventory().flow_logs.as_slice().into(),
         now,
         for_ledger: false,
     };
     let source: Arc<dyn Source> = match read.sources.as_slice() {
-        [] => Arc::new(Memory::default()),
+        [] => Arc::new(MemorySource::default()),
         sources => source::open_sources(sources, &access).map_err(source_failure)?,
     };
     let malformed = MalformedFile::open(read)?;
-    let options = ReadOptions {
+    let options = ScanOptions {
         window,
         stated: stated(read)?,
         strict: read.strict,

@@ -83,9 +83,9 @@ fn is_value(error: &ArrowError) -> bool {
     )
 }
 
-type Said = (Exit, String, Option<String>);
+type UserMessage = (Exit, String, Option<String>);
 
-fn schema_error(schema: &SchemaError, error: &DataFusionError) -> Said {
+fn schema_error(schema: &SchemaError, error: &DataFusionError) -> UserMessage {
     let SchemaError::FieldNotFound { field, valid_fields } = schema else {
         return (Exit::Config, plain(error), None);
     };
@@ -98,7 +98,7 @@ fn schema_error(schema: &SchemaError, error: &DataFusionError) -> Said {
 }
 
 /// What is wrong with a statement, for the mistakes that people make most.
-fn statement(error: &DataFusionError) -> Said {
+fn statement(error: &DataFusionError) -> UserMessage {
     let text = plain(error);
     let (text, hint) = if let Some(name) = between(&text, "table '", "' not found") {
         let name = name.rsplit('.').next().unwrap_or(name);

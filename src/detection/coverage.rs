@@ -121,7 +121,7 @@ pub struct ScanGaps {
 
 /// How much there was to judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Totals {
+pub struct CoverageTotals {
     /// Jobs of the inventory.
     pub jobs: i64,
     /// Interfaces that the inventory ties to a job.
@@ -153,7 +153,7 @@ pub struct Minutes {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// How much there was to judge. NULL: not asked.
-    pub totals: Option<Totals>,
+    pub totals: Option<CoverageTotals>,
     /// The minutes of the interfaces of jobs.
     pub minutes: Minutes,
     /// Holes, by kind, then by job and interface.
@@ -251,7 +251,8 @@ impl Coverage {
 
     /// Says why no finding can mean anything, when no record was tied to a job.
     pub fn blindness(&self) -> Option<String> {
-        let Totals { jobs, interfaces, .. } = self.totals.filter(|totals| totals.records == 0)?;
+        let CoverageTotals { jobs, interfaces, .. } =
+            self.totals.filter(|totals| totals.records == 0)?;
         let why = match (jobs, interfaces) {
             (0, 0) => "the inventory names no processing job and no interface of one".to_owned(),
             _ => format!(
@@ -270,10 +271,10 @@ fn number(batch: &RecordBatch, name: &str) -> Result<i64, ArrowError> {
     Ok(decode::numbers(&column)?.iter().next().flatten().unwrap_or(0))
 }
 
-fn totals(batches: &[RecordBatch]) -> Result<Option<Totals>, ArrowError> {
+fn totals(batches: &[RecordBatch]) -> Result<Option<CoverageTotals>, ArrowError> {
     let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else { return Ok(None) };
     let (jobs, interfaces) = (number(batch, "jobs")?, number(batch, "interfaces")?);
-    Ok(Some(Totals { jobs, interfaces, records: number(batch, "records")? }))
+    Ok(Some(CoverageTotals { jobs, interfaces, records: number(batch, "records")? }))
 }
 
 fn minutes(batches: &[RecordBatch]) -> Result<Minutes, ArrowError> {

@@ -27,7 +27,7 @@ pub use case::Case;
 pub use coverage::Coverage;
 use datafusion::scalar::ScalarValue;
 pub use finding::{Confidence, Evidence, Finding, Severity};
-pub use runner::{NotRun, Outcome};
+pub use runner::{DetectionRun, NotRun};
 pub use suppression::Suppression;
 
 /// One question to the flow logs: a header and the SQL that answers it.

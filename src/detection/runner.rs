@@ -13,7 +13,7 @@ use crate::detection::{Confidence, Detection, Error, Finding, Suppression};
 
 /// What a run of detections gave.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Outcome {
+pub struct DetectionRun {
     /// The findings, in their total order, without the suppressed ones.
     pub findings: Vec<Finding>,
     /// Ids of the detections that ran, sorted.
@@ -85,11 +85,11 @@ pub async fn run<E>(
     suppressions: &[Suppression],
     now: i64,
     query: impl AsyncFn(&str, &[(String, ScalarValue)]) -> Result<Vec<RecordBatch>, E>,
-) -> Result<Outcome, Error>
+) -> Result<DetectionRun, Error>
 where
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let mut outcome = Outcome::default();
+    let mut outcome = DetectionRun::default();
     for detection in detections {
         let id = detection.id.clone();
         if let Some(not_run) = obstacle(detection, available, &query).await? {

@@ -17,13 +17,13 @@ use crate::engine::temp_folder::TempFolder;
 
 /// A folder with one Parquet file; goes when dropped.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct MaterializedView {
     folder: TempDir,
     /// The folder that it lies in.
     _of: Arc<TempFolder>,
 }
 
-impl Kept {
+impl MaterializedView {
     /// Writes all rows, batch by batch, while the next are made.
     pub(super) async fn write(
         mut rows: SendableRecordBatchStream,

@@ -20,7 +20,7 @@ use datafusion::sql::parser::Statement;
 use futures::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
 
-use crate::enrich::Context;
+use crate::enrich::Enricher;
 use crate::flow::field::Layout;
 use crate::flow::{Limits, LogFormat, MalformedLine};
 use crate::inventory::Inventory;
@@ -52,11 +52,11 @@ pub(crate) use functions::most_within::most_within;
 pub(crate) use functions::reachability::functions as why_functions;
 pub use views::VIEWS;
 
-use crate::engine::functions::allow_rules::{Ask, Question};
+use crate::engine::functions::allow_rules::{AllowFunction, AllowQuery};
 use crate::engine::functions::window::Beginnings;
-use crate::scan::Summary;
-use crate::scan::interface_minutes::Minutes;
-use crate::scan::registry::Scans;
+use crate::scan::ScanSummary;
+use crate::scan::interface_minutes::InterfaceMinutes;
+use crate::scan::registry::ScanRegistry;
 
 /// Which part of the memory the minutes of interfaces may take, before they go to disk.
 const MINUTES_SHARE: usize = 8;
@@ -68,7 +68,7 @@ pub type MalformedSink = dyn Fn(&MalformedLine) -> std::io::Result<()> + Send + 
 #[derive(Debug, Clone)]
 pub struct ObjectRead {
     /// Its lines and records, and the columns that they have.
-    pub summary: Summary,
+    pub summary: ScanSummary,
     /// Why it could not be read to its end, in words, and what was at fault; NULL: it was.
     pub failure: Option<(String, Cause)>,
 }
@@ -92,7 +92,7 @@ pub enum Cause {
 pub type ObjectSink = dyn Fn(&Split, ObjectRead) + Send + Sync;
 
 /// How the sources are read.
-pub struct ReadOptions {
+pub struct ScanOptions {
     /// Event time asked for; records outside are dropped.
     pub window: Window,
     /// Format of records that come without a header (`--log-format`).
@@ -111,7 +111,7 @@ pub struct ReadOptions {
     pub all_flow_logs: bool,
 }
 
-impl ReadOptions {
+impl ScanOptions {
     /// Reads everything in the window, leniently, with the usual caps.
     pub fn new(window: Window) -> Self {
         Self {
@@ -127,7 +127,7 @@ impl ReadOptions {
     }
 }
 
-impl fmt::Debug for ReadOptions {
+impl fmt::Debug for ScanOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReadOptions").field("window", &self.window).finish_non_exhaustive()
     }
@@ -150,8 +150,8 @@ pub fn none() -> ParamValues {
 /// A SQL session over flow logs and an inventory.
 pub struct Engine {
     session: SessionContext,
-    scans: Arc<Scans>,
-    kept: BTreeMap<String, materialize::Kept>,
+    scans: Arc<ScanRegistry>,
+    kept: BTreeMap<String, materialize::MaterializedView>,
     pool: Arc<dyn MemoryPool>,
     memory_bytes: usize,
     /// Where everything goes that does not fit the memory.
@@ -175,8 +175,8 @@ impl Engine {
     /// When the source cannot be listed.
     pub async fn new(
         source: Arc<dyn Source>,
-        context: Arc<Context>,
-        options: ReadOptions,
+        context: Arc<Enricher>,
+        options: ScanOptions,
         resources: &Resources,
     ) -> Result<Self> {
         let reserved = memory::merge_bytes(resources);
@@ -199,12 +199,12 @@ impl Engine {
             .with_config(config)
             .with_runtime_env(runtime)
             .with_default_features()
-            .with_physical_optimizer_rule(Arc::new(single_stage::GroupOnce))
+            .with_physical_optimizer_rule(Arc::new(single_stage::SingleStageAggregate))
             .build();
         let session = SessionContext::new_with_state(state);
         let beginnings = Arc::new(Beginnings::new(context.inventory()));
         let since = options.window.since;
-        let (scans, kept) = (Arc::new(Scans::default()), BTreeMap::new());
+        let (scans, kept) = (Arc::new(ScanRegistry::default()), BTreeMap::new());
         let engine = Self { session, scans, kept, pool, memory_bytes, temp, since };
 
         limits::register(&engine.session, memory_bytes);
@@ -219,12 +219,13 @@ impl Engine {
         Ok(engine)
     }
 
-    fn register_functions(&self, context: &Arc<Context>) {
+    fn register_functions(&self, context: &Arc<Enricher>) {
         let names = Arc::clone(context);
         let service = move |ip| names.aws_service(ip, None).map(str::to_owned);
         functions::register(&self.session, Arc::new(service));
-        for question in [Question::AllowedBy, Question::BaselineRule, Question::DestinationOf] {
-            let ask = Ask::new(question, Arc::clone(context));
+        for question in [AllowQuery::AllowedBy, AllowQuery::BaselineRule, AllowQuery::DestinationOf]
+        {
+            let ask = AllowFunction::new(question, Arc::clone(context));
             self.session.register_udf(ScalarUDF::from(ask));
         }
         for function in crate::engine::functions::intern::functions()
@@ -251,13 +252,13 @@ impl Engine {
     async fn register_logs(
         &self,
         source: Arc<dyn Source>,
-        context: Arc<Context>,
-        options: ReadOptions,
+        context: Arc<Enricher>,
+        options: ScanOptions,
         beginnings: Arc<Beginnings>,
     ) -> Result<()> {
         let extra = crate::scan::schema_probe::unknown_fields(source.as_ref(), &options).await?;
         let options = Arc::new(options);
-        let register = |name: &str, layout, context: Option<&Arc<Context>>, beginnings| {
+        let register = |name: &str, layout, context: Option<&Arc<Enricher>>, beginnings| {
             let unknown = extra.get(&layout).map_or(&[][..], Vec::as_slice);
             let table = crate::scan::table::FlowTable::new(
                 layout,
@@ -350,7 +351,7 @@ impl Engine {
     /// When the flow logs cannot be read, or the disk is full.
     pub async fn keep_conversations(&mut self) -> Result<()> {
         let memory = MemoryConsumer::new("minutes of interfaces").register(&self.pool);
-        let minutes = Minutes::new(memory, self.memory_bytes / MINUTES_SHARE, self.since);
+        let minutes = InterfaceMinutes::new(memory, self.memory_bytes / MINUTES_SHARE, self.since);
         let minutes = Arc::new(minutes);
         self.scans.count_minutes(Some(Arc::clone(&minutes)));
         let kept = self.keep("conversation_sums").await;
@@ -399,7 +400,7 @@ impl Engine {
 
     /// Keeps rows on disk: from now on a view's name means them.
     async fn keep_rows(&mut self, view: &str, rows: SendableRecordBatchStream) -> Result<()> {
-        let kept = materialize::Kept::write(rows, &self.temp).await?;
+        let kept = materialize::MaterializedView::write(rows, &self.temp).await?;
         self.session.deregister_table(view)?;
         self.session.register_parquet(view, kept.path(), ParquetReadOptions::default()).await?;
         self.kept.insert(view.to_owned(), kept);
@@ -407,8 +408,8 @@ impl Engine {
     }
 
     /// What was read so far.
-    pub fn summary(&self) -> Summary {
-        Summary::of(self.scans.summaries())
+    pub fn summary(&self) -> ScanSummary {
+        ScanSummary::of(self.scans.summaries())
     }
 
     /// The session, for tests that look at tables.

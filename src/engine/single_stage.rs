@@ -20,9 +20,9 @@ use crate::engine::aggregates::conversation::NAME;
 
 /// The rule, to be applied after those of DataFusion.
 #[derive(Debug)]
-pub(super) struct GroupOnce;
+pub(super) struct SingleStageAggregate;
 
-impl PhysicalOptimizerRule for GroupOnce {
+impl PhysicalOptimizerRule for SingleStageAggregate {
     fn optimize(
         &self,
         plan: Arc<dyn ExecutionPlan>,

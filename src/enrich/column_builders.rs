@@ -6,17 +6,17 @@ use arrow::array::{ArrayRef, BooleanBuilder, Int32Builder, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
-use crate::enrich::Context;
+use crate::enrich::Enricher;
 use crate::enrich::columns::Column;
 use crate::enrich::input_columns::Input;
-use crate::enrich::job_attribution::Who;
-use crate::enrich::record_context::{Direction, Facts, Reader, Whose};
-use crate::flow::string_column::Lasting;
+use crate::enrich::job_attribution::JobAttribution;
+use crate::enrich::record_context::{AttributionRef, Direction, Reader, RecordContext};
+use crate::flow::string_column::DedupStringColumn;
 use crate::inventory::model::Attribution;
 
 /// Makes the wanted columns, one array each, in the order wanted.
 pub(super) fn annotate(
-    context: &Context,
+    context: &Enricher,
     batch: &RecordBatch,
     wanted: &[Column],
 ) -> Result<Vec<ArrayRef>, ArrowError> {
@@ -40,7 +40,7 @@ struct Output<'a> {
 }
 
 enum Values<'a> {
-    Text(Lasting<'a>),
+    Text(DedupStringColumn<'a>),
     Code(Int32Builder),
     Flag(BooleanBuilder),
 }
@@ -56,12 +56,12 @@ impl<'a> Output<'a> {
         let values = match column.info().data_type {
             DataType::Int32 => Values::Code(Int32Builder::with_capacity(rows)),
             DataType::Boolean => Values::Flag(BooleanBuilder::with_capacity(rows)),
-            _ => Values::Text(Lasting::with_capacity(rows)),
+            _ => Values::Text(DedupStringColumn::with_capacity(rows)),
         };
         Self { column, values }
     }
 
-    fn push(&mut self, facts: &Facts<'a>) {
+    fn push(&mut self, facts: &RecordContext<'a>) {
         match &mut self.values {
             Values::Text(texts) => match text(self.column, facts) {
                 Some(Text::Lasting(text)) => texts.push(text),
@@ -87,7 +87,7 @@ impl<'a> Output<'a> {
     }
 }
 
-fn text<'a, 'f>(column: Column, facts: &'f Facts<'a>) -> Option<Text<'a, 'f>> {
+fn text<'a, 'f>(column: Column, facts: &'f RecordContext<'a>) -> Option<Text<'a, 'f>> {
     let who = facts.who.as_ref();
     let text = match column {
         Column::JobName => return of_job(who?, |who| who.job_name.as_deref()),
@@ -123,12 +123,12 @@ fn text<'a, 'f>(column: Column, facts: &'f Facts<'a>) -> Option<Text<'a, 'f>> {
 }
 
 fn of_job<'a, 'f>(
-    whose: &'f Whose<'a>,
-    text: impl Fn(&Who) -> Option<&str>,
+    whose: &'f AttributionRef<'a>,
+    text: impl Fn(&JobAttribution) -> Option<&str>,
 ) -> Option<Text<'a, 'f>> {
     match whose {
-        Whose::Known(who) => text(who).map(Text::Lasting),
-        Whose::Inferred(who) => text(who).map(Text::Passing),
+        AttributionRef::Known(who) => text(who).map(Text::Lasting),
+        AttributionRef::Inferred(who) => text(who).map(Text::Passing),
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use crate::enrich::Context;
+use crate::enrich::Enricher;
 
 /// Services of AWS's ranges in which everybody's hosts and sites stand: that one of them is wanted says
 /// nothing of the next.
 const SHARED_SERVICES: &[&str] =
     &["AMAZON", "API_GATEWAY", "CLOUDFRONT", "EC2", "GLOBALACCELERATOR"];
 
-impl Context {
+impl Enricher {
     /// Says where an address is, as generally as is honest, in the words of an allow rule's `to`: the service
     /// of an endpoint or of AWS's ranges as they are now, `same-job`, `vpc`, a prefix list; else the address
     /// alone. Services in which customers' own hosts stand (EC2, CloudFront …) are told by address.

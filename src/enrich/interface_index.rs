@@ -9,7 +9,7 @@ use foldhash::HashMap;
 use ipnet::IpNet;
 
 use crate::enrich::endpoints::Endpoints;
-use crate::enrich::job_attribution::{Jobs, Who};
+use crate::enrich::job_attribution::{JobAttribution, Jobs};
 use crate::flow::address;
 use crate::inventory::model::{Attribution, Eni, Inventory};
 use crate::inventory::zone::region_of_zone;
@@ -21,7 +21,7 @@ pub(super) const SLACK_SECS: i64 = 60;
 /// The interfaces of an inventory, by id and by address.
 #[derive(Debug)]
 pub(super) struct Index {
-    rows: Vec<Row>,
+    rows: Vec<InterfaceInterval>,
     by_interface: HashMap<String, Range<usize>>,
     vpcs: HashMap<String, u32>,
     vpc_nets: Vec<Vec<IpNet>>,
@@ -31,7 +31,7 @@ pub(super) struct Index {
 
 /// An interface in one interval, with all that a record needs of it.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct InterfaceInterval {
     /// The interval, end exclusive; open ends are the smallest and the largest number.
     pub(super) from: i64,
     pub(super) to: i64,
@@ -44,13 +44,13 @@ pub(super) struct Row {
     pub(super) is_endpoint: bool,
     /// Whether it is the interface of an interface endpoint of S3.
     pub(super) is_s3_endpoint: bool,
-    pub(super) who: Option<Arc<Who>>,
+    pub(super) who: Option<Arc<JobAttribution>>,
     /// Whether nothing says what it serves, so that subnet and time may.
     pub(super) may_infer: bool,
     addresses: Vec<IpAddr>,
 }
 
-impl Row {
+impl InterfaceInterval {
     /// Tells whether an address was the interface's own.
     pub(super) fn owns(&self, ip: IpAddr) -> bool {
         self.addresses.contains(&ip)
@@ -93,7 +93,7 @@ impl Index {
         let subnets = inventory.subnets.iter();
         index.vpc_of_subnet =
             subnets.filter_map(|row| Some((row.subnet_id.clone(), row.vpc_id.clone()?))).collect();
-        let filler = Filler::new(inventory, jobs, endpoints);
+        let filler = IntervalBuilder::new(inventory, jobs, endpoints);
         for eni in &inventory.enis {
             let row = filler.row(eni, &mut index.vpcs);
             index.rows.push(row);
@@ -169,7 +169,7 @@ impl Index {
     }
 
     /// Returns the rows of an interface, sorted by time. Empty when it is not known.
-    pub(super) fn interface(&self, id: &str) -> &[Row] {
+    pub(super) fn interface(&self, id: &str) -> &[InterfaceInterval] {
         self.by_interface.get(id).map_or(&[], |range| &self.rows[range.clone()])
     }
 
@@ -181,7 +181,12 @@ impl Index {
 
     /// Returns the row that held an address of a VPC at a time: the one whose interval contains it (the
     /// younger of two), else the nearest within 60 s. Without a time, the only one.
-    pub(super) fn holder(&self, vpc: u32, ip: IpAddr, at: Option<i64>) -> Option<&Row> {
+    pub(super) fn holder(
+        &self,
+        vpc: u32,
+        ip: IpAddr,
+        at: Option<i64>,
+    ) -> Option<&InterfaceInterval> {
         let segments = self.by_address.get(&(vpc, ip))?;
         let row = |number: u32| self.rows.get(number as usize);
         let Some(at) = at else {
@@ -205,7 +210,7 @@ impl Index {
 
 /// Returns the row of an interface that speaks for a time: the one whose interval contains it, else the
 /// nearest, since the id of an interface is never used again. Without a time, the last.
-pub(super) fn row_at(rows: &[Row], at: Option<i64>) -> Option<&Row> {
+pub(super) fn row_at(rows: &[InterfaceInterval], at: Option<i64>) -> Option<&InterfaceInterval> {
     let [_, _, ..] = rows else { return rows.first() };
     let Some(at) = at else { return rows.last() };
     let begun = rows.partition_point(|row| row.from <= at);
@@ -227,7 +232,7 @@ pub(super) fn row_at(rows: &[Row], at: Option<i64>) -> Option<&Row> {
 }
 
 /// Cuts the intervals at one address into segments with one holder each; the younger interval wins.
-fn segments(rows: &[Row], numbers: &[u32]) -> Vec<Segment> {
+fn segments(rows: &[InterfaceInterval], numbers: &[u32]) -> Vec<Segment> {
     let mut edges: Vec<(i64, bool, i64, u32)> = Vec::with_capacity(numbers.len() * 2);
     for number in numbers {
         let row = &rows[*number as usize];
@@ -265,7 +270,7 @@ fn intern(vpcs: &mut HashMap<String, u32>, id: &str) -> u32 {
 }
 
 /// Fills in what an interface's row leaves open, from the rest of the inventory.
-struct Filler<'a> {
+struct IntervalBuilder<'a> {
     jobs: &'a Jobs,
     endpoints: &'a Endpoints,
     subnets: HashMap<&'a str, (Option<&'a String>, Option<String>)>,
@@ -273,7 +278,7 @@ struct Filler<'a> {
     nats: HashSet<&'a str>,
 }
 
-impl<'a> Filler<'a> {
+impl<'a> IntervalBuilder<'a> {
     fn new(inventory: &'a Inventory, jobs: &'a Jobs, endpoints: &'a Endpoints) -> Self {
         let subnets = &inventory.subnets;
         let nets = subnets.iter().flat_map(|row| row.cidrs.iter().map(move |cidr| (cidr, row)));
@@ -304,7 +309,7 @@ impl<'a> Filler<'a> {
         }
     }
 
-    fn row(&self, eni: &Eni, vpcs: &mut HashMap<String, u32>) -> Row {
+    fn row(&self, eni: &Eni, vpcs: &mut HashMap<String, u32>) -> InterfaceInterval {
         let created = eni.created_at.is_some();
         let is_instance = eni.instance_id.is_some();
         let endpoint = self.endpoints.of_interface(&eni.interface_id);
@@ -341,7 +346,7 @@ impl<'a> Filler<'a> {
             Some((kind, _)) => kind == EndpointKind::Interface,
             None => belongs_to.as_deref() == Some("vpc_endpoint"),
         };
-        Row {
+        InterfaceInterval {
             from: eni.valid_from.unwrap_or(i64::MIN),
             to: eni.valid_to.unwrap_or(i64::MAX),
             latest_to: i64::MAX,

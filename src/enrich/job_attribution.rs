@@ -15,7 +15,7 @@ const AFTER_SECS: i64 = 15 * 60;
 
 /// The job, or the jobs, that an interface serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Who {
+pub(super) struct JobAttribution {
     pub(super) attribution: Attribution,
     /// NULL when several jobs fit.
     pub(super) job_name: Option<String>,
@@ -28,7 +28,7 @@ pub(super) struct Who {
     pub(super) region: Option<String>,
 }
 
-impl Who {
+impl JobAttribution {
     /// Tells whether two interfaces serve the same job, or are shared by the same candidates.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (&self.job_name, &other.job_name) {
@@ -85,7 +85,7 @@ impl Jobs {
     }
 
     /// Returns what the inventory says of the jobs of an interface.
-    pub(super) fn of_eni(&self, eni: &Eni) -> Option<Arc<Who>> {
+    pub(super) fn of_eni(&self, eni: &Eni) -> Option<Arc<JobAttribution>> {
         let attribution = eni.attribution?;
         let Some(name) = &eni.job_name else {
             let jobs: Vec<_> =
@@ -94,7 +94,7 @@ impl Jobs {
             return Some(Arc::new(shared(attribution, names, &jobs)));
         };
         let job = self.job_of(name, eni.job_arn.as_deref());
-        Some(Arc::new(Who {
+        Some(Arc::new(JobAttribution {
             attribution,
             job_name: Some(name.clone()),
             job_arn: eni.job_arn.clone().or_else(|| job?.job_arn.clone()),
@@ -106,7 +106,7 @@ impl Jobs {
 
     /// Returns whether a job of this name may have had traffic in [start, end]. True when the job, or when
     /// it ran, is not known.
-    pub(super) fn may_run(&self, who: &Who, start: i64, end: i64, now: i64) -> bool {
+    pub(super) fn may_run(&self, who: &JobAttribution, start: i64, end: i64, now: i64) -> bool {
         let job = who.job_name.as_deref().and_then(|n| self.job_of(n, who.job_arn.as_deref()));
         let window = job.and_then(|job| window(job, now));
         window.is_none_or(|(from, to)| from <= end && start <= to)
@@ -136,11 +136,11 @@ impl Jobs {
     }
 
     /// Returns the attribution that follows from the jobs that [`Self::infer`] found.
-    pub(super) fn inferred(&self, found: &[usize]) -> Option<Who> {
+    pub(super) fn inferred(&self, found: &[usize]) -> Option<JobAttribution> {
         let jobs: Vec<&Job> = found.iter().map(|job| &self.jobs[*job]).collect();
         match jobs.as_slice() {
             [] => None,
-            [job] => Some(Who {
+            [job] => Some(JobAttribution {
                 attribution: Attribution::Inferred,
                 job_name: Some(job.job_name.clone()),
                 job_arn: job.job_arn.clone(),
@@ -172,12 +172,12 @@ impl Jobs {
     }
 }
 
-fn shared(attribution: Attribution, mut names: Vec<String>, jobs: &[&Job]) -> Who {
+fn shared(attribution: Attribution, mut names: Vec<String>, jobs: &[&Job]) -> JobAttribution {
     names.sort_unstable();
     names.dedup();
     let isolation = jobs.first().and_then(|job| job.network_isolation);
     let region = jobs.first().and_then(|job| job.region.clone());
-    Who {
+    JobAttribution {
         attribution,
         job_name: None,
         job_arn: None,

@@ -24,24 +24,24 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::error::ArrowError;
 pub use columns::{COLUMNS, Column, ColumnInfo};
 
-use crate::allow::{AllowRule, AllowRules};
+use crate::allow::{AllowMatcher, AllowRule};
 use crate::enrich::endpoints::Endpoints;
 use crate::enrich::interface_index::Index;
-use crate::enrich::job_attribution::{Jobs, Who};
+use crate::enrich::job_attribution::{JobAttribution, Jobs};
 use crate::inventory::model::Inventory;
 use crate::vpc::RouteTables;
-use crate::vpc::ip_ranges::Places;
+use crate::vpc::ip_ranges::IpRanges;
 
 /// An inventory made ready to say what records mean.
 #[derive(Debug)]
-pub struct Context {
+pub struct Enricher {
     inventory: Arc<Inventory>,
     index: Index,
     jobs: Jobs,
-    places: Arc<Places>,
+    places: Arc<IpRanges>,
     endpoints: Endpoints,
     routes: RouteTables,
-    allow: AllowRules,
+    allow: AllowMatcher,
     now: i64,
 }
 
@@ -51,7 +51,7 @@ pub const SERVICE_OWNERS: &[&str] =
 
 /// What records of an interface can be of use for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Interest {
+pub enum InterfaceRelevance {
     /// It serves a job at some time.
     Job,
     /// Nothing is known of what it serves: its records may be attributed by subnet and time.
@@ -64,15 +64,15 @@ pub enum Interest {
     Other,
 }
 
-impl Context {
+impl Enricher {
     /// Prepares an inventory. `now`, in Unix seconds, is the end of jobs that have none and decides which
     /// allow rules have expired.
     pub fn new(inventory: Arc<Inventory>, rules: Vec<AllowRule>, now: i64) -> Self {
         let endpoints = Endpoints::new(&inventory);
         let jobs = Jobs::new(&inventory, now);
         let index = Index::new(&inventory, &jobs, &endpoints);
-        let places = Arc::new(Places::new(&inventory));
-        let allow = AllowRules::with_places(rules, &inventory, Arc::clone(&places), now);
+        let places = Arc::new(IpRanges::new(&inventory));
+        let allow = AllowMatcher::with_places(rules, &inventory, Arc::clone(&places), now);
         let routes = RouteTables::new(&inventory);
         Self { index, jobs, places, routes, endpoints, allow, inventory, now }
     }
@@ -83,7 +83,7 @@ impl Context {
     }
 
     /// Returns the allow rules.
-    pub fn allow(&self) -> &AllowRules {
+    pub fn allow(&self) -> &AllowMatcher {
         &self.allow
     }
 
@@ -106,25 +106,25 @@ impl Context {
     /// Says what records of an interface can be of use for, so that others can be dropped early.
     ///
     /// No record of an interface that is [`Interest::Other`], [`Interest::Nat`] or [`Interest::Service`] is ever attributed.
-    pub fn interest(&self, interface_id: &str) -> Interest {
+    pub fn interest(&self, interface_id: &str) -> InterfaceRelevance {
         let rows = self.index.interface(interface_id);
         if rows.iter().any(|row| row.who.is_some()) {
-            return Interest::Job;
+            return InterfaceRelevance::Job;
         }
-        let can_infer = |row: &interface_index::Row| {
+        let can_infer = |row: &interface_index::InterfaceInterval| {
             row.may_infer && self.jobs.can_infer(row.eni.subnet_id.as_deref())
         };
         let belongs_to = |owners: &[&str]| {
             rows.iter().filter_map(|row| row.belongs_to.as_deref()).any(|own| owners.contains(&own))
         };
         if rows.iter().any(can_infer) || (rows.is_empty() && self.jobs.can_infer(None)) {
-            Interest::Maybe
+            InterfaceRelevance::Maybe
         } else if belongs_to(&["nat_gateway"]) {
-            Interest::Nat
+            InterfaceRelevance::Nat
         } else if belongs_to(SERVICE_OWNERS) {
-            Interest::Service
+            InterfaceRelevance::Service
         } else {
-            Interest::Other
+            InterfaceRelevance::Other
         }
     }
 
@@ -138,7 +138,7 @@ impl Context {
     pub fn may_serve(&self, interface_id: &str, jobs: &HashSet<String>) -> bool {
         let rows = self.index.interface(interface_id);
         let names = rows.iter().filter_map(|row| row.who.as_ref()?.job_name.as_ref());
-        self.interest(interface_id) == Interest::Maybe
+        self.interest(interface_id) == InterfaceRelevance::Maybe
             || names.into_iter().any(|name| jobs.contains(name))
             || rows.iter().any(|row| row.may_infer)
     }
@@ -150,7 +150,7 @@ impl Context {
         self.places.aws_range(ip.to_canonical(), at).map(|range| range.service)
     }
 
-    fn may_run(&self, who: &Who, start: i64, end: i64) -> bool {
+    fn may_run(&self, who: &JobAttribution, start: i64, end: i64) -> bool {
         self.jobs.may_run(who, start, end, self.now)
     }
 }

@@ -8,10 +8,10 @@ use foldhash::HashMap;
 
 use crate::enrich::columns::Column;
 use crate::enrich::input_columns::Input;
-use crate::enrich::interface_index::Row;
-use crate::enrich::job_attribution::Who;
+use crate::enrich::interface_index::InterfaceInterval;
+use crate::enrich::job_attribution::JobAttribution;
 use crate::enrich::s3_path::Verdict;
-use crate::enrich::{Context, interface_index, s3_path};
+use crate::enrich::{Enricher, interface_index, s3_path};
 use crate::flow::address;
 use crate::inventory::model::Attribution;
 use crate::vpc::ip_ranges::AwsRange;
@@ -26,15 +26,15 @@ pub(super) enum Direction {
 
 /// Which job, or jobs, an interface serves: as the inventory says, or as a rule found.
 #[derive(Debug, Clone)]
-pub(super) enum Whose<'a> {
-    Known(&'a Who),
-    Inferred(Arc<Who>),
+pub(super) enum AttributionRef<'a> {
+    Known(&'a JobAttribution),
+    Inferred(Arc<JobAttribution>),
 }
 
-impl Deref for Whose<'_> {
-    type Target = Who;
+impl Deref for AttributionRef<'_> {
+    type Target = JobAttribution;
 
-    fn deref(&self) -> &Who {
+    fn deref(&self) -> &JobAttribution {
         match self {
             Self::Known(who) => who,
             Self::Inferred(who) => who,
@@ -44,9 +44,9 @@ impl Deref for Whose<'_> {
 
 /// What one record means. A field that no wanted column needs is left empty.
 #[derive(Debug, Default)]
-pub(super) struct Facts<'a> {
-    pub(super) row: Option<&'a Row>,
-    pub(super) who: Option<Whose<'a>>,
+pub(super) struct RecordContext<'a> {
+    pub(super) row: Option<&'a InterfaceInterval>,
+    pub(super) who: Option<AttributionRef<'a>>,
     pub(super) belongs_to: Option<&'a str>,
     pub(super) account: Option<&'a str>,
     pub(super) region: Option<&'a str>,
@@ -58,13 +58,13 @@ pub(super) struct Facts<'a> {
     pub(super) local_port: Option<i32>,
     pub(super) remote_port: Option<i32>,
     pub(super) syn_by: Option<&'static str>,
-    pub(super) remote_row: Option<&'a Row>,
-    pub(super) remote_who: Option<Whose<'a>>,
+    pub(super) remote_row: Option<&'a InterfaceInterval>,
+    pub(super) remote_who: Option<AttributionRef<'a>>,
     pub(super) scope: Option<&'static str>,
     pub(super) s3: Option<Verdict>,
 }
 
-impl Facts<'_> {
+impl RecordContext<'_> {
     pub(super) fn region(&self) -> Option<&str> {
         self.region.or_else(|| self.who.as_ref().and_then(|who| who.region.as_deref()))
     }
@@ -72,7 +72,7 @@ impl Facts<'_> {
 
 /// What is known of a remote address, whatever the record.
 #[derive(Debug, Clone, Copy, Default)]
-struct Place<'a> {
+struct RemoteAddressInfo<'a> {
     in_vpc: bool,
     in_s3_list: bool,
     in_aws_list: bool,
@@ -81,7 +81,7 @@ struct Place<'a> {
 
 /// Which steps the wanted columns need.
 #[derive(Debug, Clone, Copy)]
-struct Steps {
+struct RequiredSteps {
     job: bool,
     sides: bool,
     remote: bool,
@@ -92,13 +92,13 @@ struct Steps {
 /// Reads the records of one batch, with what it learned from those before.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
-    context: &'a Context,
+    context: &'a Enricher,
     input: &'a Input,
-    steps: Steps,
-    last_interface: Option<(&'a str, &'a [Row])>,
+    steps: RequiredSteps,
+    last_interface: Option<(&'a str, &'a [InterfaceInterval])>,
     last_vpc: Option<(&'a str, Option<u32>)>,
-    inferred: HashMap<Vec<usize>, Option<Arc<Who>>>,
-    places: HashMap<(Option<u32>, IpAddr, usize), Place<'a>>,
+    inferred: HashMap<Vec<usize>, Option<Arc<JobAttribution>>>,
+    places: HashMap<(Option<u32>, IpAddr, usize), RemoteAddressInfo<'a>>,
 }
 
 /// The times of a record.
@@ -111,7 +111,7 @@ struct Times {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(context: &'a Context, input: &'a Input, wanted: &[Column]) -> Self {
+    pub(super) fn new(context: &'a Enricher, input: &'a Input, wanted: &[Column]) -> Self {
         let any = |columns: &[Column]| wanted.iter().any(|column| columns.contains(column));
         let s3 = any(&[Column::S3Path, Column::S3Evidence]);
         let scope = s3 || any(&[Column::RemoteScope]);
@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
         Self {
             context,
             input,
-            steps: Steps { job, sides: remote || sides, remote, scope, s3 },
+            steps: RequiredSteps { job, sides: remote || sides, remote, scope, s3 },
             last_interface: None,
             last_vpc: None,
             inferred: HashMap::default(),
@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the record in this row of the batch.
-    pub(super) fn read(&mut self, at: usize) -> Facts<'a> {
+    pub(super) fn read(&mut self, at: usize) -> RecordContext<'a> {
         let input = self.input;
         let (start, end) = (input.start.get(at), input.end.get(at));
         let times = Times { at: start.or(end), span: start.or(end).zip(end.or(start)) };
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         let account = input.account_id.get(at);
         let subnet = input.subnet_id.get(at).or_else(|| eni?.subnet_id.as_deref());
         let vpc = input.vpc_id.get(at).or_else(|| eni?.vpc_id.as_deref());
-        let mut facts = Facts {
+        let mut facts = RecordContext {
             row,
             belongs_to: self.belongs_to(at, row),
             // AWS writes `unknown` for interfaces of some services.
@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
             region: input.region.get(at).or_else(|| eni?.region.as_deref()),
             vpc: vpc.or_else(|| self.context.index.vpc_of_subnet(subnet?)),
             subnet,
-            ..Facts::default()
+            ..RecordContext::default()
         };
         if self.steps.job && interface.is_some() {
             facts.who = self.who(at, row, times);
@@ -169,7 +169,7 @@ impl<'a> Reader<'a> {
         facts
     }
 
-    fn rows(&mut self, interface: Option<&'a str>) -> &'a [Row] {
+    fn rows(&mut self, interface: Option<&'a str>) -> &'a [InterfaceInterval] {
         let Some(id) = interface else { return &[] };
         if let Some((_, rows)) = self.last_interface.filter(|(last, _)| *last == id) {
             return rows;
@@ -179,7 +179,7 @@ impl<'a> Reader<'a> {
         rows
     }
 
-    fn belongs_to(&self, at: usize, row: Option<&'a Row>) -> Option<&'a str> {
+    fn belongs_to(&self, at: usize, row: Option<&'a InterfaceInterval>) -> Option<&'a str> {
         let known = row.and_then(|row| row.belongs_to.as_deref());
         if row.is_some_and(|row| row.who.is_some()) {
             return known;
@@ -194,7 +194,12 @@ impl<'a> Reader<'a> {
 
     /// Returns the job of a record's interface: as the inventory says, else by the rule for interfaces
     /// without history.
-    fn who(&mut self, at: usize, row: Option<&'a Row>, times: Times) -> Option<Whose<'a>> {
+    fn who(
+        &mut self,
+        at: usize,
+        row: Option<&'a InterfaceInterval>,
+        times: Times,
+    ) -> Option<AttributionRef<'a>> {
         if let Some(row) = row.filter(|row| !row.may_infer) {
             return self.known(row, times);
         }
@@ -205,20 +210,20 @@ impl<'a> Reader<'a> {
         self.infer(row, subnet.or_else(|| self.input.subnet_id.get(at)), times)
     }
 
-    fn known(&self, row: &'a Row, times: Times) -> Option<Whose<'a>> {
+    fn known(&self, row: &'a InterfaceInterval, times: Times) -> Option<AttributionRef<'a>> {
         let who = row.who.as_ref()?;
         let holds = times.at.is_none_or(|at| interface_index::holds(who.attribution, row.gap(at)));
         let runs = who.attribution != Attribution::Inferred
             || times.span.is_none_or(|(start, end)| self.context.may_run(who, start, end));
-        (holds && runs).then_some(Whose::Known(who))
+        (holds && runs).then_some(AttributionRef::Known(who))
     }
 
     fn infer(
         &mut self,
-        row: Option<&'a Row>,
+        row: Option<&'a InterfaceInterval>,
         subnet: Option<&str>,
         times: Times,
-    ) -> Option<Whose<'a>> {
+    ) -> Option<AttributionRef<'a>> {
         let ((start, end), subnet) = times.span.zip(subnet)?;
         let jobs = &self.context.jobs;
         let groups = row.map_or(&[][..], |row| &row.eni.security_group_ids);
@@ -227,14 +232,14 @@ impl<'a> Reader<'a> {
             return None;
         }
         if let Some(who) = self.inferred.get(&found) {
-            return who.clone().map(Whose::Inferred);
+            return who.clone().map(AttributionRef::Inferred);
         }
         let who = jobs.inferred(&found).map(Arc::new);
         self.inferred.insert(found, who.clone());
-        who.map(Whose::Inferred)
+        who.map(AttributionRef::Inferred)
     }
 
-    fn read_sides(&self, at: usize, facts: &mut Facts<'a>) {
+    fn read_sides(&self, at: usize, facts: &mut RecordContext<'a>) {
         let input = self.input;
         let (src, dst) = (input.srcaddr.get(at), input.dstaddr.get(at));
         let Some(direction) = self.direction(at, facts.row) else { return };
@@ -257,7 +262,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn direction(&self, at: usize, row: Option<&Row>) -> Option<Direction> {
+    fn direction(&self, at: usize, row: Option<&InterfaceInterval>) -> Option<Direction> {
         match self.input.flow_direction.get(at) {
             Some("egress") => return Some(Direction::Egress),
             Some("ingress") => return Some(Direction::Ingress),
@@ -273,7 +278,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read_remote(&mut self, at: usize, remote: IpAddr, times: Times, facts: &mut Facts<'a>) {
+    fn read_remote(
+        &mut self,
+        at: usize,
+        remote: IpAddr,
+        times: Times,
+        facts: &mut RecordContext<'a>,
+    ) {
         let context = self.context;
         let vpc = self.vpc(facts);
         facts.remote_row = vpc.and_then(|vpc| context.index.holder(vpc, remote, times.at));
@@ -288,7 +299,7 @@ impl<'a> Reader<'a> {
         }
         // Whose interface it is says more than any range.
         let place = match facts.remote_row {
-            Some(_) => Place::default(),
+            Some(_) => RemoteAddressInfo::default(),
             None => self.place(vpc, remote, times.at),
         };
         let service = match facts.direction {
@@ -303,7 +314,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn vpc(&mut self, facts: &Facts<'a>) -> Option<u32> {
+    fn vpc(&mut self, facts: &RecordContext<'a>) -> Option<u32> {
         let id = facts.vpc?;
         if let Some((_, number)) = self.last_vpc.filter(|(last, _)| *last == id) {
             return number;
@@ -313,10 +324,15 @@ impl<'a> Reader<'a> {
         number
     }
 
-    fn place(&mut self, vpc: Option<u32>, remote: IpAddr, at: Option<i64>) -> Place<'a> {
+    fn place(
+        &mut self,
+        vpc: Option<u32>,
+        remote: IpAddr,
+        at: Option<i64>,
+    ) -> RemoteAddressInfo<'a> {
         let context = self.context;
         let key = (vpc, remote, context.places.epoch(at));
-        *self.places.entry(key).or_insert_with(|| Place {
+        *self.places.entry(key).or_insert_with(|| RemoteAddressInfo {
             in_vpc: vpc.is_some_and(|vpc| context.index.vpc_contains(vpc, remote)),
             in_s3_list: context.places.in_s3_list(remote),
             in_aws_list: context.places.in_aws_list(remote),
@@ -324,13 +340,19 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn judge_s3(&self, at: usize, remote: IpAddr, place: Place<'a>, facts: &Facts<'a>) -> Verdict {
+    fn judge_s3(
+        &self,
+        at: usize,
+        remote: IpAddr,
+        place: RemoteAddressInfo<'a>,
+        facts: &RecordContext<'a>,
+    ) -> Verdict {
         let (input, context) = (self.input, self.context);
         let foreign = |region| context.places.s3_is_foreign(remote, place.range, region);
         let is_foreign = facts.region().and_then(foreign);
         let egress = facts.direction == Some(Direction::Egress);
         let next_hop = input.next_hop_interface_id.get(at);
-        let flow = s3_path::Flow {
+        let flow = s3_path::S3Observation {
             remote,
             to_endpoint: facts.scope == Some("endpoint"),
             traffic_path: input.traffic_path.get(at).filter(|_| egress),
@@ -361,9 +383,9 @@ impl<'a> Reader<'a> {
 /// Two interfaces of one inferred job whose addresses no interface of the inventory holds are `vpc`: one
 /// record alone does not tell what the other is.
 fn scope(
-    facts: &Facts<'_>,
+    facts: &RecordContext<'_>,
     remote: IpAddr,
-    place: Place<'_>,
+    place: RemoteAddressInfo<'_>,
     service: Option<&str>,
 ) -> &'static str {
     if let Some(other) = &facts.remote_who {

@@ -6,7 +6,7 @@ use crate::vpc::NextHop;
 
 /// What a record and the inventory say of one flow between an interface and S3.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Flow<'a> {
+pub(super) struct S3Observation<'a> {
     /// The S3 address.
     pub(super) remote: IpAddr,
     /// Whether the address is the interface of an S3 interface endpoint.
@@ -34,7 +34,7 @@ const UNKNOWN: &str = "unknown";
 /// Tiers: `proven` by the next hop, `strong` by the traffic path, `inferred` by the routes and the
 /// region, `unknown`. A gateway endpoint takes its own region only, so that a path that is not the
 /// endpoint and leads to another region is `cross-region`, whatever it goes through.
-pub(super) fn judge(flow: &Flow<'_>, hop: impl FnOnce() -> NextHop) -> Verdict {
+pub(super) fn judge(flow: &S3Observation<'_>, hop: impl FnOnce() -> NextHop) -> Verdict {
     if flow.to_endpoint {
         return ("interface-endpoint", endpoint_evidence(flow));
     }
@@ -60,7 +60,7 @@ pub(super) fn judge(flow: &Flow<'_>, hop: impl FnOnce() -> NextHop) -> Verdict {
     (path, evidence)
 }
 
-fn endpoint_evidence(flow: &Flow<'_>) -> &'static str {
+fn endpoint_evidence(flow: &S3Observation<'_>) -> &'static str {
     match (flow.next_hop_type, flow.traffic_path) {
         (Some("vpc_endpoint"), _) => "proven",
         (_, Some(1)) => "strong",
@@ -68,7 +68,7 @@ fn endpoint_evidence(flow: &Flow<'_>) -> &'static str {
     }
 }
 
-fn by_next_hop(next_hop: &str, flow: &Flow<'_>) -> &'static str {
+fn by_next_hop(next_hop: &str, flow: &S3Observation<'_>) -> &'static str {
     match next_hop {
         "nat_gateway" | "regional_nat_gateway" => "nat-gateway",
         "transit_gateway" => "transit-gateway",
@@ -78,7 +78,7 @@ fn by_next_hop(next_hop: &str, flow: &Flow<'_>) -> &'static str {
     }
 }
 
-fn by_internet_gateway(flow: &Flow<'_>) -> &'static str {
+fn by_internet_gateway(flow: &S3Observation<'_>) -> &'static str {
     match flow.remote {
         IpAddr::V6(_) if flow.gateway_is_ipv4_only => "ipv6-around-endpoint",
         _ => "internet-gateway",
@@ -86,7 +86,7 @@ fn by_internet_gateway(flow: &Flow<'_>) -> &'static str {
 }
 
 /// Judges by the route. `gateway` says that the path was the endpoint or the internet gateway.
-fn by_route(flow: &Flow<'_>, hop: NextHop, gateway: bool) -> Verdict {
+fn by_route(flow: &S3Observation<'_>, hop: NextHop, gateway: bool) -> Verdict {
     let path = match hop {
         // An address of another region is not in the list that leads to the endpoint.
         NextHop::GatewayEndpoint if flow.is_foreign == Some(true) => UNKNOWN,

@@ -1,16 +1,16 @@
 //! One finding: the flow behind it, replayed.
 
 use crate::detection::Finding;
-use crate::explain::{Error, Explanation, Logged, flow};
+use crate::explain::{Error, Explanation, LoggedFlow, flow};
 use crate::flow::address;
-use crate::reachability::{Bypassed, Reach};
-use crate::vpc::Tuple;
+use crate::reachability::{Analyzer, BypassObservation};
+use crate::vpc::FiveTuple;
 
 /// The flow that a finding is about.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct FindingQuery {
     /// From the finding's local side to its remote one.
-    pub tuple: Tuple,
+    pub tuple: FiveTuple,
     interface: Option<String>,
     remote_interface: Option<String>,
     vpc: Option<String>,
@@ -36,11 +36,11 @@ pub fn find<'a>(findings: &'a [Finding], id: &str) -> Result<&'a Finding, Error>
     Err(Error::Several(id.to_owned(), ids))
 }
 
-impl Target {
+impl FindingQuery {
     /// Returns the flow of a finding. NULL: it is about no flow, but about the configuration or the logs.
     pub fn of(finding: &Finding) -> Option<Self> {
         let port = finding.remote_port.and_then(|port| u16::try_from(port).ok());
-        let tuple = Tuple {
+        let tuple = FiveTuple {
             source: address::parse(finding.local_addr.as_deref()?)?,
             destination: address::parse(finding.remote_addr.as_deref()?)?,
             source_port: None,
@@ -61,12 +61,12 @@ impl Target {
     }
 
     /// Explains it. Where it is traffic to S3 around the endpoint, the fixes lead it there.
-    pub fn explain(&self, reach: &Reach, logged: Vec<Logged>) -> Explanation {
+    pub fn explain(&self, reach: &Analyzer, logged: Vec<LoggedFlow>) -> Explanation {
         let from = reach.end(self.interface.as_deref(), self.tuple.source, self.at);
         let to = reach.end(self.remote_interface.as_deref(), self.tuple.destination, self.at);
         let mut explained = flow::of(reach, &self.tuple, (&from, &to), self.at, logged);
         if let Some(path) = &self.path {
-            let bypass = reach.bypass(&Bypassed {
+            let bypass = reach.bypass(&BypassObservation {
                 vpc: self.vpc.as_deref().or(from.vpc),
                 subnet: self.subnet.as_deref().or(from.subnet),
                 region: self.region.as_deref(),

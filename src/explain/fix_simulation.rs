@@ -10,8 +10,8 @@ use crate::explain::Error;
 use crate::explain::logged_flow::rows;
 use crate::flow::address;
 use crate::inventory::model::Eni;
-use crate::reachability::{Change, Fix, Judgement, Reach, Verdict};
-use crate::vpc::Tuple;
+use crate::reachability::{Analyzer, ConfigChange, Fix, PathAnalysis, Verdict};
+use crate::vpc::FiveTuple;
 
 /// SQL that gives the rows of [`Rejected`].
 pub const REJECTED: &str = include_str!("../../queries/explain/rejected.sql");
@@ -22,7 +22,7 @@ const PAIRS_MAX: usize = 20_000;
 /// What of one interface's traffic was refused. Times are Unix seconds, UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[expect(missing_docs, reason = "the columns of the view `peers`")]
-pub struct Rejected {
+pub struct RejectedFlow {
     pub interface_id: Option<String>,
     pub remote_interface_id: Option<String>,
     pub vpc_id: Option<String>,
@@ -38,7 +38,7 @@ pub struct Rejected {
     pub rejected_first: Option<i64>,
 }
 
-impl Rejected {
+impl RejectedFlow {
     /// Reads the rows of [`REJECTED`].
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl Rejected {
     }
 
     /// The flow, from whoever opened it, with the interfaces of both ends.
-    fn flow(&self) -> Option<(Tuple, Option<&str>, Option<&str>)> {
+    fn flow(&self) -> Option<(FiveTuple, Option<&str>, Option<&str>)> {
         let port = |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok());
         let (local, remote) =
             (address::parse(&self.local_addr)?, address::parse(&self.remote_addr)?);
@@ -67,7 +67,7 @@ impl Rejected {
             true => (local, remote, (self.local_port, self.remote_port), ids),
             false => (remote, local, (self.remote_port, self.local_port), (ids.1, ids.0)),
         };
-        let tuple = Tuple {
+        let tuple = FiveTuple {
             source,
             destination,
             source_port: port(ports.0),
@@ -81,7 +81,7 @@ impl Rejected {
 
 /// One refused flow and what becomes of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub struct FlowLine {
     /// Job of the interface that logged it, where known.
     pub job_name: Option<String>,
     /// Whoever opened it.
@@ -96,20 +96,20 @@ pub struct Line {
 
 /// What fixes do to what was refused.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Replay {
+pub struct SimulationResult {
     /// The fixes that were tried out.
     pub applied: Vec<String>,
     /// Refused before, and let through now.
-    pub let_through: Vec<Line>,
+    pub let_through: Vec<FlowLine>,
     /// Still refused.
-    pub still_refused: Vec<Line>,
+    pub still_refused: Vec<FlowLine>,
     /// Of which it is not known, before or now.
-    pub not_known: Vec<Line>,
+    pub not_known: Vec<FlowLine>,
     /// Let through by the inventory as it was already: what refused them it does not show.
-    pub open_before: Vec<Line>,
+    pub open_before: Vec<FlowLine>,
     /// Pairs of known interfaces that could not talk on the service before and now can, beyond those that were
     /// seen refused.
-    pub newly_open: Vec<Line>,
+    pub newly_open: Vec<FlowLine>,
     /// Whether there were more pairs than were tried.
     pub is_cut: bool,
     /// What each fix opens, in words.
@@ -119,14 +119,14 @@ pub struct Replay {
 /// Tries fixes out on a copy of the configuration: on all that was refused, and on every pair of interfaces
 /// that they touch, for the service of `tuple`, at a time.
 pub fn replay(
-    reach: &Reach,
+    reach: &Analyzer,
     fixes: &[Fix],
-    tuple: &Tuple,
+    tuple: &FiveTuple,
     at: Option<i64>,
-    rejected: &[Rejected],
-) -> Replay {
-    let changed = Reach::new(Arc::new(Fix::apply(fixes, reach.network().inventory())));
-    let mut told = Replay::default();
+    rejected: &[RejectedFlow],
+) -> SimulationResult {
+    let changed = Analyzer::new(Arc::new(Fix::apply(fixes, reach.network().inventory())));
+    let mut told = SimulationResult::default();
     told.applied.extend(fixes.iter().map(|fix| fix.id.clone()));
     told.opens.extend(fixes.iter().map(|fix| opens(&changed, fix, at)));
     let mut seen = BTreeSet::new();
@@ -136,7 +136,7 @@ pub fn replay(
         if !seen.insert(key) {
             continue;
         }
-        let judge = |reach: &Reach| {
+        let judge = |reach: &Analyzer| {
             let (from, to) = (
                 reach.end(from, flow.source, row.rejected_first),
                 reach.end(to, flow.destination, row.rejected_first),
@@ -144,7 +144,7 @@ pub fn replay(
             reach.judge(&flow, &from, &to)
         };
         let (before, now) = (judge(reach), judge(&changed));
-        let mut line = Line {
+        let mut line = FlowLine {
             job_name: row.job_name.clone(),
             source: flow.source.to_string(),
             destination: flow.destination.to_string(),
@@ -170,13 +170,13 @@ type Seen = BTreeSet<(std::net::IpAddr, std::net::IpAddr, Option<u16>, u8)>;
 
 /// Tries every pair of interfaces that the fixes touch.
 fn pairs(
-    reach: &Reach,
-    changed: &Reach,
+    reach: &Analyzer,
+    changed: &Analyzer,
     fixes: &[Fix],
-    tuple: &Tuple,
+    tuple: &FiveTuple,
     at: Option<i64>,
     seen: &Seen,
-    told: &mut Replay,
+    told: &mut SimulationResult,
 ) {
     let living: Vec<&Eni> = reach.living(at).collect();
     let touched: Vec<&Eni> = living
@@ -204,15 +204,15 @@ fn pairs(
             return;
         }
         let (Some(source), Some(destination)) = (addr_of(from), addr_of(to)) else { continue };
-        let flow = Tuple { source, destination, source_port: None, ..tuple.clone() };
+        let flow = FiveTuple { source, destination, source_port: None, ..tuple.clone() };
         if seen.contains(&(source, destination, flow.destination_port, flow.protocol)) {
             continue;
         }
-        let judge = |reach: &Reach| -> Judgement {
+        let judge = |reach: &Analyzer| -> PathAnalysis {
             reach.judge(&flow, &reach.side_of(from, source), &reach.side_of(to, destination))
         };
         if judge(changed).verdict == Verdict::Passes && judge(reach).verdict == Verdict::Refused {
-            told.newly_open.push(Line {
+            told.newly_open.push(FlowLine {
                 job_name: from.job_name.clone(),
                 source: format!("{source} ({})", from.interface_id),
                 destination: format!("{destination} ({})", to.interface_id),
@@ -224,32 +224,32 @@ fn pairs(
 }
 
 /// Tells whether a fix changes anything for an interface itself.
-fn touches(reach: &Reach, fix: &Fix, eni: &Eni) -> bool {
+fn touches(reach: &Analyzer, fix: &Fix, eni: &Eni) -> bool {
     let subnet = eni.subnet_id.as_deref();
     match &fix.change {
-        Change::GroupRule(rule) => eni.security_group_ids.contains(&rule.security_group_id),
-        Change::AclEntry(entry) => {
+        ConfigChange::GroupRule(rule) => eni.security_group_ids.contains(&rule.security_group_id),
+        ConfigChange::AclEntry(entry) => {
             let mut acl =
                 subnet.and_then(|subnet| reach.network().acl_of(subnet)).into_iter().flatten();
             acl.any(|row| row.network_acl_id == entry.network_acl_id)
         }
-        Change::EndpointTable { table, .. } => uses(reach, subnet, table),
-        Change::Endpoint(endpoint) => {
+        ConfigChange::EndpointTable { table, .. } => uses(reach, subnet, table),
+        ConfigChange::Endpoint(endpoint) => {
             endpoint.route_table_ids.iter().any(|table| uses(reach, subnet, table))
         }
-        Change::Dualstack { .. } => false,
-        Change::SetRoute(route) | Change::DropRoute(route) => {
+        ConfigChange::Dualstack { .. } => false,
+        ConfigChange::SetRoute(route) | ConfigChange::DropRoute(route) => {
             uses(reach, subnet, &route.route_table_id)
         }
     }
 }
 
-fn uses(reach: &Reach, subnet: Option<&str>, table: &str) -> bool {
+fn uses(reach: &Analyzer, subnet: Option<&str>, table: &str) -> bool {
     subnet.and_then(|subnet| reach.network().table_of(subnet)).is_some_and(|used| used.id == table)
 }
 
 /// Says in words what a fix opens.
-fn opens(reach: &Reach, fix: &Fix, at: Option<i64>) -> String {
+fn opens(reach: &Analyzer, fix: &Fix, at: Option<i64>) -> String {
     let count = |fits: &dyn Fn(&Eni) -> bool| reach.living(at).filter(|eni| fits(eni)).count();
     let touched = count(&|eni| touches(reach, fix, eni));
     let interfaces = |count: usize| match count {
@@ -278,11 +278,11 @@ fn opens(reach: &Reach, fix: &Fix, at: Option<i64>) -> String {
     };
     let touched = interfaces(touched);
     match &fix.change {
-        Change::GroupRule(rule) => {
+        ConfigChange::GroupRule(rule) => {
             let word = if rule.direction == "egress" { "to" } else { "from" };
             format!("{}: for {touched}, {} {word} {}", fix.title, rule.direction, whom(&rule.peer))
         }
-        Change::AclEntry(entry) => {
+        ConfigChange::AclEntry(entry) => {
             let word = if entry.direction == "egress" { "to" } else { "from" };
             format!(
                 "{}: for {touched}, {} {word} {}",
@@ -291,7 +291,7 @@ fn opens(reach: &Reach, fix: &Fix, at: Option<i64>) -> String {
                 whom(&entry.cidr)
             )
         }
-        Change::Dualstack { .. } => {
+        ConfigChange::Dualstack { .. } => {
             format!("{}: no rule opens, IPv6 to S3 takes another way", fix.title)
         }
         _ => format!("{}: no rule opens, traffic of {touched} takes another way", fix.title),

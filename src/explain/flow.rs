@@ -4,14 +4,14 @@ use serde::Serialize;
 
 use crate::detection::finding::time_text;
 use crate::explain::logged_flow::{contradiction, with_client};
-use crate::explain::{Error, Logged};
+use crate::explain::{Error, LoggedFlow};
 use crate::inventory::Inventory;
-use crate::reachability::{Fix, Reach, Side, Step, Verdict};
-use crate::vpc::Tuple;
+use crate::reachability::{Analyzer, Fix, FlowEnd, Step, Verdict};
+use crate::vpc::FiveTuple;
 
 /// A flow as somebody asks about it.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct FlowQuery<'a> {
     /// Whoever opens it: an address, or an interface's id.
     pub from: &'a str,
     /// To whom: an address, or an interface's id.
@@ -46,7 +46,7 @@ pub struct End {
 }
 
 impl End {
-    fn new(side: &Side<'_>) -> Self {
+    fn new(side: &FlowEnd<'_>) -> Self {
         let eni = side.eni;
         Self {
             address: side.addr.to_string(),
@@ -81,7 +81,7 @@ pub struct Explanation {
     /// What each place says, in AWS's order.
     pub steps: Vec<Step>,
     /// What the logs show of it; empty when none were read, or they show nothing.
-    pub logged: Vec<Logged>,
+    pub logged: Vec<LoggedFlow>,
     /// What would let it through.
     pub fixes: Vec<Fix>,
 }
@@ -92,21 +92,24 @@ pub struct Explanation {
 ///
 /// When an end is not clear, or port and protocol cannot be read.
 pub fn explain(
-    reach: &Reach,
-    asked: &Asked<'_>,
-    logged: Vec<Logged>,
+    reach: &Analyzer,
+    asked: &FlowQuery<'_>,
+    logged: Vec<LoggedFlow>,
 ) -> Result<Explanation, Error> {
     let (tuple, from, to) = asked.ends(reach)?;
     Ok(of(reach, &tuple, (&from, &to), asked.at, logged))
 }
 
-impl Asked<'_> {
+impl FlowQuery<'_> {
     /// Returns the flow and its ends.
     ///
     /// # Errors
     ///
     /// As [`explain`].
-    pub fn ends<'r>(&self, reach: &'r Reach) -> Result<(Tuple, Side<'r>, Side<'r>), Error> {
+    pub fn ends<'r>(
+        &self,
+        reach: &'r Analyzer,
+    ) -> Result<(FiveTuple, FlowEnd<'r>, FlowEnd<'r>), Error> {
         let to_ip = crate::flow::address::parse(self.to);
         let from = reach.side(self.from, self.vpc, to_ip, self.at)?;
         // Where an address lies is asked in the sender's own VPC first.
@@ -115,18 +118,19 @@ impl Asked<'_> {
             Ok(side) if side.eni.is_some() || inside.is_none() => side,
             _ => reach.side(self.to, self.vpc.or(inside), Some(from.addr), self.at)?,
         };
-        let tuple = Tuple::parse((from.addr, to.addr), self.port, self.protocol, self.from_port)?;
+        let tuple =
+            FiveTuple::parse((from.addr, to.addr), self.port, self.protocol, self.from_port)?;
         Ok((tuple, from, to))
     }
 }
 
 /// Explains a flow whose ends are known.
 pub(super) fn of(
-    reach: &Reach,
-    tuple: &Tuple,
-    (from, to): (&Side<'_>, &Side<'_>),
+    reach: &Analyzer,
+    tuple: &FiveTuple,
+    (from, to): (&FlowEnd<'_>, &FlowEnd<'_>),
     at: Option<i64>,
-    logged: Vec<Logged>,
+    logged: Vec<LoggedFlow>,
 ) -> Explanation {
     let tuple = &with_client(tuple, &logged);
     let judged = reach.judge(tuple, from, to);

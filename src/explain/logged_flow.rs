@@ -4,8 +4,8 @@ use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
 use crate::explain::Error;
-use crate::reachability::{Judgement, Place, Side, Verdict};
-use crate::vpc::Tuple;
+use crate::reachability::{FlowEnd, PathAnalysis, Stage, Verdict};
+use crate::vpc::FiveTuple;
 
 /// SQL that gives the rows of [`Logged`]. Its parameters: `source`, `destination`, `port` (-1: any),
 /// `protocol`, and the times `since` and `until`.
@@ -13,7 +13,7 @@ pub const LOGGED: &str = include_str!("../../queries/explain/logged.sql");
 
 /// Records of a flow that one interface logged with one action. Times are Unix seconds, UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Logged {
+pub struct LoggedFlow {
     /// The interface. NULL: the log does not tell.
     pub interface_id: Option<String>,
     /// Whether it is what the sender sent; else what came back.
@@ -32,7 +32,7 @@ pub struct Logged {
     pub last_seen: Option<i64>,
 }
 
-impl Logged {
+impl LoggedFlow {
     /// Reads the rows of [`LOGGED`].
     ///
     /// # Errors
@@ -58,11 +58,11 @@ impl Logged {
 
 /// Returns the flow with the port that the client had where it was refused, when the log tells it and nobody
 /// said another.
-pub(super) fn with_client(tuple: &Tuple, logged: &[Logged]) -> Tuple {
+pub(super) fn with_client(tuple: &FiveTuple, logged: &[LoggedFlow]) -> FiveTuple {
     let refused = logged.iter().filter(|row| row.is_refused());
     let port = refused.filter_map(|row| row.client_port).min();
     let port = port.and_then(|port| u16::try_from(port).ok());
-    Tuple { source_port: tuple.source_port.or(port), ..tuple.clone() }
+    FiveTuple { source_port: tuple.source_port.or(port), ..tuple.clone() }
 }
 
 /// Reads rows by the names of their columns.
@@ -81,17 +81,17 @@ pub(super) fn rows<T: for<'de> Deserialize<'de>>(batches: &[RecordBatch]) -> Res
 /// Only security groups and network ACLs make a log say REJECT: what a route leads nowhere is logged as
 /// accepted.
 pub(super) fn contradiction(
-    judged: &Judgement,
-    logged: &[Logged],
-    to: &Side<'_>,
+    judged: &PathAnalysis,
+    logged: &[LoggedFlow],
+    to: &FlowEnd<'_>,
 ) -> Option<String> {
     let accepted = |at_receiver: bool| {
         let receiver = to.eni.map(|eni| eni.interface_id.as_str());
-        let of_receiver = |row: &&Logged| row.interface_id.as_deref() == receiver;
+        let of_receiver = |row: &&LoggedFlow| row.interface_id.as_deref() == receiver;
         let mut requests = logged.iter().filter(|row| row.is_request && !row.is_refused());
         requests.any(|row| !at_receiver || of_receiver(&row))
     };
-    let refused: Vec<&Logged> = logged.iter().filter(|row| row.is_refused()).collect();
+    let refused: Vec<&LoggedFlow> = logged.iter().filter(|row| row.is_refused()).collect();
     match judged.verdict {
         Verdict::NotKnown => None,
         Verdict::Passes => {
@@ -115,8 +115,8 @@ pub(super) fn contradiction(
         Verdict::Refused => {
             let place = judged.decider()?.place;
             let contradicts = match place {
-                Place::SenderGroups | Place::SenderAcl => accepted(false),
-                Place::ReceiverGroups | Place::ReceiverAcl => to.eni.is_some() && accepted(true),
+                Stage::SenderGroups | Stage::SenderAcl => accepted(false),
+                Stage::ReceiverGroups | Stage::ReceiverAcl => to.eni.is_some() && accepted(true),
                 _ => false,
             };
             contradicts.then(|| {

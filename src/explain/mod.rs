@@ -10,17 +10,17 @@ mod flow;
 pub mod job;
 mod logged_flow;
 
-pub use finding::{Target, find};
-pub use fix_simulation::{Line, REJECTED, Rejected, Replay, replay};
-pub use flow::{Asked, End, Explanation, explain, told};
-pub use logged_flow::{LOGGED, Logged};
+pub use finding::{FindingQuery, find};
+pub use fix_simulation::{FlowLine, REJECTED, RejectedFlow, SimulationResult, replay};
+pub use flow::{End, Explanation, FlowQuery, explain, told};
+pub use logged_flow::{LOGGED, LoggedFlow};
 
 /// What could not be explained, and why.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An end of the flow is not clear.
     #[error("{0}")]
-    Unclear(crate::reachability::Unclear),
+    Unclear(crate::reachability::ResolveError),
     /// A port or a protocol cannot be read.
     #[error(transparent)]
     Tuple(#[from] crate::vpc::Error),
@@ -35,8 +35,8 @@ pub enum Error {
     Rows(String),
 }
 
-impl From<crate::reachability::Unclear> for Error {
-    fn from(unclear: crate::reachability::Unclear) -> Self {
+impl From<crate::reachability::ResolveError> for Error {
+    fn from(unclear: crate::reachability::ResolveError) -> Self {
         Self::Unclear(unclear)
     }
 }

@@ -10,11 +10,11 @@ use datafusion::common::DataFusionError;
 use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
-use crate::detection::{Detection, Outcome};
-use crate::engine::{Engine, ReadOptions, Resources, none};
-use crate::enrich::Context;
-use crate::feed::{Findings, Range, Scope, differences};
-use crate::ingest::Chosen;
+use crate::detection::{Detection, DetectionRun};
+use crate::engine::{Engine, Resources, ScanOptions, none};
+use crate::enrich::Enricher;
+use crate::feed::{Findings, Range, ReevaluationScope, differences};
+use crate::ingest::SelectedSource;
 use crate::inventory::Inventory;
 use crate::source::{Source, Split};
 use crate::time::Window;
@@ -106,11 +106,11 @@ impl Evaluator {
             touched.extend(&findings.unanswered);
         }
         let scopes = if findings.fingerprint == whole {
-            Scope::of(&self.inventory, &Range::merge(touched.clone()))
+            ReevaluationScope::of(&self.inventory, &Range::merge(touched.clone()))
         } else {
             self.changed(findings, &rules, touched.clone())
         };
-        let all = scopes.iter().any(Scope::is_all);
+        let all = scopes.iter().any(ReevaluationScope::is_all);
         let mut judgement = Judgement { ranges: scopes.len(), all, ..Judgement::default() };
         let mut updated = findings.clone();
         for scope in &scopes {
@@ -123,7 +123,7 @@ impl Evaluator {
             }
             // A detection that could not run before may run now, on what was read long ago too.
             updated.columns.extend(columns);
-            let all = Scope::all();
+            let all = ReevaluationScope::all();
             let (found, _) = self.find(lake, &all, &updated.columns, now).await?;
             judgement.failed.extend(found.failed.iter().cloned());
             judgement.all = true;
@@ -158,7 +158,7 @@ impl Evaluator {
         let listed = lake.splits(&Window::default()).await.map_err(external)?;
         let wanted = |split: &Split| files.iter().any(|file| split.id.ends_with(file));
         let splits = listed.splits.into_iter().filter(wanted).collect();
-        let files: Arc<dyn Source> = Arc::new(Chosen { source: Arc::clone(lake), splits });
+        let files: Arc<dyn Source> = Arc::new(SelectedSource { source: Arc::clone(lake), splits });
         let engine = self.engine(files, Window::default(), now).await?;
         let mut bytes = BTreeMap::new();
         for batch in engine.rows(S3_BYTES, none()).await? {
@@ -179,25 +179,30 @@ impl Evaluator {
         now: i64,
     ) -> Result<Engine, Error> {
         let allow = self.config.rules();
-        let context = Arc::new(Context::new(Arc::clone(&self.inventory), allow, now));
-        Ok(Engine::new(source, context, ReadOptions::new(window), &self.resources).await?)
+        let context = Arc::new(Enricher::new(Arc::clone(&self.inventory), allow, now));
+        Ok(Engine::new(source, context, ScanOptions::new(window), &self.resources).await?)
     }
 
     /// What has to be looked at when inventory or rules are other than those that the findings were made of.
-    fn changed(&self, findings: &Findings, rules: &str, mut touched: Vec<Range>) -> Vec<Scope> {
-        let Some(known) = &self.known else { return vec![Scope::all()] };
+    fn changed(
+        &self,
+        findings: &Findings,
+        rules: &str,
+        mut touched: Vec<Range>,
+    ) -> Vec<ReevaluationScope> {
+        let Some(known) = &self.known else { return vec![ReevaluationScope::all()] };
         if findings.fingerprint != fingerprint(&[rules, &to_text(known)]) {
-            return vec![Scope::all()];
+            return vec![ReevaluationScope::all()];
         }
         touched.extend(differences(known, &self.inventory));
         if touched.contains(&Range::ALL) {
-            return vec![Scope::all()];
+            return vec![ReevaluationScope::all()];
         }
         // A job that is no longer known is in the old inventory only.
         let mut both = Inventory::clone(&self.inventory);
         both.jobs.extend(known.jobs.iter().cloned());
         both.enis.extend(known.enis.iter().cloned());
-        Scope::of(&both, &Range::merge(touched))
+        ReevaluationScope::of(&both, &Range::merge(touched))
     }
 
     /// Runs all detections over one scope; returns all that they found in its window, and which columns the
@@ -205,10 +210,10 @@ impl Evaluator {
     async fn find(
         &self,
         lake: &Arc<dyn Source>,
-        scope: &Scope,
+        scope: &ReevaluationScope,
         known: &BTreeSet<String>,
         now: i64,
-    ) -> Result<(Outcome, BTreeSet<String>), Error> {
+    ) -> Result<(DetectionRun, BTreeSet<String>), Error> {
         let mut engine = self.engine(Arc::clone(lake), scope.window(), now).await?;
         engine.keep_conversations().await?;
         let summary = engine.summary();

@@ -7,9 +7,9 @@ use object_store::{ObjectStoreExt as _, PutPayload};
 use serde::{Deserialize, Serialize};
 
 use crate::detection::finding::sort;
-use crate::detection::{Finding, Outcome};
-use crate::feed::{Range, Scope};
-use crate::storage::Place;
+use crate::detection::{DetectionRun, Finding};
+use crate::feed::{Range, ReevaluationScope};
+use crate::storage::Storage;
 
 /// The name of the findings in the state.
 const NAME: &str = "findings.json";
@@ -38,7 +38,7 @@ impl Findings {
     /// # Errors
     ///
     /// When they cannot be read for another reason than their content.
-    pub async fn load(state: &Place) -> Result<Self, object_store::Error> {
+    pub async fn load(state: &Storage) -> Result<Self, object_store::Error> {
         let bytes = match state.objects().get(&Path::from(NAME)).await {
             Ok(found) => found.bytes().await?,
             Err(object_store::Error::NotFound { .. }) => return Ok(Self::default()),
@@ -52,7 +52,7 @@ impl Findings {
     /// # Errors
     ///
     /// When they cannot be written.
-    pub async fn save(&self, state: &Place) -> Result<(), object_store::Error> {
+    pub async fn save(&self, state: &Storage) -> Result<(), object_store::Error> {
         let bytes = serde_json::to_vec(self).map_err(|source| object_store::Error::Generic {
             store: "findings",
             source: Box::new(source),
@@ -61,7 +61,7 @@ impl Findings {
     }
 
     /// Puts what was found again in the place of what was found before, apart from detections that failed.
-    pub(super) fn replace(&mut self, scope: &Scope, found: Outcome) {
+    pub(super) fn replace(&mut self, scope: &ReevaluationScope, found: DetectionRun) {
         let failed =
             |finding: &Finding| found.failed.iter().any(|(id, _)| *id == finding.detection);
         self.findings.retain(|finding| !scope.holds(finding) || failed(finding));

@@ -66,14 +66,14 @@ impl Range {
 
 /// Jobs and interfaces whose findings are looked at again, and the time that has to be read for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scope {
+pub struct ReevaluationScope {
     range: Range,
     jobs: BTreeSet<String>,
     /// Interfaces that serve one of several jobs, one that has no name, or none that is known.
     interfaces: BTreeSet<String>,
 }
 
-impl Scope {
+impl ReevaluationScope {
     /// Everything.
     pub fn all() -> Self {
         Self { range: Range::ALL, jobs: BTreeSet::new(), interfaces: BTreeSet::new() }

@@ -1,37 +1,37 @@
 //! Which format the records of an object have: what a header, the user or a flow log states, or the default.
 
-use crate::flow::decode_options::{Object, Plan};
-use crate::flow::format_candidates::Several;
+use crate::flow::decode_options::{DecodeOptions, ObjectMeta};
+use crate::flow::format_candidates::FormatCandidates;
 use crate::flow::log_format::LogFormat;
-use crate::flow::record_reader::{Fit, Reader};
-use crate::flow::tokenizer::Lines;
+use crate::flow::record_reader::{RecordReader, RecordResult};
+use crate::flow::tokenizer::LineBlock;
 
 /// The format, or formats, that hold now.
-pub(super) struct Current {
+pub(super) struct ActiveFormat {
     /// The format of records without a header, if it is one.
     stated: Option<LogFormat>,
     /// The formats that records may have until a header states one, if they are several.
-    several: Option<Several>,
+    several: Option<FormatCandidates>,
     /// The one format that holds. `None` until a header or a record was seen, and with several formats.
-    reader: Option<Reader>,
+    reader: Option<RecordReader>,
     /// Whether a record fitted the one format.
     proven: bool,
 }
 
 /// What came of one record.
-pub(super) struct Told<'a> {
-    pub(super) reader: &'a mut Reader,
-    pub(super) fit: Fit,
+pub(super) struct RecordOutcome<'a> {
+    pub(super) reader: &'a mut RecordReader,
+    pub(super) fit: RecordResult,
     /// Whether it is the first record of its format.
     pub(super) is_new: bool,
 }
 
-impl Current {
+impl ActiveFormat {
     /// Takes the formats that the plan states, or else those that are known of the object.
-    pub(super) fn new(plan: &Plan, object: &Object) -> Self {
+    pub(super) fn new(plan: &DecodeOptions, object: &ObjectMeta) -> Self {
         let stated = plan.stated.as_slice();
         let known = if stated.is_empty() { object.formats.as_slice() } else { stated };
-        let several = Several::new(known, plan);
+        let several = FormatCandidates::new(known, plan);
         let stated = known.first().filter(|_| several.is_none()).cloned();
         Self { stated, several, reader: None, proven: false }
     }
@@ -53,18 +53,22 @@ impl Current {
     pub(super) fn field_counts(&self) -> impl Iterator<Item = usize> {
         let default = self.assumes().then(LogFormat::default_v2);
         let one = self.stated.iter().map(|format| format.names().len());
-        let several = self.several.iter().flat_map(Several::formats);
+        let several = self.several.iter().flat_map(FormatCandidates::formats);
         let several = several.map(|format| format.names().len());
         one.chain(several).chain(default.map(|format| format.names().len()))
     }
 
     /// Takes the format of a header, which holds from here on. NULL where it holds already.
-    pub(super) fn set(&mut self, format: &LogFormat, plan: &Plan) -> Option<&Reader> {
-        let holds = |old: &Reader| !old.assumed && old.format == *format;
+    pub(super) fn set(
+        &mut self,
+        format: &LogFormat,
+        plan: &DecodeOptions,
+    ) -> Option<&RecordReader> {
+        let holds = |old: &RecordReader| !old.assumed && old.format == *format;
         if self.reader.as_ref().is_some_and(holds) {
             return None;
         }
-        Some(self.reader.insert(Reader::new(format.clone(), plan, false)))
+        Some(self.reader.insert(RecordReader::new(format.clone(), plan, false)))
     }
 
     /// Returns how many fields a record has, where one format holds.
@@ -73,13 +77,13 @@ impl Current {
     }
 
     /// Returns the reader of the one format that holds, once a header or a record has shown that it does.
-    pub(super) fn settled(&mut self) -> Option<&mut Reader> {
-        let is_settled = |reader: &&mut Reader| self.proven || !reader.assumed;
+    pub(super) fn settled(&mut self) -> Option<&mut RecordReader> {
+        let is_settled = |reader: &&mut RecordReader| self.proven || !reader.assumed;
         self.reader.as_mut().filter(is_settled)
     }
 
     /// Reads a record.
-    pub(super) fn read(&mut self, line: Lines<'_>, plan: &Plan) -> Told<'_> {
+    pub(super) fn read(&mut self, line: LineBlock<'_>, plan: &DecodeOptions) -> RecordOutcome<'_> {
         match (&mut self.reader, &mut self.several) {
             (None, Some(several)) => several.read(line),
             (reader, _) => {
@@ -87,12 +91,12 @@ impl Current {
                 let reader = reader.get_or_insert_with(|| {
                     let assumed = self.stated.is_none();
                     let format = self.stated.clone().unwrap_or_else(LogFormat::default_v2);
-                    Reader::new(format, plan, assumed)
+                    RecordReader::new(format, plan, assumed)
                 });
                 let fit = reader.read(line);
                 self.proven |= fit.is_ok();
                 let is_new = is_first && (fit.is_ok() || !reader.assumed);
-                Told { reader, fit, is_new }
+                RecordOutcome { reader, fit, is_new }
             }
         }
     }

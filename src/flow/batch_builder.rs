@@ -11,19 +11,19 @@ use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use bytes::Bytes;
 
-use crate::flow::decode_options::{Object, Plan};
+use crate::flow::decode_options::{DecodeOptions, ObjectMeta};
 use crate::flow::field::OBJECT;
-use crate::flow::null_mask::Nulls;
-use crate::flow::record_block::{Origin, Records};
-use crate::flow::string_column::{Block, Texts};
-use crate::flow::tokenizer::Word;
+use crate::flow::null_mask::NullMask;
+use crate::flow::record_block::{ColumnSource, RecordBlock};
+use crate::flow::string_column::{Block, StringColumn};
+use crate::flow::tokenizer::FieldBytes;
 use crate::flow::value::percent_decoded;
 
 /// Most bytes of blocks that a batch may hold on to before it is cut short.
 const PINNED_MAX: usize = 16 << 20;
 
 /// The rows of a batch to be.
-pub(super) struct Rows {
+pub(super) struct BatchBuilder {
     schema: SchemaRef,
     columns: Vec<Column>,
     /// The last columns without a value, one of each type: many columns share them.
@@ -45,14 +45,14 @@ pub(super) struct Rows {
 
 /// A column of the batch to be.
 struct Column {
-    values: Values,
+    values: ColumnBuffer,
     /// Where its values come from; the same for all rows of a batch.
-    origin: Origin,
-    nulls: Nulls,
+    origin: ColumnSource,
+    nulls: NullMask,
 }
 
-enum Values {
-    Text(Texts),
+enum ColumnBuffer {
+    Text(StringColumn),
     Code(Vec<i32>),
     Count(Vec<i64>),
     /// Unix seconds.
@@ -60,17 +60,19 @@ enum Values {
     /// The name of the object: the same in every row.
     Object,
     /// The name of the event that a row is from.
-    Event(Texts),
+    Event(StringColumn),
     /// A type that no flow log column has.
     Null,
 }
 
-impl Values {
+impl ColumnBuffer {
     fn new(field: &Field, rows: usize, events: bool) -> Self {
         match field.data_type() {
             DataType::Utf8View if field.name() == OBJECT && !events => Self::Object,
-            DataType::Utf8View if field.name() == OBJECT => Self::Event(Texts::with_capacity(rows)),
-            DataType::Utf8View => Self::Text(Texts::with_capacity(rows)),
+            DataType::Utf8View if field.name() == OBJECT => {
+                Self::Event(StringColumn::with_capacity(rows))
+            }
+            DataType::Utf8View => Self::Text(StringColumn::with_capacity(rows)),
             DataType::Int32 => Self::Code(Vec::with_capacity(rows)),
             DataType::Int64 => Self::Count(Vec::with_capacity(rows)),
             DataType::Timestamp(TimeUnit::Second, _) => Self::Time(Vec::with_capacity(rows)),
@@ -81,35 +83,35 @@ impl Values {
 
 impl Column {
     fn new(field: &Field, rows: usize, events: bool) -> Self {
-        let values = Values::new(field, rows, events);
-        Self { values, origin: Origin::Absent, nulls: Nulls::default() }
+        let values = ColumnBuffer::new(field, rows, events);
+        Self { values, origin: ColumnSource::Absent, nulls: NullMask::default() }
     }
 
     /// Adds the values of the kept records.
-    fn push(&mut self, records: &Records<'_>, block: Option<&Block>) {
+    fn push(&mut self, records: &RecordBlock<'_>, block: Option<&Block>) {
         let Self { values, origin, nulls } = self;
         match values {
             // What does not fit was set aside before.
-            Values::Code(codes) => {
+            ColumnBuffer::Code(codes) => {
                 let first = codes.len();
                 records.numbers(*origin, nulls, first, |number| codes.push(number as i32));
             }
-            Values::Count(numbers) | Values::Time(numbers) => {
+            ColumnBuffer::Count(numbers) | ColumnBuffer::Time(numbers) => {
                 let first = numbers.len();
                 records.numbers(*origin, nulls, first, |number| numbers.push(number));
             }
-            Values::Text(texts) => text(texts, *origin, nulls, records, block),
-            Values::Event(texts) => {
+            ColumnBuffer::Text(texts) => text(texts, *origin, nulls, records, block),
+            ColumnBuffer::Event(texts) => {
                 records.kept.iter().for_each(|_| texts.push_copy(records.place.object));
             }
-            Values::Object | Values::Null => {}
+            ColumnBuffer::Object | ColumnBuffer::Null => {}
         }
     }
 
     /// Returns how many bytes it holds beside those of blocks.
     fn copied(&self) -> usize {
         match &self.values {
-            Values::Text(texts) | Values::Event(texts) => texts.copied(),
+            ColumnBuffer::Text(texts) | ColumnBuffer::Event(texts) => texts.copied(),
             _ => 0,
         }
     }
@@ -117,61 +119,63 @@ impl Column {
     fn finish(self, field: &Field, rows: usize, object: &str) -> Result<ArrayRef, ArrowError> {
         let nulls = self.nulls;
         Ok(match self.values {
-            Values::Text(texts) | Values::Event(texts) => Arc::new(texts.finish(nulls)?),
-            Values::Code(codes) => {
+            ColumnBuffer::Text(texts) | ColumnBuffer::Event(texts) => {
+                Arc::new(texts.finish(nulls)?)
+            }
+            ColumnBuffer::Code(codes) => {
                 let nulls = nulls.finish(codes.len());
                 Arc::new(Int32Array::try_new(codes.into(), nulls)?)
             }
-            Values::Count(counts) => {
+            ColumnBuffer::Count(counts) => {
                 let nulls = nulls.finish(counts.len());
                 Arc::new(Int64Array::try_new(counts.into(), nulls)?)
             }
-            Values::Time(times) => {
+            ColumnBuffer::Time(times) => {
                 let nulls = nulls.finish(times.len());
                 let times = TimestampSecondArray::try_new(times.into(), nulls)?;
                 Arc::new(times.with_data_type(field.data_type().clone()))
             }
-            Values::Object => Arc::new(Texts::repeated(object, rows)?),
-            Values::Null => new_null_array(field.data_type(), rows),
+            ColumnBuffer::Object => Arc::new(StringColumn::repeated(object, rows)?),
+            ColumnBuffer::Null => new_null_array(field.data_type(), rows),
         })
     }
 }
 
 /// Adds the texts of the kept records.
 fn text(
-    texts: &mut Texts,
-    origin: Origin,
-    nulls: &mut Nulls,
-    records: &Records<'_>,
+    texts: &mut StringColumn,
+    origin: ColumnSource,
+    nulls: &mut NullMask,
+    records: &RecordBlock<'_>,
     block: Option<&Block>,
 ) {
     let lines = &records.lines;
-    let is_null = |word: Word<'_>| word.is_null();
-    let is_none = |word: Word<'_>| word.is_null() || word.is_none();
+    let is_null = |word: FieldBytes<'_>| word.is_null();
+    let is_none = |word: FieldBytes<'_>| word.is_null() || word.is_none();
     let kept = |field: usize| {
         records.kept.iter().map(move |line| records.lines.word(*line as usize, field))
     };
     match origin {
-        Origin::Text(field) if records.is_all() => {
+        ColumnSource::Text(field) if records.is_all() => {
             texts.extend(lines.column(field), is_null, nulls, block);
         }
-        Origin::Text(field) => texts.extend(kept(field), is_null, nulls, block),
-        Origin::Addr(field) if records.is_all() => {
+        ColumnSource::Text(field) => texts.extend(kept(field), is_null, nulls, block),
+        ColumnSource::Addr(field) if records.is_all() => {
             texts.extend(lines.column(field), is_none, nulls, block);
         }
-        Origin::Addr(field) => texts.extend(kept(field), is_none, nulls, block),
+        ColumnSource::Addr(field) => texts.extend(kept(field), is_none, nulls, block),
         // What is decoded lies in no block, and is no NULL, whatever it says.
-        Origin::Encoded(field) => kept(field).for_each(|word| match word.is_null() {
+        ColumnSource::Encoded(field) => kept(field).for_each(|word| match word.is_null() {
             true => texts.push_null(nulls),
             false => texts.push_copy(&percent_decoded(word.text())),
         }),
-        _ => texts.extend(records.kept.iter().map(|_| Word::NULL), is_null, nulls, block),
+        _ => texts.extend(records.kept.iter().map(|_| FieldBytes::NULL), is_null, nulls, block),
     }
 }
 
-impl Rows {
+impl BatchBuilder {
     /// Makes rows of one object. `mixed`: rows of several formats share a batch.
-    pub(super) fn new(plan: &Plan, object: &Object, mixed: bool) -> Self {
+    pub(super) fn new(plan: &DecodeOptions, object: &ObjectMeta, mixed: bool) -> Self {
         let events = object.log_group.is_some();
         let columns = plan.schema.fields().iter().map(|field| Column::new(field, 0, events));
         Self {
@@ -194,7 +198,7 @@ impl Rows {
     /// elsewhere: a column that the log does not have costs nothing for each row, only for each batch.
     pub(super) fn set_origins(
         &mut self,
-        origins: &[Origin],
+        origins: &[ColumnSource],
     ) -> Result<Option<RecordBatch>, ArrowError> {
         if self.columns.iter().map(|column| column.origin).eq(origins.iter().copied()) {
             return Ok(None);
@@ -229,7 +233,7 @@ impl Rows {
     /// When Arrow refuses a batch.
     pub(super) fn push(
         &mut self,
-        records: Records<'_>,
+        records: RecordBlock<'_>,
         out: &mut Vec<RecordBatch>,
     ) -> Result<(), ArrowError> {
         let mut rest = records.kept;
@@ -237,9 +241,9 @@ impl Rows {
             let room = self.rows_max.saturating_sub(self.rows).min(rest.len());
             let (kept, after) = rest.split_at(room);
             rest = after;
-            let records = Records { kept, ..records };
+            let records = RecordBlock { kept, ..records };
             for column in &mut self.columns {
-                if column.origin != Origin::Absent || self.mixed {
+                if column.origin != ColumnSource::Absent || self.mixed {
                     let copied = column.copied();
                     column.push(&records, self.block.as_ref());
                     self.pinned += column.copied() - copied;
@@ -268,7 +272,7 @@ impl Rows {
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
         for (column, field) in self.columns.iter_mut().zip(self.schema.fields()) {
             let origin = column.origin;
-            if origin == Origin::Absent && !self.mixed {
+            if origin == ColumnSource::Absent && !self.mixed {
                 arrays.push(nulls(&mut self.nulls, field.data_type(), rows));
                 continue;
             }

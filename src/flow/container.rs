@@ -1,7 +1,7 @@
 //! What an object holds, told by its first bytes.
 
 use crate::flow::envelope::Scanner;
-use crate::flow::error::Refusal;
+use crate::flow::error::DecodeFailure;
 
 /// The bytes before a text that says it is Unicode.
 pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -10,7 +10,7 @@ pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 const LEADING_MAX: usize = 64 << 10;
 
 /// What the object holds, told by its first bytes.
-pub(super) enum Shape {
+pub(super) enum Container {
     /// Not known yet: nothing but white space so far.
     Unknown(Vec<u8>),
     /// Lines. `stamped`: whether a timestamp stands before each record, known from the first one on.
@@ -20,18 +20,18 @@ pub(super) enum Shape {
 }
 
 /// Tells what an object holds by its first bytes; `None` while that is open.
-pub(super) fn shape_of(bytes: &[u8]) -> Result<Option<Shape>, Refusal> {
+pub(super) fn shape_of(bytes: &[u8]) -> Result<Option<Container>, DecodeFailure> {
     let (text, undecided) = match bytes.strip_prefix(BOM) {
         Some(text) => (text, false),
         None => (bytes, BOM.starts_with(bytes)),
     };
     let blank = text.iter().take_while(|b| b.is_ascii_whitespace()).count();
     Ok(match text.get(blank) {
-        _ if blank > LEADING_MAX => Some(Shape::Lines { stamped: None }),
+        _ if blank > LEADING_MAX => Some(Container::Lines { stamped: None }),
         _ if undecided => None,
         None => None,
-        Some(b'{') => Some(Shape::Json { scanner: Scanner::default(), opened: false }),
-        Some(b'[') => return Err(Refusal::Json { what: "a JSON array".to_owned() }),
-        _ => Some(Shape::Lines { stamped: None }),
+        Some(b'{') => Some(Container::Json { scanner: Scanner::default(), opened: false }),
+        Some(b'[') => return Err(DecodeFailure::Json { what: "a JSON array".to_owned() }),
+        _ => Some(Container::Lines { stamped: None }),
     })
 }

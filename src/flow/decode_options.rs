@@ -12,7 +12,7 @@ use crate::flow::log_format::LogFormat;
 
 /// What a decoder is to make of an object.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct DecodeOptions {
     /// The layout that is read; records of the other one are only counted.
     pub layout: Layout,
     /// The columns of the batches: any of [`Layout::schema`], in any order. Empty = row counts only.
@@ -34,7 +34,7 @@ pub struct Plan {
 
 /// An object, and what is known of it before its first byte.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Object {
+pub struct ObjectMeta {
     /// Names it in [`OBJECT`](crate::flow::field::OBJECT), and where it is at fault.
     pub name: String,
     /// The formats that records without a header may have; [`Plan::stated`] comes before them. Of several,
@@ -45,13 +45,13 @@ pub struct Object {
     pub log_group: Option<String>,
 }
 
-impl From<&str> for Object {
+impl From<&str> for ObjectMeta {
     fn from(name: &str) -> Self {
         Self { name: name.to_owned(), ..Self::default() }
     }
 }
 
-impl Plan {
+impl DecodeOptions {
     /// Makes a plan that reads these columns of all rows.
     pub fn new(layout: Layout, schema: SchemaRef) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Plan {
 
 /// Which records of an interface are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum RecordSelection {
     /// None.
     None,
     /// Those that name one of [`Filter::addresses`], whichever field it stands in. More may be given: an
@@ -80,7 +80,7 @@ pub enum Wanted {
 }
 
 /// Tells of an `interface_id` which of its records are wanted.
-pub type InterfaceTest = Arc<dyn Fn(&str) -> Wanted + Send + Sync>;
+pub type InterfacePredicate = Arc<dyn Fn(&str) -> RecordSelection + Send + Sync>;
 
 /// Which rows are wanted: all conditions hold. Rows that fail are dropped, but counted. A NULL, or a field
 /// that the log does not have, fails every condition but `interface`, `since` and `until`, as in SQL.
@@ -91,7 +91,7 @@ pub struct Filter {
     /// Column of numbers or times (Unix seconds), smallest and largest value, both included.
     pub ranges: Vec<(String, Option<i64>, Option<i64>)>,
     /// Which ENIs. A record that names none stays: regional NAT gateways have no ENI.
-    pub interface: Option<InterfaceTest>,
+    pub interface: Option<InterfacePredicate>,
     /// The addresses that interfaces of [`Wanted::OfAddresses`] are asked for.
     pub addresses: HashSet<IpAddr>,
     /// Drops records that ended before it (Unix seconds). A record that does not tell when it ended stays:

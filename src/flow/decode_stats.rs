@@ -17,7 +17,7 @@ pub(super) const TEXT_BYTES_MAX: usize = 200;
 ///
 /// `lines = ok + nodata + skipdata + other + other_layout + blank + malformed.total()`, always.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct DecodeStats {
     /// Lines of text; in a JSON envelope log events.
     pub lines: u64,
     /// Records with status OK, or of a log that does not tell the status.
@@ -40,7 +40,7 @@ pub struct Tally {
     pub bytes: u64,
 }
 
-impl Tally {
+impl DecodeStats {
     /// Adds the count of another object.
     pub fn merge(&mut self, other: Self) {
         self.lines += other.lines;

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 
-use crate::flow::active_format::{Current, Told};
-use crate::flow::batch_builder::Rows;
-use crate::flow::container::{BOM, Shape, shape_of};
-use crate::flow::decode_options::{Object, Plan};
-use crate::flow::decode_stats::{MalformedLine, Reason, TEXT_BYTES_MAX, Tally};
+use crate::flow::active_format::{ActiveFormat, RecordOutcome};
+use crate::flow::batch_builder::BatchBuilder;
+use crate::flow::container::{BOM, Container, shape_of};
+use crate::flow::decode_options::{DecodeOptions, ObjectMeta};
+use crate::flow::decode_stats::{DecodeStats, MalformedLine, Reason, TEXT_BYTES_MAX};
 use crate::flow::envelope::{is_stamped, unstamped};
-use crate::flow::error::{DecodeError, Refusal};
+use crate::flow::error::{DecodeError, DecodeFailure};
 use crate::flow::log_format::LogFormat;
-use crate::flow::record_block::Place;
-use crate::flow::record_reader::Statuses;
-use crate::flow::tokenizer::{Ends, Found, Lines, Scanner, Taken, Wanted};
+use crate::flow::record_block::RecordPosition;
+use crate::flow::record_reader::RecordCounts;
+use crate::flow::tokenizer::{Delimiters, Found, LineBlock, TokenizedLines, Tokenizer, Wanted};
 use crate::flow::value::{trimmed, without_comment};
 
 /// Most bytes that are one block, which is what a batch may hold on to.
@@ -31,43 +31,43 @@ const LINES_MAX: usize = 128;
 /// A line that does not fit the format is set aside in [`Tally::malformed`]; it never spoils its
 /// neighbours. Rows keep the order of their lines.
 pub struct Decoder {
-    plan: Arc<Plan>,
-    object: Object,
-    shape: Shape,
+    plan: Arc<DecodeOptions>,
+    object: ObjectMeta,
+    shape: Container,
     /// The format, or formats, that hold now.
-    current: Current,
+    current: ActiveFormat,
     /// The log event at hand, where it has a name, and how many of its lines were read.
     event: Option<(String, u64)>,
-    rows: Rows,
+    rows: BatchBuilder,
     /// The beginning of a line whose end has not come yet.
     carry: Vec<u8>,
     /// Room for where the fields of lines end.
-    ends: Ends,
+    ends: Delimiters,
     /// The same for one line that had to be made plain.
-    one: Ends,
+    one: Delimiters,
     /// Room for a line that had to be made plain.
     plain: String,
-    tally: Tally,
+    tally: DecodeStats,
     malformed: Vec<MalformedLine>,
 }
 
 impl Decoder {
     /// Makes a decoder for one object.
-    pub fn new(plan: Arc<Plan>, object: impl Into<Object>) -> Self {
+    pub fn new(plan: Arc<DecodeOptions>, object: impl Into<ObjectMeta>) -> Self {
         let object = object.into();
-        let current = Current::new(&plan, &object);
+        let current = ActiveFormat::new(&plan, &object);
         Self {
-            rows: Rows::new(&plan, &object, current.is_mixed()),
+            rows: BatchBuilder::new(&plan, &object, current.is_mixed()),
             current,
             plan,
             object,
-            shape: Shape::Unknown(Vec::new()),
+            shape: Container::Unknown(Vec::new()),
             event: None,
             carry: Vec::new(),
-            ends: Ends::default(),
-            one: Ends::default(),
+            ends: Delimiters::default(),
+            one: Delimiters::default(),
             plain: String::new(),
-            tally: Tally::default(),
+            tally: DecodeStats::default(),
             malformed: Vec::new(),
         }
     }
@@ -86,14 +86,14 @@ impl Decoder {
     /// # Errors
     ///
     /// As [`Self::push`].
-    pub fn finish(mut self, out: &mut Vec<RecordBatch>) -> Result<Tally, DecodeError> {
+    pub fn finish(mut self, out: &mut Vec<RecordBatch>) -> Result<DecodeStats, DecodeError> {
         let ended = self.end(out);
         ended.map_err(|refusal| self.refused(refusal, out))?;
         Ok(self.tally)
     }
 
     /// Returns the count so far.
-    pub fn tally(&self) -> &Tally {
+    pub fn tally(&self) -> &DecodeStats {
         &self.tally
     }
 
@@ -102,18 +102,18 @@ impl Decoder {
         std::mem::take(&mut self.malformed)
     }
 
-    fn refused(&mut self, refusal: Refusal, out: &mut Vec<RecordBatch>) -> DecodeError {
+    fn refused(&mut self, refusal: DecodeFailure, out: &mut Vec<RecordBatch>) -> DecodeError {
         // What cannot be built now could not be built before either: the refusal says so already.
         out.extend(self.rows.flush().ok().flatten());
         let tally = Box::new(std::mem::take(&mut self.tally));
         DecodeError { object: self.object.name.clone(), refusal, tally }
     }
 
-    fn take(&mut self, mut bytes: Bytes, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+    fn take(&mut self, mut bytes: Bytes, out: &mut Vec<RecordBatch>) -> Result<(), DecodeFailure> {
         self.tally.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let bytes_max = self.plan.limits.object_bytes_max;
         if self.tally.bytes > bytes_max {
-            return Err(Refusal::TooLarge { bytes_max });
+            return Err(DecodeFailure::TooLarge { bytes_max });
         }
         while bytes.len() > BLOCK_MAX {
             let block = bytes.split_to(BLOCK_MAX);
@@ -122,14 +122,14 @@ impl Decoder {
         self.block(bytes, out)
     }
 
-    fn block(&mut self, mut bytes: Bytes, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
-        if let Shape::Unknown(head) = &mut self.shape {
+    fn block(&mut self, mut bytes: Bytes, out: &mut Vec<RecordBatch>) -> Result<(), DecodeFailure> {
+        if let Container::Unknown(head) = &mut self.shape {
             if !head.is_empty() {
                 head.extend_from_slice(&bytes);
                 bytes = Bytes::from(std::mem::take(head));
             }
             let Some(shape) = shape_of(&bytes)? else {
-                self.shape = Shape::Unknown(bytes.into());
+                self.shape = Container::Unknown(bytes.into());
                 return Ok(());
             };
             self.shape = shape;
@@ -138,25 +138,25 @@ impl Decoder {
             }
         }
         match self.shape {
-            Shape::Json { .. } => self.json(&bytes, out),
+            Container::Json { .. } => self.json(&bytes, out),
             _ => self.lines(&bytes, out),
         }
     }
 
-    fn end(&mut self, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
-        if let Shape::Unknown(head) = &mut self.shape {
+    fn end(&mut self, out: &mut Vec<RecordBatch>) -> Result<(), DecodeFailure> {
+        if let Container::Unknown(head) = &mut self.shape {
             let mut bytes = Bytes::from(std::mem::take(head));
             if bytes.starts_with(BOM) {
                 bytes = bytes.slice(BOM.len()..);
             }
-            self.shape = Shape::Lines { stamped: None };
+            self.shape = Container::Lines { stamped: None };
             self.lines(&bytes, out)?;
         }
         self.rows.set_block(None);
         if !self.carry.is_empty() {
             self.carried(out)?;
         }
-        if let Shape::Json { scanner, .. } = &mut self.shape
+        if let Container::Json { scanner, .. } = &mut self.shape
             && let Some(piece) = scanner.rest()
         {
             self.document(&piece, out)?;
@@ -165,7 +165,7 @@ impl Decoder {
         Ok(())
     }
 
-    fn lines(&mut self, bytes: &Bytes, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+    fn lines(&mut self, bytes: &Bytes, out: &mut Vec<RecordBatch>) -> Result<(), DecodeFailure> {
         let mut start = 0;
         if !self.carry.is_empty() {
             let end = memchr::memchr(b'\n', bytes);
@@ -180,7 +180,7 @@ impl Decoder {
         let ended = memchr::memrchr(b'\n', rest).map_or(0, |last| last + 1);
         let rest = rest.get(..ended).unwrap_or_default();
         let mut ends = std::mem::take(&mut self.ends);
-        let mut scanner = Scanner::new(rest);
+        let mut scanner = Tokenizer::new(rest);
         loop {
             ends.clear();
             let fields = self.plain_fields();
@@ -191,14 +191,14 @@ impl Decoder {
                     self.records(ends.lines(rest, fields), out)?;
                     taken
                 }
-                None => scanner.next(&mut ends).map_or(Taken::All, Taken::Before),
+                None => scanner.next(&mut ends).map_or(TokenizedLines::All, TokenizedLines::Before),
             };
             match taken {
-                Taken::Enough => {}
-                Taken::Before(Found { start, end, .. }) => {
+                TokenizedLines::Enough => {}
+                TokenizedLines::Before(Found { start, end, .. }) => {
                     self.line(rest.get(start..end).unwrap_or_default(), out)?;
                 }
-                Taken::All => break,
+                TokenizedLines::All => break,
             }
         }
         self.ends = ends;
@@ -208,14 +208,18 @@ impl Decoder {
 
     /// Returns how many fields a record has, if it is of the one format that holds and nothing comes before it.
     fn plain_fields(&mut self) -> Option<usize> {
-        let is_plain = matches!(self.shape, Shape::Lines { stamped: Some(false) });
+        let is_plain = matches!(self.shape, Container::Lines { stamped: Some(false) });
         let reader = self.current.settled().filter(|_| is_plain)?;
         Some(reader.format.names().len())
     }
 
     /// Reads lines that are all records of the one format that holds. If one of them does not fit, each is read
     /// alone.
-    fn records(&mut self, lines: Lines<'_>, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+    fn records(
+        &mut self,
+        lines: LineBlock<'_>,
+        out: &mut Vec<RecordBatch>,
+    ) -> Result<(), DecodeFailure> {
         let first = self.tally.lines + 1;
         let count = lines.len() as u64;
         let Some(reader) = self.current.settled().filter(|_| count > 0) else { return Ok(()) };
@@ -232,12 +236,12 @@ impl Decoder {
             return Ok(());
         }
         add(&mut self.tally, statuses);
-        let place = Place { object: &self.object.name, line: first };
+        let place = RecordPosition { object: &self.object.name, line: first };
         Ok(self.rows.push(reader.records(lines, place), out)?)
     }
 
     /// Gives up on a first line without end: a bomb of zeros need not be read to its own.
-    fn endless(&mut self, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+    fn endless(&mut self, out: &mut Vec<RecordBatch>) -> Result<(), DecodeFailure> {
         let is_first = self.current.assumes();
         let is_long = self.carry.len() > self.plan.limits.line_bytes_max;
         if is_first && is_long { self.carried(out) } else { Ok(()) }
@@ -250,7 +254,7 @@ impl Decoder {
         self.carry.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }
 
-    fn carried(&mut self, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+    fn carried(&mut self, out: &mut Vec<RecordBatch>) -> Result<(), DecodeFailure> {
         let line = std::mem::take(&mut self.carry);
         let done = self.line(&line, out);
         self.carry = line;
@@ -259,7 +263,7 @@ impl Decoder {
     }
 
     /// Reads one line.
-    fn line(&mut self, raw: &[u8], out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+    fn line(&mut self, raw: &[u8], out: &mut Vec<RecordBatch>) -> Result<(), DecodeFailure> {
         self.tally.lines += 1;
         if let Some((_, lines)) = &mut self.event {
             *lines += 1;
@@ -292,7 +296,7 @@ impl Decoder {
         line: &str,
         raw: &[u8],
         out: &mut Vec<RecordBatch>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), DecodeFailure> {
         let (mut plain, mut ends) =
             (std::mem::take(&mut self.plain), std::mem::take(&mut self.one));
         let done = self.record(ends.plainly(line, &mut plain), raw, out);
@@ -302,7 +306,7 @@ impl Decoder {
 
     /// Tells whether records have a timestamp before them; the first line with something in it decides.
     fn is_stamped(&mut self, line: &str) -> bool {
-        let Shape::Lines { stamped } = &mut self.shape else { return false };
+        let Container::Lines { stamped } = &mut self.shape else { return false };
         if stamped.is_none() && !line.is_empty() && !line.starts_with('#') {
             *stamped = Some(self.current.field_counts().any(|fields| is_stamped(line, fields)));
         }
@@ -310,13 +314,13 @@ impl Decoder {
     }
 
     /// Reads a header, if the line is one: it holds from here on.
-    fn header(&mut self, line: &str, out: &mut Vec<RecordBatch>) -> Result<bool, Refusal> {
+    fn header(&mut self, line: &str, out: &mut Vec<RecordBatch>) -> Result<bool, DecodeFailure> {
         let found = LogFormat::from_header(line);
         if !matches!(found, Ok(None)) {
             self.tally.blank += 1;
         }
         let line = self.tally.lines;
-        let format = found.map_err(|source| Refusal::Header { line, source })?;
+        let format = found.map_err(|source| DecodeFailure::Header { line, source })?;
         let Some(format) = format else { return Ok(false) };
         if let Some(reader) = self.current.set(&format, &self.plan) {
             self.tally.add_format(format);
@@ -329,12 +333,12 @@ impl Decoder {
 
     fn record(
         &mut self,
-        line: Lines<'_>,
+        line: LineBlock<'_>,
         raw: &[u8],
         out: &mut Vec<RecordBatch>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), DecodeFailure> {
         let mixed = self.current.is_mixed();
-        let Told { reader, fit, is_new } = self.current.read(line, &self.plan);
+        let RecordOutcome { reader, fit, is_new } = self.current.read(line, &self.plan);
         if is_new {
             self.tally.add_format(reader.format.clone());
         }
@@ -358,12 +362,17 @@ impl Decoder {
     }
 
     /// Sets a line aside; refuses the object if it is the first one and nothing states the format.
-    fn misfit(&mut self, reason: Reason, field: Option<String>, raw: &[u8]) -> Result<(), Refusal> {
+    fn misfit(
+        &mut self,
+        reason: Reason,
+        field: Option<String>,
+        raw: &[u8],
+    ) -> Result<(), DecodeFailure> {
         if self.current.assumes() {
             let line = self.tally.lines;
             self.malformed(reason, raw);
             let is_csv = raw.contains(&b',');
-            return Err(Refusal::NoFormat { line, reason, field, is_csv });
+            return Err(DecodeFailure::NoFormat { line, reason, field, is_csv });
         }
         self.malformed(reason, raw);
         Ok(())
@@ -382,7 +391,7 @@ impl Decoder {
     }
 }
 
-fn add(tally: &mut Tally, statuses: Statuses) {
+fn add(tally: &mut DecodeStats, statuses: RecordCounts) {
     tally.ok += statuses.ok;
     tally.nodata += statuses.nodata;
     tally.skipdata += statuses.skipdata;
@@ -390,9 +399,13 @@ fn add(tally: &mut Tally, statuses: Statuses) {
 }
 
 /// Returns where the line at hand stands: in its event, where that has a name.
-fn place<'a>(event: Option<&'a (String, u64)>, object: &'a Object, line: u64) -> Place<'a> {
+fn place<'a>(
+    event: Option<&'a (String, u64)>,
+    object: &'a ObjectMeta,
+    line: u64,
+) -> RecordPosition<'a> {
     match event {
-        Some((name, line)) => Place { object: name, line: *line },
-        None => Place { object: &object.name, line },
+        Some((name, line)) => RecordPosition { object: name, line: *line },
+        None => RecordPosition { object: &object.name, line },
     }
 }

@@ -2,7 +2,7 @@
 
 use arrow::error::ArrowError;
 
-use crate::flow::decode_stats::{Reason, Tally};
+use crate::flow::decode_stats::{DecodeStats, Reason};
 use crate::flow::log_format::FormatError;
 
 /// An object that cannot be read, or not to its end.
@@ -13,14 +13,14 @@ pub struct DecodeError {
     pub object: String,
     /// Why.
     #[source]
-    pub refusal: Refusal,
+    pub refusal: DecodeFailure,
     /// What was read before.
-    pub tally: Box<Tally>,
+    pub tally: Box<DecodeStats>,
 }
 
 /// Why an object cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub enum DecodeFailure {
     /// No header, no stated format, and the first record does not fit the default format.
     #[error("no header, and line {line} does not fit the default format: {reason}{}", in_field(field.as_deref()))]
     NoFormat {
@@ -64,7 +64,7 @@ pub enum Refusal {
     Batch(#[from] ArrowError),
 }
 
-impl Refusal {
+impl DecodeFailure {
     /// Returns what the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {

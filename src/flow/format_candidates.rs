@@ -1,12 +1,12 @@
 //! Records that have one of several formats, without anything that says which: each is told by its fields.
 
-use crate::flow::active_format::Told;
-use crate::flow::decode_options::Plan;
+use crate::flow::active_format::RecordOutcome;
+use crate::flow::decode_options::DecodeOptions;
 use crate::flow::decode_stats::Reason;
 use crate::flow::field::Kind;
 use crate::flow::log_format::LogFormat;
-use crate::flow::record_reader::{Fit, Reader, Statuses};
-use crate::flow::tokenizer::{Lines, Word};
+use crate::flow::record_reader::{RecordCounts, RecordReader, RecordResult};
+use crate::flow::tokenizer::{FieldBytes, LineBlock};
 use crate::flow::value::{Checker, integer};
 
 /// No record is from before 2010: flow logs are younger.
@@ -16,26 +16,26 @@ const FIRST_SECOND: i64 = 1_262_304_000;
 const LASTS_MAX: i64 = 3600;
 
 /// Reads records that have one of several formats.
-pub(super) struct Several {
+pub(super) struct FormatCandidates {
     first: Candidate,
     others: Vec<Candidate>,
 }
 
 struct Candidate {
-    reader: Reader,
+    reader: RecordReader,
     /// Whether it read a record before.
     used: bool,
-    fit: Fit,
+    fit: RecordResult,
     checker: Checker,
 }
 
-impl Several {
+impl FormatCandidates {
     /// Prepares the formats. NULL unless there are at least two.
-    pub(super) fn new(formats: &[LogFormat], plan: &Plan) -> Option<Self> {
+    pub(super) fn new(formats: &[LogFormat], plan: &DecodeOptions) -> Option<Self> {
         let candidate = |format: &LogFormat| Candidate {
-            reader: Reader::new(format.clone(), plan, false),
+            reader: RecordReader::new(format.clone(), plan, false),
             used: false,
-            fit: Ok(Statuses::default()),
+            fit: Ok(RecordCounts::default()),
             checker: Checker::default(),
         };
         let (first, rest) = formats.split_first()?;
@@ -59,7 +59,7 @@ impl Several {
 
     /// Reads a record with the one format that it fits, or with any of those that say the same of it. A
     /// record that fits none is told by the format that it comes closest to, for its reason.
-    pub(super) fn read(&mut self, line: Lines<'_>) -> Told<'_> {
+    pub(super) fn read(&mut self, line: LineBlock<'_>) -> RecordOutcome<'_> {
         let mut best = &mut self.first;
         best.try_on(line);
         for candidate in &mut self.others {
@@ -68,22 +68,22 @@ impl Several {
                 best = candidate;
             } else if candidate.fit.is_ok() && !same(&best.reader, &candidate.reader, line) {
                 let fit = Err((Reason::FitsSeveral, None));
-                return Told { reader: &mut best.reader, fit, is_new: false };
+                return RecordOutcome { reader: &mut best.reader, fit, is_new: false };
             }
         }
         let fit = match best.fit {
             // A line of the other layout is for the reading of that layout to judge.
-            Err((_, Some(_))) if !best.reader.wanted => Ok(Statuses::default()),
+            Err((_, Some(_))) if !best.reader.wanted => Ok(RecordCounts::default()),
             fit => fit,
         };
         let is_new = best.fit.is_ok() && !best.used;
         best.used |= best.fit.is_ok();
-        Told { reader: &mut best.reader, fit, is_new }
+        RecordOutcome { reader: &mut best.reader, fit, is_new }
     }
 }
 
 impl Candidate {
-    fn try_on(&mut self, line: Lines<'_>) {
+    fn try_on(&mut self, line: LineBlock<'_>) {
         let read = self.reader.read(line);
         let fits = |statuses| fits(&self.reader, &mut self.checker, line).map(|()| statuses);
         self.fit = read.and_then(fits);
@@ -100,12 +100,12 @@ impl Candidate {
 
 /// Checks every field of a record by all that AWS says of its values: the number of fields proves nothing.
 fn fits(
-    reader: &Reader,
+    reader: &RecordReader,
     checker: &mut Checker,
-    line: Lines<'_>,
+    line: LineBlock<'_>,
 ) -> Result<(), (Reason, Option<usize>)> {
     let layout = reader.format.layout();
-    let mut seen = Seen::default();
+    let mut seen = NumericFields::default();
     for (at, name) in reader.format.names().iter().enumerate() {
         let word = line.word(0, at);
         let kind = layout.field(name).map_or(Kind::Name, |field| field.kind);
@@ -120,14 +120,14 @@ fn fits(
 
 /// The numbers of a record that bound each other.
 #[derive(Default)]
-struct Seen {
+struct NumericFields {
     packets: Option<i64>,
     bytes: Option<i64>,
     start: Option<i64>,
     end: Option<i64>,
 }
 
-impl Seen {
+impl NumericFields {
     fn add(&mut self, name: &str, number: Option<i64>) {
         match name {
             "packets" => self.packets = number,
@@ -147,7 +147,7 @@ impl Seen {
 }
 
 /// Tells whether AWS would write this value into this field.
-fn is_word(name: &str, word: Word<'_>, number: Option<i64>) -> bool {
+fn is_word(name: &str, word: FieldBytes<'_>, number: Option<i64>) -> bool {
     let text = word.text();
     let within = |low, high| number.is_none_or(|number| (low..=high).contains(&number));
     match name {
@@ -175,11 +175,11 @@ fn is_word(name: &str, word: Word<'_>, number: Option<i64>) -> bool {
 
 /// Tells whether two formats say the same of a record: every field that has a value in one has it in the
 /// other.
-fn same(a: &Reader, b: &Reader, line: Lines<'_>) -> bool {
+fn same(a: &RecordReader, b: &RecordReader, line: LineBlock<'_>) -> bool {
     says(a, b, line) && says(b, a, line)
 }
 
-fn says(a: &Reader, b: &Reader, line: Lines<'_>) -> bool {
+fn says(a: &RecordReader, b: &RecordReader, line: LineBlock<'_>) -> bool {
     a.format.names().iter().enumerate().all(|(at, name)| {
         let word = line.word(0, at);
         let other = b.format.names().iter().position(|other| other == name);

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::flow::decode_options::{InterfaceTest, Wanted};
-use crate::flow::tokenizer::Word;
+use crate::flow::decode_options::{InterfacePredicate, RecordSelection};
+use crate::flow::tokenizer::FieldBytes;
 
 /// How many answers are kept.
 const ANSWERS: usize = 1024;
@@ -15,35 +15,35 @@ const ANSWERS: usize = 1024;
 const ID_MAX: usize = 30;
 
 #[derive(Clone, Copy)]
-struct Answer {
+struct CacheSlot {
     id: [u8; ID_MAX],
     length: u8,
-    wanted: Wanted,
+    wanted: RecordSelection,
 }
 
 /// The interfaces that a filter wants.
-pub(super) struct Interfaces {
-    test: InterfaceTest,
-    answers: Vec<Answer>,
+pub(super) struct InterfaceFilter {
+    test: InterfacePredicate,
+    answers: Vec<CacheSlot>,
     /// Addresses of IPv4 as [`Word::head`] holds their text, which no other text is as long as.
     addresses: foldhash::HashSet<u128>,
 }
 
-impl Interfaces {
-    pub(super) fn new(test: &InterfaceTest, addresses: &HashSet<IpAddr>) -> Self {
-        let none = Answer { id: [0; ID_MAX], length: 0, wanted: Wanted::None };
-        let head = |address: &IpAddr| Word::from(address.to_string().as_str()).head();
+impl InterfaceFilter {
+    pub(super) fn new(test: &InterfacePredicate, addresses: &HashSet<IpAddr>) -> Self {
+        let none = CacheSlot { id: [0; ID_MAX], length: 0, wanted: RecordSelection::None };
+        let head = |address: &IpAddr| FieldBytes::from(address.to_string().as_str()).head();
         let addresses = addresses.iter().filter(|address| address.is_ipv4()).map(head).collect();
         Self { test: Arc::clone(test), answers: vec![none; ANSWERS], addresses }
     }
 
     /// Tells whether an address is one of those asked for, or of IPv6: those have many spellings.
-    pub(super) fn may_ask_for(&self, address: Word<'_>) -> bool {
+    pub(super) fn may_ask_for(&self, address: FieldBytes<'_>) -> bool {
         self.addresses.contains(&address.head()) || address.bytes().contains(&b':')
     }
 
     /// Tells which records of this interface are wanted.
-    pub(super) fn wanted(&mut self, id: Word<'_>) -> Wanted {
+    pub(super) fn wanted(&mut self, id: FieldBytes<'_>) -> RecordSelection {
         let bytes = id.bytes();
         // What is different in ids comes behind `eni-`.
         let hash = ((id.head() >> 32) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;

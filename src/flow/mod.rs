@@ -35,8 +35,10 @@ mod tokenizer;
 #[cfg(test)]
 mod tests;
 
-pub use decode_options::{Filter, InterfaceTest, Limits, Object, Plan, Wanted};
-pub use decode_stats::{Malformed, MalformedLine, Reason, Tally};
+pub use decode_options::{
+    DecodeOptions, Filter, InterfacePredicate, Limits, ObjectMeta, RecordSelection,
+};
+pub use decode_stats::{DecodeStats, Malformed, MalformedLine, Reason};
 pub use decoder::Decoder;
-pub use error::{DecodeError, Refusal};
+pub use error::{DecodeError, DecodeFailure};
 pub use log_format::{FormatError, LogFormat};

@@ -4,9 +4,9 @@ use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 
 /// Which rows of a column are NULL; few are, in most columns.
 #[derive(Debug, Default)]
-pub struct Nulls(Vec<u64>);
+pub struct NullMask(Vec<u64>);
 
-impl Nulls {
+impl NullMask {
     /// Makes a row NULL.
     #[inline]
     pub fn add(&mut self, row: usize) {

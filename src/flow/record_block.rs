@@ -2,13 +2,13 @@
 
 use crate::flow::decode_stats::Reason;
 use crate::flow::field::Kind;
-use crate::flow::null_mask::Nulls;
-use crate::flow::tokenizer::{Lines, Word};
+use crate::flow::null_mask::NullMask;
+use crate::flow::tokenizer::{FieldBytes, LineBlock};
 use crate::flow::value::{Checker, number};
 
 /// Where the value of a column comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum ColumnSource {
     /// The log does not have it.
     Absent,
     /// The name of the object.
@@ -27,7 +27,7 @@ pub(super) enum Origin {
 
 /// A field whose type is checked on every record; a number goes into the slot of the same index.
 #[derive(Debug)]
-pub(super) struct Check {
+pub(super) struct FieldCheck {
     pub(super) field: usize,
     pub(super) kind: Kind,
     /// The least and the greatest number that it may hold.
@@ -36,28 +36,28 @@ pub(super) struct Check {
 
 /// The numbers in one field of the lines at hand.
 #[derive(Debug, Default)]
-pub(super) struct Numbers {
+pub(super) struct NumberColumn {
     values: Vec<i64>,
-    nulls: Nulls,
+    nulls: NullMask,
 }
 
 /// Where records stand: in this object, the first one on this line, the others on the next ones.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct RecordPosition<'a> {
     pub(super) object: &'a str,
     pub(super) line: u64,
 }
 
 /// The records at hand, and which of them are wanted.
 #[derive(Clone, Copy)]
-pub(super) struct Records<'a> {
-    pub(super) lines: Lines<'a>,
-    pub(super) place: Place<'a>,
+pub(super) struct RecordBlock<'a> {
+    pub(super) lines: LineBlock<'a>,
+    pub(super) place: RecordPosition<'a>,
     pub(super) kept: &'a [u32],
-    pub(super) numbers: &'a [Numbers],
+    pub(super) numbers: &'a [NumberColumn],
 }
 
-impl<'a> Records<'a> {
+impl<'a> RecordBlock<'a> {
     /// Tells whether all lines are kept.
     pub(super) fn is_all(&self) -> bool {
         self.kept.len() == self.lines.len()
@@ -68,13 +68,13 @@ impl<'a> Records<'a> {
     #[inline]
     pub(super) fn numbers(
         &self,
-        origin: Origin,
-        nulls: &mut Nulls,
+        origin: ColumnSource,
+        nulls: &mut NullMask,
         first: usize,
         mut push: impl FnMut(i64),
     ) {
         let numbers = match origin {
-            Origin::Number(slot) => self.numbers.get(slot),
+            ColumnSource::Number(slot) => self.numbers.get(slot),
             _ => None,
         };
         match numbers {
@@ -95,33 +95,35 @@ impl<'a> Records<'a> {
 
     /// Returns a text as it stands in a line. `None` is NULL.
     #[inline]
-    pub(super) fn word(&self, line: u32, origin: Origin) -> Option<Word<'a>> {
-        let (Origin::Text(field) | Origin::Addr(field) | Origin::Encoded(field)) = origin else {
+    pub(super) fn word(&self, line: u32, origin: ColumnSource) -> Option<FieldBytes<'a>> {
+        let (ColumnSource::Text(field) | ColumnSource::Addr(field) | ColumnSource::Encoded(field)) =
+            origin
+        else {
             return None;
         };
         let word = self.lines.word(line as usize, field);
-        let is_null = word.is_null() || (matches!(origin, Origin::Addr(_)) && word.is_none());
+        let is_null = word.is_null() || (matches!(origin, ColumnSource::Addr(_)) && word.is_none());
         (!is_null).then_some(word)
     }
 
     /// Returns a number; the line's own number is one.
     #[inline]
-    pub(super) fn number(&self, line: u32, origin: Origin) -> Option<i64> {
+    pub(super) fn number(&self, line: u32, origin: ColumnSource) -> Option<i64> {
         match origin {
-            Origin::Number(slot) => self.numbers.get(slot)?.get(line as usize),
-            Origin::Line => i64::try_from(self.place.line + u64::from(line)).ok(),
+            ColumnSource::Number(slot) => self.numbers.get(slot)?.get(line as usize),
+            ColumnSource::Line => i64::try_from(self.place.line + u64::from(line)).ok(),
             _ => None,
         }
     }
 }
 
-impl Numbers {
+impl NumberColumn {
     /// Checks the values of one field in the kept lines, and reads them if they are numbers.
     pub(super) fn read(
         &mut self,
-        lines: Lines<'_>,
+        lines: LineBlock<'_>,
         kept: &[u32],
-        check: &Check,
+        check: &FieldCheck,
         checker: &mut Checker,
     ) -> Result<(), Reason> {
         let kind = check.kind;
@@ -130,7 +132,7 @@ impl Numbers {
         match kind {
             Kind::Name => return Ok(()),
             Kind::Addr => {
-                let mut is_addr = |word: Word<'_>| checker.is_addr_or_null(word);
+                let mut is_addr = |word: FieldBytes<'_>| checker.is_addr_or_null(word);
                 let all = match all {
                     Some(mut all) => all.all(is_addr),
                     None => some.into_iter().all(&mut is_addr),
@@ -144,7 +146,7 @@ impl Numbers {
         nulls.clear();
         let mut refused = None;
         let (least, greatest) = check.range;
-        let mut value = |row: usize, word: Word<'_>| {
+        let mut value = |row: usize, word: FieldBytes<'_>| {
             match number(word, kind) {
                 Ok(Some(number)) if least <= number && number <= greatest => return number,
                 Ok(Some(_)) => refused = refused.or(Some(Reason::OutOfRange)),

@@ -3,33 +3,35 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use crate::flow::decode_options::{Plan, Wanted};
+use crate::flow::decode_options::{DecodeOptions, RecordSelection};
 use crate::flow::decode_stats::Reason;
 use crate::flow::field::{Kind, LINE, Layout, OBJECT};
-use crate::flow::interface_filter::Interfaces;
+use crate::flow::interface_filter::InterfaceFilter;
 use crate::flow::log_format::LogFormat;
-use crate::flow::record_block::{Check, Numbers, Origin, Place, Records};
-use crate::flow::tokenizer::{Lines, Word};
+use crate::flow::record_block::{
+    ColumnSource, FieldCheck, NumberColumn, RecordBlock, RecordPosition,
+};
+use crate::flow::tokenizer::{FieldBytes, LineBlock};
 use crate::flow::value::{Checker, integer, is_tag, percent_decoded, range};
 
 /// What records of transit gateways have after their version, where those of a VPC have the account.
 const TRANSIT_GATEWAY: &[u8] = b"TransitGateway";
 
 /// A condition of the plan's filter.
-enum Test {
+enum RowPredicate {
     Never,
     Object(HashSet<String>),
-    Text(Origin, HashSet<String>),
-    Number(Origin, HashSet<i64>),
-    Range(Origin, Option<i64>, Option<i64>),
+    Text(ColumnSource, HashSet<String>),
+    Number(ColumnSource, HashSet<i64>),
+    Range(ColumnSource, Option<i64>, Option<i64>),
     /// As `Range`, but NULL passes.
-    Window(Origin, Option<i64>, Option<i64>),
-    Interface(Origin, Interfaces),
+    Window(ColumnSource, Option<i64>, Option<i64>),
+    Interface(ColumnSource, InterfaceFilter),
 }
 
 /// How many records have which status.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Statuses {
+pub(super) struct RecordCounts {
     pub(super) ok: u64,
     pub(super) nodata: u64,
     pub(super) skipdata: u64,
@@ -38,20 +40,20 @@ pub(super) struct Statuses {
 
 /// What the statuses of records say; or why one of them does not fit, and the field where that shows, if it is
 /// one.
-pub(super) type Fit = Result<Statuses, (Reason, Option<usize>)>;
+pub(super) type RecordResult = Result<RecordCounts, (Reason, Option<usize>)>;
 
 /// Reads records of one format.
-pub(super) struct Reader {
+pub(super) struct RecordReader {
     pub(super) format: LogFormat,
     /// Whether its records are of the layout that was asked for.
     pub(super) wanted: bool,
     /// Whether nothing states the format: then every field must fit it.
     pub(super) assumed: bool,
-    pub(super) origins: Vec<Origin>,
-    checks: Vec<Check>,
-    tests: Vec<Test>,
+    pub(super) origins: Vec<ColumnSource>,
+    checks: Vec<FieldCheck>,
+    tests: Vec<RowPredicate>,
     /// The interfaces that are wanted, where nothing else of a record of another one is looked at.
-    interfaces: Option<(Origin, Interfaces)>,
+    interfaces: Option<(ColumnSource, InterfaceFilter)>,
     /// The fields that hold addresses.
     addresses: Vec<usize>,
     status: Option<usize>,
@@ -59,14 +61,14 @@ pub(super) struct Reader {
     account: Option<usize>,
     checker: Checker,
     /// The numbers of the lines at hand, for each check.
-    numbers: Vec<Numbers>,
+    numbers: Vec<NumberColumn>,
     /// Which of the lines at hand are wanted.
     kept: Vec<u32>,
 }
 
-impl Reader {
+impl RecordReader {
     /// Prepares a format for a plan. `assumed`: nothing states the format.
-    pub(super) fn new(format: LogFormat, plan: &Plan, assumed: bool) -> Self {
+    pub(super) fn new(format: LogFormat, plan: &DecodeOptions, assumed: bool) -> Self {
         let find = |name: &str| format.names().iter().position(|other| other == name);
         let mut reader = Self {
             wanted: format.layout() == plan.layout,
@@ -95,7 +97,7 @@ impl Reader {
         let columns = plan.schema.fields().iter();
         reader.origins = columns.map(|column| reader.origin(column.name())).collect();
         reader.tests = reader.tests(plan);
-        reader.numbers.resize_with(reader.checks.len(), Numbers::default);
+        reader.numbers.resize_with(reader.checks.len(), NumberColumn::default);
         reader
     }
 
@@ -109,63 +111,65 @@ impl Reader {
         let known = self.checks.iter().position(|check| check.field == field);
         known.unwrap_or_else(|| {
             let range = range(self.format.names().get(field).map_or("", String::as_str));
-            self.checks.push(Check { field, kind, range });
+            self.checks.push(FieldCheck { field, kind, range });
             self.checks.len() - 1
         })
     }
 
-    fn origin(&mut self, column: &str) -> Origin {
+    fn origin(&mut self, column: &str) -> ColumnSource {
         match column {
-            OBJECT => return Origin::Object,
-            LINE => return Origin::Line,
+            OBJECT => return ColumnSource::Object,
+            LINE => return ColumnSource::Line,
             _ => {}
         }
         let names = self.format.names();
         let Some(field) = self.format.columns().iter().position(|own| own == column) else {
-            return Origin::Absent;
+            return ColumnSource::Absent;
         };
         let encoded = names.get(field).is_some_and(|name| is_tag(name));
         match self.kind(field) {
-            Kind::Name if encoded => Origin::Encoded(field),
-            Kind::Name => Origin::Text(field),
+            Kind::Name if encoded => ColumnSource::Encoded(field),
+            Kind::Name => ColumnSource::Text(field),
             Kind::Addr => {
                 self.slot(field, Kind::Addr);
-                Origin::Addr(field)
+                ColumnSource::Addr(field)
             }
-            kind => Origin::Number(self.slot(field, kind)),
+            kind => ColumnSource::Number(self.slot(field, kind)),
         }
     }
 
-    fn tests(&mut self, plan: &Plan) -> Vec<Test> {
+    fn tests(&mut self, plan: &DecodeOptions) -> Vec<RowPredicate> {
         let filter = &plan.filter;
         let mut tests = Vec::new();
         for (column, values) in &filter.equals {
             tests.push(match self.origin(column) {
-                Origin::Absent => Test::Never,
-                Origin::Object => Test::Object(values.clone()),
-                origin @ (Origin::Number(_) | Origin::Line) => Test::Number(
+                ColumnSource::Absent => RowPredicate::Never,
+                ColumnSource::Object => RowPredicate::Object(values.clone()),
+                origin @ (ColumnSource::Number(_) | ColumnSource::Line) => RowPredicate::Number(
                     origin,
                     values.iter().filter_map(|v| integer(v.as_str().into()).ok()).collect(),
                 ),
-                origin => Test::Text(origin, values.clone()),
+                origin => RowPredicate::Text(origin, values.clone()),
             });
         }
         for &(ref column, low, high) in &filter.ranges {
             tests.push(match self.origin(column) {
-                origin @ (Origin::Number(_) | Origin::Line) => Test::Range(origin, low, high),
-                _ => Test::Never,
+                origin @ (ColumnSource::Number(_) | ColumnSource::Line) => {
+                    RowPredicate::Range(origin, low, high)
+                }
+                _ => RowPredicate::Never,
             });
         }
         for (column, low, high) in filter.window() {
-            if let origin @ Origin::Number(_) = self.origin(column) {
-                tests.push(Test::Window(origin, low, high));
+            if let origin @ ColumnSource::Number(_) = self.origin(column) {
+                tests.push(RowPredicate::Window(origin, low, high));
             }
         }
         if let Some(wanted) = &filter.interface {
             let (origin, interfaces) =
-                (self.origin("interface_id"), Interfaces::new(wanted, &filter.addresses));
+                (self.origin("interface_id"), InterfaceFilter::new(wanted, &filter.addresses));
             match self.assumed || plan.validate_all {
-                true => tests.push(Test::Interface(origin, interfaces)),
+                true => tests.push(RowPredicate::Interface(origin, interfaces)),
                 false => self.interfaces = Some((origin, interfaces)),
             }
         }
@@ -177,7 +181,7 @@ impl Reader {
     /// # Errors
     ///
     /// Why a line does not fit, and the field where that shows, if it is one field.
-    pub(super) fn read(&mut self, lines: Lines<'_>) -> Fit {
+    pub(super) fn read(&mut self, lines: LineBlock<'_>) -> RecordResult {
         match lines.fields().cmp(&self.format.names().len()) {
             Ordering::Less => return Err((Reason::TooFewFields, None)),
             Ordering::Greater => return Err((Reason::TooManyFields, None)),
@@ -191,23 +195,23 @@ impl Reader {
             return Err((Reason::TransitGateway, Some(field)));
         }
         if !self.wanted {
-            return Ok(Statuses::default());
+            return Ok(RecordCounts::default());
         }
         self.kept.clear();
         self.kept.extend(0..lines.len() as u32);
         if let Some((origin, interfaces)) = &mut self.interfaces
-            && let Origin::Text(field) = *origin
+            && let ColumnSource::Text(field) = *origin
         {
             self.kept.retain(|line| {
                 let word = |field| lines.word(*line as usize, field);
                 let id = word(field);
                 id.is_null()
                     || match interfaces.wanted(id) {
-                        Wanted::None => false,
-                        Wanted::OfAddresses => {
+                        RecordSelection::None => false,
+                        RecordSelection::OfAddresses => {
                             self.addresses.iter().any(|field| interfaces.may_ask_for(word(*field)))
                         }
-                        Wanted::All => true,
+                        RecordSelection::All => true,
                     }
             });
         }
@@ -217,7 +221,8 @@ impl Reader {
         }
         let statuses = self.statuses(lines)?;
         if let Some(field) = self.action.filter(|_| self.assumed) {
-            let is_action = |word: Word<'_>| matches!(word.bytes(), b"ACCEPT" | b"REJECT" | b"-");
+            let is_action =
+                |word: FieldBytes<'_>| matches!(word.bytes(), b"ACCEPT" | b"REJECT" | b"-");
             if !lines.column(field).all(is_action) {
                 return Err((Reason::NotAWord, Some(field)));
             }
@@ -225,10 +230,10 @@ impl Reader {
         Ok(statuses)
     }
 
-    fn statuses(&self, lines: Lines<'_>) -> Fit {
-        let mut statuses = Statuses::default();
+    fn statuses(&self, lines: LineBlock<'_>) -> RecordResult {
+        let mut statuses = RecordCounts::default();
         let Some(field) = self.status else {
-            return Ok(Statuses { ok: lines.len() as u64, ..statuses });
+            return Ok(RecordCounts { ok: lines.len() as u64, ..statuses });
         };
         for word in lines.column(field) {
             match word.bytes() {
@@ -243,24 +248,28 @@ impl Reader {
     }
 
     /// Returns the records that [`Self::read`] just read, with those that the filter wants.
-    pub(super) fn records<'a>(&'a mut self, lines: Lines<'a>, place: Place<'a>) -> Records<'a> {
+    pub(super) fn records<'a>(
+        &'a mut self,
+        lines: LineBlock<'a>,
+        place: RecordPosition<'a>,
+    ) -> RecordBlock<'a> {
         let mut kept = std::mem::take(&mut self.kept);
-        let records = Records { lines, place, kept: &[], numbers: &self.numbers };
+        let records = RecordBlock { lines, place, kept: &[], numbers: &self.numbers };
         for test in &mut self.tests {
             kept.retain(|line| test.holds(&records, *line));
         }
         self.kept = kept;
-        Records { lines, place, kept: &self.kept, numbers: &self.numbers }
+        RecordBlock { lines, place, kept: &self.kept, numbers: &self.numbers }
     }
 }
 
-impl Test {
-    fn holds(&mut self, records: &Records<'_>, line: u32) -> bool {
+impl RowPredicate {
+    fn holds(&mut self, records: &RecordBlock<'_>, line: u32) -> bool {
         let text = |origin| records.word(line, origin).map(|word| word.text());
         match self {
             Self::Never => false,
             Self::Object(values) => values.contains(records.place.object),
-            Self::Text(origin @ Origin::Encoded(_), values) => {
+            Self::Text(origin @ ColumnSource::Encoded(_), values) => {
                 text(*origin).is_some_and(|text| values.contains(percent_decoded(text).as_ref()))
             }
             Self::Text(origin, values) => text(*origin).is_some_and(|text| values.contains(text)),
@@ -273,9 +282,9 @@ impl Test {
             Self::Window(origin, low, high) => {
                 records.number(line, *origin).is_none_or(|number| within(number, *low, *high))
             }
-            Self::Interface(origin, wanted) => {
-                records.word(line, *origin).is_none_or(|id| wanted.wanted(id) != Wanted::None)
-            }
+            Self::Interface(origin, wanted) => records
+                .word(line, *origin)
+                .is_none_or(|id| wanted.wanted(id) != RecordSelection::None),
         }
     }
 }

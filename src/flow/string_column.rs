@@ -4,8 +4,8 @@ use arrow::array::StringViewArray;
 use arrow::buffer::{Buffer, ScalarBuffer};
 use arrow::error::ArrowError;
 
-use crate::flow::null_mask::Nulls;
-use crate::flow::tokenizer::Word;
+use crate::flow::null_mask::NullMask;
+use crate::flow::tokenizer::FieldBytes;
 
 /// Longest text that an Arrow view holds within itself.
 const INLINE_MAX: usize = 12;
@@ -20,14 +20,14 @@ pub(super) struct Block {
 
 /// The texts of a column, in views that are made without looking at the texts again.
 #[derive(Debug)]
-pub(super) struct Texts {
+pub(super) struct StringColumn {
     views: Vec<u128>,
-    long: Long,
+    long: LongStrings,
 }
 
 /// Where the long texts of a column lie.
 #[derive(Debug)]
-struct Long {
+struct LongStrings {
     /// What they lie in. The first one is for copies.
     buffers: Vec<Buffer>,
     copies: Vec<u8>,
@@ -38,10 +38,10 @@ struct Long {
     is_too_large: bool,
 }
 
-impl Texts {
+impl StringColumn {
     /// Makes room for so many rows.
     pub(super) fn with_capacity(rows: usize) -> Self {
-        let long = Long {
+        let long = LongStrings {
             buffers: vec![Buffer::from_vec(Vec::<u8>::new())],
             copies: Vec::new(),
             last: 0,
@@ -53,7 +53,7 @@ impl Texts {
 
     /// Adds NULL, to `nulls` as well.
     #[inline]
-    pub(super) fn push_null(&mut self, nulls: &mut Nulls) {
+    pub(super) fn push_null(&mut self, nulls: &mut NullMask) {
         nulls.add(self.views.len());
         self.views.push(0);
     }
@@ -63,9 +63,9 @@ impl Texts {
     #[inline]
     pub(super) fn extend<'w>(
         &mut self,
-        words: impl Iterator<Item = Word<'w>>,
-        is_null: impl Fn(Word<'w>) -> bool,
-        nulls: &mut Nulls,
+        words: impl Iterator<Item = FieldBytes<'w>>,
+        is_null: impl Fn(FieldBytes<'w>) -> bool,
+        nulls: &mut NullMask,
         block: Option<&Block>,
     ) {
         let Self { views, long } = self;
@@ -82,7 +82,7 @@ impl Texts {
 
     /// Adds a text as a copy.
     pub(super) fn push_copy(&mut self, text: &str) {
-        let view = self.long.view(Word::from(text), None);
+        let view = self.long.view(FieldBytes::from(text), None);
         self.views.push(view);
     }
 
@@ -98,9 +98,9 @@ impl Texts {
     /// As [`Self::finish`].
     pub(super) fn repeated(text: &str, rows: usize) -> Result<StringViewArray, ArrowError> {
         let mut texts = Self::with_capacity(rows);
-        let view = texts.long.view(Word::from(text), None);
+        let view = texts.long.view(FieldBytes::from(text), None);
         texts.views.resize(rows, view);
-        texts.finish(Nulls::default())
+        texts.finish(NullMask::default())
     }
 
     /// Makes the column.
@@ -108,8 +108,8 @@ impl Texts {
     /// # Errors
     ///
     /// When more was copied than a view can point to; no limit lets that come to pass.
-    pub(super) fn finish(self, nulls: Nulls) -> Result<StringViewArray, ArrowError> {
-        let Self { views, long: Long { mut buffers, copies, is_too_large, .. } } = self;
+    pub(super) fn finish(self, nulls: NullMask) -> Result<StringViewArray, ArrowError> {
+        let Self { views, long: LongStrings { mut buffers, copies, is_too_large, .. } } = self;
         if is_too_large {
             let reason = "more than 4 GB of text in one column of a batch";
             return Err(ArrowError::ComputeError(reason.to_owned()));
@@ -133,9 +133,9 @@ impl Texts {
     }
 }
 
-impl Long {
+impl LongStrings {
     #[inline]
-    fn view(&mut self, word: Word<'_>, block: Option<&Block>) -> u128 {
+    fn view(&mut self, word: FieldBytes<'_>, block: Option<&Block>) -> u128 {
         let length = word.bytes().len();
         if length <= INLINE_MAX {
             return word.head() << 32 | length as u128;
@@ -170,7 +170,7 @@ impl Long {
         Some(buffer)
     }
 
-    fn copy(&mut self, word: Word<'_>) -> u128 {
+    fn copy(&mut self, word: FieldBytes<'_>) -> u128 {
         let text = word.bytes();
         // Many records in a row name the same interface, subnet or VPC.
         let last = (self.last >> 96) as usize;
@@ -193,9 +193,9 @@ impl Long {
 
 /// A column of texts of which most live as long as it is filled: the same one again is not copied again.
 #[derive(Debug)]
-pub struct Lasting<'t> {
-    texts: Texts,
-    nulls: Nulls,
+pub struct DedupStringColumn<'t> {
+    texts: StringColumn,
+    nulls: NullMask,
     /// Texts of this column that were added lately, and their views, by where they lie.
     known: Box<[(&'t str, u128); LASTING]>,
 }
@@ -203,10 +203,10 @@ pub struct Lasting<'t> {
 /// How many texts are remembered.
 const LASTING: usize = 64;
 
-impl<'t> Lasting<'t> {
+impl<'t> DedupStringColumn<'t> {
     /// Makes room for so many rows.
     pub fn with_capacity(rows: usize) -> Self {
-        let (texts, nulls) = (Texts::with_capacity(rows), Nulls::default());
+        let (texts, nulls) = (StringColumn::with_capacity(rows), NullMask::default());
         Self { texts, nulls, known: Box::new([("", 0); LASTING]) }
     }
 
@@ -222,7 +222,7 @@ impl<'t> Lasting<'t> {
         {
             return self.texts.views.push(*view);
         }
-        let view = self.texts.long.view(Word::from(text), None);
+        let view = self.texts.long.view(FieldBytes::from(text), None);
         self.texts.views.push(view);
         if let Some(slot) = slot {
             *slot = (text, view);
@@ -251,7 +251,7 @@ impl<'t> Lasting<'t> {
 }
 
 /// The view of a long text.
-fn view(word: Word<'_>, buffer: u32, offset: u32) -> u128 {
+fn view(word: FieldBytes<'_>, buffer: u32, offset: u32) -> u128 {
     let length_and_prefix = u128::from(word.head() as u32) << 32 | word.bytes().len() as u128;
     u128::from(offset) << 96 | u128::from(buffer) << 64 | length_and_prefix
 }

@@ -5,13 +5,13 @@
 
 mod line;
 
-pub(super) use line::{Lines, Word};
+pub(super) use line::{FieldBytes, LineBlock};
 use wide::u8x16;
 
 /// Where the fields of lines end in their block. Before the fields of each line is where the byte before the line
 /// is: -1, so to say, before the first one of a block.
 #[derive(Debug, Default)]
-pub(super) struct Ends {
+pub(super) struct Delimiters {
     room: Vec<u32>,
     /// How many of them are of lines that are kept.
     kept: usize,
@@ -19,7 +19,7 @@ pub(super) struct Ends {
     last: usize,
 }
 
-impl Ends {
+impl Delimiters {
     /// Forgets all lines.
     pub(super) fn clear(&mut self) {
         (self.kept, self.last) = (0, 0);
@@ -33,13 +33,13 @@ impl Ends {
 
     /// Returns the lines that were kept, which are plain and have so many fields each. `block` is the one that
     /// they were found in.
-    pub(super) fn lines<'s>(&'s self, block: &'s [u8], fields: usize) -> Lines<'s> {
-        Lines::new(block, self.room.get(..self.kept).unwrap_or_default(), fields)
+    pub(super) fn lines<'s>(&'s self, block: &'s [u8], fields: usize) -> LineBlock<'s> {
+        LineBlock::new(block, self.room.get(..self.kept).unwrap_or_default(), fields)
     }
 
     /// Returns the line that has the same fields with a single blank between them, where runs of blanks and tabs
     /// may lie; the line is made in `plain`.
-    pub(super) fn plainly<'s>(&'s mut self, line: &str, plain: &'s mut String) -> Lines<'s> {
+    pub(super) fn plainly<'s>(&'s mut self, line: &str, plain: &'s mut String) -> LineBlock<'s> {
         plain.clear();
         self.room.clear();
         self.room.push(u32::MAX);
@@ -68,14 +68,14 @@ pub(super) struct Found {
 
 /// Which of 64 bytes are what, one bit each.
 #[derive(Debug, Clone, Copy, Default)]
-struct Marks {
+struct DelimiterMask {
     /// At most 0x20: what ends a field.
     separators: u64,
     /// Below 0x20: newlines, and what makes a line not plain.
     controls: u64,
 }
 
-impl Marks {
+impl DelimiterMask {
     #[inline]
     fn of(bytes: &[u8; 64]) -> Self {
         let (blank, control) = (u8x16::splat(0x20), u8x16::splat(0x1f));
@@ -91,7 +91,7 @@ impl Marks {
 }
 
 #[cfg(target_arch = "x86_64")]
-impl Marks {
+impl DelimiterMask {
     /// The same, 32 bytes at once.
     #[target_feature(enable = "avx2")]
     #[inline]
@@ -131,7 +131,7 @@ pub(super) struct Wanted {
 
 /// What was found: lines that are wanted, and what ended them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(super) enum TokenizedLines {
     /// There are as many as wanted.
     Enough,
     /// The line after them is another one.
@@ -142,14 +142,14 @@ pub(super) enum Taken {
 
 /// Walks over a block.
 #[derive(Debug)]
-pub(super) struct Scanner<'a> {
+pub(super) struct Tokenizer<'a> {
     block: &'a [u8],
     /// What was not looked at yet.
     rest: &'a [u8],
     /// Where the 64 bytes at hand start.
     base: usize,
     /// What was not taken yet of the bytes at hand.
-    marks: Marks,
+    marks: DelimiterMask,
     /// Separators that follow another one, or begin a line.
     odd: u64,
     /// Whether the last of the bytes at hand is a separator.
@@ -160,27 +160,27 @@ pub(super) struct Scanner<'a> {
     is_text: bool,
 }
 
-impl<'a> Scanner<'a> {
+impl<'a> Tokenizer<'a> {
     /// Starts at the beginning of a block, which is no longer than a `u32` counts.
     pub(super) fn new(block: &'a [u8]) -> Self {
         let mut scanner = Self {
             block,
             rest: block,
             base: 0,
-            marks: Marks::default(),
+            marks: DelimiterMask::default(),
             odd: 0,
             after_separator: true,
             start: 0,
             // One check of all is cheaper than one of each line, and hardly ever fails.
             is_text: block.is_ascii() || std::str::from_utf8(block).is_ok(),
         };
-        scanner.look(Marks::of);
+        scanner.look(DelimiterMask::of);
         scanner
     }
 
     /// Looks at the next 64 bytes.
     #[inline(always)]
-    fn look(&mut self, marks: impl Fn(&[u8; 64]) -> Marks) {
+    fn look(&mut self, marks: impl Fn(&[u8; 64]) -> DelimiterMask) {
         let marks = match self.rest.split_first_chunk::<64>() {
             Some((bytes, rest)) => {
                 self.rest = rest;
@@ -201,7 +201,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes lines of records as long as they are wanted; where their fields end comes behind what `ends` keeps.
-    pub(super) fn take(&mut self, ends: &mut Ends, wanted: Wanted) -> Taken {
+    pub(super) fn take(&mut self, ends: &mut Delimiters, wanted: Wanted) -> TokenizedLines {
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
             // SAFETY: the processor has what the function needs.
@@ -211,44 +211,48 @@ impl<'a> Scanner<'a> {
             )]
             return unsafe { self.take_avx2(ends, wanted) };
         }
-        self.take_with(ends, wanted, Marks::of)
+        self.take_with(ends, wanted, DelimiterMask::of)
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn take_avx2(&mut self, ends: &mut Ends, wanted: Wanted) -> Taken {
-        self.take_with(ends, wanted, |bytes| Marks::of_avx2(bytes))
+    fn take_avx2(&mut self, ends: &mut Delimiters, wanted: Wanted) -> TokenizedLines {
+        self.take_with(ends, wanted, |bytes| DelimiterMask::of_avx2(bytes))
     }
 
     #[inline(always)]
     fn take_with(
         &mut self,
-        ends: &mut Ends,
+        ends: &mut Delimiters,
         wanted: Wanted,
-        marks: impl Fn(&[u8; 64]) -> Marks,
-    ) -> Taken {
+        marks: impl Fn(&[u8; 64]) -> DelimiterMask,
+    ) -> TokenizedLines {
         for _ in 0..wanted.lines_max {
-            let Some(found) = self.next_with(ends, &marks) else { return Taken::All };
+            let Some(found) = self.next_with(ends, &marks) else { return TokenizedLines::All };
             let first = self.block.get(found.start);
             // A comment, or perhaps a header.
             let is_record = first.is_some_and(|byte| *byte != b'#' && !byte.is_ascii_lowercase());
             let is_short = found.end - found.start <= wanted.bytes_max;
             if !is_record || !is_short || found.fields != Some(wanted.fields) {
-                return Taken::Before(found);
+                return TokenizedLines::Before(found);
             }
             ends.keep();
         }
-        Taken::Enough
+        TokenizedLines::Enough
     }
 
     /// Returns the next line that ends in the block; where its fields end comes behind the lines that `ends` keeps.
-    pub(super) fn next(&mut self, ends: &mut Ends) -> Option<Found> {
-        self.next_with(ends, Marks::of)
+    pub(super) fn next(&mut self, ends: &mut Delimiters) -> Option<Found> {
+        self.next_with(ends, DelimiterMask::of)
     }
 
     #[inline(always)]
-    fn next_with(&mut self, ends: &mut Ends, marks: impl Fn(&[u8; 64]) -> Marks) -> Option<Found> {
-        let Ends { room, kept, last } = ends;
+    fn next_with(
+        &mut self,
+        ends: &mut Delimiters,
+        marks: impl Fn(&[u8; 64]) -> DelimiterMask,
+    ) -> Option<Found> {
+        let Delimiters { room, kept, last } = ends;
         let (base, mut is_plain, mut count) = (self.start, self.is_text, *kept);
         if room.len() <= count {
             room.resize(count + 128, 0);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::flow::address;
 use crate::flow::decode_stats::Reason;
 use crate::flow::field::Kind;
-use crate::flow::tokenizer::Word;
+use crate::flow::tokenizer::FieldBytes;
 
 /// The last second of the year 9999: what is later is no time that a log can hold.
 const TIME_MAX: i64 = 253_402_300_799;
@@ -32,7 +32,11 @@ impl Default for Checker {
 
 impl Checker {
     /// Checks a value against its kind and returns it, if it is a number. `None` is NULL, or text.
-    pub(super) fn check(&mut self, word: Word<'_>, kind: Kind) -> Result<Option<i64>, Reason> {
+    pub(super) fn check(
+        &mut self,
+        word: FieldBytes<'_>,
+        kind: Kind,
+    ) -> Result<Option<i64>, Reason> {
         match kind {
             Kind::Name => Ok(None),
             Kind::Addr if self.is_addr_or_null(word) => Ok(None),
@@ -43,12 +47,12 @@ impl Checker {
 
     /// Tells whether a value is an address, or stands for none.
     #[inline]
-    pub(super) fn is_addr_or_null(&mut self, word: Word<'_>) -> bool {
+    pub(super) fn is_addr_or_null(&mut self, word: FieldBytes<'_>) -> bool {
         word.is_null() || self.is_addr(word) || word.is_none()
     }
 
     #[inline]
-    fn is_addr(&mut self, word: Word<'_>) -> bool {
+    fn is_addr(&mut self, word: FieldBytes<'_>) -> bool {
         let length = word.bytes().len();
         if length > 15 {
             return address::is_addr(word.text());
@@ -72,7 +76,7 @@ impl Checker {
 
 /// Checks a value that is a number of some kind, and returns it. `None` is NULL.
 #[inline]
-pub(super) fn number(word: Word<'_>, kind: Kind) -> Result<Option<i64>, Reason> {
+pub(super) fn number(word: FieldBytes<'_>, kind: Kind) -> Result<Option<i64>, Reason> {
     let most = match kind {
         Kind::Code => i64::from(i32::MAX),
         Kind::Time => SECONDS_MAX,
@@ -96,7 +100,7 @@ pub(super) fn range(name: &str) -> (i64, i64) {
 
 /// Reads what is not just a few digits.
 #[cold]
-fn careful(word: Word<'_>, kind: Kind) -> Result<Option<i64>, Reason> {
+fn careful(word: FieldBytes<'_>, kind: Kind) -> Result<Option<i64>, Reason> {
     if word.is_none() {
         return Ok(None);
     }
@@ -112,7 +116,7 @@ fn careful(word: Word<'_>, kind: Kind) -> Result<Option<i64>, Reason> {
 }
 
 /// Reads a decimal number.
-pub(super) fn integer(word: Word<'_>) -> Result<i64, Reason> {
+pub(super) fn integer(word: FieldBytes<'_>) -> Result<i64, Reason> {
     match word.digits() {
         Some(number) => Ok(number),
         None => parsed(word.text()),

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use fastrand::Rng;
 
-use crate::generate::conversation::{INTERVAL_SECS, Talk, UDP, emit};
+use crate::generate::conversation::{Conversation, INTERVAL_SECS, UDP, emit};
 use crate::generate::network::{
     Group, INSTANCES, JOBS, Kind, PRIVATE_A, PRIVATE_B, PUBLIC, RESEARCH, SPARK, mix,
 };
@@ -131,46 +131,55 @@ impl Bulk {
         self.first_slot
     }
 
-    fn instance_talk(&self, world: &World, rng: &mut Rng, slot: i64) -> Option<Talk> {
+    fn instance_talk(&self, world: &World, rng: &mut Rng, slot: i64) -> Option<Conversation> {
         let i = rng.usize(..self.instances.len());
         let eni = self.instances[i];
         let (start, secs) = moment(rng, slot, slot + SLOT_SECS)?;
         let port = rng.u16(32768..60999);
         let talk = match rng.u8(..10) {
-            0..4 => Talk::tcp(eni, port, v4([203, 0, 113, rng.u8(30..)]), 443),
-            4 => Talk::tcp(eni, port, v4([192, 0, 2, rng.u8(..)]), 443),
-            5 => Talk::tcp(eni, port, v4([198, 51, 100, rng.u8(..128)]), 443),
-            6 => Talk { protocol: UDP, ..Talk::tcp(eni, port, v4([203, 0, 113, 53]), 53) },
+            0..4 => Conversation::tcp(eni, port, v4([203, 0, 113, rng.u8(30..)]), 443),
+            4 => Conversation::tcp(eni, port, v4([192, 0, 2, rng.u8(..)]), 443),
+            5 => Conversation::tcp(eni, port, v4([198, 51, 100, rng.u8(..128)]), 443),
+            6 => Conversation {
+                protocol: UDP,
+                ..Conversation::tcp(eni, port, v4([203, 0, 113, 53]), 53)
+            },
             _ => {
                 let next = i + rng.usize(1..self.instances.len());
                 let peer = self.instances[next % self.instances.len()];
                 let remote = IpAddr::V4(world.enis[peer].addr);
                 let to = [443, 5432, 6379, 9092][rng.usize(..4)];
-                Talk { peer: Some(peer), ..Talk::tcp(eni, port, remote, to) }
+                Conversation { peer: Some(peer), ..Conversation::tcp(eni, port, remote, to) }
             }
         };
         Some(sized(talk.at(start, secs), rng))
     }
 }
 
-fn job_talk(world: &World, rng: &mut Rng, slot: i64, job: usize, enis: &[usize]) -> Option<Talk> {
+fn job_talk(
+    world: &World,
+    rng: &mut Rng,
+    slot: i64,
+    job: usize,
+    enis: &[usize],
+) -> Option<Conversation> {
     let i = rng.usize(..enis.len());
     let eni = enis[i];
     let (from, to) = (world.enis[eni].created + 30, world.enis[eni].deleted.unwrap_or(i64::MAX));
     let (start, secs) = moment(rng, slot.max(from), (slot + SLOT_SECS).min(to))?;
     let port = rng.u16(32768..60999);
     let talk = match rng.u8(..10) {
-        0 if job % CURIOUS == 3 => Talk::tcp(eni, port, v4([203, 0, 113, 70]), 443),
+        0 if job % CURIOUS == 3 => Conversation::tcp(eni, port, v4([203, 0, 113, 70]), 443),
         0..3 if enis.len() > 1 => {
             let peer = enis[(i + rng.usize(1..enis.len())) % enis.len()];
             let remote = IpAddr::V4(world.enis[peer].addr);
-            Talk { peer: Some(peer), ..Talk::tcp(eni, port, remote, 7077) }
+            Conversation { peer: Some(peer), ..Conversation::tcp(eni, port, remote, 7077) }
         }
         3 => {
             let remote = IpAddr::V4(world.enis[LOGS_ENI].addr);
-            Talk { peer: Some(LOGS_ENI), ..Talk::tcp(eni, port, remote, 443) }
+            Conversation { peer: Some(LOGS_ENI), ..Conversation::tcp(eni, port, remote, 443) }
         }
-        _ => Talk::tcp(eni, port, v4([198, 51, 100, rng.u8(..128)]), 443),
+        _ => Conversation::tcp(eni, port, v4([198, 51, 100, rng.u8(..128)]), 443),
     };
     Some(sized(talk.at(start, secs), rng))
 }
@@ -184,7 +193,7 @@ fn moment(rng: &mut Rng, from: i64, to: i64) -> Option<(i64, i64)> {
     })
 }
 
-fn sized(talk: Talk, rng: &mut Rng) -> Talk {
+fn sized(talk: Conversation, rng: &mut Rng) -> Conversation {
     let (sent, received) = (rng.u64(2..400), rng.u64(2..900));
     talk.volume((sent, sent * rng.u64(52..900)), (received, received * rng.u64(52..1400)))
 }

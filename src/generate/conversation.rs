@@ -22,7 +22,7 @@ pub(super) const NAT_ENI: usize = 0;
 
 /// One accepted conversation of an interface with an address.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Talk {
+pub(super) struct Conversation {
     /// Index of the interface.
     pub eni: usize,
     /// Index of the interface at the other end, if it is in the VPC.
@@ -41,7 +41,7 @@ pub(super) struct Talk {
     pub received: (u64, u64),
 }
 
-impl Talk {
+impl Conversation {
     /// Returns a TCP conversation that `eni` opens.
     pub(super) fn tcp(eni: usize, local_port: u16, remote: IpAddr, remote_port: u16) -> Self {
         Self {
@@ -99,7 +99,7 @@ pub(super) fn leg(eni: usize, egress: bool, protocol: u8, src: End, dst: End) ->
 
 /// Gives the records of a conversation to `sink`: for each interval those of the interface, of its peer in the
 /// VPC, and of the NAT gateway if it passes through. A reply never starts before its request.
-pub(super) fn emit(enis: &[Eni], talk: &Talk, sink: &mut impl FnMut(Record)) {
+pub(super) fn emit(enis: &[Eni], talk: &Conversation, sink: &mut impl FnMut(Record)) {
     let intervals = (talk.secs + INTERVAL_SECS - 1).div_euclid(INTERVAL_SECS).max(1);
     for interval in 0..intervals {
         let (first, last) = (interval == 0, interval == intervals - 1);
@@ -126,12 +126,12 @@ pub(super) fn emit(enis: &[Eni], talk: &Talk, sink: &mut impl FnMut(Record)) {
 
 fn legs(
     enis: &[Eni],
-    talk: &Talk,
+    talk: &Conversation,
     sent: impl Fn(Record) -> Record,
     received: impl Fn(Record) -> Record,
     sink: &mut impl FnMut(Record),
 ) {
-    let Talk { eni, remote, protocol, .. } = *talk;
+    let Conversation { eni, remote, protocol, .. } = *talk;
     let hop = route(enis[eni].subnet, remote);
     let next_hop = if hop == Hop::Nat { Some(NAT_ENI) } else { talk.peer };
     let local = (enis[eni].addr_like(remote), talk.local_port);

@@ -17,14 +17,14 @@ use std::sync::Arc;
 
 use datafusion::common::DataFusionError;
 pub use runner::Runner;
-pub use selected_source::Chosen;
-pub use verification::{Mismatch, Verdict, verify};
+pub use selected_source::SelectedSource;
+pub use verification::{Discrepancy, VerificationResult, verify};
 
 use crate::engine::{MalformedSink, Resources};
 use crate::flow::{Limits, LogFormat};
 use crate::source::Source;
 use crate::source::progress::Progress;
-use crate::state::Pass;
+use crate::state::PassRecord;
 use crate::time::Window;
 use crate::{lake, source, state, storage};
 
@@ -35,7 +35,7 @@ pub const LATENESS_SECS: i64 = 7 * 86_400;
 pub type Opener = dyn Fn(i64) -> Result<Arc<dyn Source>, source::Error> + Send + Sync;
 
 /// Told of each step before it is taken, for tests that end the process there.
-pub type Steps = dyn Fn(&'static str) + Send + Sync;
+pub type StepHook = dyn Fn(&'static str) + Send + Sync;
 
 /// How passes are made.
 #[derive(Clone)]
@@ -64,7 +64,7 @@ pub struct Options {
     /// Told what was read so far.
     pub progress: Arc<Progress>,
     /// Told of each step.
-    pub steps: Option<Arc<Steps>>,
+    pub steps: Option<Arc<StepHook>>,
 }
 
 impl Options {
@@ -103,7 +103,7 @@ impl fmt::Debug for Options {
 #[derive(Debug, Clone)]
 pub struct PassReport {
     /// Its entry in the ledger.
-    pub pass: Pass,
+    pub pass: PassRecord,
     /// Objects of the same listing that no pass has read yet.
     pub left: usize,
     /// What the sources want the user to know.

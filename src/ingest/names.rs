@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::source::Split;
 use crate::source::file::canonical;
-use crate::state::Known;
+use crate::state::ObjectState;
 
 /// The known files by what does not change with their name.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ pub(super) fn may_have_others(split: &Split) -> bool {
 
 impl<'a> Names<'a> {
     /// Takes in what is known.
-    pub(super) fn new(known: impl Iterator<Item = (&'a String, &'a Known)>) -> Self {
+    pub(super) fn new(known: impl Iterator<Item = (&'a String, &'a ObjectState)>) -> Self {
         let mut names = Self::default();
         for (id, known) in known {
             if let (Some((_, key)), Some(etag), None) = (of_s3(id), &known.etag, &known.failed) {

@@ -10,16 +10,16 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt as _;
 use tokio::task::JoinSet;
 
-use crate::engine::{Engine, ObjectRead, ReadOptions};
-use crate::enrich::Context;
+use crate::engine::{Engine, ObjectRead, ScanOptions};
+use crate::enrich::Enricher;
 use crate::flow::field::{LINE, Layout, OBJECT};
-use crate::ingest::selected_source::Chosen;
+use crate::ingest::selected_source::SelectedSource;
 use crate::ingest::{Error, Options};
 use crate::inventory::Inventory;
 use crate::lake;
-use crate::lake::{File, Origin, Writer, WriterOptions};
-use crate::source::Name;
-use crate::storage::Place;
+use crate::lake::{DataFile, Origin, Writer, WriterOptions};
+use crate::source::ObjectName;
+use crate::storage::Storage;
 use crate::time::Window;
 
 /// What was read for one table.
@@ -28,7 +28,7 @@ pub(super) struct Reading {
     /// What each object gave, by name.
     pub(super) objects: BTreeMap<String, ObjectRead>,
     /// The files that were written.
-    pub(super) files: Vec<File>,
+    pub(super) files: Vec<DataFile>,
     pub(super) rows: u64,
     /// Rows left out because the lake has them.
     pub(super) known: u64,
@@ -38,7 +38,7 @@ pub(super) struct Reading {
 
 /// What to read, and where to.
 pub(super) struct Request<'a> {
-    pub(super) lake: &'a Place,
+    pub(super) lake: &'a Storage,
     pub(super) layout: Layout,
     /// What the names of the files begin with.
     pub(super) name: String,
@@ -50,7 +50,7 @@ pub(super) struct Request<'a> {
 /// The account and the region of a flow log, from the name of an object.
 pub(super) fn origin() -> Arc<Origin> {
     Arc::new(|object: &str| {
-        let name = Name::parse(object);
+        let name = ObjectName::parse(object);
         (name.account_id, name.region)
     })
 }
@@ -59,14 +59,14 @@ pub(super) fn origin() -> Arc<Origin> {
 type Columns = Arc<Mutex<BTreeSet<String>>>;
 
 pub(super) async fn read(
-    chosen: Chosen,
+    chosen: SelectedSource,
     request: &Request<'_>,
     options: &Options,
 ) -> Result<Reading, Error> {
     let objects: Arc<Mutex<BTreeMap<String, ObjectRead>>> = Arc::default();
     let columns: Columns = Arc::default();
     let (told, seen) = (Arc::clone(&objects), Arc::clone(&columns));
-    let read_options = ReadOptions {
+    let read_options = ScanOptions {
         stated: options.stated.clone(),
         strict: options.strict,
         malformed: options.malformed.clone(),
@@ -79,9 +79,9 @@ pub(super) async fn read(
             told.insert(split.id.clone(), read);
         })),
         // Objects were chosen by their names: what is in them is taken in whole.
-        ..ReadOptions::new(Window::default())
+        ..ScanOptions::new(Window::default())
     };
-    let context = Context::new(Arc::new(Inventory::default()), Vec::new(), request.now);
+    let context = Enricher::new(Arc::new(Inventory::default()), Vec::new(), request.now);
     let engine =
         Engine::new(Arc::new(chosen), Arc::new(context), read_options, &options.resources).await?;
     let streams = engine.records(request.layout).await?;

@@ -14,34 +14,34 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use crate::flow::field::{Layout, OBJECT};
 use crate::ingest::Error;
 use crate::lake;
-use crate::lake::{File, Table, WriterOptions};
-use crate::storage::Place;
+use crate::lake::{DataFile, LakeTable, WriterOptions};
+use crate::storage::Storage;
 
 /// What taking rows out changes.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
+pub(super) struct RemovedRows {
     /// The files that had them.
-    pub(super) removed: Vec<File>,
+    pub(super) removed: Vec<DataFile>,
     /// What is left of those files.
-    pub(super) added: Vec<File>,
+    pub(super) added: Vec<DataFile>,
     pub(super) rows: u64,
 }
 
 /// Writes the files of a table that have rows of some objects anew, without them.
 pub(super) async fn take_out(
-    lake: &Place,
+    lake: &Storage,
     layout: Layout,
     objects: &BTreeSet<String>,
     name: &str,
-) -> Result<Taken, Error> {
-    let mut taken = Taken::default();
+) -> Result<RemovedRows, Error> {
+    let mut taken = RemovedRows::default();
     if objects.is_empty() {
         return Ok(taken);
     }
-    let Some(table) = Table::open(lake, layout).await? else { return Ok(taken) };
+    let Some(table) = LakeTable::open(lake, layout).await? else { return Ok(taken) };
     let objects: Vec<String> = objects.iter().cloned().collect();
     let change = table.replace(&objects, name, &WriterOptions::default()).await?;
-    let rows = |files: &[File]| files.iter().map(|file| file.rows).sum::<u64>();
+    let rows = |files: &[DataFile]| files.iter().map(|file| file.rows).sum::<u64>();
     taken.rows = rows(&change.remove).saturating_sub(rows(&change.add));
     (taken.removed, taken.added) = (change.remove, change.add);
     Ok(taken)
@@ -50,13 +50,13 @@ pub(super) async fn take_out(
 /// The values of the column `object` that begin with a log group, of rows that start in a time in Unix
 /// seconds, both inclusive.
 pub(super) async fn events(
-    lake: &Place,
+    lake: &Storage,
     layout: Layout,
     log_group: &str,
     (from, to): (i64, i64),
 ) -> Result<HashSet<String>, Error> {
     let mut found = HashSet::new();
-    let Some(table) = Table::open(lake, layout).await? else { return Ok(found) };
+    let Some(table) = LakeTable::open(lake, layout).await? else { return Ok(found) };
     for file in table.files().await? {
         let timely = file.start.is_none_or(|(first, last)| first <= to && last >= from);
         let named = file.objects.as_ref().is_none_or(|(least, greatest)| {
@@ -71,7 +71,7 @@ pub(super) async fn events(
     Ok(found)
 }
 
-pub(super) async fn bytes(place: &Place, file: &File) -> Result<Bytes, Error> {
+pub(super) async fn bytes(place: &Storage, file: &DataFile) -> Result<Bytes, Error> {
     let failed = |source| lake::Error::Write { path: file.path.clone(), source };
     let found = place.objects().get(&Path::from(file.path.as_str())).await.map_err(failed)?;
     Ok(found.bytes().await.map_err(failed)?)

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use crate::flow::field::Layout;
 use crate::ingest::object_loader::{Reading, Request, read};
-use crate::ingest::row_removal::{Taken, events, take_out};
-use crate::ingest::selected_source::Chosen;
+use crate::ingest::row_removal::{RemovedRows, events, take_out};
+use crate::ingest::selected_source::SelectedSource;
 use crate::ingest::{Error, Opener, Options, PassReport, selection};
-use crate::lake::{Change, File, Table, folder};
+use crate::lake::{DataFile, LakeTable, TableCommit, folder};
 use crate::source::{Source, Split};
-use crate::state::{Checkpoint, Kind, Known, Object, Pass, State, TableChange, Totals};
-use crate::storage::Place;
+use crate::state::{
+    Checkpoint, Kind, ObjectRecord, ObjectState, PassRecord, PassTotals, State, TableChange,
+};
+use crate::storage::Storage;
 use crate::time::{Clock, Window};
 
 mod accounting;
@@ -33,7 +35,7 @@ const EVENT_SECS: i64 = 3600;
 
 /// Makes passes. Holds the lease of its state.
 pub struct Runner {
-    lake: Place,
+    lake: Storage,
     state: State,
     clock: Clock,
     open: Arc<Opener>,
@@ -41,7 +43,7 @@ pub struct Runner {
     checkpoint: Checkpoint,
     /// The pass that the checkpoint was last written after.
     saved: u64,
-    listed: Option<Listed>,
+    listed: Option<PendingListing>,
     /// Whether a pass failed, and nobody has looked yet what became of it.
     is_in_doubt: bool,
     /// Objects that could not be read: how often, and when to try again.
@@ -57,7 +59,7 @@ impl std::fmt::Debug for Runner {
 }
 
 /// What one listing gave, and what is left of it.
-struct Listed {
+struct PendingListing {
     source: Arc<dyn Source>,
     splits: VecDeque<Split>,
     kind: Kind,
@@ -72,7 +74,7 @@ struct Listed {
     /// What could not be read to its end, or is to be tried later.
     failed: BTreeSet<String>,
     /// What the passes say of objects that the checkpoint has forgotten.
-    old: BTreeMap<String, Known>,
+    old: BTreeMap<String, ObjectState>,
     notes: Vec<String>,
 }
 
@@ -80,7 +82,7 @@ struct Listed {
 struct Read {
     layout: Layout,
     reading: Reading,
-    taken: Taken,
+    taken: RemovedRows,
 }
 
 impl Runner {
@@ -90,7 +92,7 @@ impl Runner {
     ///
     /// When the lake or the state cannot be read or written.
     pub async fn open(
-        lake: Place,
+        lake: Storage,
         state: State,
         open: Arc<Opener>,
         options: Options,
@@ -126,7 +128,7 @@ impl Runner {
     }
 
     /// The lake.
-    pub fn lake(&self) -> &Place {
+    pub fn lake(&self) -> &Storage {
         &self.lake
     }
 
@@ -287,14 +289,14 @@ impl Runner {
                 known.extend(events(&self.lake, layout, group, time).await?);
             }
         }
-        let chosen = Chosen { source: Arc::clone(&listed.source), splits: splits.to_vec() };
+        let chosen = SelectedSource { source: Arc::clone(&listed.source), splits: splits.to_vec() };
         let (name, now) = (self.file_name(number), self.clock.now());
         let request = Request { lake: &self.lake, layout, name, known: Arc::new(known), now };
         read(chosen, &request, &self.options).await
     }
 
     /// What was known of a split before this pass.
-    fn earlier(&self, split: &Split) -> Option<&Known> {
+    fn earlier(&self, split: &Split) -> Option<&ObjectState> {
         let old = self.listed.as_ref().and_then(|listed| listed.old.get(&split.id));
         self.checkpoint.known.get(&split.id).or(old)
     }
@@ -304,20 +306,20 @@ impl Runner {
         format!("p{number:010}-{}", self.state.token())
     }
 
-    fn record(&self, splits: &[Split], reads: Vec<Read>, begun: i64) -> Pass {
+    fn record(&self, splits: &[Split], reads: Vec<Read>, begun: i64) -> PassRecord {
         let objects = splits.iter().map(|split| {
             let reads = reads.iter().map(|read| (read.layout, &read.reading));
             accounting::object(split, reads.collect(), self.earlier(split))
         });
-        let objects: Vec<Object> = objects.collect();
-        let mut totals = Totals::default();
+        let objects: Vec<ObjectRecord> = objects.collect();
+        let mut totals = PassTotals::default();
         objects.iter().for_each(|object| totals.add(object));
         let mut tables = BTreeMap::new();
         for read in reads {
             let Read { layout, reading, taken } = read;
             totals.rows += reading.rows;
             totals.known += reading.known;
-            let mut added: Vec<File> = reading.files;
+            let mut added: Vec<DataFile> = reading.files;
             added.extend(taken.added);
             let change = TableChange {
                 added,
@@ -330,7 +332,7 @@ impl Runner {
             tables.insert(folder(layout).to_owned(), change);
         }
         let kind = self.listed.as_ref().map_or(Kind::Ingest, |listed| listed.kind);
-        Pass {
+        PassRecord {
             number: self.checkpoint.pass + 1,
             kind,
             runner: self.state.runner().to_owned(),
@@ -347,27 +349,27 @@ impl Runner {
 
     /// Gives the tables the columns that a pass has, before anything of it counts: a pass that is published and
     /// cannot be committed would hold up all that come after it.
-    async fn prepare(&self, pass: &Pass) -> Result<(), Error> {
+    async fn prepare(&self, pass: &PassRecord) -> Result<(), Error> {
         for layout in LAYOUTS {
             let change = pass.tables.get(folder(layout)).filter(|change| change.changes());
             if let Some(change) = change.filter(|change| !change.extra.is_empty()) {
-                Table::create(&self.lake, layout, &change.extra).await?;
+                LakeTable::create(&self.lake, layout, &change.extra).await?;
             }
         }
         Ok(())
     }
 
     /// Commits a published pass to the tables, unless that was done before.
-    async fn apply(&self, pass: &Pass) -> Result<(), Error> {
+    async fn apply(&self, pass: &PassRecord) -> Result<(), Error> {
         for layout in LAYOUTS {
             let Some(change) = pass.tables.get(folder(layout)).filter(|change| change.changes())
             else {
                 continue;
             };
             self.options.step("commit");
-            let mut table = Table::create(&self.lake, layout, &change.extra).await?;
+            let mut table = LakeTable::create(&self.lake, layout, &change.extra).await?;
             let number = i64::try_from(pass.number).unwrap_or(i64::MAX);
-            let change = Change {
+            let change = TableCommit {
                 txn: (self.state.reader().id.clone(), number),
                 add: change.added.clone(),
                 remove: change.removed.clone(),

@@ -11,7 +11,7 @@ use crate::time::Window;
 
 /// Some splits of a source. What became of them is told to the source by whoever chose them.
 #[derive(Debug)]
-pub struct Chosen {
+pub struct SelectedSource {
     /// Where they are read.
     pub source: Arc<dyn Source>,
     /// What is given out.
@@ -19,7 +19,7 @@ pub struct Chosen {
 }
 
 #[async_trait]
-impl Source for Chosen {
+impl Source for SelectedSource {
     async fn splits(&self, _: &Window) -> Result<Listing, Error> {
         Ok(Listing { splits: self.splits.clone(), ..Listing::default() })
     }

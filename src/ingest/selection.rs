@@ -3,7 +3,7 @@
 use chrono::DateTime;
 
 use crate::source::Split;
-use crate::state::{Checkpoint, Known};
+use crate::state::{Checkpoint, ObjectState};
 
 /// Seconds between two readings of the newest time of a log group, at least.
 const AGAIN_SECS: i64 = 60;
@@ -27,13 +27,18 @@ pub(super) fn range(id: &str) -> Option<(i64, i64)> {
 }
 
 /// Since when a source has to be listed for an object to be in the listing, in Unix seconds. NULL: it always is.
-pub(super) fn begins(id: &str, known: &Known) -> Option<i64> {
+pub(super) fn begins(id: &str, known: &ObjectState) -> Option<i64> {
     let ranged = id.starts_with("cloudwatch://").then(|| range(id)).flatten();
     ranged.map(|(from, _)| from).or(known.ends)
 }
 
 /// Tells whether a split has to be read, given what is known of it.
-pub(super) fn is_new(split: &Split, known: Option<&Known>, now: i64, lateness_secs: i64) -> bool {
+pub(super) fn is_new(
+    split: &Split,
+    known: Option<&ObjectState>,
+    now: i64,
+    lateness_secs: i64,
+) -> bool {
     let Some(known) = known else { return true };
     if known.is_waiting() {
         return true;

@@ -14,17 +14,17 @@ use crate::ingest::names::Names;
 use crate::ingest::row_removal::bytes;
 use crate::ingest::runner::LAYOUTS;
 use crate::lake;
-use crate::lake::{Table, folder};
+use crate::lake::{LakeTable, folder};
 use crate::source::Split;
-use crate::state::{Counts, Kind, Known, Object, Reader};
-use crate::storage::Place;
+use crate::state::{Kind, LineCounts, ObjectRecord, ObjectState, Reader};
+use crate::storage::Storage;
 
 /// A line number beyond what its object has lines is not looked for among doubled ones.
 const WORD: u64 = 64;
 
 /// One thing that does not fit. `expected` and `found` are counts, as `what` says.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mismatch {
+pub struct Discrepancy {
     /// The object, or the log group.
     pub object: String,
     /// The table; empty where it is about none.
@@ -39,15 +39,15 @@ pub struct Mismatch {
 
 /// What was compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub struct VerificationResult {
     /// What does not fit, sorted.
-    pub mismatches: Vec<Mismatch>,
+    pub mismatches: Vec<Discrepancy>,
     /// Objects of the source; NULL: it was not compared.
     pub listed: Option<u64>,
     /// Objects in the ledger.
     pub objects: u64,
     /// What the ledger counts, each object once.
-    pub counts: Counts,
+    pub counts: LineCounts,
     /// Rows in the lake.
     pub rows: u64,
     /// Passes read.
@@ -60,11 +60,11 @@ pub struct Verdict {
 ///
 /// When something cannot be read; what does not fit is no error.
 pub async fn verify(
-    lake: &Place,
+    lake: &Storage,
     reader: &Reader,
     listed: Option<&[Split]>,
-) -> Result<Verdict, Error> {
-    let mut verdict = Verdict::default();
+) -> Result<VerificationResult, Error> {
+    let mut verdict = VerificationResult::default();
     let ledger = ledger(reader, &mut verdict).await?;
     let mut mismatches = Vec::new();
     for layout in LAYOUTS {
@@ -87,14 +87,14 @@ pub async fn verify(
 /// What the passes say, the last reading of each object.
 #[derive(Default)]
 struct Ledger {
-    objects: BTreeMap<String, Object>,
+    objects: BTreeMap<String, ObjectRecord>,
     /// Log groups: their rows are counted together, since events are known by their own names.
     groups: BTreeSet<String>,
     /// Rows of log groups, by table.
     group_rows: BTreeMap<String, u64>,
 }
 
-async fn ledger(reader: &Reader, verdict: &mut Verdict) -> Result<Ledger, Error> {
+async fn ledger(reader: &Reader, verdict: &mut VerificationResult) -> Result<Ledger, Error> {
     let mut ledger = Ledger::default();
     for number in reader.numbers().await? {
         let Some(pass) = reader.pass(number).await? else { continue };
@@ -153,12 +153,12 @@ impl Rows {
 
 /// Counts the rows of a table by object; those of a log group by the event.
 async fn rows(
-    lake: &Place,
+    lake: &Storage,
     layout: crate::flow::field::Layout,
     groups: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, Rows>, Error> {
     let mut found: BTreeMap<String, Rows> = BTreeMap::new();
-    let Some(table) = Table::open(lake, layout).await? else { return Ok(found) };
+    let Some(table) = LakeTable::open(lake, layout).await? else { return Ok(found) };
     let mut events = BTreeSet::new();
     for file in table.files().await? {
         let bytes = bytes(table.place(), &file).await?;
@@ -200,11 +200,11 @@ fn compare(
     table: &str,
     ledger: &Ledger,
     found: &BTreeMap<String, Rows>,
-    mismatches: &mut Vec<Mismatch>,
+    mismatches: &mut Vec<Discrepancy>,
 ) {
     let mut tell = |object: &str, what, expected, found| {
         let (object, table) = (object.to_owned(), table.to_owned());
-        mismatches.push(Mismatch { object, table, what, expected, found });
+        mismatches.push(Discrepancy { object, table, what, expected, found });
     };
     for (id, object) in &ledger.objects {
         let expected = object.rows.get(table).copied().unwrap_or(0);
@@ -237,13 +237,13 @@ fn compare(
     }
 }
 
-fn against_source(splits: &[Split], ledger: &Ledger, mismatches: &mut Vec<Mismatch>) {
+fn against_source(splits: &[Split], ledger: &Ledger, mismatches: &mut Vec<Discrepancy>) {
     let mut tell = |split: &Split, what, expected, found| {
         let (object, table) = (split.id.clone(), String::new());
-        mismatches.push(Mismatch { object, table, what, expected, found });
+        mismatches.push(Discrepancy { object, table, what, expected, found });
     };
-    let known = ledger.objects.iter().map(|(id, object)| (id, Known::of_object(object)));
-    let known: Vec<(&String, Known)> = known.collect();
+    let known = ledger.objects.iter().map(|(id, object)| (id, ObjectState::of_object(object)));
+    let known: Vec<(&String, ObjectState)> = known.collect();
     let names = Names::new(known.iter().map(|(id, known)| (*id, known)));
     for split in splits.iter().filter(|split| split.log_group.is_none()) {
         let size = split.size_bytes.unwrap_or(0);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::inventory::fact::Declared;
+use crate::inventory::fact::MappingRow;
 use crate::inventory::model::{Attribution, Eni, Job};
 
 /// An interface may be created this long before the job says that it was.
@@ -189,7 +189,7 @@ fn identity(arn: &str) -> (Option<&str>, &str, &str) {
 /// that only the mapping knows gets rows for the time that it covers.
 pub(super) fn declare(
     enis: Vec<Eni>,
-    declared: &BTreeMap<&str, Vec<&Declared>>,
+    declared: &BTreeMap<&str, Vec<&MappingRow>>,
     jobs: &[Job],
 ) -> Vec<Eni> {
     let mut by_name: HashMap<&str, Vec<&Job>> = HashMap::new();
@@ -214,7 +214,7 @@ pub(super) fn declare(
     rows
 }
 
-fn split(row: &Eni, mapping: &[&Declared], jobs: &HashMap<&str, Vec<&Job>>) -> Vec<Eni> {
+fn split(row: &Eni, mapping: &[&MappingRow], jobs: &HashMap<&str, Vec<&Job>>) -> Vec<Eni> {
     let span =
         |from: Option<i64>, to: Option<i64>| (from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX));
     let (from, to) = span(row.valid_from, row.valid_to);
@@ -225,11 +225,11 @@ fn split(row: &Eni, mapping: &[&Declared], jobs: &HashMap<&str, Vec<&Job>>) -> V
     }
     let cuts: Vec<i64> = cuts.into_iter().collect();
     let pieces = cuts.windows(2).map(|piece| {
-        let covers = |declared: &&&Declared| {
+        let covers = |declared: &&&MappingRow| {
             let (start, end) = span(declared.from, declared.to);
             start <= piece[0] && piece[1] <= end
         };
-        let covering: Vec<&Declared> = mapping.iter().filter(covers).copied().collect();
+        let covering: Vec<&MappingRow> = mapping.iter().filter(covers).copied().collect();
         let valid_from = Some(piece[0]).filter(|at| *at != i64::MIN);
         let valid_to = Some(piece[1]).filter(|at| *at != i64::MAX);
         let piece = Eni { valid_from, valid_to, ..row.clone() };
@@ -238,7 +238,7 @@ fn split(row: &Eni, mapping: &[&Declared], jobs: &HashMap<&str, Vec<&Job>>) -> V
     pieces.collect()
 }
 
-fn declare_row(mut row: Eni, mapping: &[&Declared], jobs: &HashMap<&str, Vec<&Job>>) -> Eni {
+fn declare_row(mut row: Eni, mapping: &[&MappingRow], jobs: &HashMap<&str, Vec<&Job>>) -> Eni {
     let declared = names(mapping.iter().map(|row| row.job_name.as_str()));
     let roles: BTreeSet<&String> = mapping.iter().filter_map(|row| row.role.as_ref()).collect();
     row.belongs_to = None;

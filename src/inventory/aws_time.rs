@@ -15,9 +15,9 @@ const SECONDS_LAST: f64 = 253_402_300_799.0;
 
 /// A time in a document, in Unix seconds; `None` when absent or not a time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct When(pub(super) Option<i64>);
+pub(super) struct AwsTime(pub(super) Option<i64>);
 
-impl<'de> Deserialize<'de> for When {
+impl<'de> Deserialize<'de> for AwsTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(of_value(&Value::deserialize(deserializer)?)))
     }

@@ -8,8 +8,8 @@ use std::{fmt, fs};
 use bytes::Bytes;
 use chrono::DateTime;
 
-use crate::aws::s3::{Location, Store};
-use crate::inventory::collect::{Asked, Collector, Report, SINCE_DEFAULT_SECS};
+use crate::aws::s3::{Location, S3Client};
+use crate::inventory::collect::{CollectedUntil, CollectionReport, Collector, SINCE_DEFAULT_SECS};
 use crate::inventory::deduplicate::thin;
 use crate::inventory::files::{Error, UNFINISHED};
 use crate::inventory::import;
@@ -20,14 +20,14 @@ const FILE_BYTES_MAX: usize = 1 << 30;
 
 /// A folder, or a prefix of a bucket.
 #[derive(Debug, Clone)]
-pub enum Target {
+pub enum CollectorTarget {
     /// A folder here.
     Folder(PathBuf),
     /// A prefix in S3.
-    S3(Store, Location),
+    S3(S3Client, Location),
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for CollectorTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => write!(f, "{}", path.display()),
@@ -36,7 +36,7 @@ impl fmt::Display for Target {
     }
 }
 
-impl Target {
+impl CollectorTarget {
     /// Returns where a file of this name lies.
     fn path(&self, name: &str) -> PathBuf {
         match self {
@@ -110,16 +110,16 @@ fn replace(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Failed> {
 
 /// A collector whose passes are kept.
 #[derive(Debug)]
-pub struct Kept<'a> {
+pub struct PersistentCollector<'a> {
     collector: Collector<'a>,
-    target: Target,
+    target: CollectorTarget,
     /// The day whose facts the collector holds: `2026-03-10`.
     day: String,
     /// Whether all that the collector holds was written.
     written: bool,
 }
 
-impl<'a> Kept<'a> {
+impl<'a> PersistentCollector<'a> {
     /// Takes up what the target holds of the collector's account and region. Without `since` the first pass
     /// asks from where the last one ended, and where there is none for one day.
     ///
@@ -128,7 +128,7 @@ impl<'a> Kept<'a> {
     /// [`Error::Read`] when what is there cannot be read: it would be lost if it was written anew.
     pub async fn open(
         mut collector: Collector<'a>,
-        target: Target,
+        target: CollectorTarget,
         since: Option<i64>,
         now: i64,
     ) -> Result<Self, Error> {
@@ -143,7 +143,8 @@ impl<'a> Kept<'a> {
             Some(name) => {
                 let bytes = target.get(name).await.map_err(|err| read_error(name, err))?;
                 let (facts, note) = import::decode(bytes).map_err(|err| read_error(name, err))?;
-                let asked = note.and_then(|note| serde_json::from_str::<Asked>(&note).ok());
+                let asked =
+                    note.and_then(|note| serde_json::from_str::<CollectedUntil>(&note).ok());
                 let asked = asked.unwrap_or_default();
                 collector.resume(facts, asked.clone());
                 let last = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(END));
@@ -154,7 +155,7 @@ impl<'a> Kept<'a> {
         };
         match (since, asked) {
             (Some(since), _) => collector.begin(since),
-            (None, Some(asked)) if asked != Asked::default() => {}
+            (None, Some(asked)) if asked != CollectedUntil::default() => {}
             (None, _) => collector.begin(now.saturating_sub(SINCE_DEFAULT_SECS)),
         }
         Ok(Self { collector, target, day, written: true })
@@ -166,7 +167,7 @@ impl<'a> Kept<'a> {
     ///
     /// [`Error::Aws`] when no source told anything, [`Error::Write`] when the file could not be written:
     /// the next pass tells and writes it again.
-    pub async fn pass(&mut self, until: i64, now: i64) -> Result<Report, Error> {
+    pub async fn pass(&mut self, until: i64, now: i64) -> Result<CollectionReport, Error> {
         let today = day(now);
         if today > self.day && self.written {
             self.collector.begin_day();

@@ -34,7 +34,7 @@ pub(super) enum Fact {
         vpc_ids: BTreeSet<String>,
     },
     /// A row of the user's own mapping.
-    Declared(Declared),
+    Declared(MappingRow),
     Vpc {
         at: Option<i64>,
         vpc: Vpc,
@@ -109,7 +109,7 @@ pub(super) type Range = (String, String, String);
 
 /// A row of the user's mapping.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Declared {
+pub(super) struct MappingRow {
     pub(super) interface_id: String,
     pub(super) job_name: String,
     pub(super) from: Option<i64>,
@@ -182,12 +182,12 @@ pub(super) struct Details {
     pub(super) creator_arn: Option<String>,
     /// What says that SageMaker made it.
     #[serde(default)]
-    pub(super) sagemaker: Option<Maker>,
+    pub(super) sagemaker: Option<CreatedBy>,
 }
 
 /// What says that SageMaker made an interface, surest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) enum Maker {
+pub(super) enum CreatedBy {
     /// The call that created it came from SageMaker.
     CloudTrail,
     /// SageMaker was allowed to attach it, or allowed that itself.
@@ -200,7 +200,7 @@ pub(super) enum Maker {
     Description,
 }
 
-impl Maker {
+impl CreatedBy {
     /// Returns its name in `enis.made_by_from`.
     pub(super) fn name(self) -> &'static str {
         match self {

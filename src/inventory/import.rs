@@ -113,9 +113,9 @@ pub(super) fn read(
     reader: &mut Reader,
 ) {
     match read_marked(file) {
-        Ok(Marked::Facts { mut facts, .. }) => reader.facts.append(&mut facts),
+        Ok(InventoryFile::Facts { mut facts, .. }) => reader.facts.append(&mut facts),
         // A table alone is no inventory: its facts stand beside it.
-        Ok(Marked::Table(table)) => {
+        Ok(InventoryFile::Table(table)) => {
             if !has_facts() {
                 reader.complaints.push(format!(
                     "table {table} of an import without {FACTS}.parquet beside it; hint: give the \
@@ -123,10 +123,10 @@ pub(super) fn read(
                 ));
             }
         }
-        Ok(Marked::Other) => {
+        Ok(InventoryFile::Other) => {
             reader.complaints.push("not recognised: Parquet that no import wrote".into());
         }
-        Ok(Marked::Version(version)) => reader.complaints.push(format!(
+        Ok(InventoryFile::Version(version)) => reader.complaints.push(format!(
             "an import of version {version}, this build reads {VERSION}; hint: import it again"
         )),
         Err(err) => reader.complaints.push(format!("broken Parquet: {err}")),
@@ -140,20 +140,20 @@ pub(super) fn read(
 /// What is wrong with the file; also when it is another one.
 pub(super) fn decode(bytes: Bytes) -> Result<(Facts, Option<String>), Failed> {
     match read_marked(bytes)? {
-        Marked::Facts { facts, note } => Ok((facts, note)),
-        Marked::Version(version) => Err(format!("it is of version {version}").into()),
-        Marked::Table(_) | Marked::Other => Err("it holds no facts".into()),
+        InventoryFile::Facts { facts, note } => Ok((facts, note)),
+        InventoryFile::Version(version) => Err(format!("it is of version {version}").into()),
+        InventoryFile::Table(_) | InventoryFile::Other => Err("it holds no facts".into()),
     }
 }
 
-enum Marked {
+enum InventoryFile {
     Facts { facts: Facts, note: Option<String> },
     Table(String),
     Version(String),
     Other,
 }
 
-fn read_marked(file: impl ChunkReader + 'static) -> Result<Marked, Failed> {
+fn read_marked(file: impl ChunkReader + 'static) -> Result<InventoryFile, Failed> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
     let metadata = builder.metadata().file_metadata().key_value_metadata();
     let value = |key: &str| {
@@ -162,13 +162,13 @@ fn read_marked(file: impl ChunkReader + 'static) -> Result<Marked, Failed> {
     };
     let (mark, note) = (value(MARK), value(NOTE));
     let Some((name, version)) = mark.as_deref().and_then(|mark| mark.split_once(' ')) else {
-        return Ok(Marked::Other);
+        return Ok(InventoryFile::Other);
     };
     if version != VERSION {
-        return Ok(Marked::Version(version.to_owned()));
+        return Ok(InventoryFile::Version(version.to_owned()));
     }
     if name != FACTS {
-        return Ok(Marked::Table(name.to_owned()));
+        return Ok(InventoryFile::Table(name.to_owned()));
     }
     let mut facts = Facts::new();
     for batch in builder.build()? {
@@ -178,5 +178,5 @@ fn read_marked(file: impl ChunkReader + 'static) -> Result<Marked, Failed> {
             facts.insert(serde_json::from_str(text)?);
         }
     }
-    Ok(Marked::Facts { facts, note })
+    Ok(InventoryFile::Facts { facts, note })
 }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::aws;
-use crate::aws::s3::{Location, Store};
-use crate::inventory::collect::{Collector, Report};
+use crate::aws::s3::{Location, S3Client};
+use crate::inventory::collect::{CollectionReport, Collector};
 use crate::inventory::documents::Reader;
 use crate::inventory::fact::Facts;
 use crate::inventory::files::{Error, Warning};
@@ -16,12 +16,12 @@ const OBJECT_BYTES_MAX: usize = 1 << 30;
 
 /// What was gathered so far.
 #[derive(Debug, Default)]
-pub struct Gathered {
+pub struct InventoryLoader {
     facts: Facts,
     warnings: Vec<Warning>,
 }
 
-impl Gathered {
+impl InventoryLoader {
     /// Adds files and folders, as [`Inventory::read`] reads them.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ impl Gathered {
     /// # Errors
     ///
     /// [`Error::Aws`] when an object cannot be read, or there is none.
-    pub async fn add_s3(&mut self, store: &Store, location: &Location) -> Result<(), Error> {
+    pub async fn add_s3(&mut self, store: &S3Client, location: &Location) -> Result<(), Error> {
         let failed = |id: &Location, source| Error::Aws { id: id.to_string(), source };
         let (mut token, mut empty) = (None::<String>, true);
         // Where the prefix is a folder, neighbours whose names go on differently are none of it.
@@ -86,7 +86,7 @@ impl Gathered {
         since: i64,
         until: i64,
         now: i64,
-    ) -> Result<Report, Error> {
+    ) -> Result<CollectionReport, Error> {
         collector.begin(since);
         let report = collector.pass(until, now).await.map_err(|source| Error::Aws {
             id: format!("of account {}", collector.account_id()),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::inventory::fact::{Declared, Fact, Facts, Range, Sighting};
+use crate::inventory::fact::{Fact, Facts, MappingRow, Range, Sighting};
 use crate::inventory::interface_owner::Owners;
 use crate::inventory::model::{
     Eni, Inventory, IpRange, Job, PrefixListEntry, SecurityGroup, SecurityGroupRule, Vpc,
@@ -91,7 +91,7 @@ pub(super) fn inventory_at(facts: &Facts, at: Option<i64>) -> Inventory {
     let owners = Owners::new(&made);
     let mut enis = enis(facts, &owners);
     attribution::attribute(&mut enis, &made.jobs);
-    let mut declared: BTreeMap<&str, Vec<&Declared>> = BTreeMap::new();
+    let mut declared: BTreeMap<&str, Vec<&MappingRow>> = BTreeMap::new();
     for fact in facts {
         if let Fact::Declared(row) = fact {
             declared.entry(&row.interface_id).or_default().push(row);

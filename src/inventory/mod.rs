@@ -20,10 +20,10 @@ mod tables;
 mod timeline;
 pub mod zone;
 
-pub use collector_store::{Kept, Target};
+pub use collector_store::{CollectorTarget, PersistentCollector};
 pub use files::{Error, Warning};
 pub use import::import;
-pub use loader::Gathered;
+pub use loader::InventoryLoader;
 pub use model::Inventory;
 pub use tables::TABLES;
 

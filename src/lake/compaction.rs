@@ -7,8 +7,8 @@ use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
 
 use crate::flow::field::Layout;
-use crate::lake::{Change, Error, File, Partition, Table, WriterOptions};
-use crate::storage::Place;
+use crate::lake::{DataFile, Error, LakeTable, Partition, TableCommit, WriterOptions};
+use crate::storage::Storage;
 
 /// What to do with a lake.
 #[derive(Debug, Clone)]
@@ -65,10 +65,14 @@ pub struct Compacted {
 /// # Errors
 ///
 /// When a table cannot be read or written. What somebody else changed meanwhile is left for another time.
-pub async fn compact(lake: &Place, options: &CompactOptions, now: i64) -> Result<Compacted, Error> {
+pub async fn compact(
+    lake: &Storage,
+    options: &CompactOptions,
+    now: i64,
+) -> Result<Compacted, Error> {
     let mut done = Compacted::default();
     for layout in [Layout::Vpc, Layout::TransitGateway] {
-        let Some(mut table) = Table::open(lake, layout).await? else { continue };
+        let Some(mut table) = LakeTable::open(lake, layout).await? else { continue };
         expire(&mut table, options, now, &mut done).await?;
         for (partition, files) in small(table.files().await?, options) {
             for bin in bins(files, options) {
@@ -82,7 +86,7 @@ pub async fn compact(lake: &Place, options: &CompactOptions, now: i64) -> Result
 
 /// Takes whole days away.
 async fn expire(
-    table: &mut Table,
+    table: &mut LakeTable,
     options: &CompactOptions,
     now: i64,
     done: &mut Compacted,
@@ -90,13 +94,13 @@ async fn expire(
     let Some(keep_secs) = options.keep_secs else { return Ok(()) };
     let first_day = now.saturating_sub(keep_secs).div_euclid(86_400);
     let is_old =
-        |file: &File| file.partition.hour.is_some_and(|hour| hour.div_euclid(24) < first_day);
-    let old: Vec<File> = table.files().await?.into_iter().filter(is_old).collect();
+        |file: &DataFile| file.partition.hour.is_some_and(|hour| hour.div_euclid(24) < first_day);
+    let old: Vec<DataFile> = table.files().await?.into_iter().filter(is_old).collect();
     if old.is_empty() {
         return Ok(());
     }
     let (files, rows) = (old.len() as u64, old.iter().map(|file| file.rows).sum::<u64>());
-    let change = Change { remove: old, data_change: true, ..Change::default() };
+    let change = TableCommit { remove: old, data_change: true, ..TableCommit::default() };
     match table.drop_files(&change, now).await {
         Ok(()) => (done.expired, done.expired_rows) = (files, rows),
         Err(error) if error.is_conflict() => done.left += files,
@@ -106,10 +110,11 @@ async fn expire(
 }
 
 /// The files of each partition that are worth the work.
-fn small(files: Vec<File>, options: &CompactOptions) -> BTreeMap<Partition, Vec<File>> {
-    let mut partitions: BTreeMap<Partition, Vec<File>> = BTreeMap::new();
-    let is_small =
-        |file: &File| file.rows <= options.rows_max / 2 && file.size_bytes <= options.bytes_max / 2;
+fn small(files: Vec<DataFile>, options: &CompactOptions) -> BTreeMap<Partition, Vec<DataFile>> {
+    let mut partitions: BTreeMap<Partition, Vec<DataFile>> = BTreeMap::new();
+    let is_small = |file: &DataFile| {
+        file.rows <= options.rows_max / 2 && file.size_bytes <= options.bytes_max / 2
+    };
     for file in files.into_iter().filter(is_small) {
         partitions.entry(file.partition.clone()).or_default().push(file);
     }
@@ -118,9 +123,9 @@ fn small(files: Vec<File>, options: &CompactOptions) -> BTreeMap<Partition, Vec<
 }
 
 /// Cuts the files of a partition into groups that fit into memory, each of which becomes one file.
-fn bins(mut files: Vec<File>, options: &CompactOptions) -> Vec<Vec<File>> {
+fn bins(mut files: Vec<DataFile>, options: &CompactOptions) -> Vec<Vec<DataFile>> {
     files.sort_by(|a, b| (a.rows, &a.path).cmp(&(b.rows, &b.path)));
-    let mut bins: Vec<Vec<File>> = Vec::new();
+    let mut bins: Vec<Vec<DataFile>> = Vec::new();
     let (mut rows, mut bytes) = (0, 0);
     for file in files {
         let fits =
@@ -141,9 +146,9 @@ fn bins(mut files: Vec<File>, options: &CompactOptions) -> Vec<Vec<File>> {
 }
 
 async fn put_together(
-    table: &mut Table,
+    table: &mut LakeTable,
     partition: &Partition,
-    files: Vec<File>,
+    files: Vec<DataFile>,
     options: &CompactOptions,
     now: i64,
     done: &mut Compacted,
@@ -155,7 +160,7 @@ async fn put_together(
     let Some(made) = table.merge(&files, path, &options.writer).await? else { return Ok(()) };
     table.place().sync([made.path.as_str()])?;
     let count = files.len() as u64;
-    let change = Change { add: vec![made], remove: files, ..Change::default() };
+    let change = TableCommit { add: vec![made], remove: files, ..TableCommit::default() };
     match table.exchange(&change, now).await {
         Ok(()) => {
             done.merged += count;
@@ -172,7 +177,7 @@ async fn put_together(
 }
 
 /// Deletes files that were made for nothing, unless somebody else made the same and committed it.
-async fn discard(table: &Table, files: &[File]) -> Result<(), Error> {
+async fn discard(table: &LakeTable, files: &[DataFile]) -> Result<(), Error> {
     let active = table.files().await?;
     for file in files.iter().filter(|file| !active.iter().any(|other| other.path == file.path)) {
         let deleted = table.place().objects().delete(&Path::from(file.path.as_str())).await;

@@ -101,7 +101,7 @@ fn short(name: &str, value: &str) -> String {
 
 /// A Parquet file of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct File {
+pub struct DataFile {
     /// Its path, relative to the table.
     pub path: String,
     /// Where its rows belong.
@@ -120,7 +120,7 @@ pub struct File {
     pub objects: Option<(String, String)>,
 }
 
-impl File {
+impl DataFile {
     /// Delta's statistics, as JSON.
     fn stats(&self) -> String {
         let (mut least, mut greatest) = (serde_json::Map::new(), serde_json::Map::new());

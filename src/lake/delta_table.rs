@@ -20,18 +20,18 @@ use serde_json::Value;
 
 use crate::flow::columns::is_plain_column;
 use crate::flow::field::Layout;
-use crate::lake::{Error, File, PARTITION_COLUMNS, folder};
-use crate::storage::Place;
+use crate::lake::{DataFile, Error, PARTITION_COLUMNS, folder};
+use crate::storage::Storage;
 
 /// What a commit changes.
 #[derive(Debug, Clone, Default)]
-pub struct Change {
+pub struct TableCommit {
     /// Who changes it, and which of its changes this is: one that was applied before is not applied again.
     pub txn: (String, i64),
     /// Files to add. They are there, whole.
-    pub add: Vec<File>,
+    pub add: Vec<DataFile>,
     /// Files to take away. They stay where they are, for readers of earlier versions.
-    pub remove: Vec<File>,
+    pub remove: Vec<DataFile>,
     /// Whether the table has other rows afterwards; `false` where files were only written anew.
     pub data_change: bool,
     /// What the commit's entry in the log tells beside it.
@@ -40,18 +40,18 @@ pub struct Change {
 
 /// A table as it was when it was opened or last refreshed.
 #[derive(Debug)]
-pub struct Table {
+pub struct LakeTable {
     delta: DeltaTable,
-    place: Place,
+    place: Storage,
 }
 
-impl Table {
+impl LakeTable {
     /// Opens the table of a layout in a lake; NULL when there is none.
     ///
     /// # Errors
     ///
     /// [`Error::Delta`] when its log cannot be read.
-    pub async fn open(lake: &Place, layout: Layout) -> Result<Option<Self>, Error> {
+    pub async fn open(lake: &Storage, layout: Layout) -> Result<Option<Self>, Error> {
         Self::at(lake.below(folder(layout))).await
     }
 
@@ -60,7 +60,7 @@ impl Table {
     /// # Errors
     ///
     /// [`Error::Delta`] when its log cannot be read.
-    pub async fn at(place: Place) -> Result<Option<Self>, Error> {
+    pub async fn at(place: Storage) -> Result<Option<Self>, Error> {
         let log = log_store(&place);
         let there = log.is_delta_table_location().await.map_err(|error| failed(&place, error))?;
         if !there {
@@ -77,7 +77,7 @@ impl Table {
     /// # Errors
     ///
     /// [`Error::Delta`] when its log cannot be read or written.
-    pub async fn create(lake: &Place, layout: Layout, extra: &[String]) -> Result<Self, Error> {
+    pub async fn create(lake: &Storage, layout: Layout, extra: &[String]) -> Result<Self, Error> {
         if let Some(mut table) = Self::open(lake, layout).await? {
             table.add_columns(extra).await?;
             return Ok(table);
@@ -107,7 +107,7 @@ impl Table {
     }
 
     /// The table's folder or prefix.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &Storage {
         &self.place
     }
 
@@ -153,13 +153,17 @@ impl Table {
     /// # Errors
     ///
     /// [`Error::Delta`] when the log cannot be read.
-    pub async fn files(&self) -> Result<Vec<File>, Error> {
+    pub async fn files(&self) -> Result<Vec<DataFile>, Error> {
         let log = self.delta.log_store();
         let files = async {
             let snapshot = self.delta.snapshot()?.snapshot();
-            snapshot.file_views(&log, None).map_ok(|view| File::of_log(&view)).try_collect().await
+            snapshot
+                .file_views(&log, None)
+                .map_ok(|view| DataFile::of_log(&view))
+                .try_collect()
+                .await
         };
-        let files: Result<Vec<File>, DeltaTableError> = files.await;
+        let files: Result<Vec<DataFile>, DeltaTableError> = files.await;
         let mut files = files.map_err(|error| failed(&self.place, error))?;
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
@@ -183,7 +187,7 @@ impl Table {
     ///
     /// [`Error::Gone`] when somebody else took the same files away, [`Error::Delta`] when that happens at the
     /// same time or the log cannot be written. See [`Error::is_conflict`].
-    pub async fn commit(&mut self, change: &Change, now: i64) -> Result<bool, Error> {
+    pub async fn commit(&mut self, change: &TableCommit, now: i64) -> Result<bool, Error> {
         self.refresh().await?;
         let (app, version) = &change.txn;
         if self.applied(app).await?.is_some_and(|applied| applied >= *version) {
@@ -206,14 +210,14 @@ impl Table {
     }
 
     /// Puts other files with the same rows in the place of files. Fails when one of these is gone meanwhile.
-    pub(super) async fn exchange(&mut self, change: &Change, now: i64) -> Result<(), Error> {
+    pub(super) async fn exchange(&mut self, change: &TableCommit, now: i64) -> Result<(), Error> {
         let properties = CommitProperties::default().with_metadata(change.info.clone());
         let operation = DeltaOperation::Optimize { predicate: None, target_size: 0 };
         self.apply(change, properties, operation, now).await
     }
 
     /// Takes files with all their rows away. Fails when one of these is gone meanwhile.
-    pub(super) async fn drop_files(&mut self, change: &Change, now: i64) -> Result<(), Error> {
+    pub(super) async fn drop_files(&mut self, change: &TableCommit, now: i64) -> Result<(), Error> {
         let properties = CommitProperties::default().with_metadata(change.info.clone());
         let operation = DeltaOperation::Delete { predicate: None };
         self.apply(change, properties, operation, now).await
@@ -221,7 +225,7 @@ impl Table {
 
     async fn apply(
         &mut self,
-        change: &Change,
+        change: &TableCommit,
         properties: CommitProperties,
         operation: DeltaOperation,
         now: i64,
@@ -231,7 +235,7 @@ impl Table {
         if !change.remove.is_empty() {
             let active = self.files().await?;
             let is_active =
-                |file: &&File| active.binary_search_by(|a| a.path.cmp(&file.path)).is_ok();
+                |file: &&DataFile| active.binary_search_by(|a| a.path.cmp(&file.path)).is_ok();
             if let Some(gone) = change.remove.iter().find(|file| !is_active(file)) {
                 return Err(Error::Gone { table: self.place.to_string(), path: gone.path.clone() });
             }
@@ -258,7 +262,7 @@ impl Table {
             .with_retention_period(Duration::seconds(grace_secs))
             .with_enforce_retention_duration(false)
             // The library deletes what is older than this, not what is as old.
-            .with_clock(Arc::new(At(now.saturating_add(1).saturating_mul(1000))));
+            .with_clock(Arc::new(FixedClock(now.saturating_add(1).saturating_mul(1000))));
         let (_, told) = vacuum.await.map_err(|error| failed(&self.place, error))?;
         let removed: HashSet<String> = told.files_deleted.into_iter().collect();
         if removed.is_empty() {
@@ -289,19 +293,19 @@ fn possible(extra: &[String], there: &HashSet<String>) -> Vec<String> {
 
 /// A clock that stands still.
 #[derive(Debug)]
-struct At(i64);
+struct FixedClock(i64);
 
-impl Clock for At {
+impl Clock for FixedClock {
     fn current_timestamp_millis(&self) -> i64 {
         self.0
     }
 }
 
-fn failed(place: &Place, error: DeltaTableError) -> Error {
+fn failed(place: &Storage, error: DeltaTableError) -> Error {
     Error::Delta { table: place.to_string(), source: Box::new(error) }
 }
 
-fn log_store(place: &Place) -> Arc<dyn LogStore> {
+fn log_store(place: &Storage) -> Arc<dyn LogStore> {
     let (objects, root) = (Arc::clone(place.objects()), Arc::clone(place.root()));
     default_logstore(objects, root, place.url(), &StorageConfig::default())
 }

@@ -18,8 +18,8 @@ mod writer;
 mod tests;
 
 pub use compaction::{CompactOptions, Compacted, compact};
-pub use data_file::{File, Partition};
-pub use delta_table::{Change, Table};
+pub use data_file::{DataFile, Partition};
+pub use delta_table::{LakeTable, TableCommit};
 use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::transaction::TransactionError;
 pub use reader::Stored;

@@ -17,8 +17,8 @@ use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
-use crate::lake::{COLUMNS_KEY, Error, File};
-use crate::storage::Place;
+use crate::lake::{COLUMNS_KEY, DataFile, Error};
+use crate::storage::Storage;
 
 /// How much of the end of a file is fetched for its footer and its page indexes.
 const TAIL_BYTES: u64 = 128 * 1024;
@@ -39,7 +39,7 @@ impl Stored {
     /// # Errors
     ///
     /// [`object_store::Error::NotFound`] when it is not there.
-    pub async fn open(place: &Place, path: &str, size: u64) -> Result<Self, object_store::Error> {
+    pub async fn open(place: &Storage, path: &str, size: u64) -> Result<Self, object_store::Error> {
         let key = Key::parse(path)?;
         let objects = Arc::clone(place.objects());
         let start = size.saturating_sub(TAIL_BYTES);
@@ -107,7 +107,11 @@ pub(super) struct Rows {
 }
 
 /// Reads a file into batches of a schema of stored columns; what the file lacks is NULL.
-pub(super) async fn rows(place: &Place, file: &File, schema: &SchemaRef) -> Result<Rows, Error> {
+pub(super) async fn rows(
+    place: &Storage,
+    file: &DataFile,
+    schema: &SchemaRef,
+) -> Result<Rows, Error> {
     let stored = Stored::open(place, &file.path, file.size_bytes).await;
     let stored = stored.map_err(|source| Error::Read { path: file.path.clone(), source })?;
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);

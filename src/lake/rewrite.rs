@@ -9,10 +9,10 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 
 use crate::flow::field::OBJECT;
 use crate::lake::sorting::stored_schema;
-use crate::lake::writer::New;
-use crate::lake::{Change, Error, File, Table, WriterOptions, reader};
+use crate::lake::writer::PendingFile;
+use crate::lake::{DataFile, Error, LakeTable, TableCommit, WriterOptions, reader};
 
-impl Table {
+impl LakeTable {
     /// Returns what takes the rows of `objects` away: files that have some of them are written anew without
     /// them, as `<partition>/<name>-r<n>.parquet`. Nothing is committed. Files of the table are changed one at
     /// a time, each held in memory.
@@ -25,10 +25,10 @@ impl Table {
         objects: &[String],
         name: &str,
         options: &WriterOptions,
-    ) -> Result<Change, Error> {
+    ) -> Result<TableCommit, Error> {
         let unwanted: HashSet<&str> = objects.iter().map(String::as_str).collect();
         let schema = self.stored_schema()?;
-        let mut change = Change { data_change: true, ..Change::default() };
+        let mut change = TableCommit { data_change: true, ..TableCommit::default() };
         for file in self.files().await? {
             let may_hold = file.objects.as_ref().is_none_or(|(least, most)| {
                 unwanted.iter().any(|object| (least.as_str()..=most.as_str()).contains(object))
@@ -44,7 +44,7 @@ impl Table {
             if !kept.is_empty() {
                 let path =
                     format!("{}/{name}-r{}.parquet", file.partition.folder(), change.add.len());
-                let new = New {
+                let new = PendingFile {
                     path,
                     partition: file.partition.clone(),
                     columns: rows.columns.join(","),
@@ -61,7 +61,7 @@ impl Table {
     /// Tells whether a file has rows of some objects, from that column alone.
     async fn has_some(
         &self,
-        file: &File,
+        file: &DataFile,
         schema: &SchemaRef,
         objects: &HashSet<&str>,
     ) -> Result<bool, Error> {
@@ -86,10 +86,10 @@ impl Table {
     /// Writes the rows of files of one partition as one file. They are held in memory.
     pub(super) async fn merge(
         &self,
-        files: &[File],
+        files: &[DataFile],
         path: String,
         options: &WriterOptions,
-    ) -> Result<Option<File>, Error> {
+    ) -> Result<Option<DataFile>, Error> {
         let Some(first) = files.first() else { return Ok(None) };
         let schema = self.stored_schema()?;
         let (mut batches, mut columns) = (Vec::new(), Vec::new());
@@ -100,7 +100,7 @@ impl Table {
         }
         columns.sort();
         columns.dedup();
-        let new = New {
+        let new = PendingFile {
             path,
             partition: first.partition.clone(),
             columns: columns.join(","),

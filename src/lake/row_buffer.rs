@@ -11,7 +11,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use foldhash::HashMap;
 
-use crate::flow::null_mask::Nulls;
+use crate::flow::null_mask::NullMask;
 use crate::lake::Error;
 use crate::lake::sorting::stored_schema;
 
@@ -20,7 +20,7 @@ const TEXT_BYTES: usize = 64;
 
 /// Rows of one partition.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct RowBuffer {
     columns: Vec<Column>,
     rows: usize,
     bytes: usize,
@@ -36,7 +36,7 @@ enum Column {
 #[derive(Debug, Default)]
 struct Texts {
     keys: Vec<i32>,
-    nulls: Nulls,
+    nulls: NullMask,
     /// Every text, in the order of their numbers.
     texts: Vec<Box<str>>,
     /// Numbers of texts that are in their views, by these.
@@ -45,7 +45,7 @@ struct Texts {
     long: HashMap<Box<str>, i32>,
 }
 
-impl Held {
+impl RowBuffer {
     /// Returns how many rows there are.
     pub(super) fn rows(&self) -> usize {
         self.rows

@@ -11,7 +11,7 @@ use arrow::datatypes::{
 };
 
 use crate::flow::field::{LINE, OBJECT};
-use crate::flow::parquet::{Stretch, told};
+use crate::flow::parquet::{InterfaceRun, told};
 use crate::lake::Error;
 
 /// The schema of a file for rows of [`Layout::schema`](crate::flow::field::Layout::schema): times in
@@ -59,12 +59,12 @@ pub(super) fn sorted(rows: &RecordBatch) -> Result<RecordBatch, Error> {
 pub(super) fn stretches(rows: &RecordBatch, group_rows: usize) -> Option<String> {
     let interfaces = Texts::new(rows.column_by_name("interface_id")?)?;
     let statuses = Texts::new(rows.column_by_name("log_status")?)?;
-    let mut stretches: Vec<Stretch<'_>> = Vec::new();
+    let mut stretches: Vec<InterfaceRun<'_>> = Vec::new();
     for row in 0..rows.num_rows() {
         let interface = interfaces.at(row);
         let goes_on = stretches.last().is_some_and(|last| last.interface == interface);
         if !goes_on || row.is_multiple_of(group_rows.max(1)) {
-            stretches.push(Stretch { interface, ..Stretch::default() });
+            stretches.push(InterfaceRun { interface, ..InterfaceRun::default() });
         }
         let stretch = stretches.last_mut()?;
         stretch.rows += 1;

@@ -18,10 +18,10 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::flow::field::{LINE, Layout, OBJECT};
 use crate::flow::parquet::STRETCHES_KEY;
-use crate::lake::row_buffer::Held;
+use crate::lake::row_buffer::RowBuffer;
 use crate::lake::sorting::{sorted, stretches};
-use crate::lake::{COLUMNS_KEY, Error, File, Partition};
-use crate::storage::Place;
+use crate::lake::{COLUMNS_KEY, DataFile, Error, Partition};
+use crate::storage::Storage;
 
 /// Level of zstd: above it, files shrink by little and cost much.
 const ZSTD_LEVEL: i32 = 3;
@@ -85,26 +85,26 @@ impl Default for WriterOptions {
 /// Takes batches in any order and writes them to files of a table. Nothing is committed: what it wrote
 /// counts once [`crate::lake::Table::commit`] adds it.
 pub struct Writer {
-    place: Place,
+    place: Storage,
     name: String,
     origin: Arc<Origin>,
     options: WriterOptions,
     columns: Vec<String>,
     /// The schema of the batches that were taken.
     schema: SchemaRef,
-    pending: HashMap<Partition, Held>,
+    pending: HashMap<Partition, RowBuffer>,
     bytes: usize,
     /// Files begun so far, which gives the next its number.
     begun: usize,
-    making: JoinSet<Result<File, Error>>,
-    files: Vec<File>,
+    making: JoinSet<Result<DataFile, Error>>,
+    files: Vec<DataFile>,
 }
 
 impl Writer {
     /// Makes a writer of files `<partition>/<name>-<n>.parquet` of a lake's table. `columns` are those that
     /// the records really have.
     pub fn new(
-        lake: &Place,
+        lake: &Storage,
         layout: Layout,
         name: &str,
         origin: Arc<Origin>,
@@ -162,7 +162,7 @@ impl Writer {
     /// # Errors
     ///
     /// When a file cannot be written.
-    pub async fn finish(mut self) -> Result<Vec<File>, Error> {
+    pub async fn finish(mut self) -> Result<Vec<DataFile>, Error> {
         let mut partitions: Vec<Partition> = self.pending.keys().cloned().collect();
         partitions.sort();
         for partition in partitions {
@@ -179,7 +179,7 @@ impl Writer {
     fn partitions(&self, batch: &RecordBatch) -> Vec<(Partition, Vec<u32>)> {
         let text = |name: &str| batch.column_by_name(name).and_then(|c| c.as_string_view_opt());
         let starts = batch.column_by_name("start").and_then(|c| c.as_primitive_opt());
-        let cut = Cut {
+        let cut = PartitionColumns {
             starts,
             objects: text(OBJECT),
             accounts: text("account_id"),
@@ -188,7 +188,7 @@ impl Writer {
         let mut parts: Vec<(Partition, Vec<u32>)> = Vec::new();
         let mut by_partition: HashMap<Partition, usize> = HashMap::new();
         let mut origin = (None, None);
-        let mut last: Option<(Key, usize)> = None;
+        let mut last: Option<(PartitionKey, usize)> = None;
         for row in 0..batch.num_rows() {
             let key = cut.key(row);
             let same = last.as_ref().filter(|(other, _)| *other == key).map(|(_, at)| *at);
@@ -227,7 +227,7 @@ impl Writer {
         }
         let path = format!("{}/{}-{}.parquet", partition.folder(), self.name, self.begun);
         self.begun += 1;
-        let new = New {
+        let new = PendingFile {
             path,
             partition: partition.clone(),
             columns: self.columns.join(","),
@@ -248,7 +248,7 @@ fn stopped(error: tokio::task::JoinError) -> Error {
 
 /// What tells the partition of a row: texts by their views, of which the same one is always the same text.
 #[derive(Clone, Copy, PartialEq)]
-struct Key {
+struct PartitionKey {
     object: Option<u128>,
     hour: Option<i64>,
     account: Option<u128>,
@@ -256,21 +256,21 @@ struct Key {
 }
 
 /// The columns that tell the partition of a row.
-struct Cut<'a> {
+struct PartitionColumns<'a> {
     starts: Option<&'a TimestampSecondArray>,
     objects: Option<&'a StringViewArray>,
     accounts: Option<&'a StringViewArray>,
     regions: Option<&'a StringViewArray>,
 }
 
-impl Cut<'_> {
-    fn key(&self, row: usize) -> Key {
+impl PartitionColumns<'_> {
+    fn key(&self, row: usize) -> PartitionKey {
         let view = |texts: Option<&StringViewArray>| {
             let texts = texts.filter(|texts| texts.is_valid(row));
             texts.and_then(|texts| texts.views().get(row).copied())
         };
         let start = self.starts.filter(|starts| starts.is_valid(row));
-        Key {
+        PartitionKey {
             object: view(self.objects),
             hour: start.map(|starts| starts.value(row).div_euclid(3600)),
             account: view(self.accounts),
@@ -284,7 +284,7 @@ fn text_at(texts: Option<&StringViewArray>, row: usize) -> Option<&str> {
 }
 
 /// A file that is to be written.
-pub(super) struct New {
+pub(super) struct PendingFile {
     pub(super) path: String,
     pub(super) partition: Partition,
     /// The columns that the records really have, separated by commas.
@@ -292,9 +292,9 @@ pub(super) struct New {
     pub(super) options: WriterOptions,
 }
 
-impl New {
+impl PendingFile {
     /// Sorts stored rows and writes them.
-    pub(super) async fn write(self, place: &Place, rows: RecordBatch) -> Result<File, Error> {
+    pub(super) async fn write(self, place: &Storage, rows: RecordBatch) -> Result<DataFile, Error> {
         let made = spawn_blocking(move || self.encode(&rows)).await;
         let (file, bytes) = made.map_err(stopped)??;
         let path = Path::from(file.path.as_str());
@@ -303,7 +303,7 @@ impl New {
         Ok(file)
     }
 
-    fn encode(self, rows: &RecordBatch) -> Result<(File, Vec<u8>), Error> {
+    fn encode(self, rows: &RecordBatch) -> Result<(DataFile, Vec<u8>), Error> {
         let rows = sorted(rows)?;
         let mut told = vec![KeyValue::new(COLUMNS_KEY.to_owned(), self.columns)];
         let stretches = stretches(&rows, self.options.group_rows);
@@ -330,7 +330,7 @@ impl New {
     }
 }
 
-fn describe(path: String, partition: &Partition, rows: &RecordBatch, size_bytes: u64) -> File {
+fn describe(path: String, partition: &Partition, rows: &RecordBatch, size_bytes: u64) -> DataFile {
     let text = |name: &str| {
         let column = rows.column_by_name(name)?;
         let column = match column.as_dictionary_opt::<Int32Type>() {
@@ -348,7 +348,7 @@ fn describe(path: String, partition: &Partition, rows: &RecordBatch, size_bytes:
         let (first, last) = (arrow::compute::min(column)?, arrow::compute::max(column)?);
         Some((first, last, column.null_count()))
     };
-    File {
+    DataFile {
         path,
         partition: partition.clone(),
         size_bytes,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::aws;
 use crate::aws::Account;
-use crate::aws::client::Api;
+use crate::aws::client::ServiceClient;
 use crate::aws::operations::PUT_METRIC_DATA;
 use crate::metrics::{Kind, Labels, Metric, Sample};
 
@@ -155,7 +155,7 @@ fn calls(namespace: &str, rows: &[Row], now: i64) -> Vec<Value> {
 /// [`Error`] when not all of them were taken within ten seconds.
 pub async fn put(account: &Account, namespace: &str, rows: &[Row], now: i64) -> Result<(), Error> {
     let send = async {
-        let api = Api::new(account, None).await?;
+        let api = ServiceClient::new(account, None).await?;
         for params in calls(namespace, rows, now) {
             api.call(&PUT_METRIC_DATA, &params).await?;
         }

@@ -28,7 +28,7 @@ pub type Labels = Vec<(&'static str, String)>;
 
 /// How a pass ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum PassOutcome {
     /// It was published.
     Ok,
     /// It was not, and will be tried again.
@@ -37,7 +37,7 @@ pub enum Outcome {
     Stopped,
 }
 
-impl Outcome {
+impl PassOutcome {
     /// Returns its name in labels and logs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -196,7 +196,7 @@ impl Metrics {
 
     /// Counts a pass that succeeded and what it did. It ended at `now`, Unix seconds.
     pub fn pass(&self, pass: &Pass, took: Duration, now: i64) {
-        self.ended(Outcome::Ok, took);
+        self.ended(PassOutcome::Ok, took);
         self.set_time(&definitions::PASS_SUCCESS, now);
         self.add(&definitions::OBJECTS, &["read"], pass.objects);
         self.add(&definitions::OBJECTS, &["failed"], pass.objects_failed);
@@ -250,7 +250,7 @@ impl Metrics {
     }
 
     /// Counts a pass by its outcome and how long it took, and nothing of what it did.
-    pub fn ended(&self, outcome: Outcome, took: Duration) {
+    pub fn ended(&self, outcome: PassOutcome, took: Duration) {
         self.add(&definitions::PASSES, &[outcome.as_str()], 1);
         let series = self.series.get(definitions::PASS_SECONDS.name);
         if let Some(Series { values: Values::Histogram(histogram, last), .. }) = series {

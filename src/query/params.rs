@@ -8,7 +8,7 @@ use toml::Value;
 
 /// A question that people ask, as SQL: `flowq report ID`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Report {
+pub struct ReportQuery {
     /// Name of its file, without `.sql`.
     pub id: String,
     /// One line: what it answers.
@@ -69,7 +69,7 @@ struct Header {
     params: BTreeMap<String, Value>,
 }
 
-impl Report {
+impl ReportQuery {
     /// Reads a report. Its header is the `--` lines at the top, as TOML; `-- # …` is a free comment.
     ///
     /// # Errors

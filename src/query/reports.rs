@@ -1,6 +1,6 @@
 //! The reports that flowq brings along: `queries/reports/*.sql`.
 
-use crate::query::params::{QueryFileError, Report};
+use crate::query::params::{QueryFileError, ReportQuery};
 
 macro_rules! report {
     ($id:literal) => {
@@ -51,8 +51,8 @@ const REPORTS: &[(&str, &str)] = &[
 /// # Errors
 ///
 /// When the header of one is wrong.
-pub fn reports() -> Result<Vec<Report>, QueryFileError> {
-    REPORTS.iter().map(|(id, text)| Report::parse(id, text)).collect()
+pub fn reports() -> Result<Vec<ReportQuery>, QueryFileError> {
+    REPORTS.iter().map(|(id, text)| ReportQuery::parse(id, text)).collect()
 }
 
 #[cfg(test)]

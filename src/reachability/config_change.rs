@@ -6,7 +6,7 @@ use crate::inventory::model::{Inventory, NetworkAclEntry, Route, SecurityGroupRu
 
 /// What a fix changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub enum ConfigChange {
     /// A security group gets a rule.
     GroupRule(SecurityGroupRule),
     /// A network ACL gets an entry, in every subnet that it is associated with.
@@ -31,7 +31,7 @@ pub enum Change {
     DropRoute(Route),
 }
 
-impl Change {
+impl ConfigChange {
     /// Makes the change.
     pub fn apply(&self, inventory: &mut Inventory) {
         match self {

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::flow::address;
-use crate::reachability::step::Answer;
-use crate::vpc::network::Network;
+use crate::reachability::step::StageVerdict;
+use crate::vpc::network::VpcNetwork;
 use crate::vpc::packet::Packet;
-use crate::vpc::{Fit, RuleMatch};
+use crate::vpc::{MatchResult, RuleMatch};
 
 /// Returns one port for each stretch of a packet's ports in which no rule begins or ends.
 pub(super) fn stretches<'a>(
@@ -25,12 +25,12 @@ pub(super) fn stretches<'a>(
 }
 
 /// Tells whether a rule is for a packet that goes to this one of its ports.
-pub(super) fn covers(rule: RuleMatch<'_>, packet: &Packet, port: u16) -> Fit {
+pub(super) fn covers(rule: RuleMatch<'_>, packet: &Packet, port: u16) -> MatchResult {
     rule.covers(packet.protocol, port, packet.icmp)
 }
 
 /// What a place says of all ports that a packet may go to: one answer for all of them, else not known.
-pub(super) fn over_all<T>(answers: Vec<(Answer, T)>) -> Option<(Answer, T, bool)> {
+pub(super) fn over_all<T>(answers: Vec<(StageVerdict, T)>) -> Option<(StageVerdict, T, bool)> {
     let one = answers.iter().all(|(answer, _)| Some(answer) == answers.first().map(|(a, _)| a));
     let mut answers = answers.into_iter();
     if one {
@@ -38,19 +38,19 @@ pub(super) fn over_all<T>(answers: Vec<(Answer, T)>) -> Option<(Answer, T, bool)
     }
     // The stretch that is not let through is what there is to say.
     answers
-        .find(|(answer, _)| *answer != Answer::Allowed)
-        .map(|(_, why)| (Answer::Unknown, why, false))
+        .find(|(answer, _)| *answer != StageVerdict::Allowed)
+        .map(|(_, why)| (StageVerdict::Unknown, why, false))
 }
 
 /// Tells whether an address is in a CIDR, or in a prefix list that is named by its id.
-pub(super) fn address_fits(network: &Network, place: &str, ip: IpAddr) -> Fit {
+pub(super) fn address_fits(network: &VpcNetwork, place: &str, ip: IpAddr) -> MatchResult {
     if place.starts_with("pl-") {
         return match network.prefix_list(place) {
-            Some(nets) => Fit::from(nets.iter().any(|net| net.contains(&ip))),
-            None => Fit::Maybe,
+            Some(nets) => MatchResult::from(nets.iter().any(|net| net.contains(&ip))),
+            None => MatchResult::Maybe,
         };
     }
-    address::parse_net(place).map_or(Fit::Maybe, |net| Fit::from(net.contains(&ip)))
+    address::parse_net(place).map_or(MatchResult::Maybe, |net| MatchResult::from(net.contains(&ip)))
 }
 
 /// Returns the range of an address alone.

@@ -8,15 +8,15 @@ use serde::Serialize;
 use crate::flow::address;
 use crate::inventory::model::{Inventory, NatGateway, NetworkAclEntry, Route, SecurityGroupRule};
 use crate::reachability::command::{destination_argument, destination_option};
-use crate::reachability::config_change::Change;
+use crate::reachability::config_change::ConfigChange;
 use crate::reachability::escape::{hcl, shell};
-use crate::reachability::flow_end::Side;
-use crate::reachability::path::{Judgement, Reach};
+use crate::reachability::flow_end::FlowEnd;
+use crate::reachability::path::{Analyzer, PathAnalysis};
 use crate::reachability::snippets::{acl_block, acl_command, block, group_block, group_command};
-use crate::reachability::step::{Answer, Lack, Step, Verdict};
+use crate::reachability::step::{MissingRule, StageVerdict, Step, Verdict};
 use crate::reachability::{route, s3_bypass};
 use crate::vpc::NextHop;
-use crate::vpc::packet::{Packet, Tuple};
+use crate::vpc::packet::{FiveTuple, Packet};
 use crate::vpc::rules::{LAST_ACL_ENTRY, protocol_word};
 
 /// One change that lets through what was refused.
@@ -32,7 +32,7 @@ pub struct Fix {
     pub terraform: String,
     /// The change.
     #[serde(skip)]
-    pub change: Change,
+    pub change: ConfigChange,
 }
 
 impl Fix {
@@ -54,29 +54,29 @@ impl Fix {
 
 /// Makes fixes of what steps lack.
 pub(super) struct Fixer<'a> {
-    pub(super) reach: &'a Reach,
-    pub(super) tuple: &'a Tuple,
+    pub(super) reach: &'a Analyzer,
+    pub(super) tuple: &'a FiveTuple,
     /// Ports to open. `None`: those of the request.
     pub(super) ports: Option<RangeInclusive<u16>>,
-    pub(super) from: &'a Side<'a>,
-    pub(super) to: &'a Side<'a>,
+    pub(super) from: &'a FlowEnd<'a>,
+    pub(super) to: &'a FlowEnd<'a>,
 }
 
-impl Reach {
+impl Analyzer {
     /// Returns what lets a flow through: one fix for each place that refuses it; where none does, for each of
     /// which it is not known. None for a place for which no single change would do.
     pub fn fixes(
         &self,
-        tuple: &Tuple,
-        (from, to): (&Side<'_>, &Side<'_>),
-        judgement: &Judgement,
+        tuple: &FiveTuple,
+        (from, to): (&FlowEnd<'_>, &FlowEnd<'_>),
+        judgement: &PathAnalysis,
     ) -> Vec<Fix> {
         let fixer = Fixer { reach: self, tuple, ports: None, from, to };
         let of = |answer| judgement.steps.iter().filter(move |step| step.answer == answer);
         match judgement.verdict {
             Verdict::Passes => Vec::new(),
-            Verdict::Refused => fixer.of(of(Answer::Denied)),
-            Verdict::NotKnown => fixer.of(of(Answer::Unknown)),
+            Verdict::Refused => fixer.of(of(StageVerdict::Denied)),
+            Verdict::NotKnown => fixer.of(of(StageVerdict::Unknown)),
         }
     }
 }
@@ -88,11 +88,11 @@ impl Fixer<'_> {
         let mut taken = BTreeSet::new();
         for lack in steps.filter_map(|step| step.lack.as_ref()) {
             let found = match lack {
-                Lack::Group { group, direction, peer } => {
+                MissingRule::Group { group, direction, peer } => {
                     self.group(group, direction, peer).into_iter().collect()
                 }
-                Lack::Acl { .. } => self.acl(lack, &mut taken),
-                Lack::Way { vpc, table, route } => {
+                MissingRule::Acl { .. } => self.acl(lack, &mut taken),
+                MissingRule::Way { vpc, table, route } => {
                     self.way(vpc.as_deref(), table, route.as_ref()).into_iter().collect()
                 }
             };
@@ -146,14 +146,20 @@ impl Fixer<'_> {
             cli: format!("{}{}", group_command(&rule), self.region()),
             terraform: group_block(&rule, &id),
             id,
-            change: Change::GroupRule(rule),
+            change: ConfigChange::GroupRule(rule),
         })
     }
 
     /// One entry for each range that has to be open. None where the numbers before the entry that denies do not
     /// suffice.
-    fn acl(&self, lack: &Lack, taken: &mut BTreeSet<(String, &'static str, i32)>) -> Vec<Fix> {
-        let Lack::Acl { acl, direction, before, cidrs, is_reply } = lack else { return Vec::new() };
+    fn acl(
+        &self,
+        lack: &MissingRule,
+        taken: &mut BTreeSet<(String, &'static str, i32)>,
+    ) -> Vec<Fix> {
+        let MissingRule::Acl { acl, direction, before, cidrs, is_reply } = lack else {
+            return Vec::new();
+        };
         let rows = &self.reach.network().inventory().network_acl_entries;
         let used =
             rows.iter().filter(|row| row.network_acl_id == *acl && row.direction == *direction);
@@ -205,7 +211,7 @@ impl Fixer<'_> {
             cli: format!("{}{}", acl_command(&entry), self.region()),
             terraform: acl_block(&entry, &id),
             id,
-            change: Change::AclEntry(entry),
+            change: ConfigChange::AclEntry(entry),
         }
     }
 
@@ -263,16 +269,16 @@ impl Fixer<'_> {
                 ],
             ),
             id,
-            change: Change::SetRoute(made),
+            change: ConfigChange::SetRoute(made),
         })
     }
 
     /// Taking a route away, where another one of the table then leads on.
     fn without(&self, route: &Route) -> Option<Fix> {
         let mut changed = (**self.reach.network().inventory()).clone();
-        let change = Change::DropRoute(route.clone());
+        let change = ConfigChange::DropRoute(route.clone());
         change.apply(&mut changed);
-        let network = crate::vpc::network::Network::new(std::sync::Arc::new(changed));
+        let network = crate::vpc::network::VpcNetwork::new(std::sync::Arc::new(changed));
         let next = route::in_table(&network, &route.route_table_id, self.to.addr);
         let leads = matches!(
             next.hop,
@@ -317,7 +323,7 @@ pub(super) fn drop_route(route: &Route, region: &str) -> Fix {
             table.replace(char::is_control, ""),
             destination.replace(char::is_control, "")
         ),
-        change: Change::DropRoute(route.clone()),
+        change: ConfigChange::DropRoute(route.clone()),
     }
 }
 

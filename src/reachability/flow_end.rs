@@ -7,15 +7,15 @@ use std::net::IpAddr;
 use crate::flow::address;
 use crate::inventory::model::{Eni, Inventory};
 use crate::inventory::zone::region_of_zone;
-use crate::reachability::path::Reach;
-use crate::vpc::network::Network;
+use crate::reachability::path::Analyzer;
+use crate::vpc::network::VpcNetwork;
 
 /// Both ends of an aggregation interval, and with it of an interface's time, may be so much off, in seconds.
 const SLACK_SECS: i64 = 60;
 
 /// One end of a flow.
 #[derive(Debug, Clone, Copy)]
-pub struct Side<'a> {
+pub struct FlowEnd<'a> {
     /// Its address.
     pub addr: IpAddr,
     /// The interface that had it. NULL: none that is known.
@@ -26,9 +26,9 @@ pub struct Side<'a> {
     pub subnet: Option<&'a str>,
 }
 
-impl<'a> Side<'a> {
+impl<'a> FlowEnd<'a> {
     /// Returns the region, from the interface, else from the subnet's zone.
-    pub fn region(&self, network: &'a Network) -> Option<&'a str> {
+    pub fn region(&self, network: &'a VpcNetwork) -> Option<&'a str> {
         let zone = || network.subnet(self.subnet?)?.availability_zone.as_deref();
         let of_zone = || region_of_zone(zone()?);
         self.eni.and_then(|eni| eni.region.as_deref()).or_else(of_zone)
@@ -47,7 +47,7 @@ impl<'a> Side<'a> {
 
 /// Why it is not clear which end is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unclear {
+pub enum ResolveError {
     /// It is neither an address nor an interface of the inventory.
     NotKnown(String),
     /// Several interfaces have the address then: each with its VPC.
@@ -56,7 +56,7 @@ pub enum Unclear {
     NoAddress(String),
 }
 
-impl fmt::Display for Unclear {
+impl fmt::Display for ResolveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotKnown(text) => {
@@ -75,7 +75,7 @@ impl fmt::Display for Unclear {
     }
 }
 
-impl std::error::Error for Unclear {}
+impl std::error::Error for ResolveError {}
 
 /// The interfaces of an inventory, by id and by address.
 #[derive(Debug, Default)]
@@ -127,7 +127,7 @@ impl Interfaces {
     }
 }
 
-impl Reach {
+impl Analyzer {
     /// Returns an interface as it was at a time (Unix seconds); where that is not known, as it was nearest to
     /// it. Without a time, as it was last.
     pub fn interface(&self, id: &str, at: Option<i64>) -> Option<&Eni> {
@@ -157,18 +157,24 @@ impl Reach {
         vpc: Option<&str>,
         other: Option<IpAddr>,
         at: Option<i64>,
-    ) -> Result<Side<'_>, Unclear> {
+    ) -> Result<FlowEnd<'_>, ResolveError> {
         if let Some(ip) = address::parse(named) {
             return self.side_at(ip, vpc, at);
         }
-        let eni = self.interface(named, at).ok_or_else(|| Unclear::NotKnown(named.to_owned()))?;
+        let eni =
+            self.interface(named, at).ok_or_else(|| ResolveError::NotKnown(named.to_owned()))?;
         let mut own = eni.addresses.iter().filter_map(|text| address::parse(text));
         let ip = own.find(|ip| other.is_none_or(|other| ip.is_ipv4() == other.is_ipv4()));
-        let ip = ip.ok_or_else(|| Unclear::NoAddress(named.to_owned()))?;
+        let ip = ip.ok_or_else(|| ResolveError::NoAddress(named.to_owned()))?;
         Ok(self.side_of(eni, ip))
     }
 
-    fn side_at(&self, ip: IpAddr, vpc: Option<&str>, at: Option<i64>) -> Result<Side<'_>, Unclear> {
+    fn side_at(
+        &self,
+        ip: IpAddr,
+        vpc: Option<&str>,
+        at: Option<i64>,
+    ) -> Result<FlowEnd<'_>, ResolveError> {
         let inventory = self.network.inventory();
         let holders = self.interfaces.holders(&inventory.enis, ip, vpc, at);
         match holders.as_slice() {
@@ -178,22 +184,22 @@ impl Reach {
                 let vpc = known.filter(|vpc| self.network.route_tables().is_inside(vpc, ip));
                 let vpc = vpc.or_else(|| vpc_of(inventory, ip));
                 let subnet = vpc.and_then(|vpc| subnet_of(inventory, vpc, ip));
-                Ok(Side { addr: ip, eni: None, vpc, subnet })
+                Ok(FlowEnd { addr: ip, eni: None, vpc, subnet })
             }
             [eni] => Ok(self.side_of(eni, ip)),
             several => {
                 let held = several.iter().map(|row| (row.interface_id.clone(), row.vpc_id.clone()));
-                Err(Unclear::Several(ip, held.collect()))
+                Err(ResolveError::Several(ip, held.collect()))
             }
         }
     }
 
     /// Returns the end of a flow that an interface has with one of its addresses.
-    pub fn side_of<'a>(&'a self, eni: &'a Eni, ip: IpAddr) -> Side<'a> {
+    pub fn side_of<'a>(&'a self, eni: &'a Eni, ip: IpAddr) -> FlowEnd<'a> {
         let subnet = eni.subnet_id.as_deref();
         let of_subnet = || self.network.subnet(subnet?)?.vpc_id.as_deref();
         let vpc = eni.vpc_id.as_deref().or_else(of_subnet);
-        Side { addr: ip, eni: Some(eni), vpc, subnet }
+        FlowEnd { addr: ip, eni: Some(eni), vpc, subnet }
     }
 }
 

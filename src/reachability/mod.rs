@@ -19,13 +19,13 @@ mod security_groups;
 pub mod snippets;
 mod step;
 
-pub use config_change::Change;
+pub use config_change::ConfigChange;
 pub use fix::Fix;
-pub use flow_end::{Side, Unclear};
-pub use path::{Judgement, Reach};
-pub use rejection::{Leg, Refusal, Refused};
-pub use s3_bypass::{Bypass, Bypassed};
-pub use step::{Answer, Place, Step, Verdict};
+pub use flow_end::{FlowEnd, ResolveError};
+pub use path::{Analyzer, PathAnalysis};
+pub use rejection::{PacketLeg, RejectedPacket, Rejection};
+pub use s3_bypass::{BypassExplanation, BypassObservation};
+pub use step::{Stage, StageVerdict, Step, Verdict};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -6,35 +6,35 @@ use std::net::IpAddr;
 use crate::flow::address;
 use crate::inventory::model::NetworkAclEntry;
 use crate::reachability::fit::{address_fits, alone, covers, over_all, stretches};
-use crate::reachability::flow_end::{Side, subnet_of};
-use crate::reachability::step::{Answer, Lack, Place, Step};
-use crate::vpc::network::Network;
+use crate::reachability::flow_end::{FlowEnd, subnet_of};
+use crate::reachability::step::{MissingRule, Stage, StageVerdict, Step};
+use crate::vpc::network::VpcNetwork;
 use crate::vpc::packet::Packet;
 use crate::vpc::rules::{LAST_ACL_ENTRY, allows};
-use crate::vpc::{Fit, RuleMatch};
+use crate::vpc::{MatchResult, RuleMatch};
 
 /// One subnet's question to its ACL.
 #[derive(Clone, Copy)]
-pub(super) struct Question<'a> {
-    pub(super) network: &'a Network,
+pub(super) struct AclQuery<'a> {
+    pub(super) network: &'a VpcNetwork,
     pub(super) subnet: Option<&'a str>,
     /// `egress` or `ingress`, as the subnet sees it.
     pub(super) direction: &'static str,
     /// The other end, whose address entries are held against.
-    pub(super) peer: &'a Side<'a>,
+    pub(super) peer: &'a FlowEnd<'a>,
     pub(super) packet: &'a Packet,
     pub(super) is_reply: bool,
 }
 
 /// Says what the ACL says: the entry with the lowest number that fits decides.
-pub(super) fn judge(question: &Question<'_>, place: Place) -> Step {
+pub(super) fn judge(question: &AclQuery<'_>, place: Stage) -> Step {
     let entries = question.subnet.and_then(|subnet| question.network.acl_of(subnet));
     let Some(entries) = entries else {
         let text = match question.subnet {
             Some(subnet) => format!("the network ACL of {subnet} is not in the inventory"),
             None => "the subnet is not known, and so neither is its network ACL".to_owned(),
         };
-        return Step::new(place, Answer::Unknown, text);
+        return Step::new(place, StageVerdict::Unknown, text);
     };
     let entries: Vec<&NetworkAclEntry> = entries.collect();
     let acl = entries.first().map_or("the ACL", |entry| &entry.network_acl_id);
@@ -43,16 +43,16 @@ pub(super) fn judge(question: &Question<'_>, place: Place) -> Step {
     let ports = stretches(question.packet, asked.iter().map(|entry| RuleMatch::from(*entry)));
     // An entry that opens all of it has to stand before each that closes, or may close, some of it.
     let closes = |entry: &&&NetworkAclEntry| {
-        !allows(entry) && ports.iter().any(|port| fit(question, entry, *port) != Fit::No)
+        !allows(entry) && ports.iter().any(|port| fit(question, entry, *port) != MatchResult::No)
     };
     let before =
         asked.iter().filter(closes).map(|entry| entry.rule_number).min().unwrap_or(LAST_ACL_ENTRY);
     let says = ports.iter().map(|port| at_port(question, &asked, *port)).collect();
     let Some((answer, entry, whole)) = over_all(says) else {
-        return Step::new(place, Answer::Unknown, "no port to ask about");
+        return Step::new(place, StageVerdict::Unknown, "no port to ask about");
     };
     let number = entry.map_or(LAST_ACL_ENTRY, |entry| entry.rule_number);
-    let lack = Lack::Acl {
+    let lack = MissingRule::Acl {
         acl: acl.to_owned(),
         direction: question.direction,
         before,
@@ -60,46 +60,46 @@ pub(super) fn judge(question: &Question<'_>, place: Place) -> Step {
         is_reply: question.is_reply,
     };
     let text = match (answer, entry) {
-        (Answer::Unknown, _) if !whole => format!(
+        (StageVerdict::Unknown, _) if !whole => format!(
             "partly: {acl} lets only some of {} through, so it depends on the port",
             question.packet.service()
         ),
-        (Answer::Unknown, Some(entry)) => {
+        (StageVerdict::Unknown, Some(entry)) => {
             format!("it depends on what is not known whether this fits: {}", says_entry(entry))
         }
         (_, Some(entry)) if entry.rule_number < LAST_ACL_ENTRY => says_entry(entry),
         _ => missing(question, acl),
     };
     let step = Step::new(place, answer, text).by(format!("{acl} {number}"));
-    if answer == Answer::Allowed { step } else { step.lacks(lack) }
+    if answer == StageVerdict::Allowed { step } else { step.lacks(lack) }
 }
 
 fn at_port<'a>(
-    question: &Question<'_>,
+    question: &AclQuery<'_>,
     entries: &[&'a NetworkAclEntry],
     port: u16,
-) -> (Answer, Option<&'a NetworkAclEntry>) {
-    let mut possible: Option<(Answer, &NetworkAclEntry)> = None;
+) -> (StageVerdict, Option<&'a NetworkAclEntry>) {
+    let mut possible: Option<(StageVerdict, &NetworkAclEntry)> = None;
     for entry in entries {
-        let says = if allows(entry) { Answer::Allowed } else { Answer::Denied };
+        let says = if allows(entry) { StageVerdict::Allowed } else { StageVerdict::Denied };
         match (fit(question, entry, port), possible) {
-            (Fit::No, _) => {}
-            (Fit::Maybe, None) => possible = Some((says, entry)),
-            (Fit::Maybe | Fit::Yes, Some((held, first))) if held != says => {
-                return (Answer::Unknown, Some(first));
+            (MatchResult::No, _) => {}
+            (MatchResult::Maybe, None) => possible = Some((says, entry)),
+            (MatchResult::Maybe | MatchResult::Yes, Some((held, first))) if held != says => {
+                return (StageVerdict::Unknown, Some(first));
             }
-            (Fit::Maybe, Some(_)) => {}
-            (Fit::Yes, _) => return (says, Some(entry)),
+            (MatchResult::Maybe, Some(_)) => {}
+            (MatchResult::Yes, _) => return (says, Some(entry)),
         }
     }
     match possible {
-        Some((Answer::Allowed, first)) => (Answer::Unknown, Some(first)),
-        _ => (Answer::Denied, None),
+        Some((StageVerdict::Allowed, first)) => (StageVerdict::Unknown, Some(first)),
+        _ => (StageVerdict::Denied, None),
     }
 }
 
 /// Tells whether an entry is for the packet at one of its ports.
-fn fit(question: &Question<'_>, entry: &NetworkAclEntry, port: u16) -> Fit {
+fn fit(question: &AclQuery<'_>, entry: &NetworkAclEntry, port: u16) -> MatchResult {
     let address = address_fits(question.network, &entry.cidr, question.peer.addr);
     covers(RuleMatch::from(entry), question.packet, port).and(address)
 }
@@ -117,7 +117,7 @@ fn says_entry(entry: &NetworkAclEntry) -> String {
 }
 
 /// Says in words which entry is missing.
-fn missing(question: &Question<'_>, acl: &str) -> String {
+fn missing(question: &AclQuery<'_>, acl: &str) -> String {
     let direction = question.direction;
     let word = if direction == "egress" { "to" } else { "from" };
     let (peer, service) = (question.peer.addr, question.packet.service());
@@ -127,7 +127,7 @@ fn missing(question: &Question<'_>, acl: &str) -> String {
 
 /// Returns what entries should open to: the peer's subnet; the ranges of the AWS service that the address
 /// belongs to, since the next answer of its name is another one; else the address alone.
-fn blocks(question: &Question<'_>) -> Vec<String> {
+fn blocks(question: &AclQuery<'_>) -> Vec<String> {
     let (inventory, peer) = (question.network.inventory(), question.peer);
     let named = || subnet_of(inventory, peer.vpc?, peer.addr);
     let subnet = peer.subnet.or_else(named).and_then(|subnet| question.network.subnet(subnet));

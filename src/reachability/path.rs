@@ -5,66 +5,66 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::inventory::model::{Inventory, NatGateway};
-use crate::reachability::flow_end::{Interfaces, Side};
-use crate::reachability::route::Routed;
-use crate::reachability::step::{Answer, Lack, Place, Step, Verdict};
+use crate::reachability::flow_end::{FlowEnd, Interfaces};
+use crate::reachability::route::RouteLookup;
+use crate::reachability::step::{MissingRule, Stage, StageVerdict, Step, Verdict};
 use crate::reachability::{network_acl, route, security_groups};
 use crate::vpc::NextHop;
-use crate::vpc::network::Network;
-use crate::vpc::packet::{Packet, Tuple};
+use crate::vpc::network::VpcNetwork;
+use crate::vpc::packet::{FiveTuple, Packet};
 
 /// The VPCs of an inventory, ready to be asked what passes.
 #[derive(Debug)]
-pub struct Reach {
-    pub(super) network: Network,
+pub struct Analyzer {
+    pub(super) network: VpcNetwork,
     pub(super) interfaces: Interfaces,
 }
 
 /// What all places on the way say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Judgement {
+pub struct PathAnalysis {
     /// What they say together.
     pub verdict: Verdict,
     /// What each says, in AWS's order; the reply after the request.
     pub steps: Vec<Step>,
 }
 
-impl Judgement {
+impl PathAnalysis {
     /// Returns what decides: the first place that refuses, else the first of which it is not known.
     pub fn decider(&self) -> Option<&Step> {
         let first = |answer| self.steps.iter().find(|step| step.answer == answer);
-        first(Answer::Denied).or_else(|| first(Answer::Unknown))
+        first(StageVerdict::Denied).or_else(|| first(StageVerdict::Unknown))
     }
 }
 
-impl Reach {
+impl Analyzer {
     /// Indexes an inventory.
     pub fn new(inventory: Arc<Inventory>) -> Self {
-        Self { interfaces: Interfaces::new(&inventory), network: Network::new(inventory) }
+        Self { interfaces: Interfaces::new(&inventory), network: VpcNetwork::new(inventory) }
     }
 
     /// Returns the configuration by what a packet meets.
-    pub fn network(&self) -> &Network {
+    pub fn network(&self) -> &VpcNetwork {
         &self.network
     }
 
     /// Judges a flow: what each place on its way and on the reply's way says.
-    pub fn judge(&self, tuple: &Tuple, from: &Side<'_>, to: &Side<'_>) -> Judgement {
-        let way = Way { network: &self.network, tuple, from, to };
+    pub fn judge(&self, tuple: &FiveTuple, from: &FlowEnd<'_>, to: &FlowEnd<'_>) -> PathAnalysis {
+        let way = Path { network: &self.network, tuple, from, to };
         let steps = way.steps();
-        Judgement { verdict: Verdict::of(&steps), steps }
+        PathAnalysis { verdict: Verdict::of(&steps), steps }
     }
 }
 
 /// One flow on its way.
-pub(super) struct Way<'a> {
-    pub(super) network: &'a Network,
-    pub(super) tuple: &'a Tuple,
-    pub(super) from: &'a Side<'a>,
-    pub(super) to: &'a Side<'a>,
+pub(super) struct Path<'a> {
+    pub(super) network: &'a VpcNetwork,
+    pub(super) tuple: &'a FiveTuple,
+    pub(super) from: &'a FlowEnd<'a>,
+    pub(super) to: &'a FlowEnd<'a>,
 }
 
-impl Way<'_> {
+impl Path<'_> {
     /// What each place on the way and back says, in AWS's order.
     pub(super) fn steps(&self) -> Vec<Step> {
         let (request, reply) = (self.tuple.request(), self.reply());
@@ -73,13 +73,13 @@ impl Way<'_> {
         let (from_known, to_known) = (self.from.vpc.is_some(), self.to.vpc.is_some());
         if !from_known && !to_known {
             let text = "neither end lies in a VPC of the inventory";
-            return vec![Step::new(Place::Route, Answer::Unknown, text)];
+            return vec![Step::new(Stage::Route, StageVerdict::Unknown, text)];
         }
         let apart = !self.from.same_subnet(self.to);
         if from_known {
-            steps.push(self.groups(Place::SenderGroups, routed.hop, &request));
+            steps.push(self.groups(Stage::SenderGroups, routed.hop, &request));
             if apart {
-                steps.push(self.acl(Place::SenderAcl, &request));
+                steps.push(self.acl(Stage::SenderAcl, &request));
             }
         }
         if apart {
@@ -90,9 +90,9 @@ impl Way<'_> {
         }
         if to_known {
             if apart {
-                steps.push(self.acl(Place::ReceiverAcl, &request));
+                steps.push(self.acl(Stage::ReceiverAcl, &request));
             }
-            steps.push(self.groups(Place::ReceiverGroups, routed.hop, &request));
+            steps.push(self.groups(Stage::ReceiverGroups, routed.hop, &request));
         }
         if let (true, Some(reply)) = (apart, reply) {
             self.back(&routed, &reply, &mut steps);
@@ -109,26 +109,26 @@ impl Way<'_> {
     }
 
     /// What the reply meets: groups remember the request, ACLs do not.
-    fn back(&self, routed: &Routed, reply: &Packet, steps: &mut Vec<Step>) {
+    fn back(&self, routed: &RouteLookup, reply: &Packet, steps: &mut Vec<Step>) {
         if self.to.vpc.is_some() {
-            steps.push(self.acl(Place::ReplyReceiverAcl, reply));
+            steps.push(self.acl(Stage::ReplyReceiverAcl, reply));
             if self.from.vpc.is_some() && self.from.vpc != self.to.vpc {
                 steps.push(self.way_back());
             }
         }
         if let Some(nat) = self.nat(routed) {
-            let peer = Side { eni: None, ..*self.to };
+            let peer = FlowEnd { eni: None, ..*self.to };
             let nat_subnet = nat.subnet_id.as_deref();
             let answer = reply.to_any_client();
-            steps.push(self.acl_at(Place::ReplyNat, nat_subnet, "ingress", &peer, &answer, true));
-            steps.push(self.acl_at(Place::ReplyNat, nat_subnet, "egress", self.from, reply, true));
+            steps.push(self.acl_at(Stage::ReplyNat, nat_subnet, "ingress", &peer, &answer, true));
+            steps.push(self.acl_at(Stage::ReplyNat, nat_subnet, "egress", self.from, reply, true));
         }
         if self.from.vpc.is_some() {
-            steps.push(self.acl(Place::ReplySenderAcl, reply));
+            steps.push(self.acl(Stage::ReplySenderAcl, reply));
         }
     }
 
-    fn routed(&self) -> Routed {
+    fn routed(&self) -> RouteLookup {
         match (self.from.vpc, self.to.vpc) {
             (None, Some(_)) => {
                 route::route(self.network, (self.to.subnet, self.to.vpc), self.from.addr)
@@ -138,23 +138,23 @@ impl Way<'_> {
     }
 
     /// What the groups of one side say.
-    pub(super) fn groups(&self, place: Place, via: NextHop, packet: &Packet) -> Step {
+    pub(super) fn groups(&self, place: Stage, via: NextHop, packet: &Packet) -> Step {
         let (own, peer) = match place {
-            Place::SenderGroups => (self.from, self.to),
+            Stage::SenderGroups => (self.from, self.to),
             _ => (self.to, self.from),
         };
         security_groups::judge(
-            &security_groups::Question { network: self.network, own, peer, via, packet },
+            &security_groups::GroupQuery { network: self.network, own, peer, via, packet },
             place,
         )
     }
 
     /// What the ACL of one side says.
-    pub(super) fn acl(&self, place: Place, packet: &Packet) -> Step {
+    pub(super) fn acl(&self, place: Stage, packet: &Packet) -> Step {
         let (own, peer, direction, is_reply) = match place {
-            Place::SenderAcl => (self.from, self.to, "egress", false),
-            Place::ReceiverAcl => (self.to, self.from, "ingress", false),
-            Place::ReplyReceiverAcl => (self.to, self.from, "egress", true),
+            Stage::SenderAcl => (self.from, self.to, "egress", false),
+            Stage::ReceiverAcl => (self.to, self.from, "ingress", false),
+            Stage::ReplyReceiverAcl => (self.to, self.from, "egress", true),
             _ => (self.from, self.to, "ingress", true),
         };
         self.acl_at(place, own.subnet, direction, peer, packet, is_reply)
@@ -162,114 +162,121 @@ impl Way<'_> {
 
     fn acl_at(
         &self,
-        place: Place,
+        place: Stage,
         subnet: Option<&str>,
         direction: &'static str,
-        peer: &Side<'_>,
+        peer: &FlowEnd<'_>,
         packet: &Packet,
         is_reply: bool,
     ) -> Step {
         let network = self.network;
-        let question = network_acl::Question { network, subnet, direction, peer, packet, is_reply };
+        let question = network_acl::AclQuery { network, subnet, direction, peer, packet, is_reply };
         network_acl::judge(&question, place)
     }
 
     /// Whether the sender's route table takes it there.
-    fn way_out(&self, routed: &Routed) -> Step {
+    fn way_out(&self, routed: &RouteLookup) -> Step {
         let to = self.to.addr;
         let words = routed.words(to);
         let (answer, text) = match routed.hop {
             NextHop::Local => self.inside(words),
             NextHop::GatewayEndpoint => self.to_endpoint(routed, words),
             NextHop::NatGateway => self.to_nat(routed, words),
-            NextHop::EgressOnlyGateway => (Answer::Allowed, words),
+            NextHop::EgressOnlyGateway => (StageVerdict::Allowed, words),
             NextHop::InternetGateway => self.to_internet(words),
             NextHop::Peering if self.to.eni.is_some() && self.to.vpc != self.from.vpc => {
-                (Answer::Allowed, words)
+                (StageVerdict::Allowed, words)
             }
-            NextHop::Blackhole | NextHop::NoRoute => (Answer::Denied, words),
-            NextHop::Unknown => (Answer::Unknown, words),
-            _ => (Answer::Unknown, format!("{words}; what lies behind it is not in the inventory")),
+            NextHop::Blackhole | NextHop::NoRoute => (StageVerdict::Denied, words),
+            NextHop::Unknown => (StageVerdict::Unknown, words),
+            _ => (
+                StageVerdict::Unknown,
+                format!("{words}; what lies behind it is not in the inventory"),
+            ),
         };
-        self.step(Place::Route, answer, text, routed, self.from.vpc)
+        self.step(Stage::Route, answer, text, routed, self.from.vpc)
     }
 
     fn step(
         &self,
-        place: Place,
-        answer: Answer,
+        place: Stage,
+        answer: StageVerdict,
         text: String,
-        routed: &Routed,
+        routed: &RouteLookup,
         vpc: Option<&str>,
     ) -> Step {
         let mut step = Step::new(place, answer, text);
         step.by = routed.by();
-        if answer != Answer::Denied {
+        if answer != StageVerdict::Denied {
             return step;
         }
         let Some(table) = routed.table.clone() else { return step };
-        step.lacks(Lack::Way { vpc: vpc.map(str::to_owned), table, route: routed.route.clone() })
+        step.lacks(MissingRule::Way {
+            vpc: vpc.map(str::to_owned),
+            table,
+            route: routed.route.clone(),
+        })
     }
 
-    fn inside(&self, words: String) -> (Answer, String) {
+    fn inside(&self, words: String) -> (StageVerdict, String) {
         match (self.from.vpc, self.to.vpc) {
             (Some(from), Some(to)) if from != to => {
                 let text = format!("{words}, and not to {} in {to}", self.to.name());
-                (Answer::Denied, text)
+                (StageVerdict::Denied, text)
             }
             // Several VPCs of the inventory have that address.
             (_, None) => {
                 let text = format!("{words}; who has {} there is not known", self.to.addr);
-                (Answer::Unknown, text)
+                (StageVerdict::Unknown, text)
             }
-            _ => (Answer::Allowed, words),
+            _ => (StageVerdict::Allowed, words),
         }
     }
 
-    fn to_endpoint(&self, routed: &Routed, words: String) -> (Answer, String) {
+    fn to_endpoint(&self, routed: &RouteLookup, words: String) -> (StageVerdict, String) {
         let target = routed.route.as_ref().map(|route| route.target.as_str()).unwrap_or_default();
         let state = self.network.endpoint(target).and_then(|endpoint| endpoint.state.as_deref());
         match state {
             Some(state) if !state.eq_ignore_ascii_case("available") => {
-                (Answer::Unknown, format!("{words}, which is {state}"))
+                (StageVerdict::Unknown, format!("{words}, which is {state}"))
             }
-            _ => (Answer::Allowed, words),
+            _ => (StageVerdict::Allowed, words),
         }
     }
 
-    fn to_internet(&self, words: String) -> (Answer, String) {
+    fn to_internet(&self, words: String) -> (StageVerdict, String) {
         let name = self.from.name();
         match self.from.eni {
-            _ if self.to.addr.is_ipv6() => (Answer::Allowed, words),
-            Some(eni) if eni.public_ip.is_some() => (Answer::Allowed, words),
+            _ if self.to.addr.is_ipv6() => (StageVerdict::Allowed, words),
+            Some(eni) if eni.public_ip.is_some() => (StageVerdict::Allowed, words),
             Some(eni) if eni.attribution.is_some() || eni.source != "cloudtrail" => {
                 let text = format!("{words}, and {name} has no public address: nothing comes back");
-                (Answer::Denied, text)
+                (StageVerdict::Denied, text)
             }
             _ => {
                 let text = format!("{words}; whether {name} has a public address is not known");
-                (Answer::Unknown, text)
+                (StageVerdict::Unknown, text)
             }
         }
     }
 
-    fn to_nat(&self, routed: &Routed, words: String) -> (Answer, String) {
+    fn to_nat(&self, routed: &RouteLookup, words: String) -> (StageVerdict, String) {
         let target = routed.route.as_ref().map(|route| route.target.as_str()).unwrap_or_default();
         let mut gateways = self.network.inventory().nat_gateways.iter();
         let row = gateways.find(|row| row.nat_gateway_id == target);
         match row.and_then(|row| row.state.as_deref()) {
             _ if row.is_none() => {
-                (Answer::Unknown, format!("{words}, which is not in the inventory"))
+                (StageVerdict::Unknown, format!("{words}, which is not in the inventory"))
             }
             Some(state) if !state.eq_ignore_ascii_case("available") => {
-                (Answer::Denied, format!("{words}, which is {state}"))
+                (StageVerdict::Denied, format!("{words}, which is {state}"))
             }
-            _ => (Answer::Allowed, words),
+            _ => (StageVerdict::Allowed, words),
         }
     }
 
     /// The NAT gateway on the way, when its subnet is another one than the sender's.
-    fn nat(&self, routed: &Routed) -> Option<&NatGateway> {
+    fn nat(&self, routed: &RouteLookup) -> Option<&NatGateway> {
         let target = &routed.route.as_ref().filter(|_| routed.hop == NextHop::NatGateway)?.target;
         let mut gateways = self.network.inventory().nat_gateways.iter();
         let row = gateways.find(|row| row.nat_gateway_id == *target)?;
@@ -285,51 +292,57 @@ impl Way<'_> {
         let private = nat.connectivity_type.as_deref() == Some("private");
         let (answer, text) = match on.hop {
             NextHop::InternetGateway if private => (
-                Answer::Denied,
+                StageVerdict::Denied,
                 format!("{words}, and a private NAT gateway has no public address"),
             ),
             NextHop::InternetGateway | NextHop::GatewayEndpoint | NextHop::EgressOnlyGateway => {
-                (Answer::Allowed, words)
+                (StageVerdict::Allowed, words)
             }
-            NextHop::Blackhole | NextHop::NoRoute => (Answer::Denied, words),
-            NextHop::Unknown => (Answer::Unknown, words),
-            _ => (Answer::Unknown, format!("{words}; what lies behind it is not in the inventory")),
+            NextHop::Blackhole | NextHop::NoRoute => (StageVerdict::Denied, words),
+            NextHop::Unknown => (StageVerdict::Unknown, words),
+            _ => (
+                StageVerdict::Unknown,
+                format!("{words}; what lies behind it is not in the inventory"),
+            ),
         };
         vec![
-            self.acl_at(Place::Nat, subnet, "ingress", self.from, request, false),
-            self.step(Place::Nat, answer, text, &on, nat.vpc_id.as_deref()),
-            self.acl_at(Place::Nat, subnet, "egress", self.to, request, false),
+            self.acl_at(Stage::Nat, subnet, "ingress", self.from, request, false),
+            self.step(Stage::Nat, answer, text, &on, nat.vpc_id.as_deref()),
+            self.acl_at(Stage::Nat, subnet, "egress", self.to, request, false),
         ]
     }
 
     /// Whether somebody outside gets in: the receiver's route to the sender tells by which gateway.
-    fn way_in(&self, routed: &Routed) -> Step {
+    fn way_in(&self, routed: &RouteLookup) -> Step {
         let words = routed.words(self.from.addr);
         let name = self.to.name();
         let public = self.to.eni.is_some_and(|eni| eni.public_ip.is_some());
         let (answer, text) = match routed.hop {
             NextHop::InternetGateway if self.from.addr.is_ipv6() || public => {
-                (Answer::Allowed, words)
+                (StageVerdict::Allowed, words)
             }
             NextHop::InternetGateway if self.to.eni.is_some() => {
-                (Answer::Denied, format!("{words}, and {name} has no public address"))
+                (StageVerdict::Denied, format!("{words}, and {name} has no public address"))
             }
             NextHop::NatGateway => {
-                (Answer::Denied, format!("{words}: a NAT gateway lets nobody in"))
+                (StageVerdict::Denied, format!("{words}: a NAT gateway lets nobody in"))
             }
             NextHop::EgressOnlyGateway => {
-                (Answer::Denied, format!("{words}: an egress-only gateway lets nobody in"))
+                (StageVerdict::Denied, format!("{words}: an egress-only gateway lets nobody in"))
             }
             NextHop::GatewayEndpoint => {
-                (Answer::Denied, format!("{words}: an endpoint opens nothing"))
+                (StageVerdict::Denied, format!("{words}: an endpoint opens nothing"))
             }
             NextHop::Blackhole | NextHop::NoRoute => {
-                (Answer::Denied, format!("{words}: no way back"))
+                (StageVerdict::Denied, format!("{words}: no way back"))
             }
-            NextHop::Unknown => (Answer::Unknown, words),
-            _ => (Answer::Unknown, format!("{words}; what lies behind it is not in the inventory")),
+            NextHop::Unknown => (StageVerdict::Unknown, words),
+            _ => (
+                StageVerdict::Unknown,
+                format!("{words}; what lies behind it is not in the inventory"),
+            ),
         };
-        let mut step = Step::new(Place::Route, answer, text);
+        let mut step = Step::new(Stage::Route, answer, text);
         step.by = routed.by();
         step
     }
@@ -339,12 +352,15 @@ impl Way<'_> {
         let routed = route::route(self.network, (self.to.subnet, self.to.vpc), self.from.addr);
         let words = routed.words(self.from.addr);
         let (answer, text) = match routed.hop {
-            NextHop::Peering => (Answer::Allowed, words),
-            NextHop::Blackhole | NextHop::NoRoute | NextHop::Local => (Answer::Denied, words),
-            NextHop::Unknown => (Answer::Unknown, words),
-            _ => (Answer::Unknown, format!("{words}; what lies behind it is not in the inventory")),
+            NextHop::Peering => (StageVerdict::Allowed, words),
+            NextHop::Blackhole | NextHop::NoRoute | NextHop::Local => (StageVerdict::Denied, words),
+            NextHop::Unknown => (StageVerdict::Unknown, words),
+            _ => (
+                StageVerdict::Unknown,
+                format!("{words}; what lies behind it is not in the inventory"),
+            ),
         };
-        let mut step = Step::new(Place::ReplyRoute, answer, text);
+        let mut step = Step::new(Stage::ReplyRoute, answer, text);
         step.by = routed.by();
         step
     }

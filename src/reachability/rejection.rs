@@ -5,15 +5,15 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use crate::reachability::fix::{Fix, Fixer};
-use crate::reachability::flow_end::Side;
-use crate::reachability::path::{Reach, Way};
+use crate::reachability::flow_end::FlowEnd;
+use crate::reachability::path::{Analyzer, Path};
 use crate::reachability::route;
-use crate::reachability::step::{Answer, Place, Step};
-use crate::vpc::packet::Tuple;
+use crate::reachability::step::{Stage, StageVerdict, Step};
+use crate::vpc::packet::FiveTuple;
 
 /// Which packet was refused, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leg {
+pub enum PacketLeg {
     /// The request, where it left.
     RequestOut,
     /// The request, where it arrived.
@@ -26,7 +26,7 @@ pub enum Leg {
     Unanswered,
 }
 
-impl FromStr for Leg {
+impl FromStr for PacketLeg {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -43,87 +43,87 @@ impl FromStr for Leg {
 
 /// A refused packet as the log shows it.
 #[derive(Debug, Clone)]
-pub struct Refused<'a> {
+pub struct RejectedPacket<'a> {
     /// Interface of whoever opened it, where known.
     pub opener: Option<&'a str>,
     /// Interface of whoever it was opened to, where known.
     pub answerer: Option<&'a str>,
     /// The flow, as it was opened.
-    pub tuple: Tuple,
+    pub tuple: FiveTuple,
     /// Ports that fixes are to open. `None`: the one of the flow.
     pub ports: Option<RangeInclusive<u16>>,
     /// Where it was refused.
-    pub leg: Leg,
+    pub leg: PacketLeg,
     /// When, Unix seconds.
     pub at: Option<i64>,
 }
 
 /// Why it was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Refusal {
+pub struct Rejection {
     /// The cause, in one sentence. NULL: by the inventory it was let through.
     pub cause: Option<String>,
     /// What lets it through: where it is not known which place refused, for each that may have.
     pub fixes: Vec<Fix>,
 }
 
-impl Reach {
+impl Analyzer {
     /// Says why a packet was refused.
-    pub fn refusal(&self, refused: &Refused<'_>) -> Refusal {
+    pub fn refusal(&self, refused: &RejectedPacket<'_>) -> Rejection {
         let tuple = &refused.tuple;
         let from = self.end(refused.opener, tuple.source, refused.at);
         let to = self.end(refused.answerer, tuple.destination, refused.at);
-        let way = Way { network: self.network(), tuple, from: &from, to: &to };
+        let way = Path { network: self.network(), tuple, from: &from, to: &to };
         let steps = asked(&way, refused.leg);
         let pick = |answer| steps.iter().filter(move |step| step.answer == answer);
         let ports = refused.ports.clone();
         let fixer = Fixer { reach: self, tuple, ports, from: &from, to: &to };
-        let denied: Vec<&Step> = pick(Answer::Denied).collect();
+        let denied: Vec<&Step> = pick(StageVerdict::Denied).collect();
         if !denied.is_empty() {
             let texts = denied.iter().map(|step| format!("{}: {}", words(step.place), step.text));
             let cause = texts.collect::<Vec<_>>().join("; and ");
-            return Refusal { cause: Some(cause), fixes: fixer.of(denied.into_iter()) };
+            return Rejection { cause: Some(cause), fixes: fixer.of(denied.into_iter()) };
         }
-        let unknown: Vec<&Step> = pick(Answer::Unknown).collect();
-        Refusal { cause: may_be(&unknown), fixes: fixer.of(unknown.into_iter()) }
+        let unknown: Vec<&Step> = pick(StageVerdict::Unknown).collect();
+        Rejection { cause: may_be(&unknown), fixes: fixer.of(unknown.into_iter()) }
     }
 
     /// Returns the end of a flow that a log names by its interface, else by its address, at a time (Unix
     /// seconds). Where several interfaces had the address then, none is taken.
-    pub fn end(&self, id: Option<&str>, ip: IpAddr, at: Option<i64>) -> Side<'_> {
+    pub fn end(&self, id: Option<&str>, ip: IpAddr, at: Option<i64>) -> FlowEnd<'_> {
         if let Some(eni) = id.and_then(|id| self.interface(id, at)) {
             return self.side_of(eni, ip);
         }
         let side = self.side(&ip.to_string(), None, None, at);
-        side.unwrap_or(Side { addr: ip, eni: None, vpc: None, subnet: None })
+        side.unwrap_or(FlowEnd { addr: ip, eni: None, vpc: None, subnet: None })
     }
 }
 
 /// What the places say where a leg was refused.
-fn asked(way: &Way<'_>, leg: Leg) -> Vec<Step> {
+fn asked(way: &Path<'_>, leg: PacketLeg) -> Vec<Step> {
     let apart = !way.from.same_subnet(way.to);
     let request = way.tuple.request();
     let via = || route::route(way.network, (way.from.subnet, way.from.vpc), way.to.addr).hop;
     let mut steps = Vec::new();
     match leg {
         // The log shows that it passed the sender's groups and ACL.
-        Leg::Unanswered => {
-            let left = [Place::SenderGroups, Place::SenderAcl];
+        PacketLeg::Unanswered => {
+            let left = [Stage::SenderGroups, Stage::SenderAcl];
             steps = way.steps();
             steps.retain(|step| !left.contains(&step.place));
         }
-        Leg::RequestOut => {
-            steps.push(way.groups(Place::SenderGroups, via(), &request));
-            steps.extend(apart.then(|| way.acl(Place::SenderAcl, &request)));
+        PacketLeg::RequestOut => {
+            steps.push(way.groups(Stage::SenderGroups, via(), &request));
+            steps.extend(apart.then(|| way.acl(Stage::SenderAcl, &request)));
         }
-        Leg::RequestIn => {
-            steps.push(way.groups(Place::ReceiverGroups, via(), &request));
-            steps.extend(apart.then(|| way.acl(Place::ReceiverAcl, &request)));
+        PacketLeg::RequestIn => {
+            steps.push(way.groups(Stage::ReceiverGroups, via(), &request));
+            steps.extend(apart.then(|| way.acl(Stage::ReceiverAcl, &request)));
         }
-        Leg::ReplyOut | Leg::ReplyIn => {
+        PacketLeg::ReplyOut | PacketLeg::ReplyIn => {
             let place = match leg {
-                Leg::ReplyOut => Place::ReplyReceiverAcl,
-                _ => Place::ReplySenderAcl,
+                PacketLeg::ReplyOut => Stage::ReplyReceiverAcl,
+                _ => Stage::ReplySenderAcl,
             };
             let reply = way.reply().filter(|_| apart);
             steps.extend(reply.map(|reply| way.acl(place, &reply)));
@@ -132,9 +132,9 @@ fn asked(way: &Way<'_>, leg: Leg) -> Vec<Step> {
     steps
 }
 
-fn words(place: Place) -> &'static str {
+fn words(place: Stage) -> &'static str {
     match place {
-        Place::ReplyReceiverAcl | Place::ReplySenderAcl => "network ACL",
+        Stage::ReplyReceiverAcl | Stage::ReplySenderAcl => "network ACL",
         place => place.words(),
     }
 }
@@ -143,8 +143,8 @@ fn words(place: Place) -> &'static str {
 fn may_be(steps: &[&Step]) -> Option<String> {
     let (first, others) = steps.split_first()?;
     let or = match others.first().map(|step| step.place) {
-        Some(Place::ReceiverAcl) => " (or inbound network ACL)",
-        Some(Place::SenderAcl) => " (or outbound network ACL)",
+        Some(Stage::ReceiverAcl) => " (or inbound network ACL)",
+        Some(Stage::SenderAcl) => " (or outbound network ACL)",
         _ => "",
     };
     let texts: Vec<&str> = steps.iter().map(|step| step.text.as_str()).collect();

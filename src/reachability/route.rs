@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use crate::flow::address;
 use crate::inventory::model::Route;
 use crate::reachability::s3_bypass;
-use crate::vpc::network::Network;
-use crate::vpc::{Lookup, NextHop, S3Region, Undetermined};
+use crate::vpc::network::VpcNetwork;
+use crate::vpc::{NextHop, RouteMatch, S3Region, Undetermined};
 
 /// What a route table does with an address.
 #[derive(Debug, Clone)]
-pub(super) struct Routed {
+pub(super) struct RouteLookup {
     pub(super) hop: NextHop,
     /// The route table, where it is known.
     pub(super) table: Option<String>,
@@ -20,8 +20,8 @@ pub(super) struct Routed {
     pub(super) unknown: Option<String>,
 }
 
-impl Routed {
-    fn new(lookup: &Lookup<'_>, subnet: Option<&str>) -> Self {
+impl RouteLookup {
+    fn new(lookup: &RouteMatch<'_>, subnet: Option<&str>) -> Self {
         let table = lookup.table.unwrap_or("the route table");
         let unknown = lookup.undetermined.map(|lacks| match lacks {
             Undetermined::Table => format!(
@@ -74,12 +74,12 @@ impl Routed {
 /// Says where the route table of a subnet sends an address. `vpc`: the VPC of the subnet, where something else
 /// than the inventory tells it.
 pub(super) fn route(
-    network: &Network,
+    network: &VpcNetwork,
     (subnet, vpc): (Option<&str>, Option<&str>),
     to: IpAddr,
-) -> Routed {
+) -> RouteLookup {
     let Some(subnet) = subnet else {
-        return Routed {
+        return RouteLookup {
             hop: NextHop::Unknown,
             table: None,
             route: None,
@@ -87,18 +87,18 @@ pub(super) fn route(
         };
     };
     let lookup = network.route_tables().from_subnet(subnet, vpc, to, &|| s3_region(network, to));
-    Routed::new(&lookup, Some(subnet))
+    RouteLookup::new(&lookup, Some(subnet))
 }
 
 /// As [`route`], for a route table.
-pub(super) fn in_table(network: &Network, table: &str, to: IpAddr) -> Routed {
+pub(super) fn in_table(network: &VpcNetwork, table: &str, to: IpAddr) -> RouteLookup {
     let lookup = network.route_tables().from_table(table, to, &|| s3_region(network, to));
-    let mut routed = Routed::new(&lookup, None);
+    let mut routed = RouteLookup::new(&lookup, None);
     routed.table.get_or_insert_with(|| table.to_owned());
     routed
 }
 
-fn s3_region(network: &Network, ip: IpAddr) -> S3Region<'_> {
+fn s3_region(network: &VpcNetwork, ip: IpAddr) -> S3Region<'_> {
     match s3_bypass::region_of(network.inventory(), ip) {
         Some(region) => S3Region::Of(region),
         None if address::is_private(ip) => S3Region::NotS3,

@@ -4,19 +4,19 @@ use std::net::IpAddr;
 
 use crate::flow::address;
 use crate::inventory::model::{Inventory, VpcEndpoint};
-use crate::reachability::config_change::Change;
+use crate::reachability::config_change::ConfigChange;
 use crate::reachability::escape::{hcl, shell};
 use crate::reachability::fix::{Fix, drop_route};
-use crate::reachability::path::Reach;
+use crate::reachability::path::Analyzer;
 use crate::reachability::route;
 use crate::reachability::snippets::block;
 use crate::vpc::endpoints::{is_available, is_gateway, is_ipv4_only};
-use crate::vpc::network::Network;
+use crate::vpc::network::VpcNetwork;
 use crate::vpc::{NextHop, service_name};
 
 /// What is known of traffic that went around the endpoint.
 #[derive(Debug, Clone, Copy)]
-pub struct Bypassed<'a> {
+pub struct BypassObservation<'a> {
     /// VPC of the interface.
     pub vpc: Option<&'a str>,
     /// Its subnet.
@@ -31,7 +31,7 @@ pub struct Bypassed<'a> {
 
 /// Why it went around the endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bypass {
+pub struct BypassExplanation {
     /// The cause, in one sentence.
     pub cause: String,
     /// What leads it to the endpoint.
@@ -40,7 +40,7 @@ pub struct Bypass {
     pub advice: Option<&'static str>,
 }
 
-impl Bypass {
+impl BypassExplanation {
     /// Returns what to do: commands and Terraform, and what else there is to say.
     pub fn remediation(&self) -> Option<String> {
         match (Fix::paste(&self.fixes), self.advice) {
@@ -62,15 +62,15 @@ const LATER: &str = "compare the routes as they were then, in CloudTrail or AWS 
      endpoint";
 const TABLE_UNKNOWN: &str = "name the route table of the subnet: the inventory does not tell it";
 
-impl Reach {
+impl Analyzer {
     /// Says why traffic to S3 went around the VPC's gateway endpoint.
-    pub fn bypass(&self, seen: &Bypassed<'_>) -> Bypass {
+    pub fn bypass(&self, seen: &BypassObservation<'_>) -> BypassExplanation {
         let network = self.network();
         let of = region_of(network.inventory(), seen.remote);
         if seen.path == "cross-region" {
             let of = of.map_or_else(|| "another region".to_owned(), |of| format!("region {of}"));
             let cause = format!("bucket of another region: {} is S3 of {of}", seen.remote);
-            return Bypass { cause, fixes: Vec::new(), advice: Some(OTHER_REGION) };
+            return BypassExplanation { cause, fixes: Vec::new(), advice: Some(OTHER_REGION) };
         }
         let table = seen.subnet.and_then(|subnet| network.table_of(subnet));
         let gateway = seen.vpc.and_then(|vpc| gateway(network, vpc, (S3, seen.region)));
@@ -80,18 +80,22 @@ impl Reach {
         let advice = table.is_none().then_some(TABLE_UNKNOWN);
         let Some(endpoint) = gateway else {
             let cause = format!("no S3 gateway endpoint in {vpc}");
-            return Bypass { cause, fixes: vec![make_endpoint(vpc, (S3, region), id)], advice };
+            return BypassExplanation {
+                cause,
+                fixes: vec![make_endpoint(vpc, (S3, region), id)],
+                advice,
+            };
         };
         let name = &endpoint.vpc_endpoint_id;
         if seen.remote.is_ipv6() && is_ipv4_only(endpoint) {
             let cause = format!("IPv6 address, and the endpoint {name} carries IPv4 only");
             let fixes = vec![dualstack(name, &in_region(seen.region))];
-            return Bypass { cause, fixes, advice: Some(NOT_DUALSTACK) };
+            return BypassExplanation { cause, fixes, advice: Some(NOT_DUALSTACK) };
         }
         let Some(table) = table else {
             let subnet = seen.subnet.unwrap_or("the subnet");
             let cause = format!("which route table {subnet} uses is not in the inventory");
-            return Bypass {
+            return BypassExplanation {
                 cause,
                 fixes: vec![add_table(name, id, &in_region(seen.region))],
                 advice,
@@ -108,7 +112,7 @@ impl Reach {
                 let cause = format!(
                     "the inventory does not show why: {whose} leads to the endpoint {name}"
                 );
-                return Bypass { cause, fixes: Vec::new(), advice: Some(LATER) };
+                return BypassExplanation { cause, fixes: Vec::new(), advice: Some(LATER) };
             }
             (_, Some(route)) if route.destination != "0.0.0.0/0" && route.destination != "::/0" => {
                 let cause = format!(
@@ -116,17 +120,17 @@ impl Reach {
                     route.destination, route.target
                 );
                 let fixes = vec![drop_route(route, &in_region(seen.region))];
-                return Bypass { cause, fixes, advice: None };
+                return BypassExplanation { cause, fixes, advice: None };
             }
             _ => {
                 let cause = format!(
                     "{whose} has a route to the endpoint {name}, and {} is not in its prefix list",
                     seen.remote
                 );
-                return Bypass { cause, fixes: Vec::new(), advice: Some(LATER) };
+                return BypassExplanation { cause, fixes: Vec::new(), advice: Some(LATER) };
             }
         };
-        Bypass {
+        BypassExplanation {
             cause,
             fixes: vec![add_table(name, table.id, &in_region(seen.region))],
             advice: None,
@@ -141,7 +145,7 @@ fn in_region(region: Option<&str>) -> String {
 /// Leads a route table to a VPC's gateway endpoint of a service (`s3`, `dynamodb`) in a region: to the one that
 /// there is, else to a new one.
 pub(super) fn lead_to_endpoint(
-    network: &Network,
+    network: &VpcNetwork,
     vpc: &str,
     (service, region): (&str, &str),
     table: &str,
@@ -154,7 +158,7 @@ pub(super) fn lead_to_endpoint(
 
 /// The gateway endpoint of a service in a VPC; one that is available before others.
 fn gateway<'a>(
-    network: &'a Network,
+    network: &'a VpcNetwork,
     vpc: &str,
     (service, region): (&str, Option<&str>),
 ) -> Option<&'a VpcEndpoint> {
@@ -184,7 +188,10 @@ fn add_table(endpoint: &str, table: &str, region: &str) -> Fix {
             &[("vpc_endpoint_id", hcl(endpoint)), ("route_table_id", hcl(table))],
         ),
         id,
-        change: Change::EndpointTable { endpoint: endpoint.to_owned(), table: table.to_owned() },
+        change: ConfigChange::EndpointTable {
+            endpoint: endpoint.to_owned(),
+            table: table.to_owned(),
+        },
     }
 }
 
@@ -213,7 +220,7 @@ fn make_endpoint(vpc: &str, (name, region): (&str, &str), table: &str) -> Fix {
             ],
         ),
         id,
-        change: Change::Endpoint(VpcEndpoint {
+        change: ConfigChange::Endpoint(VpcEndpoint {
             vpc_endpoint_id: "vpce-new".to_owned(),
             endpoint_type: Some("Gateway".to_owned()),
             vpc_id: Some(vpc.to_owned()),
@@ -237,7 +244,7 @@ fn dualstack(endpoint: &str, region: &str) -> Fix {
             "# in the aws_vpc_endpoint of {}:\nip_address_type = \"dualstack\"",
             endpoint.replace(char::is_control, "")
         ),
-        change: Change::Dualstack { endpoint: endpoint.to_owned() },
+        change: ConfigChange::Dualstack { endpoint: endpoint.to_owned() },
     }
 }
 

@@ -3,31 +3,31 @@
 use crate::flow::address;
 use crate::inventory::model::{Eni, SecurityGroupRule};
 use crate::reachability::fit::{address_fits, alone, covers, over_all, stretches};
-use crate::reachability::flow_end::Side;
-use crate::reachability::step::{Answer, Lack, Place, Step};
-use crate::vpc::network::Network;
+use crate::reachability::flow_end::FlowEnd;
+use crate::reachability::step::{MissingRule, Stage, StageVerdict, Step};
+use crate::vpc::network::VpcNetwork;
 use crate::vpc::packet::Packet;
-use crate::vpc::{Fit, NextHop, RuleMatch};
+use crate::vpc::{MatchResult, NextHop, RuleMatch};
 
 /// One interface's question to its groups.
-pub(super) struct Question<'a> {
-    pub(super) network: &'a Network,
-    pub(super) own: &'a Side<'a>,
-    pub(super) peer: &'a Side<'a>,
+pub(super) struct GroupQuery<'a> {
+    pub(super) network: &'a VpcNetwork,
+    pub(super) own: &'a FlowEnd<'a>,
+    pub(super) peer: &'a FlowEnd<'a>,
     /// The way between the two.
     pub(super) via: NextHop,
     pub(super) packet: &'a Packet,
 }
 
 /// Says what the groups of an interface say together: one rule of one group is enough.
-pub(super) fn judge(question: &Question<'_>, place: Place) -> Step {
-    let direction = if place == Place::SenderGroups { "egress" } else { "ingress" };
+pub(super) fn judge(question: &GroupQuery<'_>, place: Stage) -> Step {
+    let direction = if place == Stage::SenderGroups { "egress" } else { "ingress" };
     let Some(eni) = question.own.eni else {
         let text = format!(
             "no interface of the inventory has {} at that time, so its security groups are not known",
             question.own.addr
         );
-        return Step::new(place, Answer::Unknown, text);
+        return Step::new(place, StageVerdict::Unknown, text);
     };
     if eni.security_group_ids.is_empty() {
         return without_groups(eni, place);
@@ -42,57 +42,57 @@ pub(super) fn judge(question: &Question<'_>, place: Place) -> Step {
     let says = ports.into_iter().map(|port| at_port(question, eni, &rules, port));
     let lack = lack(question, eni, direction);
     let Some((answer, why, whole)) = over_all(says.collect()) else {
-        return Step::new(place, Answer::Unknown, "no port to ask about").lacks(lack);
+        return Step::new(place, StageVerdict::Unknown, "no port to ask about").lacks(lack);
     };
     let missing = missing(question, eni, direction);
     match (answer, why) {
-        (Answer::Allowed, Why::Rule(rule)) => {
+        (StageVerdict::Allowed, Decider::Rule(rule)) => {
             let id = rule.rule_id.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
             let by = format!("{}{id}", rule.security_group_id);
             Step::new(place, answer, allows(rule)).by(by)
         }
-        (Answer::Denied, _) => {
+        (StageVerdict::Denied, _) => {
             Step::new(place, answer, missing).by(eni.security_group_ids.join(" ")).lacks(lack)
         }
-        (_, Why::Unsure(text)) => Step::new(place, Answer::Unknown, text).lacks(lack),
+        (_, Decider::Unsure(text)) => Step::new(place, StageVerdict::Unknown, text).lacks(lack),
         _ if !whole => {
             let text = format!("partly: only some ports of {} are open", question.packet.service());
-            Step::new(place, Answer::Unknown, text).lacks(lack)
+            Step::new(place, StageVerdict::Unknown, text).lacks(lack)
         }
-        _ => Step::new(place, Answer::Unknown, missing).lacks(lack),
+        _ => Step::new(place, StageVerdict::Unknown, missing).lacks(lack),
     }
 }
 
-fn without_groups(eni: &Eni, place: Place) -> Step {
+fn without_groups(eni: &Eni, place: Stage) -> Step {
     let id = &eni.interface_id;
     if matches!(eni.belongs_to.as_deref(), Some("nat_gateway" | "regional_nat_gateway")) {
         let text = format!("{id} is a NAT gateway's, which has no security groups");
-        return Step::new(place, Answer::Allowed, text);
+        return Step::new(place, StageVerdict::Allowed, text);
     }
     let text = format!("the inventory does not tell the security groups of {id}");
-    Step::new(place, Answer::Unknown, text)
+    Step::new(place, StageVerdict::Unknown, text)
 }
 
-enum Why<'a> {
+enum Decider<'a> {
     Rule(&'a SecurityGroupRule),
     Unsure(String),
     Nothing,
 }
 
 fn at_port<'a>(
-    question: &Question<'a>,
+    question: &GroupQuery<'a>,
     eni: &Eni,
     rules: &[&'a SecurityGroupRule],
     port: u16,
-) -> (Answer, Why<'a>) {
+) -> (StageVerdict, Decider<'a>) {
     let mut unsure = None;
     for rule in rules {
         let fit = covers(RuleMatch::from(*rule), question.packet, port)
             .and(peer_fits(question, eni, &rule.peer));
         match fit {
-            Fit::Yes => return (Answer::Allowed, Why::Rule(rule)),
-            Fit::No => {}
-            Fit::Maybe => {
+            MatchResult::Yes => return (StageVerdict::Allowed, Decider::Rule(rule)),
+            MatchResult::No => {}
+            MatchResult::Maybe => {
                 unsure.get_or_insert_with(|| {
                     format!("it depends on what is not known whether this fits: {}", allows(rule))
                 });
@@ -112,45 +112,47 @@ fn at_port<'a>(
         unsure = Some(format!("the rules of {} are not in the inventory", unknown.join(", ")));
     }
     match unsure {
-        Some(text) => (Answer::Unknown, Why::Unsure(text)),
-        None => (Answer::Denied, Why::Nothing),
+        Some(text) => (StageVerdict::Unknown, Decider::Unsure(text)),
+        None => (StageVerdict::Denied, Decider::Nothing),
     }
 }
 
 /// Tells whether what a rule opens to holds the peer: CIDR, prefix list, group.
-fn peer_fits(question: &Question<'_>, own: &Eni, opened: &str) -> Fit {
+fn peer_fits(question: &GroupQuery<'_>, own: &Eni, opened: &str) -> MatchResult {
     let peer = question.peer;
     if !opened.starts_with("sg-") {
         return address_fits(question.network, opened, peer.addr);
     }
     let Some(eni) = peer.eni else { return stranger_fits(question.network, opened, peer) };
     if eni.security_group_ids.is_empty() {
-        return Fit::Maybe;
+        return MatchResult::Maybe;
     }
     if !eni.security_group_ids.iter().any(|group| group == opened) {
-        return Fit::No;
+        return MatchResult::No;
     }
     // A group stands for the private addresses of its interfaces, not for their public ones.
     if !has(eni, peer) {
-        return Fit::No;
+        return MatchResult::No;
     }
     match (&own.vpc_id, &eni.vpc_id) {
-        (Some(own), Some(other)) if own == other => Fit::Yes,
+        (Some(own), Some(other)) if own == other => MatchResult::Yes,
         // Groups of another region cannot be meant.
-        _ if own.region.is_some() && eni.region.is_some() && own.region != eni.region => Fit::No,
-        _ if question.via == NextHop::Peering => Fit::Yes,
-        _ => Fit::Maybe,
+        _ if own.region.is_some() && eni.region.is_some() && own.region != eni.region => {
+            MatchResult::No
+        }
+        _ if question.via == NextHop::Peering => MatchResult::Yes,
+        _ => MatchResult::Maybe,
     }
 }
 
 /// Tells whether an address is one of an interface's own; where none of them is known, the log says so.
-fn has(eni: &Eni, side: &Side<'_>) -> bool {
+fn has(eni: &Eni, side: &FlowEnd<'_>) -> bool {
     let mut own = eni.addresses.iter();
     eni.addresses.is_empty() || own.any(|text| address::parse(text) == Some(side.addr))
 }
 
 /// Tells whether an address that no known interface has may be one of a group's.
-fn stranger_fits(network: &Network, group: &str, peer: &Side<'_>) -> Fit {
+fn stranger_fits(network: &VpcNetwork, group: &str, peer: &FlowEnd<'_>) -> MatchResult {
     let group = network.group(group);
     let vpc = group.and_then(|group| group.vpc_id.as_deref());
     let inventory = network.inventory();
@@ -161,7 +163,7 @@ fn stranger_fits(network: &Network, group: &str, peer: &Side<'_>) -> Fit {
         Some(vpc) if !vpc.cidrs.is_empty() => nets.any(|net| net.contains(&peer.addr)),
         _ => address::is_private(peer.addr) || peer.addr.is_ipv6(),
     };
-    if may { Fit::Maybe } else { Fit::No }
+    if may { MatchResult::Maybe } else { MatchResult::No }
 }
 
 /// Says in words what a rule allows.
@@ -173,7 +175,7 @@ fn allows(rule: &SecurityGroupRule) -> String {
 }
 
 /// Says in words which rule is missing.
-fn missing(question: &Question<'_>, eni: &Eni, direction: &str) -> String {
+fn missing(question: &GroupQuery<'_>, eni: &Eni, direction: &str) -> String {
     let word = if direction == "egress" { "to" } else { "from" };
     let groups = &eni.security_group_ids;
     let others = question.peer.eni.map_or(&[][..], |peer| &peer.security_group_ids);
@@ -192,7 +194,7 @@ fn missing(question: &Question<'_>, eni: &Eni, direction: &str) -> String {
 }
 
 /// Returns the rule that would let it through: by group where the peer has one in the same VPC.
-fn lack(question: &Question<'_>, eni: &Eni, direction: &'static str) -> Lack {
+fn lack(question: &GroupQuery<'_>, eni: &Eni, direction: &'static str) -> MissingRule {
     let peer = question.peer;
     let others =
         peer.eni.filter(|peer| peer.vpc_id == eni.vpc_id || question.via == NextHop::Peering);
@@ -204,5 +206,5 @@ fn lack(question: &Question<'_>, eni: &Eni, direction: &'static str) -> Lack {
     let named = named.filter(|_| peer.eni.is_some_and(|eni| has(eni, peer)));
     let list = || question.network.service_list(peer.addr).map(str::to_owned);
     let peer = named.or_else(list).unwrap_or_else(|| alone(peer.addr));
-    Lack::Group { group, direction, peer }
+    MissingRule::Group { group, direction, peer }
 }

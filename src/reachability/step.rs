@@ -7,7 +7,7 @@ use crate::inventory::model::Route;
 /// What one place says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answer {
+pub enum StageVerdict {
     /// It lets the packet through.
     Allowed,
     /// It does not.
@@ -19,7 +19,7 @@ pub enum Answer {
 /// A place on the way, in the order in which AWS asks them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Place {
+pub enum Stage {
     /// Security groups of the sender's interface, egress.
     SenderGroups,
     /// Network ACL of the sender's subnet, outbound.
@@ -42,7 +42,7 @@ pub enum Place {
     ReplySenderAcl,
 }
 
-impl Place {
+impl Stage {
     /// Returns the place in words.
     pub fn words(self) -> &'static str {
         match self {
@@ -64,9 +64,9 @@ impl Place {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
     /// The place.
-    pub place: Place,
+    pub place: Stage,
     /// What it says.
-    pub answer: Answer,
+    pub answer: StageVerdict,
     /// Id of what decides: a security group (and its rule, where that has an id), an ACL and its entry, a
     /// route table and its route. NULL when nothing does.
     pub by: Option<String>,
@@ -74,11 +74,11 @@ pub struct Step {
     pub text: String,
     /// What would let it through.
     #[serde(skip)]
-    pub(super) lack: Option<Lack>,
+    pub(super) lack: Option<MissingRule>,
 }
 
 impl Step {
-    pub(super) fn new(place: Place, answer: Answer, text: impl Into<String>) -> Self {
+    pub(super) fn new(place: Stage, answer: StageVerdict, text: impl Into<String>) -> Self {
         Self { place, answer, by: None, text: text.into(), lack: None }
     }
 
@@ -87,7 +87,7 @@ impl Step {
         self
     }
 
-    pub(super) fn lacks(mut self, lack: Lack) -> Self {
+    pub(super) fn lacks(mut self, lack: MissingRule) -> Self {
         self.lack = Some(lack);
         self
     }
@@ -95,7 +95,7 @@ impl Step {
 
 /// What a step misses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Lack {
+pub(super) enum MissingRule {
     /// A rule of a security group.
     Group {
         /// The group that would have to allow it.
@@ -145,9 +145,9 @@ impl Verdict {
     /// Joins what the places say.
     pub(super) fn of(steps: &[Step]) -> Self {
         let says = |answer| steps.iter().any(|step| step.answer == answer);
-        if says(Answer::Denied) {
+        if says(StageVerdict::Denied) {
             Self::Refused
-        } else if says(Answer::Unknown) || steps.is_empty() {
+        } else if says(StageVerdict::Unknown) || steps.is_empty() {
             Self::NotKnown
         } else {
             Self::Passes

@@ -9,47 +9,47 @@ use tokio::sync::mpsc::Sender;
 
 use crate::engine::Cause;
 use crate::flow::LogFormat;
-use crate::scan::exec::Job;
+use crate::scan::exec::ScanTask;
 use crate::scan::interface_minutes;
-use crate::scan::interface_minutes::Minutes;
+use crate::scan::interface_minutes::InterfaceMinutes;
 
 /// Why an object was left.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub(crate) enum ScanStop {
     /// Nobody wants more rows.
     Enough,
     /// The object is at fault: it is named, and the rest goes on.
-    Object(Fault),
+    Object(ObjectError),
     /// The whole scan is at fault.
     Scan(DataFusionError),
 }
 
 /// What is wrong with an object.
 #[derive(Debug)]
-pub(crate) struct Fault {
+pub(crate) struct ObjectError {
     pub(crate) reason: String,
     pub(crate) cause: Cause,
 }
 
-impl Fault {
+impl ObjectError {
     /// What is wrong with the bytes themselves.
-    pub(crate) fn lasting(reason: String) -> Stop {
-        Stop::Object(Self { reason, cause: Cause::Content })
+    pub(crate) fn lasting(reason: String) -> ScanStop {
+        ScanStop::Object(Self { reason, cause: Cause::Content })
     }
 }
 
-impl From<DataFusionError> for Stop {
+impl From<DataFusionError> for ScanStop {
     fn from(error: DataFusionError) -> Self {
         Self::Scan(error)
     }
 }
 
 /// Sends finished batches on and counts their rows against the limit.
-pub(crate) struct Output {
-    job: Arc<Job>,
+pub(crate) struct BatchOutput {
+    job: Arc<ScanTask>,
     batches: Sender<Result<RecordBatch>>,
     rows: usize,
-    minutes: Option<Arc<Minutes>>,
+    minutes: Option<Arc<InterfaceMinutes>>,
     /// What is left of small batches: of small objects, or of which the filter let few rows pass.
     few: BatchCoalescer,
     /// Whether batches of the objects at hand are put together.
@@ -58,11 +58,11 @@ pub(crate) struct Output {
     pub(crate) formats: Vec<LogFormat>,
 }
 
-impl Output {
+impl BatchOutput {
     pub(crate) fn new(
-        job: Arc<Job>,
+        job: Arc<ScanTask>,
         batches: Sender<Result<RecordBatch>>,
-        minutes: Option<Arc<Minutes>>,
+        minutes: Option<Arc<InterfaceMinutes>>,
     ) -> Self {
         let few = BatchCoalescer::new(Arc::clone(&job.made), job.batch_rows)
             .with_biggest_coalesce_batch_size(Some(job.batch_rows / 2));
@@ -75,7 +75,7 @@ impl Output {
     }
 
     /// Ends the objects that [`Output::gather`] spoke of: sends what was put together of them.
-    pub(crate) async fn end_run(&mut self) -> std::result::Result<(), Stop> {
+    pub(crate) async fn end_run(&mut self) -> std::result::Result<(), ScanStop> {
         // What a filter leaves of a batch waits for more of the same.
         match self.gathers && self.job.filter.is_none() {
             true => self.finish().await,
@@ -83,7 +83,7 @@ impl Output {
         }
     }
 
-    pub(crate) async fn send(&mut self, batch: &RecordBatch) -> std::result::Result<(), Stop> {
+    pub(crate) async fn send(&mut self, batch: &RecordBatch) -> std::result::Result<(), ScanStop> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
@@ -108,26 +108,26 @@ impl Output {
     }
 
     /// Sends what is left.
-    pub(crate) async fn finish(&mut self) -> std::result::Result<(), Stop> {
+    pub(crate) async fn finish(&mut self) -> std::result::Result<(), ScanStop> {
         self.few.finish_buffered_batch().map_err(DataFusionError::from)?;
         self.pass_on_full().await
     }
 
-    async fn pass_on_full(&mut self) -> std::result::Result<(), Stop> {
+    async fn pass_on_full(&mut self) -> std::result::Result<(), ScanStop> {
         while let Some(batch) = self.few.next_completed_batch() {
             self.pass_on(batch).await?;
         }
         Ok(())
     }
 
-    async fn pass_on(&mut self, batch: RecordBatch) -> std::result::Result<(), Stop> {
+    async fn pass_on(&mut self, batch: RecordBatch) -> std::result::Result<(), ScanStop> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
         self.rows += batch.num_rows();
-        self.batches.send(Ok(batch)).await.map_err(|_| Stop::Enough)?;
+        self.batches.send(Ok(batch)).await.map_err(|_| ScanStop::Enough)?;
         match self.job.limit.is_some_and(|limit| self.rows >= limit) {
-            true => Err(Stop::Enough),
+            true => Err(ScanStop::Enough),
             false => Ok(()),
         }
     }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::flow::Limits;
-use crate::scan::batch_output::Stop;
+use crate::scan::batch_output::ScanStop;
 use crate::scan::object_reader::object;
 use crate::source::ByteStream;
 use crate::source::decompress::Decompressor;
@@ -23,21 +23,21 @@ use crate::source::progress::Progress;
 const WAITING_MAX: usize = 2;
 
 /// The blocks of an object.
-pub(crate) struct Blocks {
+pub(crate) struct BlockReader {
     /// A permit for each thread that has nothing to read.
     idle: Arc<Semaphore>,
     here: Option<Box<Inflater>>,
-    elsewhere: Option<Elsewhere>,
+    elsewhere: Option<BackgroundInflater>,
 }
 
 /// Another thread that inflates. Dropped, it stops.
-struct Elsewhere {
+struct BackgroundInflater {
     blocks: Receiver<Bytes>,
-    task: SpawnedTask<Result<(), Stop>>,
+    task: SpawnedTask<Result<(), ScanStop>>,
     _thread: OwnedSemaphorePermit,
 }
 
-impl Blocks {
+impl BlockReader {
     pub(crate) fn new(
         stored: ByteStream,
         limits: &Limits,
@@ -50,14 +50,14 @@ impl Blocks {
     }
 
     /// Returns the next block; none at the end.
-    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Stop> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ScanStop> {
         if let Some(mut inflater) = self.here.take() {
             let Ok(thread) = Arc::clone(&self.idle).try_acquire_owned() else {
                 let block = inflater.next().await;
                 self.here = Some(inflater);
                 return block;
             };
-            self.elsewhere = Some(Elsewhere::begin(inflater, thread));
+            self.elsewhere = Some(BackgroundInflater::begin(inflater, thread));
         }
         let Some(mut elsewhere) = self.elsewhere.take() else { return Ok(None) };
         if let Some(block) = elsewhere.blocks.recv().await {
@@ -69,7 +69,7 @@ impl Blocks {
     }
 }
 
-impl Elsewhere {
+impl BackgroundInflater {
     fn begin(mut inflater: Box<Inflater>, thread: OwnedSemaphorePermit) -> Self {
         let (sender, blocks) = channel(WAITING_MAX);
         let task = SpawnedTask::spawn(async move {
@@ -93,7 +93,7 @@ struct Inflater {
 }
 
 impl Inflater {
-    async fn next(&mut self) -> Result<Option<Bytes>, Stop> {
+    async fn next(&mut self) -> Result<Option<Bytes>, ScanStop> {
         loop {
             let block = self.decompressor.next_block().map_err(object)?;
             if block.is_some() || self.has_ended {

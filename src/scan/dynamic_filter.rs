@@ -12,7 +12,7 @@ use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr, 
 use datafusion::physical_expr::utils::reassign_expr_columns;
 use foldhash::HashMap;
 
-use crate::flow::{InterfaceTest, Wanted};
+use crate::flow::{InterfacePredicate, RecordSelection};
 
 const INTERFACE_ID: &str = "interface_id";
 
@@ -29,8 +29,8 @@ pub(crate) fn is_of_interface(filter: &Arc<dyn PhysicalExpr>) -> bool {
 /// already. NULL: all pass.
 pub(crate) fn test(
     filter: &Arc<dyn PhysicalExpr>,
-    other: Option<InterfaceTest>,
-) -> Result<Option<InterfaceTest>> {
+    other: Option<InterfacePredicate>,
+) -> Result<Option<InterfacePredicate>> {
     let Some(filter) = filter.downcast_ref::<DynamicFilterPhysicalExpr>() else { return Ok(other) };
     let filter = filter.current()?;
     let value = filter.downcast_ref::<Literal>().map(Literal::value);
@@ -53,9 +53,9 @@ pub(crate) fn test(
         passes
     };
     Ok(Some(Arc::new(move |id: &str| match &other {
-        _ if !wanted(id) => Wanted::None,
+        _ if !wanted(id) => RecordSelection::None,
         Some(other) => other(id),
-        None => Wanted::All,
+        None => RecordSelection::All,
     })))
 }
 

@@ -30,18 +30,18 @@ use datafusion::physical_plan::stream::{
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::TryStreamExt as _;
 
-use crate::engine::ReadOptions;
+use crate::engine::ScanOptions;
 use crate::engine::functions::window::Beginnings;
-use crate::enrich::{Column, Context};
-use crate::flow::{MalformedLine, Plan};
+use crate::enrich::{Column, Enricher};
+use crate::flow::{DecodeOptions, MalformedLine};
 use crate::scan::dynamic_filter::is_of_interface;
-use crate::scan::interface_minutes::Minutes;
+use crate::scan::interface_minutes::InterfaceMinutes;
 use crate::scan::object_reader::read_objects;
 use crate::scan::overlap::Choice;
 use crate::scan::pushdown::Pushed;
-use crate::scan::registry::Scans;
+use crate::scan::registry::ScanRegistry;
 use crate::scan::table::kinds_text;
-use crate::scan::work_queue::Queue;
+use crate::scan::work_queue::WorkQueue;
 use crate::scan::{dynamic_filter, overlap};
 use crate::source::Source;
 use crate::time::Window;
@@ -54,9 +54,9 @@ const ROWS_TAKEN: usize = 1 << 30;
 
 /// What one scan has to do.
 #[derive(Debug, Clone)]
-pub(crate) struct Job {
+pub(crate) struct ScanTask {
     /// What to decode.
-    pub(crate) plan: Arc<Plan>,
+    pub(crate) plan: Arc<DecodeOptions>,
     /// The columns to give, the context's among them.
     pub(crate) made: SchemaRef,
     /// The context's columns among `made`, in its order.
@@ -68,13 +68,13 @@ pub(crate) struct Job {
     /// All columns of the table: what an object has beyond them cannot be read.
     pub(crate) table: SchemaRef,
     /// Where the context's columns come from.
-    pub(crate) context: Option<Arc<Context>>,
+    pub(crate) context: Option<Arc<Enricher>>,
     /// The time whose records are read: that of the options, or with the margin before it.
     pub(crate) window: Window,
     /// Takes in when the log of each interface begins.
     pub(crate) beginnings: Option<Arc<Beginnings>>,
     pub(crate) source: Arc<dyn Source>,
-    pub(crate) options: Arc<ReadOptions>,
+    pub(crate) options: Arc<ScanOptions>,
     pub(crate) pushed: Pushed,
     /// Rows after which no more objects need be opened.
     pub(crate) limit: Option<usize>,
@@ -93,7 +93,7 @@ pub(crate) struct RowFilter {
     pub(crate) wanted: Vec<Column>,
 }
 
-impl Job {
+impl ScanTask {
     /// Tells whether the table has a column of this name.
     pub(crate) fn has_column(&self, name: &str) -> bool {
         self.table.index_of(name).is_ok()
@@ -107,7 +107,7 @@ impl Job {
 
     /// Returns what is left to do once joins know which interfaces they look for.
     fn narrowed(&self, joined: &[Arc<dyn PhysicalExpr>]) -> Result<Self> {
-        let mut plan = Plan::clone(&self.plan);
+        let mut plan = DecodeOptions::clone(&self.plan);
         for filter in joined {
             plan.filter.interface = dynamic_filter::test(filter, plan.filter.interface.take())?;
         }
@@ -122,7 +122,10 @@ impl Job {
                 fields.push(Arc::new(self.table.field_with_name(name)?.clone()));
             }
         }
-        let plan = Plan { schema: Arc::new(Schema::new(fields)), ..Plan::clone(&self.plan) };
+        let plan = DecodeOptions {
+            schema: Arc::new(Schema::new(fields)),
+            ..DecodeOptions::clone(&self.plan)
+        };
         Ok(Self { plan: Arc::new(plan), choice: Some(choice), ..self.clone() })
     }
 
@@ -176,16 +179,16 @@ impl Job {
 /// The plan node: no children, as many partitions as threads.
 #[derive(Debug)]
 pub(crate) struct FlowScanExec {
-    job: Arc<Job>,
-    queue: Arc<OnceLock<Arc<Queue>>>,
-    scans: Arc<Scans>,
+    job: Arc<ScanTask>,
+    queue: Arc<OnceLock<Arc<WorkQueue>>>,
+    scans: Arc<ScanRegistry>,
     properties: Arc<PlanProperties>,
     /// The filters of joins that look for interfaces.
     joined: Vec<Arc<dyn PhysicalExpr>>,
 }
 
 impl FlowScanExec {
-    pub(crate) fn new(job: Job, partitions: usize, scans: Arc<Scans>) -> Self {
+    pub(crate) fn new(job: ScanTask, partitions: usize, scans: Arc<ScanRegistry>) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&job.made)),
             Partitioning::UnknownPartitioning(partitions),
@@ -353,13 +356,13 @@ impl ExecutionPlan for FlowScanExec {
 
     fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let queue = self.queue.get_or_init(|| {
-            let counted = self.job.context.is_some() && Minutes::can_read(&self.job.made);
+            let counted = self.job.context.is_some() && InterfaceMinutes::can_read(&self.job.made);
             let minutes = if counted { self.scans.minutes() } else { None };
             let readers = self.properties.partitioning.partition_count();
-            Arc::new(Queue::new(self.scans.begin(self.job.plan.layout), minutes, readers))
+            Arc::new(WorkQueue::new(self.scans.begin(self.job.plan.layout), minutes, readers))
         });
         let queue = Arc::clone(queue);
-        let begin = |job: Arc<Job>| {
+        let begin = |job: Arc<ScanTask>| {
             let mut stream = RecordBatchReceiverStreamBuilder::new(Arc::clone(&job.made), 2);
             let batches = stream.tx();
             stream.spawn(async move { read_objects(job, queue, batches).await });

@@ -16,4 +16,4 @@ pub(crate) mod summary;
 pub(crate) mod table;
 pub(crate) mod work_queue;
 pub use overlap::{Share, TrafficType};
-pub use summary::Summary;
+pub use summary::ScanSummary;

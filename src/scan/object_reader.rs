@@ -11,14 +11,14 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 
 use crate::engine::{Cause, ObjectRead};
-use crate::flow::{DecodeError, Decoder, LogFormat, Refusal, Tally, parquet};
-use crate::scan::batch_output::{Fault, Output, Stop};
-use crate::scan::block_reader::Blocks;
-use crate::scan::exec::Job;
+use crate::flow::{DecodeError, DecodeFailure, DecodeStats, Decoder, LogFormat, parquet};
+use crate::scan::batch_output::{BatchOutput, ObjectError, ScanStop};
+use crate::scan::block_reader::BlockReader;
+use crate::scan::exec::ScanTask;
 use crate::scan::overlap::Print;
 use crate::scan::parquet_reader::read_parquet;
-use crate::scan::registry::Scan;
-use crate::scan::work_queue::{Queue, Unit};
+use crate::scan::registry::ScanCounters;
+use crate::scan::work_queue::{WorkQueue, WorkUnit};
 use crate::source::decompress;
 use crate::{aws, source};
 
@@ -33,8 +33,8 @@ pub(crate) fn external(error: impl std::error::Error + Send + Sync + 'static) ->
 ///
 /// When the sources cannot be listed, and with `--strict` at the first object or line at fault.
 pub(crate) async fn read_objects(
-    job: Arc<Job>,
-    queue: Arc<Queue>,
+    job: Arc<ScanTask>,
+    queue: Arc<WorkQueue>,
     batches: Sender<Result<RecordBatch>>,
 ) -> Result<()> {
     let choice = queue.choice(&job).await?;
@@ -43,7 +43,7 @@ pub(crate) async fn read_objects(
         None => job,
     };
     let minutes = queue.minutes.clone();
-    let mut output = Output::new(Arc::clone(&job), batches, minutes);
+    let mut output = BatchOutput::new(Arc::clone(&job), batches, minutes);
     loop {
         let run = queue.take(&job).await?;
         if run.is_empty() {
@@ -57,22 +57,27 @@ pub(crate) async fn read_objects(
         }
         // What there is does not wait for what may take long to read.
         match output.end_run().await {
-            Err(Stop::Scan(error)) => return Err(error),
+            Err(ScanStop::Scan(error)) => return Err(error),
             Err(_) => return Ok(()),
             Ok(()) => {}
         }
     }
     match output.finish().await {
-        Err(Stop::Scan(error)) => Err(error),
+        Err(ScanStop::Scan(error)) => Err(error),
         _ => Ok(()),
     }
 }
 
 /// Reads one object, or a part of one, and counts it. Returns whether more rows are wanted.
-async fn read_one(job: &Job, queue: &Queue, unit: &Unit<'_>, output: &mut Output) -> Result<bool> {
+async fn read_one(
+    job: &ScanTask,
+    queue: &WorkQueue,
+    unit: &WorkUnit<'_>,
+    output: &mut BatchOutput,
+) -> Result<bool> {
     let split = unit.split;
     queue.scan.update(|summary| summary.objects_begun += u64::from(unit.part.at == 0));
-    let own = Scan::new(queue.scan.layout);
+    let own = ScanCounters::new(queue.scan.layout);
     let result = read_object(job, unit, &own, output, &queue.idle).await;
     let read = own.take();
     if let Some(print) = read.print.filter(|_| read.records() > 0) {
@@ -81,9 +86,9 @@ async fn read_one(job: &Job, queue: &Queue, unit: &Unit<'_>, output: &mut Output
     let told = job.options.objects.is_some().then(|| read.clone());
     queue.scan.update(|summary| summary.absorb(read));
     let fault = match result {
-        Err(Stop::Enough) => return Ok(false),
-        Err(Stop::Scan(error)) => return Err(error),
-        Err(Stop::Object(fault)) => Some(fault),
+        Err(ScanStop::Enough) => return Ok(false),
+        Err(ScanStop::Scan(error)) => return Err(error),
+        Err(ScanStop::Object(fault)) => Some(fault),
         Ok(()) => None,
     };
     if queue.end(unit) {
@@ -94,7 +99,7 @@ async fn read_one(job: &Job, queue: &Queue, unit: &Unit<'_>, output: &mut Output
         // It is named beside the reason.
         let named = format!("could not read {}: ", split.id);
         let reason = fault.reason.strip_prefix(&named).map(str::to_owned);
-        Fault { reason: reason.unwrap_or(fault.reason), ..fault }
+        ObjectError { reason: reason.unwrap_or(fault.reason), ..fault }
     });
     if let Some(fault) = &fault {
         if job.options.strict {
@@ -111,12 +116,12 @@ async fn read_one(job: &Job, queue: &Queue, unit: &Unit<'_>, output: &mut Output
 }
 
 async fn read_object(
-    job: &Job,
-    unit: &Unit<'_>,
-    scan: &Scan,
-    output: &mut Output,
+    job: &ScanTask,
+    unit: &WorkUnit<'_>,
+    scan: &ScanCounters,
+    output: &mut BatchOutput,
     idle: &Arc<Semaphore>,
-) -> std::result::Result<(), Stop> {
+) -> std::result::Result<(), ScanStop> {
     let head = match &unit.stored {
         Some(bytes) => bytes.clone(),
         None => job.source.head(unit.split, 4).await.map_err(unopened)?,
@@ -131,15 +136,15 @@ async fn read_object(
 }
 
 /// What an object that could not be opened means: it is at fault, unless the query reads it twice.
-pub(crate) fn unopened(error: source::Error) -> Stop {
+pub(crate) fn unopened(error: source::Error) -> ScanStop {
     match error {
-        source::Error::OneShot { .. } => Stop::Scan(external(error)),
+        source::Error::OneShot { .. } => ScanStop::Scan(external(error)),
         error => object(error),
     }
 }
 
-pub(crate) fn object(error: impl std::error::Error + 'static) -> Stop {
-    Stop::Object(Fault { reason: chain(&error), cause: cause_of(&error) })
+pub(crate) fn object(error: impl std::error::Error + 'static) -> ScanStop {
+    ScanStop::Object(ObjectError { reason: chain(&error), cause: cause_of(&error) })
 }
 
 /// What an error means: the content is at fault only where all bytes came and one of the decoders refused them.
@@ -191,12 +196,12 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 async fn read_text(
-    job: &Job,
-    unit: &Unit<'_>,
-    scan: &Scan,
-    output: &mut Output,
+    job: &ScanTask,
+    unit: &WorkUnit<'_>,
+    scan: &ScanCounters,
+    output: &mut BatchOutput,
     idle: &Arc<Semaphore>,
-) -> std::result::Result<(), Stop> {
+) -> std::result::Result<(), ScanStop> {
     let decoder = Decoder::new(Arc::clone(&job.plan), unit.split);
     let mut text = Text {
         job,
@@ -212,7 +217,7 @@ async fn read_text(
     // What was decoded before the object broke off counts.
     let (tally, mut rest, ended) = text.end();
     let mut sent = Ok(());
-    if !matches!(read, Err(Stop::Enough | Stop::Scan(_))) {
+    if !matches!(read, Err(ScanStop::Enough | ScanStop::Scan(_))) {
         for batch in rest.drain(..) {
             sent = output.send(&batch).await;
             if sent.is_err() {
@@ -242,7 +247,7 @@ async fn read_text(
     read.and(sent).and(ended)?;
     match fault.filter(|_| job.options.strict) {
         Some(line) => {
-            Err(Fault::lasting(format!("line {}: {}: {}", line.line, line.reason, line.text)))
+            Err(ObjectError::lasting(format!("line {}: {}: {}", line.line, line.reason, line.text)))
         }
         None => Ok(()),
     }
@@ -250,31 +255,31 @@ async fn read_text(
 
 /// An object of text while it is read.
 struct Text<'a> {
-    job: &'a Job,
+    job: &'a ScanTask,
     decoder: Decoder,
     batches: Vec<RecordBatch>,
     /// Records that were told to the progress line.
     records: u64,
     last_byte: Option<u8>,
     /// What the decoder had read when it refused to go on.
-    refused: Option<Tally>,
+    refused: Option<DecodeStats>,
     print: Print,
 }
 
 impl Text<'_> {
     async fn read(
         &mut self,
-        unit: &Unit<'_>,
-        output: &mut Output,
+        unit: &WorkUnit<'_>,
+        output: &mut BatchOutput,
         idle: &Arc<Semaphore>,
-    ) -> std::result::Result<(), Stop> {
+    ) -> std::result::Result<(), ScanStop> {
         let stored = match unit.stored.clone() {
             Some(bytes) => stream::iter([Ok(bytes)]).boxed(),
             None => self.job.source.open(unit.split).await.map_err(unopened)?,
         };
         let progress = Arc::clone(&self.job.options.progress);
         let limits = &self.job.plan.limits;
-        let mut blocks = Blocks::new(stored, limits, progress, Arc::clone(idle));
+        let mut blocks = BlockReader::new(stored, limits, progress, Arc::clone(idle));
         while let Some(block) = blocks.next().await? {
             self.push(block, output).await?;
         }
@@ -285,7 +290,11 @@ impl Text<'_> {
         }
     }
 
-    async fn push(&mut self, block: Bytes, output: &mut Output) -> std::result::Result<(), Stop> {
+    async fn push(
+        &mut self,
+        block: Bytes,
+        output: &mut BatchOutput,
+    ) -> std::result::Result<(), ScanStop> {
         self.last_byte = block.last().copied().or(self.last_byte);
         self.print.add(&block);
         let result = self.decoder.push(block, &mut self.batches);
@@ -301,13 +310,13 @@ impl Text<'_> {
         Ok(())
     }
 
-    fn refuse(&mut self, error: DecodeError) -> Stop {
+    fn refuse(&mut self, error: DecodeError) -> ScanStop {
         self.refused = Some(*error.tally);
         refusal(&error.refusal)
     }
 
     /// Ends the object: its counts, its last batches, and what was wrong at its very end.
-    fn end(self) -> (Tally, Vec<RecordBatch>, std::result::Result<(), Stop>) {
+    fn end(self) -> (DecodeStats, Vec<RecordBatch>, std::result::Result<(), ScanStop>) {
         let Self { job, decoder, mut batches, records, refused, .. } = self;
         if let Some(tally) = refused {
             return (tally, batches, Ok(()));
@@ -321,9 +330,9 @@ impl Text<'_> {
     }
 }
 
-fn refusal(refusal: &Refusal) -> Stop {
+fn refusal(refusal: &DecodeFailure) -> ScanStop {
     let text = chain(refusal);
-    Fault::lasting(match refusal.hint() {
+    ObjectError::lasting(match refusal.hint() {
         Some(hint) => format!("{text} (hint: {hint})"),
         None => text,
     })

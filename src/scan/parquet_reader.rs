@@ -4,27 +4,27 @@ use datafusion::common::{DataFusionError, Result};
 use futures::StreamExt as _;
 
 use crate::flow::field::{LINE, OBJECT};
-use crate::flow::parquet::{Request, Tally};
+use crate::flow::parquet::{ParquetRequest, Tally};
 use crate::flow::{Malformed, MalformedLine, parquet};
-use crate::scan::batch_output::{Fault, Output, Stop};
-use crate::scan::exec::Job;
+use crate::scan::batch_output::{BatchOutput, ObjectError, ScanStop};
+use crate::scan::exec::ScanTask;
 use crate::scan::object_reader::{object, unopened};
-use crate::scan::registry::Scan;
-use crate::scan::work_queue::Unit;
+use crate::scan::registry::ScanCounters;
+use crate::scan::work_queue::WorkUnit;
 
 /// How many malformed rows of an object are shown when not all of them are wanted.
 const MALFORMED_MAX: usize = 10;
 
 /// Reads the row groups, columns and rows of a part of a Parquet object that the scan needs.
 pub(crate) async fn read_parquet(
-    job: &Job,
-    unit: &Unit<'_>,
-    scan: &Scan,
-    output: &mut Output,
-) -> std::result::Result<(), Stop> {
+    job: &ScanTask,
+    unit: &WorkUnit<'_>,
+    scan: &ScanCounters,
+    output: &mut BatchOutput,
+) -> std::result::Result<(), ScanStop> {
     let split = unit.split;
     let reader = job.source.seek(split).await.map_err(unopened)?;
-    let request = Request {
+    let request = ParquetRequest {
         object: split.id.clone(),
         lake: split.fields.as_ref().map(|(_, extra)| std::sync::Arc::clone(extra)),
         layout: job.plan.layout,
@@ -80,13 +80,13 @@ pub(crate) async fn read_parquet(
     result?;
     match fault.filter(|_| job.options.strict) {
         Some(line) => {
-            Err(Fault::lasting(format!("row {}: {}: {}", line.line, line.reason, line.text)))
+            Err(ObjectError::lasting(format!("row {}: {}: {}", line.line, line.reason, line.text)))
         }
         None => Ok(()),
     }
 }
 
-fn report(job: &Job, malformed: &Malformed) -> Result<(), DataFusionError> {
+fn report(job: &ScanTask, malformed: &Malformed) -> Result<(), DataFusionError> {
     job.report_malformed(&malformed.first)
 }
 

@@ -8,7 +8,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
-use crate::enrich::{Interest, SERVICE_OWNERS};
+use crate::enrich::{InterfaceRelevance, SERVICE_OWNERS};
 use crate::flow::field::Kind;
 
 /// What the filters of a query ask of the decoder.
@@ -25,7 +25,7 @@ pub(crate) struct Pushed {
 }
 
 /// Kinds of interfaces, and of each whether only those of its records can pass whose remote side serves a job.
-pub(crate) type Interests = BTreeMap<Interest, bool>;
+pub(crate) type Interests = BTreeMap<InterfaceRelevance, bool>;
 
 /// Tells what kind of column of the log itself a name is; `None` for every other column.
 pub(crate) type KindOf<'a> = &'a dyn Fn(&str) -> Option<Kind>;
@@ -214,8 +214,9 @@ const OF_JOBS: &[&str] =
 
 /// What passes two filters.
 fn both(one: &Interests, other: &Interests) -> Interests {
-    let of_both =
-        |(kind, to_jobs): (&Interest, &bool)| Some((*kind, *to_jobs || *other.get(kind)?));
+    let of_both = |(kind, to_jobs): (&InterfaceRelevance, &bool)| {
+        Some((*kind, *to_jobs || *other.get(kind)?))
+    };
     one.iter().filter_map(of_both).collect()
 }
 
@@ -236,7 +237,9 @@ fn is_to_jobs(expr: &Expr) -> bool {
 
 /// The kinds of interfaces whose records can pass `expr`; `None` when it does not say.
 fn interests(expr: &Expr) -> Option<Interests> {
-    let jobs = || Some([Interest::Job, Interest::Maybe].map(|kind| (kind, false)).into());
+    let jobs = || {
+        Some([InterfaceRelevance::Job, InterfaceRelevance::Maybe].map(|kind| (kind, false)).into())
+    };
     match expr {
         Expr::IsNotNull(inner) => {
             column(inner, |_| false).filter(|name| OF_JOBS.contains(name)).and_then(|_| jobs())
@@ -260,8 +263,10 @@ fn interests(expr: &Expr) -> Option<Interests> {
                 return jobs();
             }
             let kind = |value: &String| match value.as_str() {
-                "nat_gateway" | "regional_nat_gateway" => Some((Interest::Nat, false)),
-                owner => SERVICE_OWNERS.contains(&owner).then_some((Interest::Service, false)),
+                "nat_gateway" | "regional_nat_gateway" => Some((InterfaceRelevance::Nat, false)),
+                owner => {
+                    SERVICE_OWNERS.contains(&owner).then_some((InterfaceRelevance::Service, false))
+                }
             };
             let kinds: Option<Interests> = values.iter().map(kind).collect();
             kinds.filter(|_| name == "eni_belongs_to")

@@ -3,57 +3,57 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::flow::field::Layout;
-use crate::scan::interface_minutes::Minutes;
-use crate::scan::summary::Summary;
+use crate::scan::interface_minutes::InterfaceMinutes;
+use crate::scan::summary::ScanSummary;
 
 /// One scan's summary while it runs.
 #[derive(Debug)]
-pub(crate) struct Scan {
+pub(crate) struct ScanCounters {
     pub(crate) layout: Layout,
-    summary: Mutex<Summary>,
+    summary: Mutex<ScanSummary>,
 }
 
-impl Scan {
+impl ScanCounters {
     pub(crate) fn new(layout: Layout) -> Self {
         Self { layout, summary: Mutex::default() }
     }
 
-    pub(crate) fn take(self) -> Summary {
+    pub(crate) fn take(self) -> ScanSummary {
         self.summary.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn update(&self, change: impl FnOnce(&mut Summary)) {
+    pub(crate) fn update(&self, change: impl FnOnce(&mut ScanSummary)) {
         change(&mut self.summary.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
 /// The scans of one session.
 #[derive(Debug, Default)]
-pub(crate) struct Scans {
-    begun: Mutex<Vec<Arc<Scan>>>,
+pub(crate) struct ScanRegistry {
+    begun: Mutex<Vec<Arc<ScanCounters>>>,
     /// Counts the minutes of interfaces in the scans that begin now.
-    minutes: Mutex<Option<Arc<Minutes>>>,
+    minutes: Mutex<Option<Arc<InterfaceMinutes>>>,
 }
 
-impl Scans {
-    pub(crate) fn begin(&self, layout: Layout) -> Arc<Scan> {
-        let scan = Arc::new(Scan::new(layout));
+impl ScanRegistry {
+    pub(crate) fn begin(&self, layout: Layout) -> Arc<ScanCounters> {
+        let scan = Arc::new(ScanCounters::new(layout));
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         begun.push(Arc::clone(&scan));
         scan
     }
 
-    pub(crate) fn minutes(&self) -> Option<Arc<Minutes>> {
+    pub(crate) fn minutes(&self) -> Option<Arc<InterfaceMinutes>> {
         self.minutes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn count_minutes(&self, minutes: Option<Arc<Minutes>>) {
+    pub(crate) fn count_minutes(&self, minutes: Option<Arc<InterfaceMinutes>>) {
         *self.minutes.lock().unwrap_or_else(PoisonError::into_inner) = minutes;
     }
 
-    pub(crate) fn summaries(&self) -> Vec<(Layout, Summary)> {
+    pub(crate) fn summaries(&self) -> Vec<(Layout, ScanSummary)> {
         let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = |scan: &Arc<Scan>| {
+        let held = |scan: &Arc<ScanCounters>| {
             let summary = scan.summary.lock().unwrap_or_else(PoisonError::into_inner);
             (scan.layout, summary.clone())
         };

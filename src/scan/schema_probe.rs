@@ -7,9 +7,9 @@ use arrow::datatypes::Schema;
 use bytes::Bytes;
 use datafusion::common::{DataFusionError, Result};
 
-use crate::engine::ReadOptions;
+use crate::engine::ScanOptions;
 use crate::flow::field::Layout;
-use crate::flow::{Decoder, LogFormat, Plan, parquet};
+use crate::flow::{DecodeOptions, Decoder, LogFormat, parquet};
 use crate::source::decompress::Decompressor;
 use crate::source::{Source, Split};
 
@@ -23,7 +23,7 @@ const UNNAMED_MAX: usize = 16;
 /// Returns the columns of fields of each layout that flowq does not know, sorted.
 pub(crate) async fn unknown_fields(
     source: &dyn Source,
-    options: &ReadOptions,
+    options: &ScanOptions,
 ) -> Result<BTreeMap<Layout, Vec<String>>> {
     let listing = source.splits(&options.window.with_margin()).await;
     let listing = listing.map_err(|error| DataFusionError::External(Box::new(error)))?;
@@ -67,7 +67,7 @@ pub(crate) async fn unknown_fields(
 async fn fields_of(
     source: &dyn Source,
     split: &Split,
-    options: &ReadOptions,
+    options: &ScanOptions,
 ) -> Option<Vec<(Layout, Vec<String>)>> {
     let head = source.head(split, HEAD_BYTES).await.ok()?;
     if head.starts_with(b"PAR1") {
@@ -79,9 +79,11 @@ async fn fields_of(
 }
 
 /// The formats in the head of an object of text, by the decoder itself: whatever it reads, this sees.
-fn formats(head: Bytes, split: &Split, options: &ReadOptions) -> Vec<LogFormat> {
-    let plan =
-        Plan { stated: options.stated.clone(), ..Plan::new(Layout::Vpc, Schema::empty().into()) };
+fn formats(head: Bytes, split: &Split, options: &ScanOptions) -> Vec<LogFormat> {
+    let plan = DecodeOptions {
+        stated: options.stated.clone(),
+        ..DecodeOptions::new(Layout::Vpc, Schema::empty().into())
+    };
     let mut decompressor = Decompressor::new(&plan.limits);
     let mut decoder = Decoder::new(Arc::new(plan), split);
     decompressor.feed(head);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::flow::field::Layout;
-use crate::flow::{Filter, Malformed, Tally};
+use crate::flow::{DecodeStats, Filter, Malformed};
 use crate::scan::overlap::{Choice, Share};
 
 /// How many objects that could not be read are named; the rest are counted.
@@ -14,7 +14,7 @@ const PROBLEMS_MAX: usize = 20;
 /// What was read. One SQL query may scan the same sources more than once: [`Summary::of`] counts every
 /// line once all the same.
 #[derive(Debug, Clone, Default)]
-pub struct Summary {
+pub struct ScanSummary {
     /// Objects that the sources listed for the time asked for.
     pub objects_listed: u64,
     /// Objects left out by their names, because they lie outside the time asked for.
@@ -68,7 +68,7 @@ pub struct Summary {
     pub(crate) choice: Option<Arc<Choice>>,
 }
 
-impl Summary {
+impl ScanSummary {
     /// Records of every status.
     pub fn records(&self) -> u64 {
         self.ok + self.nodata + self.skipdata + self.other + self.other_layout
@@ -118,7 +118,7 @@ impl Summary {
     }
 
     /// Adds what one object of text gave.
-    pub(crate) fn add_tally(&mut self, tally: Tally) {
+    pub(crate) fn add_tally(&mut self, tally: DecodeStats) {
         self.lines += tally.lines;
         self.ok += tally.ok;
         self.nodata += tally.nodata;

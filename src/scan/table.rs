@@ -13,15 +13,15 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::engine::ReadOptions;
+use crate::engine::ScanOptions;
 use crate::engine::functions::window::Beginnings;
 use crate::enrich;
-use crate::enrich::{Context, Interest};
+use crate::enrich::{Enricher, InterfaceRelevance};
 use crate::flow::field::{Kind, LINE, Layout, OBJECT};
-use crate::flow::{Filter, InterfaceTest, Plan, Wanted};
-use crate::scan::exec::{FlowScanExec, Job, RowFilter};
+use crate::flow::{DecodeOptions, Filter, InterfacePredicate, RecordSelection};
+use crate::scan::exec::{FlowScanExec, RowFilter, ScanTask};
 use crate::scan::pushdown::{Interests, Pushed};
-use crate::scan::registry::Scans;
+use crate::scan::registry::ScanRegistry;
 use crate::source::Source;
 use crate::time::Window;
 
@@ -33,9 +33,9 @@ pub(crate) struct FlowTable {
     /// How many columns of `schema` are the log's own; the context's follow.
     log_columns: usize,
     source: Arc<dyn Source>,
-    options: Arc<ReadOptions>,
-    context: Option<Arc<Context>>,
-    scans: Arc<Scans>,
+    options: Arc<ScanOptions>,
+    context: Option<Arc<Enricher>>,
+    scans: Arc<ScanRegistry>,
     /// Takes in when the log of each interface begins. Where it is there, the margin before the window is read too.
     beginnings: Option<Arc<Beginnings>>,
 }
@@ -46,9 +46,9 @@ impl FlowTable {
         layout: Layout,
         extra: &[String],
         source: Arc<dyn Source>,
-        options: Arc<ReadOptions>,
-        context: Option<Arc<Context>>,
-        scans: Arc<Scans>,
+        options: Arc<ScanOptions>,
+        context: Option<Arc<Enricher>>,
+        scans: Arc<ScanRegistry>,
     ) -> Self {
         let log = layout.schema(extra);
         let log_columns = log.fields().len();
@@ -139,13 +139,13 @@ impl FlowTable {
                     let serves = |jobs| context.may_serve(id, jobs);
                     match kinds.get(&context.interest(id)) {
                         Some(to_jobs) if jobs.as_ref().is_none_or(serves) => match to_jobs {
-                            true => Wanted::OfAddresses,
-                            false => Wanted::All,
+                            true => RecordSelection::OfAddresses,
+                            false => RecordSelection::All,
                         },
-                        _ => Wanted::None,
+                        _ => RecordSelection::None,
                     }
                 };
-                Some(Arc::new(keep) as InterfaceTest)
+                Some(Arc::new(keep) as InterfacePredicate)
             }
             _ => None,
         };
@@ -201,7 +201,7 @@ impl TableProvider for FlowTable {
         let decoded: Vec<usize> = projection.iter().chain(read).copied().collect();
         let needed = self.needed(&decoded);
         let pushed = self.pushed(filters);
-        let plan = Plan {
+        let plan = DecodeOptions {
             layout: self.layout,
             schema: self.log_schema(&needed)?,
             filter: self.filter(&pushed),
@@ -211,7 +211,7 @@ impl TableProvider for FlowTable {
             limits: self.options.limits,
             keep_all_malformed: self.options.malformed.is_some(),
         };
-        let job = Job {
+        let job = ScanTask {
             plan: Arc::new(plan),
             made: Arc::new(self.schema.project(projection)?),
             filter: filter.map(|(filter, _)| filter),
@@ -252,7 +252,7 @@ fn is_alone(filter: &Expr) -> bool {
 
 /// Returns the kinds of interfaces in reading order, for `EXPLAIN`.
 pub(crate) fn kinds_text(kinds: &Interests) -> String {
-    let name = |(kind, to_jobs): (&Interest, &bool)| {
+    let name = |(kind, to_jobs): (&InterfaceRelevance, &bool)| {
         format!("{kind:?}{}", if *to_jobs { " with a job" } else { "" }).to_lowercase()
     };
     kinds.iter().map(name).collect::<Vec<_>>().join("|")

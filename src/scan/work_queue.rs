@@ -9,12 +9,12 @@ use bytes::Bytes;
 use datafusion::common::Result;
 use tokio::sync::{OnceCell, Semaphore};
 
-use crate::flow::parquet::Part;
-use crate::scan::exec::Job;
-use crate::scan::interface_minutes::Minutes;
+use crate::flow::parquet::FilePart;
+use crate::scan::exec::ScanTask;
+use crate::scan::interface_minutes::InterfaceMinutes;
 use crate::scan::object_reader::external;
 use crate::scan::overlap::{Choice, choose};
-use crate::scan::registry::Scan;
+use crate::scan::registry::ScanCounters;
 use crate::source;
 use crate::source::{Listing, Split};
 
@@ -34,17 +34,17 @@ const PARTS_MAX: u64 = 32;
 
 /// What a reader has to read next: an object, or a part of one.
 #[derive(Debug)]
-pub(crate) struct Unit<'a> {
+pub(crate) struct WorkUnit<'a> {
     pub(crate) split: &'a Split,
     /// Which part of it, if it is Parquet. Text is read with the first part.
-    pub(crate) part: Part,
+    pub(crate) part: FilePart,
     /// The bytes, where they are read already.
     pub(crate) stored: Option<Bytes>,
 }
 
 /// How far the objects are handed out.
 #[derive(Debug, Default)]
-struct Place {
+struct Cursor {
     /// The next object.
     split: usize,
     /// The next part of it.
@@ -55,10 +55,10 @@ struct Place {
 
 /// The objects of one scan.
 #[derive(Debug)]
-pub(crate) struct Queue {
-    pub(crate) scan: Arc<Scan>,
+pub(crate) struct WorkQueue {
+    pub(crate) scan: Arc<ScanCounters>,
     /// Counts the minutes of the interfaces of jobs, in a scan that is asked to.
-    pub(crate) minutes: Option<Arc<Minutes>>,
+    pub(crate) minutes: Option<Arc<InterfaceMinutes>>,
     /// A permit for each reader that found no object left: its thread may help the others.
     pub(crate) idle: Arc<Semaphore>,
     readers: usize,
@@ -67,11 +67,15 @@ pub(crate) struct Queue {
     choice: OnceCell<Option<Arc<Choice>>>,
     /// The places in the listing of the objects that were read, by what their text is known by.
     prints: Mutex<HashMap<u64, u32>>,
-    place: Mutex<Place>,
+    place: Mutex<Cursor>,
 }
 
-impl Queue {
-    pub(crate) fn new(scan: Arc<Scan>, minutes: Option<Arc<Minutes>>, readers: usize) -> Self {
+impl WorkQueue {
+    pub(crate) fn new(
+        scan: Arc<ScanCounters>,
+        minutes: Option<Arc<InterfaceMinutes>>,
+        readers: usize,
+    ) -> Self {
         let idle = Arc::new(Semaphore::new(0));
         let (listing, choice, place) = (OnceCell::new(), OnceCell::new(), Mutex::default());
         let prints = Mutex::default();
@@ -79,13 +83,13 @@ impl Queue {
     }
 
     /// Makes the queue of objects that are listed already, all of whose records count.
-    pub(crate) fn over(scan: Arc<Scan>, listing: Listing, readers: usize) -> Self {
+    pub(crate) fn over(scan: Arc<ScanCounters>, listing: Listing, readers: usize) -> Self {
         let (listing, choice) = (OnceCell::from(listing), OnceCell::from(None));
         Self { listing, choice, ..Self::new(scan, None, readers) }
     }
 
     /// Returns which records are copies of another flow log's; NULL when none is, or all are wanted.
-    pub(crate) async fn choice(&self, job: &Job) -> Result<Option<Arc<Choice>>> {
+    pub(crate) async fn choice(&self, job: &ScanTask) -> Result<Option<Arc<Choice>>> {
         let make = || async {
             let Some(context) = job.context.as_ref().filter(|_| !job.options.all_flow_logs) else {
                 return Ok(None);
@@ -116,12 +120,12 @@ impl Queue {
         self.scan.update(|summary| summary.copies.entry(print).or_default().extend(names));
     }
 
-    async fn listing(&self, job: &Job) -> Result<&Listing> {
+    async fn listing(&self, job: &ScanTask) -> Result<&Listing> {
         self.listing.get_or_try_init(|| self.list(job)).await.map_err(external)
     }
 
     /// Returns what to read next; nothing at the end.
-    pub(crate) async fn take(&self, job: &Job) -> Result<Vec<Unit<'_>>> {
+    pub(crate) async fn take(&self, job: &ScanTask) -> Result<Vec<WorkUnit<'_>>> {
         let listing = self.listing(job).await?;
         let (rest, count, part) = self.advance(job, &listing.splits);
         job.source.upcoming(rest.get(..UPCOMING).unwrap_or(rest));
@@ -134,12 +138,12 @@ impl Queue {
             _ => Vec::new(),
         }
         .into_iter();
-        let unit = |split| Unit { split, part, stored: stored.next().flatten() };
+        let unit = |split| WorkUnit { split, part, stored: stored.next().flatten() };
         Ok(run.iter().map(unit).collect())
     }
 
     /// Says that a unit was read, to its end or to where it broke off. Returns whether its object was, with it.
-    pub(crate) fn end(&self, unit: &Unit<'_>) -> bool {
+    pub(crate) fn end(&self, unit: &WorkUnit<'_>) -> bool {
         if unit.part.of == 1 {
             return true;
         }
@@ -155,11 +159,11 @@ impl Queue {
 
     /// Returns what is not yet handed out, and how many objects of it a reader takes now: many whole ones, or a part
     /// of one.
-    fn advance<'a>(&self, job: &Job, splits: &'a [Split]) -> (&'a [Split], usize, Part) {
+    fn advance<'a>(&self, job: &ScanTask, splits: &'a [Split]) -> (&'a [Split], usize, FilePart) {
         let mut place = self.place();
         let rest = splits.get(place.split..).unwrap_or_default();
         let of = rest.first().map_or(1, |split| parts(job, split));
-        let part = Part { at: place.part, of };
+        let part = FilePart { at: place.part, of };
         if part.at + 1 < of {
             place.part += 1;
             return (rest, 1, part);
@@ -169,11 +173,11 @@ impl Queue {
         (rest, count, part)
     }
 
-    fn place(&self) -> MutexGuard<'_, Place> {
+    fn place(&self) -> MutexGuard<'_, Cursor> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn list(&self, job: &Job) -> Result<Listing, source::Error> {
+    async fn list(&self, job: &ScanTask) -> Result<Listing, source::Error> {
         // A source that listed for the margin as well may give more.
         let listing = job.source.splits(&job.window).await?.within(&job.window);
         let known: Option<u64> = listing.splits.iter().map(|split| split.size_bytes).sum();
@@ -190,7 +194,7 @@ impl Queue {
 
     /// Returns how many objects of `rest` to take at once: small ones together, and fewer towards the end, so that no
     /// reader is left with all of them.
-    fn run(&self, job: &Job, rest: &[Split]) -> usize {
+    fn run(&self, job: &ScanTask, rest: &[Split]) -> usize {
         let share = rest.len() / (4 * self.readers.max(1));
         // Whoever wants only some rows need not have many objects read.
         let count_max = if job.limit.is_some() { 1 } else { share.clamp(1, RUN_MAX) };
@@ -201,7 +205,7 @@ impl Queue {
 
 /// Returns in how many parts an object is read. Its name tells only whether it may be worth asking: text of such a
 /// name is read as a whole.
-fn parts(job: &Job, split: &Split) -> u64 {
+fn parts(job: &ScanTask, split: &Split) -> u64 {
     // Whoever wants only some rows, or each object told apart, is served by one reader.
     let is_whole = job.limit.is_some() || job.options.objects.is_some() || split.one_shot;
     let bytes = split.size_bytes.filter(|_| !is_whole && split.id.ends_with(".parquet"));

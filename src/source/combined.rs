@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use parquet::arrow::async_reader::AsyncFileReader;
 
-use crate::source::cloudwatch::CloudWatch;
-use crate::source::file::Files;
-use crate::source::lake::Lake;
-use crate::source::s3::S3;
-use crate::source::sqs::Sqs;
-use crate::source::{Access, ByteStream, Error, Listing, Outcome, Source, Split, lake};
+use crate::source::cloudwatch::CloudWatchSource;
+use crate::source::file::FileSource;
+use crate::source::lake::LakeSource;
+use crate::source::s3::S3Source;
+use crate::source::sqs::SqsSource;
+use crate::source::{ByteStream, Error, Listing, ReadOutcome, Source, SourceContext, Split, lake};
 use crate::storage;
-use crate::storage::Place;
+use crate::storage::Storage;
 use crate::time::Window;
 
 /// Returns the source of all that the arguments name: files, folders, globs, `-` and URLs.
@@ -23,7 +23,7 @@ use crate::time::Window;
 ///
 /// [`Error::NoSource`] without arguments, [`Error::Url`] for a URL that cannot be read from. What the
 /// arguments name is looked up by [`Source::splits`].
-pub fn open_sources(args: &[String], access: &Access) -> Result<Arc<dyn Source>, Error> {
+pub fn open_sources(args: &[String], access: &SourceContext) -> Result<Arc<dyn Source>, Error> {
     if args.is_empty() {
         return Err(Error::NoSource);
     }
@@ -34,14 +34,14 @@ pub fn open_sources(args: &[String], access: &Access) -> Result<Arc<dyn Source>,
             Some((scheme, _)) if is_scheme(scheme) => sources.push(remote(scheme, arg, access)?),
             _ if lake::is_folder(arg) => {
                 let place =
-                    Place::open(arg, &access.account).map_err(|error| unusable(arg, error))?;
-                sources.push(Arc::new(Lake::new(arg, place)));
+                    Storage::open(arg, &access.account).map_err(|error| unusable(arg, error))?;
+                sources.push(Arc::new(LakeSource::new(arg, place)));
             }
             _ => files.push(arg.clone()),
         }
     }
     if !files.is_empty() {
-        sources.insert(0, Arc::new(Files::new(files, access)));
+        sources.insert(0, Arc::new(FileSource::new(files, access)));
     }
     Ok(Arc::new(Sources { sources }))
 }
@@ -52,11 +52,11 @@ fn is_scheme(text: &str) -> bool {
 }
 
 /// Returns the source that a URL names.
-fn remote(scheme: &str, arg: &str, access: &Access) -> Result<Arc<dyn Source>, Error> {
+fn remote(scheme: &str, arg: &str, access: &SourceContext) -> Result<Arc<dyn Source>, Error> {
     match scheme {
-        "cloudwatch" => Ok(Arc::new(CloudWatch::new(arg, access)?)),
+        "cloudwatch" => Ok(Arc::new(CloudWatchSource::new(arg, access)?)),
         "s3" => s3(arg, access),
-        "sqs" => Ok(Arc::new(Sqs::new(arg, &access.account)?)),
+        "sqs" => Ok(Arc::new(SqsSource::new(arg, &access.account)?)),
         _ => {
             let reason = format!("{scheme}:// is not known");
             Err(Error::Url { id: arg.to_owned(), reason })
@@ -65,15 +65,15 @@ fn remote(scheme: &str, arg: &str, access: &Access) -> Result<Arc<dyn Source>, E
 }
 
 /// Returns the source of objects, or of the lake that is there.
-fn s3(arg: &str, access: &Access) -> Result<Arc<dyn Source>, Error> {
-    let objects = Arc::new(S3::new(arg, &access.account)?);
+fn s3(arg: &str, access: &SourceContext) -> Result<Arc<dyn Source>, Error> {
+    let objects = Arc::new(S3Source::new(arg, &access.account)?);
     // One object is no lake.
     let name = arg.rsplit('/').next().unwrap_or_default();
     if name.contains('.') {
         return Ok(objects);
     }
-    let place = Place::open(arg, &access.account).map_err(|error| unusable(arg, error))?;
-    Ok(Arc::new(Lake::or(arg, place, objects)))
+    let place = Storage::open(arg, &access.account).map_err(|error| unusable(arg, error))?;
+    Ok(Arc::new(LakeSource::or(arg, place, objects)))
 }
 
 fn unusable(arg: &str, error: storage::Error) -> Error {
@@ -162,7 +162,7 @@ impl Source for Sources {
         all
     }
 
-    async fn settle(&self, outcome: &Outcome) -> Result<Vec<String>, Error> {
+    async fn settle(&self, outcome: &ReadOutcome) -> Result<Vec<String>, Error> {
         let (mut lines, mut failed) = (Vec::new(), None);
         // One that cannot be told must not keep the others from it.
         for source in &self.sources {

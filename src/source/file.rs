@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 pub(super) use walk::is_hidden;
 
-use crate::source::{Access, ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split};
+use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, SourceContext, Split};
 use crate::time::Window;
 
 /// Bytes that are read at least at a time, if there are as many.
@@ -33,7 +33,7 @@ const SMALL_BYTES_MAX: u64 = 64 << 10;
 pub const STDIN: &str = "-";
 
 /// Local files. Keeps the peeked head of what can be read only once, and nothing else.
-pub(super) struct Files {
+pub(super) struct FileSource {
     args: Vec<String>,
     /// As in [`Access`].
     for_ledger: bool,
@@ -41,11 +41,11 @@ pub(super) struct Files {
     streams: Mutex<HashMap<String, OneShot>>,
 }
 
-impl Files {
+impl FileSource {
     /// Makes the source of all files that the arguments name: files, folders, globs, `-`. What they name
     /// is looked up by [`Source::splits`].
-    pub(super) fn new(args: Vec<String>, access: &Access) -> Self {
-        let Access { for_ledger, now, .. } = *access;
+    pub(super) fn new(args: Vec<String>, access: &SourceContext) -> Self {
+        let SourceContext { for_ledger, now, .. } = *access;
         Self { args, for_ledger, now, streams: Mutex::default() }
     }
 }
@@ -61,14 +61,14 @@ enum OneShot {
     Written(tempfile::TempPath),
 }
 
-impl fmt::Debug for Files {
+impl fmt::Debug for FileSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Files").field("args", &self.args).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
-impl Source for Files {
+impl Source for FileSource {
     async fn splits(&self, window: &Window) -> Result<Listing, Error> {
         let (args, window) = (self.args.clone(), *window);
         let (for_ledger, now) = (self.for_ledger, self.now);
@@ -151,7 +151,7 @@ impl Source for Files {
     }
 }
 
-impl Files {
+impl FileSource {
     /// Returns where a split can be read again and again, if there is such a place.
     async fn at_rest(&self, split: &Split) -> Option<Split> {
         if !split.one_shot {

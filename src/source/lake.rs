@@ -16,10 +16,10 @@ use tokio::sync::OnceCell;
 
 use crate::flow::field::Layout;
 use crate::lake;
-use crate::lake::{File, Stored, Table};
+use crate::lake::{DataFile, LakeTable, Stored};
 use crate::source::object_name::flow_log;
-use crate::source::{ByteStream, Error, Listing, Name, Source, Split};
-use crate::storage::Place;
+use crate::source::{ByteStream, Error, Listing, ObjectName, Source, Split};
+use crate::storage::Storage;
 use crate::time::Window;
 
 /// What a Parquet file begins with.
@@ -36,10 +36,10 @@ pub(super) fn is_folder(folder: &str) -> bool {
 
 /// A lake, or one table of a lake. Where there is none, another source is read.
 #[derive(Debug)]
-pub(super) struct Lake {
+pub(super) struct LakeSource {
     /// As the user named it.
     id: String,
-    place: Place,
+    place: Storage,
     tables: OnceCell<Vec<Listed>>,
     /// What the argument is if it is no lake.
     other: Option<Arc<dyn Source>>,
@@ -48,21 +48,21 @@ pub(super) struct Lake {
 /// A table and its files, as they were when it was first listed.
 #[derive(Debug)]
 struct Listed {
-    place: Place,
+    place: Storage,
     /// Its layout, and its columns that flowq does not know.
     fields: (Layout, Arc<[String]>),
-    files: Vec<File>,
+    files: Vec<DataFile>,
 }
 
-impl Lake {
+impl LakeSource {
     /// Makes the source of a place that is a lake.
-    pub(super) fn new(id: &str, place: Place) -> Self {
+    pub(super) fn new(id: &str, place: Storage) -> Self {
         Self { id: id.to_owned(), place, tables: OnceCell::new(), other: None }
     }
 
     /// Makes the source of a place that is a lake, or else `other`: which of them, the first listing finds
     /// out.
-    pub(super) fn or(id: &str, place: Place, other: Arc<dyn Source>) -> Self {
+    pub(super) fn or(id: &str, place: Storage, other: Arc<dyn Source>) -> Self {
         Self { other: Some(other), ..Self::new(id, place) }
     }
 
@@ -73,12 +73,12 @@ impl Lake {
     async fn list(&self) -> Result<Vec<Listed>, Error> {
         let failed = |source| Error::Lake { id: self.id.clone(), source: Box::new(source) };
         let (vpc, transit, itself) = futures::join!(
-            Table::open(&self.place, Layout::Vpc),
-            Table::open(&self.place, Layout::TransitGateway),
-            Table::at(self.place.clone())
+            LakeTable::open(&self.place, Layout::Vpc),
+            LakeTable::open(&self.place, Layout::TransitGateway),
+            LakeTable::at(self.place.clone())
         );
         let opened = [vpc, transit, itself].into_iter().collect::<Result<Vec<_>, _>>();
-        let tables: Vec<Table> = match opened {
+        let tables: Vec<LakeTable> = match opened {
             Ok(tables) => tables.into_iter().flatten().collect(),
             // Who may not look for a log may still be allowed to read objects. A log that is there and
             // damaged is another matter: read as objects, rows that were replaced would count twice.
@@ -123,7 +123,7 @@ fn key(split: &Split) -> Result<Key, Error> {
 }
 
 /// Tells whether a file may hold rows of the window.
-fn may_hold(file: &File, window: &Window) -> bool {
+fn may_hold(file: &DataFile, window: &Window) -> bool {
     let first = file.start.map(|(first, _)| first);
     window.read_from().zip(file.end).is_none_or(|(from, end)| end >= from)
         && window.until.zip(first).is_none_or(|(until, first)| first < until)
@@ -131,7 +131,7 @@ fn may_hold(file: &File, window: &Window) -> bool {
 
 /// Returns the flow log that all rows of a file are from: what the least and the greatest object begin with alike, all
 /// between begin with. NULL: there may be several.
-fn only_flow_log(file: &File) -> Option<String> {
+fn only_flow_log(file: &DataFile) -> Option<String> {
     let (least, greatest) = file.objects.as_ref()?;
     let id = flow_log(least)?;
     let end = least.rfind(id)? + id.len();
@@ -140,7 +140,7 @@ fn only_flow_log(file: &File) -> Option<String> {
 }
 
 #[async_trait]
-impl Source for Lake {
+impl Source for LakeSource {
     async fn splits(&self, window: &Window) -> Result<Listing, Error> {
         if let Some(other) = self.other().await? {
             return other.splits(window).await;
@@ -155,7 +155,7 @@ impl Source for Lake {
                 let id = format!("{}/{}", table.place, file.path);
                 listing.splits.push(Split {
                     path: PathBuf::from(&file.path),
-                    name: Name { flow_log_id: only_flow_log(file), ..Name::default() },
+                    name: ObjectName { flow_log_id: only_flow_log(file), ..ObjectName::default() },
                     fields: Some(table.fields.clone()),
                     ..Split::new(id, Some(file.size_bytes))
                 });

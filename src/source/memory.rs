@@ -13,18 +13,18 @@ use crate::time::Window;
 
 /// A source of named objects in memory. Of two with one name the last is kept.
 #[derive(Debug, Clone, Default)]
-pub struct Memory {
+pub struct MemorySource {
     objects: BTreeMap<String, Bytes>,
 }
 
-impl<N: Into<String>, B: Into<Bytes>> FromIterator<(N, B)> for Memory {
+impl<N: Into<String>, B: Into<Bytes>> FromIterator<(N, B)> for MemorySource {
     fn from_iter<T: IntoIterator<Item = (N, B)>>(objects: T) -> Self {
         let objects = objects.into_iter().map(|(name, bytes)| (name.into(), bytes.into()));
         Self { objects: objects.collect() }
     }
 }
 
-impl Memory {
+impl MemorySource {
     fn get(&self, split: &Split) -> Result<Bytes, Error> {
         let found = self.objects.get(&split.id).cloned();
         found.ok_or_else(|| Error::Missing { id: split.id.clone() })
@@ -32,7 +32,7 @@ impl Memory {
 }
 
 #[async_trait]
-impl Source for Memory {
+impl Source for MemorySource {
     async fn splits(&self, window: &Window) -> Result<Listing, Error> {
         let all = self.objects.iter();
         let mut splits: Vec<Split> =

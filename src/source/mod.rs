@@ -22,8 +22,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 pub use combined::open_sources;
 use futures::stream::BoxStream;
-pub use memory::Memory;
-pub use object_name::Name;
+pub use memory::MemorySource;
+pub use object_name::ObjectName;
 use parquet::arrow::async_reader::AsyncFileReader;
 pub use split::Split;
 pub use sqs::is_event;
@@ -100,14 +100,14 @@ pub trait Source: Send + Sync + Debug {
     /// # Errors
     ///
     /// When the source cannot be told: it will give the same splits out again.
-    async fn settle(&self, _outcome: &Outcome) -> Result<Vec<String>, Error> {
+    async fn settle(&self, _outcome: &ReadOutcome) -> Result<Vec<String>, Error> {
         Ok(Vec::new())
     }
 }
 
 /// What sources outside of the machine need to know.
 #[derive(Debug, Clone, Default)]
-pub struct Access {
+pub struct SourceContext {
     /// The account that calls are made in.
     pub account: Arc<Account>,
     /// The flow logs of the inventory: they tell the formats of log groups.
@@ -121,7 +121,7 @@ pub struct Access {
 
 /// What came of a reading.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct ReadOutcome {
     /// Whether every split of the listing was read, to its end or to where it failed.
     pub complete: bool,
     /// The ids of splits that could not be read to their end.

@@ -15,7 +15,7 @@ const SERIES_TIME: &str = "%Y%m%dT%H%MZ";
 
 /// What a path tells about the records inside. What it does not tell is NULL.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Name {
+pub struct ObjectName {
     /// The account that owns the flow log.
     pub account_id: Option<String>,
     /// The region of the flow log.
@@ -27,7 +27,7 @@ pub struct Name {
     pub ends: Option<(i64, i64)>,
 }
 
-impl Name {
+impl ObjectName {
     /// Reads AWS's names: plain date folders, Hive partitions, and the file name itself.
     ///
     /// Only names that AWS gives are recognised: a `2026/03` outside of `vpcflowlogs/<region>/`, and a
@@ -90,7 +90,7 @@ impl Name {
 
     /// `<account>_vpcflowlogs_<region>_<fl-id>_<YYYYMMDDTHHmmZ>_<hash>.log[.gz|.parquet]`.
     fn file(file: &str) -> Option<Self> {
-        let series = Series::of_file(file)?;
+        let series = ObjectSeries::of_file(file)?;
         let mut parts = series.prefix.split('_').map(str::to_owned);
         Some(Self {
             account_id: parts.next(),
@@ -112,7 +112,7 @@ pub fn flow_log(object: &str) -> Option<&str> {
         return stream.rsplit_once('/').map(|(group, _)| group);
     }
     let file = object.rsplit(['/', '\\']).next()?;
-    Series::of_file(file)?.prefix.split('_').nth(3)
+    ObjectSeries::of_file(file)?.prefix.split('_').nth(3)
 }
 
 /// Returns the name of the log group, where [`flow_log`] gave one.
@@ -123,14 +123,14 @@ pub fn log_group_of(flow_log: &str) -> Option<&str> {
 
 /// The part of a file's name by which the files of one flow log sort by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Series<'a> {
+pub(super) struct ObjectSeries<'a> {
     /// `<account>_vpcflowlogs_<region>_<fl-id>_`: the same for all files of the flow log.
     pub(super) prefix: &'a str,
     /// What follows it, `YYYYMMDDTHHmmZ`, in Unix seconds.
     pub(super) time: i64,
 }
 
-impl<'a> Series<'a> {
+impl<'a> ObjectSeries<'a> {
     /// As [`Series::parse`], of a whole name: `<prefix><time>_<hash>.log[.gz|.parquet]`.
     fn of_file(file: &'a str) -> Option<Self> {
         let series = Self::parse(file)?;

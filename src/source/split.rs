@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::flow::field::Layout;
-use crate::flow::{LogFormat, Object};
-use crate::source::Name;
+use crate::flow::{LogFormat, ObjectMeta};
+use crate::source::ObjectName;
 
 /// One unit of reading: a file, standard input, an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Split {
     /// Device, inode and time of birth of a file: it is the same one under another name. NULL: it is no file.
     pub inode: Option<String>,
     /// What the name tells about the records inside.
-    pub name: Name,
+    pub name: ObjectName,
     /// Whether it can be read only once: standard input, a FIFO.
     pub one_shot: bool,
     /// The formats that its records may have where no header states one: those of the flow logs that
@@ -43,7 +43,7 @@ impl Split {
     /// Returns a split that can be read again and again, with what its name tells.
     pub fn new(id: impl Into<String>, size_bytes: Option<u64>) -> Self {
         let id = id.into();
-        let (path, name) = (PathBuf::from(&id), Name::parse(&id));
+        let (path, name) = (PathBuf::from(&id), ObjectName::parse(&id));
         Self {
             id,
             path,
@@ -61,7 +61,7 @@ impl Split {
     }
 }
 
-impl From<&Split> for Object {
+impl From<&Split> for ObjectMeta {
     fn from(split: &Split) -> Self {
         Self {
             name: split.id.clone(),

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Cause;
-use crate::state::{Counts, Failure, Kind, Object, Pass, Totals};
+use crate::state::{Kind, LineCounts, ObjectFailure, ObjectRecord, PassRecord, PassTotals};
 use crate::time::clock::SKEW_SECS;
 
 /// What is known of an object that was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
+pub struct ObjectState {
     /// The version that was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
@@ -25,22 +25,22 @@ pub struct Known {
     /// Its rows in the lake.
     pub rows: u64,
     /// What was in it.
-    pub counts: Counts,
+    pub counts: LineCounts,
     /// Why it could not be read to its end. NULL: it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed: Option<Failure>,
+    pub failed: Option<ObjectFailure>,
     /// When it was read, Unix seconds.
     pub read: i64,
 }
 
-impl Known {
+impl ObjectState {
     /// What a pass tells of an object.
-    pub fn of(object: &Object, pass: &Pass) -> Self {
+    pub fn of(object: &ObjectRecord, pass: &PassRecord) -> Self {
         Self { read: pass.ended, ..Self::of_object(object) }
     }
 
     /// What a record tells of an object, without when it was read.
-    pub fn of_object(object: &Object) -> Self {
+    pub fn of_object(object: &ObjectRecord) -> Self {
         Self {
             etag: object.etag.clone(),
             size_bytes: object.size_bytes.unwrap_or(0),
@@ -55,7 +55,7 @@ impl Known {
 
     /// Tells whether a later try may read more of the same version.
     pub fn is_waiting(&self) -> bool {
-        self.failed.as_ref().is_some_and(Failure::is_due)
+        self.failed.as_ref().is_some_and(ObjectFailure::is_due)
     }
 }
 
@@ -76,9 +76,9 @@ pub struct Checkpoint {
     /// By table, the last pass that changed it.
     pub tables: BTreeMap<String, u64>,
     /// Objects that may be listed again, by name.
-    pub known: BTreeMap<String, Known>,
+    pub known: BTreeMap<String, ObjectState>,
     /// The sum of all passes, an object that was read again counted once.
-    pub totals: Totals,
+    pub totals: PassTotals,
     /// When the last pass ended, Unix seconds.
     pub ended: Option<i64>,
     /// The greatest `end` of a record, Unix seconds. NULL: no record told one.
@@ -95,14 +95,14 @@ impl Checkpoint {
             forgotten: None,
             tables: BTreeMap::new(),
             known: BTreeMap::new(),
-            totals: Totals::default(),
+            totals: PassTotals::default(),
             ended: None,
             newest: None,
         }
     }
 
     /// Takes in the next pass.
-    pub fn add(&mut self, pass: &Pass) {
+    pub fn add(&mut self, pass: &PassRecord) {
         self.pass = pass.number;
         if pass.kind == Kind::Takeover {
             return;
@@ -120,7 +120,7 @@ impl Checkpoint {
             if let Some(earlier) = &object.earlier {
                 self.totals.replace(earlier);
             }
-            self.known.insert(object.id.clone(), Known::of(object, pass));
+            self.known.insert(object.id.clone(), ObjectState::of(object, pass));
         }
     }
 
@@ -141,7 +141,7 @@ impl Checkpoint {
         let floor = self.forgotten.map_or(floor, |known| known.max(floor));
         self.forgotten = Some(floor);
         self.known.retain(|_, known| {
-            let is_there = |failure: &Failure| failure.cause != Cause::Missing;
+            let is_there = |failure: &ObjectFailure| failure.cause != Cause::Missing;
             known.failed.as_ref().is_some_and(is_there)
                 || known.ends.is_none_or(|ends| ends >= floor)
         });
@@ -160,14 +160,14 @@ impl Checkpoint {
     }
 
     /// Adds what a pass says of objects that this does not know.
-    pub fn remember(&mut self, pass: &Pass) {
+    pub fn remember(&mut self, pass: &PassRecord) {
         for object in &pass.objects {
-            self.known.entry(object.id.clone()).or_insert_with(|| Known::of(object, pass));
+            self.known.entry(object.id.clone()).or_insert_with(|| ObjectState::of(object, pass));
         }
     }
 
     /// The objects that wait for another try.
-    pub fn waiting(&self) -> impl Iterator<Item = (&String, &Known)> {
+    pub fn waiting(&self) -> impl Iterator<Item = (&String, &ObjectState)> {
         self.known.iter().filter(|(_, known)| known.is_waiting())
     }
 }

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::state::{Error, failed};
 use crate::storage;
-use crate::storage::Place;
+use crate::storage::Storage;
 use crate::time::Clock;
 
 /// How long a lease in S3 lasts without a sign of life, in seconds.
@@ -92,7 +92,7 @@ enum Held {
 
 #[derive(Debug)]
 struct Remote {
-    place: Place,
+    place: Storage,
     beat: JoinHandle<()>,
     version: Arc<Mutex<UpdateVersion>>,
     lost: Arc<AtomicBool>,
@@ -112,7 +112,7 @@ impl Lease {
     ///
     /// [`Error::Busy`] when somebody has it.
     pub async fn take(
-        place: &Place,
+        place: &Storage,
         runner: &str,
         clock: Clock,
         store_time: Option<i64>,
@@ -131,7 +131,7 @@ impl Lease {
     }
 
     fn lock(
-        place: &Place,
+        place: &Storage,
         path: &std::path::Path,
         holder: Holder,
     ) -> Result<(Self, Option<i64>), Error> {
@@ -165,7 +165,7 @@ impl Lease {
     }
 
     async fn remote(
-        place: &Place,
+        place: &Storage,
         mut holder: Holder,
         clock: Clock,
         store_time: Option<i64>,
@@ -191,7 +191,7 @@ impl Lease {
         };
         let version = Arc::new(Mutex::new(UpdateVersion::from(put)));
         let lost = Arc::new(AtomicBool::new(false));
-        let beat = Beat { place: place.clone(), holder: holder.clone(), clock, lease_secs };
+        let beat = Heartbeat { place: place.clone(), holder: holder.clone(), clock, lease_secs };
         let beat = beat.start(Arc::clone(&version), &lost);
         let remote = Remote { place: place.clone(), beat, version, lost };
         Ok(Self { holder, was_left: before.is_some(), held: Held::Remote(remote) })
@@ -249,7 +249,7 @@ fn write(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
 type Found = (Option<Holder>, Option<i64>, UpdateVersion);
 
 /// Reads who has a lease in S3; NULL inside when it was given back, and outside when there never was one.
-async fn read(place: &Place) -> Result<Option<Found>, Error> {
+async fn read(place: &Storage) -> Result<Option<Found>, Error> {
     let found = match place.objects().get(&Path::from(REMOTE)).await {
         Err(object_store::Error::NotFound { .. }) => return Ok(None),
         found => found.map_err(|source| failed(place, REMOTE, source))?,
@@ -263,7 +263,7 @@ async fn read(place: &Place) -> Result<Option<Found>, Error> {
 
 /// Writes who has a lease in S3; NULL when another was quicker.
 async fn put(
-    place: &Place,
+    place: &Storage,
     holder: Option<&Holder>,
     mode: PutMode,
 ) -> Result<Option<PutResult>, Error> {
@@ -280,14 +280,14 @@ async fn put(
 }
 
 /// Gives signs of life until the lease is given back or lost.
-struct Beat {
-    place: Place,
+struct Heartbeat {
+    place: Storage,
     holder: Holder,
     clock: Clock,
     lease_secs: i64,
 }
 
-impl Beat {
+impl Heartbeat {
     fn start(self, version: Arc<Mutex<UpdateVersion>>, lost: &Arc<AtomicBool>) -> JoinHandle<()> {
         let lost = Arc::clone(lost);
         let every = u64::try_from(self.lease_secs).unwrap_or(0) * 1000 / BEATS;

@@ -6,12 +6,12 @@ use object_store::{ObjectStoreExt as _, PutMode};
 use crate::state::{
     CHECKPOINT, Checkpoint, Error, Identity, Reader, State, failed, get, name_of, put,
 };
-use crate::storage::Place;
+use crate::storage::Storage;
 
 impl Reader {
     /// Writes the identity again where a loss of power left it broken: that which the checkpoint tells, or a new
     /// one where nothing was published under the old one.
-    pub(super) async fn mend(place: &Place, new: Identity, error: Error) -> Result<(), Error> {
+    pub(super) async fn mend(place: &Storage, new: Identity, error: Error) -> Result<(), Error> {
         let reader = Self { place: place.clone(), id: String::new() };
         let known = get::<Checkpoint>(place, CHECKPOINT).await.ok().flatten();
         let identity = match known {

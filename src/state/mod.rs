@@ -20,7 +20,7 @@ mod tests;
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
-pub use checkpoint::{Checkpoint, Known};
+pub use checkpoint::{Checkpoint, ObjectState};
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -28,12 +28,14 @@ use futures::TryStreamExt as _;
 pub use lease::{Holder, LEASE_SECS, Lease};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
-pub use pass_record::{Counts, Failure, Kind, Object, Pass, TableChange, Totals};
+pub use pass_record::{
+    Kind, LineCounts, ObjectFailure, ObjectRecord, PassRecord, PassTotals, TableChange,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::storage;
-use crate::storage::Place;
+use crate::storage::Storage;
 use crate::time::Clock;
 
 /// The folder of the state in a lake.
@@ -112,7 +114,7 @@ struct Identity {
 /// Reads a state without taking part in it.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    place: Place,
+    place: Storage,
     /// Names the state for good.
     pub id: String,
 }
@@ -123,14 +125,14 @@ impl Reader {
     /// # Errors
     ///
     /// [`Error::Missing`] when there is none.
-    pub async fn open(place: Place) -> Result<Self, Error> {
+    pub async fn open(place: Storage) -> Result<Self, Error> {
         let identity: Option<Identity> = get(&place, "state.json").await?;
         let identity = identity.ok_or_else(|| Error::Missing { place: place.to_string() })?;
         Ok(Self { place, id: identity.id })
     }
 
     /// Opens a state and makes it if there is none. `now` is in Unix seconds.
-    async fn create(place: Place, now: i64) -> Result<Self, Error> {
+    async fn create(place: Storage, now: i64) -> Result<Self, Error> {
         let random = fastrand::u128(..);
         let identity = Identity { id: format!("flowq-{random:032x}"), made: now };
         if let Err(error @ Error::Content { .. }) = get::<Identity>(&place, "state.json").await {
@@ -143,7 +145,7 @@ impl Reader {
     }
 
     /// Where it is.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &Storage {
         &self.place
     }
 
@@ -152,7 +154,7 @@ impl Reader {
     /// # Errors
     ///
     /// When it cannot be read.
-    pub async fn pass(&self, number: u64) -> Result<Option<Pass>, Error> {
+    pub async fn pass(&self, number: u64) -> Result<Option<PassRecord>, Error> {
         get(&self.place, &name_of(number)).await
     }
 
@@ -231,7 +233,7 @@ impl State {
     ///
     /// [`Error::Busy`] when somebody else has it.
     pub async fn open(
-        place: Place,
+        place: Storage,
         runner: &str,
         clock: Clock,
         lease_secs: i64,
@@ -285,7 +287,7 @@ impl State {
     /// # Errors
     ///
     /// [`Error::Lost`] when its number is taken, or the lease is.
-    pub async fn publish(&self, pass: &Pass) -> Result<(), Error> {
+    pub async fn publish(&self, pass: &PassRecord) -> Result<(), Error> {
         let place = &self.reader.place;
         if self.lease.is_lost() {
             return Err(Error::Lost { place: place.to_string() });
@@ -343,12 +345,12 @@ fn name_of(number: u64) -> String {
     format!("passes/{number:010}.json.gz")
 }
 
-fn failed(place: &Place, name: &str, source: object_store::Error) -> Error {
+fn failed(place: &Storage, name: &str, source: object_store::Error) -> Error {
     Error::Object { place: place.to_string(), name: name.to_owned(), source }
 }
 
 /// Reads an object; NULL when it is not there.
-async fn get<T: DeserializeOwned>(place: &Place, name: &str) -> Result<Option<T>, Error> {
+async fn get<T: DeserializeOwned>(place: &Storage, name: &str) -> Result<Option<T>, Error> {
     let objects: &Arc<dyn ObjectStore> = place.objects();
     let bytes = match objects.get(&Path::from(name)).await {
         Ok(found) => found.bytes().await,
@@ -369,7 +371,7 @@ async fn get<T: DeserializeOwned>(place: &Place, name: &str) -> Result<Option<T>
 
 /// Writes an object, so that it outlives a loss of power; returns `false` where its name was taken.
 async fn put<T: Serialize>(
-    place: &Place,
+    place: &Storage,
     name: &str,
     value: &T,
     mode: PutMode,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Cause;
-use crate::lake::File;
-use crate::state::Known;
+use crate::lake::DataFile;
+use crate::state::ObjectState;
 
 /// Why a pass was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub enum Kind {
 
 /// A pass that was published. All times are in Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pass {
+pub struct PassRecord {
     /// Its number, from 1, without gaps.
     pub number: u64,
     /// Why it was made.
@@ -36,11 +36,11 @@ pub struct Pass {
     /// The sources, as they were named.
     pub sources: Vec<String>,
     /// What was read, sorted by id.
-    pub objects: Vec<Object>,
+    pub objects: Vec<ObjectRecord>,
     /// What changes in each table, by the table's name.
     pub tables: BTreeMap<String, TableChange>,
     /// The sum over the objects.
-    pub totals: Totals,
+    pub totals: PassTotals,
     /// How many findings were made of it; NULL: nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub findings: Option<u64>,
@@ -53,9 +53,9 @@ pub struct Pass {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableChange {
     /// Files that are added.
-    pub added: Vec<File>,
+    pub added: Vec<DataFile>,
     /// Files that are taken away.
-    pub removed: Vec<File>,
+    pub removed: Vec<DataFile>,
     /// Rows written from what was read.
     pub rows: u64,
     /// Rows of a former reading of the same objects, which are not in the table any more.
@@ -76,7 +76,7 @@ impl TableChange {
 
 /// Lines and records. `lines = ok + nodata + skipdata + other + other_layout + blank + malformed`, always.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
+pub struct LineCounts {
     /// Lines of text, rows of Parquet, events.
     pub lines: u64,
     /// Records with traffic.
@@ -96,7 +96,7 @@ pub struct Counts {
     pub malformed: BTreeMap<String, u64>,
 }
 
-impl Counts {
+impl LineCounts {
     /// Records that became rows.
     pub fn records(&self) -> u64 {
         self.ok + self.nodata + self.skipdata + self.other
@@ -145,7 +145,7 @@ impl Counts {
 
 /// What was read of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Object {
+pub struct ObjectRecord {
     /// Its name, as the source lists it.
     pub id: String,
     /// Its version. NULL: the source tells none.
@@ -158,20 +158,20 @@ pub struct Object {
     /// When its records end, `[first, last)`, as its name tells. NULL: it tells no time.
     pub ends: Option<(i64, i64)>,
     /// What was in it.
-    pub counts: Counts,
+    pub counts: LineCounts,
     /// Rows by table.
     pub rows: BTreeMap<String, u64>,
     /// Why it could not be read to its end. NULL: it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
+    pub failure: Option<ObjectFailure>,
     /// What an earlier pass had read of it, which this one replaces. NULL: it was not read before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub earlier: Option<Box<Known>>,
+    pub earlier: Option<Box<ObjectState>>,
 }
 
 /// Why an object could not be read to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
+pub struct ObjectFailure {
     /// In words.
     pub reason: String,
     /// Whether it is read again by the next pass; otherwise it is read again only by a replay, or when it changes.
@@ -181,12 +181,12 @@ pub struct Failure {
     pub cause: Cause,
 }
 
-impl Failure {
+impl ObjectFailure {
     /// Makes the failure of an object. `earlier` is what is known of the same version of it, if it was read before.
     ///
     /// Only content that is proved bad counts as read. Bytes that came over a network are proved bad by two
     /// readings: one may have been damaged on the way.
-    pub fn new(id: &str, reason: String, cause: Cause, earlier: Option<&Known>) -> Self {
+    pub fn new(id: &str, reason: String, cause: Cause, earlier: Option<&ObjectState>) -> Self {
         let before = earlier.and_then(|known| known.failed.as_ref());
         let is_proved =
             !id.contains("://") || before.is_some_and(|before| before.cause == Cause::Content);
@@ -201,7 +201,7 @@ impl Failure {
 
 /// The sum over the objects of a pass, or of many.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Totals {
+pub struct PassTotals {
     /// Objects read.
     pub objects: u64,
     /// Those that could not be read to their end.
@@ -209,16 +209,16 @@ pub struct Totals {
     /// Bytes, as stored, of those whose size is known.
     pub bytes: u64,
     /// Lines and records.
-    pub counts: Counts,
+    pub counts: LineCounts,
     /// Rows written.
     pub rows: u64,
     /// Rows left out because the lake had them.
     pub known: u64,
 }
 
-impl Totals {
+impl PassTotals {
     /// Adds an object; its rows are counted by table.
-    pub fn add(&mut self, object: &Object) {
+    pub fn add(&mut self, object: &ObjectRecord) {
         self.objects += 1;
         self.failed += u64::from(object.failure.is_some());
         self.bytes += object.size_bytes.unwrap_or(0);
@@ -236,7 +236,7 @@ impl Totals {
     }
 
     /// Takes away what an earlier reading of an object gave, because it was read again.
-    pub fn replace(&mut self, earlier: &Known) {
+    pub fn replace(&mut self, earlier: &ObjectState) {
         self.objects = self.objects.saturating_sub(1);
         self.failed = self.failed.saturating_sub(u64::from(earlier.failed.is_some()));
         self.bytes = self.bytes.saturating_sub(earlier.size_bytes);

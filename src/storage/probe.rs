@@ -3,7 +3,7 @@
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, UpdateVersion};
 
-use crate::storage::{Error, Place};
+use crate::storage::{Error, Storage};
 
 /// A version that no object has.
 const NO_VERSION: &str = "\"00000000000000000000000000000000\"";
@@ -12,7 +12,7 @@ const NO_VERSION: &str = "\"00000000000000000000000000000000\"";
 const ABSENT: &str = "If-None-Match on PutObject";
 const VERSION: &str = "If-Match on PutObject";
 
-impl Place {
+impl Storage {
     /// Tries conditional writes with an object of that name, which is deleted again. Returns the time by the clock of
     /// the store, in Unix seconds; NULL where it tells none. A folder has both without a trial.
     ///

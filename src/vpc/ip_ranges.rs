@@ -11,7 +11,7 @@ use crate::vpc::{CidrMap, service_name};
 
 /// AWS's ranges and the prefix lists, ready for look-ups.
 #[derive(Debug, Default)]
-pub(crate) struct Places {
+pub(crate) struct IpRanges {
     ranges: CidrMap<Vec<Range>>,
     changes: Vec<i64>,
     lists: HashMap<String, CidrMap<()>>,
@@ -38,7 +38,7 @@ pub(crate) struct AwsRange<'a> {
     pub(crate) prefix_len: u8,
 }
 
-impl Places {
+impl IpRanges {
     pub(crate) fn new(inventory: &Inventory) -> Self {
         let mut places = Self::default();
         for row in &inventory.ip_ranges {

@@ -14,7 +14,9 @@ mod routes;
 pub mod rules;
 pub mod service_name;
 pub use cidr_map::CidrMap;
-pub use network::Network;
-pub use packet::{Error, Tuple};
-pub use routes::{Lookup, NextHop, RouteTables, S3Region, S3RegionOf, TableOf, Undetermined};
-pub use rules::{Fit, RuleMatch};
+pub use network::VpcNetwork;
+pub use packet::{Error, FiveTuple};
+pub use routes::{
+    EffectiveRouteTable, NextHop, RouteMatch, RouteTables, S3Region, S3RegionOf, Undetermined,
+};
+pub use rules::{MatchResult, RuleMatch};

@@ -10,11 +10,11 @@ use crate::flow::address;
 use crate::inventory::model::{
     Inventory, NetworkAclEntry, Route, SecurityGroup, SecurityGroupRule, Subnet, VpcEndpoint,
 };
-use crate::vpc::{RouteTables, TableOf, service_name};
+use crate::vpc::{EffectiveRouteTable, RouteTables, service_name};
 
 /// An inventory, indexed by the ids that its rows refer to each other by.
 #[derive(Debug)]
-pub struct Network {
+pub struct VpcNetwork {
     inventory: Arc<Inventory>,
     subnets: HashMap<String, usize>,
     tables: HashMap<String, Vec<usize>>,
@@ -25,7 +25,7 @@ pub struct Network {
     lists: HashMap<String, Vec<IpNet>>,
 }
 
-impl Network {
+impl VpcNetwork {
     /// Indexes an inventory.
     pub fn new(inventory: Arc<Inventory>) -> Self {
         let mut network = Self {
@@ -79,7 +79,7 @@ impl Network {
 
     /// Returns the route table that a subnet uses: its own, else the main one of its VPC. `None` when
     /// neither is known.
-    pub fn table_of(&self, subnet: &str) -> Option<TableOf<'_>> {
+    pub fn table_of(&self, subnet: &str) -> Option<EffectiveRouteTable<'_>> {
         self.route_tables.table_of(subnet, None)
     }
 

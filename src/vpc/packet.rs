@@ -10,7 +10,7 @@ use crate::vpc::rules::{ICMP, ICMP_V6, has_ports, is_icmp};
 
 /// A flow from whoever opens it. NULL is what is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Tuple {
+pub struct FiveTuple {
     /// Address of whoever opens it.
     pub source: IpAddr,
     /// Address that it is opened to.
@@ -34,7 +34,7 @@ pub(crate) struct Packet {
     pub(crate) icmp: Option<(u8, u8)>,
 }
 
-impl Tuple {
+impl FiveTuple {
     /// Returns the packet that opens it.
     pub(crate) fn request(&self) -> Packet {
         let ports = self.destination_port.map_or(0..=u16::MAX, |port| port..=port);
@@ -120,7 +120,7 @@ pub enum Error {
     Families(IpAddr, IpAddr),
 }
 
-impl Tuple {
+impl FiveTuple {
     /// Reads a flow: the port is a number, or type or type/code for ICMP; the protocol is a name or a number.
     /// No port is any.
     ///

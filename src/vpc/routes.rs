@@ -63,7 +63,7 @@ pub type S3RegionOf<'a> = &'a dyn Fn() -> S3Region<'a>;
 
 /// The route table that a subnet uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TableOf<'a> {
+pub struct EffectiveRouteTable<'a> {
     /// `RouteTableId`.
     pub id: &'a str,
     /// Whether it is only the VPC's main table, for want of one of the subnet's own.
@@ -83,7 +83,7 @@ pub enum Undetermined<'a> {
 
 /// What a route table does with an address.
 #[derive(Debug, Clone, Copy)]
-pub struct Lookup<'a> {
+pub struct RouteMatch<'a> {
     /// Where it is sent.
     pub hop: NextHop,
     /// The route table. `None` if it is not known.
@@ -94,7 +94,7 @@ pub struct Lookup<'a> {
     pub undetermined: Option<Undetermined<'a>>,
 }
 
-impl<'a> Lookup<'a> {
+impl<'a> RouteMatch<'a> {
     fn unknown(table: Option<&'a str>, lacks: Undetermined<'a>) -> Self {
         Self { hop: NextHop::Unknown, table, route: None, undetermined: Some(lacks) }
     }
@@ -219,12 +219,12 @@ impl RouteTables {
 
     /// Returns the route table that a subnet uses: its own, else the main one of its VPC. `vpc` is the VPC of
     /// a subnet that the inventory does not hold. `None` when neither table is known.
-    pub fn table_of(&self, subnet: &str, vpc: Option<&str>) -> Option<TableOf<'_>> {
+    pub fn table_of(&self, subnet: &str, vpc: Option<&str>) -> Option<EffectiveRouteTable<'_>> {
         if let Some(id) = self.by_subnet.get(subnet) {
-            return Some(TableOf { id, is_main: false });
+            return Some(EffectiveRouteTable { id, is_main: false });
         }
         let vpc = self.vpc_of_subnet.get(subnet).map(String::as_str).or(vpc)?;
-        self.main_of_vpc.get(vpc).map(|id| TableOf { id, is_main: true })
+        self.main_of_vpc.get(vpc).map(|id| EffectiveRouteTable { id, is_main: true })
     }
 
     /// Returns where the route table of a subnet sends an address.
@@ -234,17 +234,17 @@ impl RouteTables {
         vpc: Option<&str>,
         to: IpAddr,
         s3: S3RegionOf<'_>,
-    ) -> Lookup<'_> {
+    ) -> RouteMatch<'_> {
         match self.table_of(subnet, vpc) {
             Some(table) => self.from_table(table.id, to, s3),
-            None => Lookup::unknown(None, Undetermined::Table),
+            None => RouteMatch::unknown(None, Undetermined::Table),
         }
     }
 
     /// Returns where a route table sends an address.
-    pub fn from_table(&self, id: &str, to: IpAddr, s3: S3RegionOf<'_>) -> Lookup<'_> {
+    pub fn from_table(&self, id: &str, to: IpAddr, s3: S3RegionOf<'_>) -> RouteMatch<'_> {
         let Some((id, table)) = self.tables.get_key_value(id) else {
-            return Lookup::unknown(None, Undetermined::Routes);
+            return RouteMatch::unknown(None, Undetermined::Routes);
         };
         let id = Some(id.as_str());
         let block = table.vpc.as_ref().and_then(|vpc| self.blocks.get(vpc));
@@ -254,15 +254,15 @@ impl RouteTables {
         if let Some(entry) = unsure
             && best.is_none_or(|((len, _), _)| len < whole)
         {
-            return Lookup::unknown(id, Undetermined::PrefixList(&entry.route));
+            return RouteMatch::unknown(id, Undetermined::PrefixList(&entry.route));
         }
         // Every route table keeps what is in the VPC, whether the inventory shows that route or not.
-        let found = |hop, route| Lookup { hop, table: id, route, undetermined: None };
+        let found = |hop, route| RouteMatch { hop, table: id, route, undetermined: None };
         match best {
             Some(((len, _), entry)) if local.is_none_or(|local| local <= len) => {
                 found(entry.hop, Some(&entry.route))
             }
-            _ if !table.has_routes => Lookup::unknown(id, Undetermined::Routes),
+            _ if !table.has_routes => RouteMatch::unknown(id, Undetermined::Routes),
             _ if local.is_some() => found(NextHop::Local, None),
             _ => found(NextHop::NoRoute, None),
         }

@@ -23,7 +23,7 @@ pub const LAST_ACL_ENTRY: i32 = 32_767;
 
 /// Whether a rule covers something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fit {
+pub enum MatchResult {
     /// It does.
     Yes,
     /// It does not.
@@ -32,13 +32,13 @@ pub enum Fit {
     Maybe,
 }
 
-impl From<bool> for Fit {
+impl From<bool> for MatchResult {
     fn from(fits: bool) -> Self {
         if fits { Self::Yes } else { Self::No }
     }
 }
 
-impl Fit {
+impl MatchResult {
     /// Joins two conditions that both have to hold.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -82,38 +82,38 @@ impl RuleMatch<'_> {
     }
 
     /// Tells whether the rule is for a protocol.
-    pub fn covers_protocol(&self, protocol: u8) -> Fit {
+    pub fn covers_protocol(&self, protocol: u8) -> MatchResult {
         match self.number() {
-            _ if self.is_all() => Fit::Yes,
-            Some(number) => Fit::from(number == protocol),
-            None => Fit::Maybe,
+            _ if self.is_all() => MatchResult::Yes,
+            Some(number) => MatchResult::from(number == protocol),
+            None => MatchResult::Maybe,
         }
     }
 
     /// Tells whether the rule is for a packet of this protocol to this port. `icmp`: its type and code, where
     /// they are known.
-    pub fn covers(&self, protocol: u8, port: u16, icmp: Option<(u8, u8)>) -> Fit {
+    pub fn covers(&self, protocol: u8, port: u16, icmp: Option<(u8, u8)>) -> MatchResult {
         let covers = self.covers_protocol(protocol);
-        if covers != Fit::Yes || self.is_all() {
+        if covers != MatchResult::Yes || self.is_all() {
             return covers;
         }
-        let Some(from) = self.from.filter(|from| *from >= 0) else { return Fit::Yes };
+        let Some(from) = self.from.filter(|from| *from >= 0) else { return MatchResult::Yes };
         if has_ports(protocol) {
             let to = self.to.unwrap_or(from);
-            return Fit::from((from..=to).contains(&i32::from(port)));
+            return MatchResult::from((from..=to).contains(&i32::from(port)));
         }
         if !is_icmp(protocol) {
-            return Fit::Yes;
+            return MatchResult::Yes;
         }
-        let Some((kind, code)) = icmp else { return Fit::Maybe };
+        let Some((kind, code)) = icmp else { return MatchResult::Maybe };
         let any_code = self.to.is_none_or(|to| to < 0);
-        Fit::from(from == i32::from(kind) && (any_code || self.to == Some(i32::from(code))))
+        MatchResult::from(from == i32::from(kind) && (any_code || self.to == Some(i32::from(code))))
     }
 
     /// Returns the first and the last port of a protocol that the rule covers. A protocol without ports has all
     /// of them. `None` if the rule is for other protocols, or covers no port.
     pub fn ports(&self, protocol: u8) -> Option<(u16, u16)> {
-        if self.covers_protocol(protocol) != Fit::Yes {
+        if self.covers_protocol(protocol) != MatchResult::Yes {
             return None;
         }
         let port =

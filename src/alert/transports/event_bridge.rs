@@ -6,26 +6,28 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use crate::alert::sink::{Failure, Fate, Trouble, Way};
-use crate::alert::transports::{Caller, Fates, MESSAGE_BYTES_MAX, calls, entry_failure, region_of};
+use crate::alert::sink::{DeliveryError, DeliveryResult, ErrorKind, Transport};
+use crate::alert::transports::{
+    AwsCaller, BatchResults, MESSAGE_BYTES_MAX, calls, entry_failure, region_of,
+};
 use crate::alert::{Alert, message};
 use crate::aws::Account;
 use crate::aws::operations::PUT_EVENTS;
 
 #[derive(Debug)]
-pub(in crate::alert) struct Bus {
-    caller: Caller,
+pub(in crate::alert) struct EventBridgeTransport {
+    caller: AwsCaller,
     bus: String,
 }
 
-impl Bus {
+impl EventBridgeTransport {
     pub(in crate::alert) fn new(
         account: &Arc<Account>,
         bus: &str,
         region: Option<&str>,
         timeout: Duration,
     ) -> Self {
-        let caller = Caller::new(account, region.or_else(|| region_of(bus)), timeout);
+        let caller = AwsCaller::new(account, region.or_else(|| region_of(bus)), timeout);
         Self { caller, bus: bus.to_owned() }
     }
 
@@ -44,12 +46,12 @@ impl Bus {
     }
 }
 
-impl Bus {
-    async fn put(&self, entries: &[Value]) -> Result<Vec<Fate>, Failure> {
+impl EventBridgeTransport {
+    async fn put(&self, entries: &[Value]) -> Result<Vec<DeliveryResult>, DeliveryError> {
         let params = json!({ "Entries": entries });
         let answer = self.caller.call(&PUT_EVENTS, &params).await?;
         let Some(told) = answer.document.get("Entries").and_then(Value::as_array) else {
-            return Err(Failure::new(Trouble::Passing, "the answer has no entries"));
+            return Err(DeliveryError::new(ErrorKind::Passing, "the answer has no entries"));
         };
         let fate = |told: &Value| match told["ErrorCode"].as_str() {
             None => Ok(()),
@@ -62,15 +64,15 @@ impl Bus {
 }
 
 #[async_trait]
-impl Way for Bus {
+impl Transport for EventBridgeTransport {
     fn together(&self) -> usize {
         10
     }
 
-    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<Fate> {
+    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<DeliveryResult> {
         let entries: Vec<Value> = alerts.iter().map(|alert| self.entry(alert)).collect();
         let size = |entry: &Value| entry["Detail"].as_str().map_or(0, str::len) + 1000;
-        let mut fates = Fates::default();
+        let mut fates = BatchResults::default();
         for call in calls(entries.iter().map(size)) {
             let messages = call.len();
             if !fates.add(messages, self.put(&entries[call]).await) {

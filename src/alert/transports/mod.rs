@@ -15,11 +15,11 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::alert::Alert;
-use crate::alert::sink::{Failure, Fate, Trouble};
+use crate::alert::sink::{DeliveryError, DeliveryResult, ErrorKind};
 use crate::aws;
 use crate::aws::Account;
-use crate::aws::client::{Answer, Api};
-use crate::aws::operations::Call;
+use crate::aws::client::{Response, ServiceClient};
+use crate::aws::operations::Operation;
 
 /// The most bytes of a message of SNS or SQS, of an event, and of a call with many of them: the services take
 /// 256 KiB, with their own words around ours.
@@ -27,30 +27,30 @@ const MESSAGE_BYTES_MAX: usize = 240 * 1024;
 
 /// Where calls of AWS are made, found out at the first.
 #[derive(Debug)]
-struct Caller {
+struct AwsCaller {
     account: Arc<Account>,
     region: Option<String>,
     timeout: Duration,
-    api: OnceCell<Api<Arc<Account>>>,
+    api: OnceCell<ServiceClient<Arc<Account>>>,
 }
 
-impl Caller {
+impl AwsCaller {
     fn new(account: &Arc<Account>, region: Option<&str>, timeout: Duration) -> Self {
         let (account, region) = (Arc::clone(account), region.map(str::to_owned));
         Self { account, region, timeout, api: OnceCell::new() }
     }
 
-    async fn api(&self) -> Result<&Api<Arc<Account>>, aws::Error> {
-        let new = || Api::new(Arc::clone(&self.account), self.region.as_deref());
+    async fn api(&self) -> Result<&ServiceClient<Arc<Account>>, aws::Error> {
+        let new = || ServiceClient::new(Arc::clone(&self.account), self.region.as_deref());
         self.api.get_or_try_init(new).await
     }
 
-    async fn call(&self, call: &Call, params: &Value) -> Result<Answer, Failure> {
+    async fn call(&self, call: &Operation, params: &Value) -> Result<Response, DeliveryError> {
         let answer = match self.api().await {
             Ok(api) => api.call_once(call, params, self.timeout).await,
             Err(error) => Err(error),
         };
-        answer.map_err(|error| Failure::of_call(&error))
+        answer.map_err(|error| DeliveryError::of_call(&error))
     }
 }
 
@@ -78,16 +78,17 @@ fn calls(sizes: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
 
 /// What became of messages, call by call.
 #[derive(Default)]
-struct Fates(Vec<Fate>);
+struct BatchResults(Vec<DeliveryResult>);
 
-impl Fates {
+impl BatchResults {
     /// Adds what a call with so many messages told. Returns whether the next call is to be made.
-    fn add(&mut self, messages: usize, told: Result<Vec<Fate>, Failure>) -> bool {
+    fn add(&mut self, messages: usize, told: Result<Vec<DeliveryResult>, DeliveryError>) -> bool {
         let until = self.0.len() + messages;
         match told {
             Ok(told) => {
                 self.0.extend(told);
-                let missing = || Err(Failure::new(Trouble::Passing, "the answer is not whole"));
+                let missing =
+                    || Err(DeliveryError::new(ErrorKind::Passing, "the answer is not whole"));
                 self.0.resize_with(until, missing);
                 true
             }
@@ -99,7 +100,7 @@ impl Fates {
     }
 
     /// Returns what became of all messages: those of which no call was made share the fate of the last.
-    fn all(mut self, messages: usize) -> Vec<Fate> {
+    fn all(mut self, messages: usize) -> Vec<DeliveryResult> {
         let last = self.0.last().cloned().unwrap_or(Ok(()));
         self.0.resize(messages, last);
         self.0
@@ -116,14 +117,14 @@ fn attributes(alert: &Alert) -> Vec<(&'static str, String)> {
 }
 
 /// What the code of an entry that failed in a batch means.
-fn entry_failure(code: &str, message: &str, sender_fault: Option<bool>) -> Failure {
+fn entry_failure(code: &str, message: &str, sender_fault: Option<bool>) -> DeliveryError {
     let error = aws::Error::of_service(Some(code), Some(message));
     let trouble = match (error.kind, sender_fault) {
-        (aws::Kind::Throttled | aws::Kind::Network, _) | (_, Some(false)) => Trouble::Passing,
+        (aws::Kind::Throttled | aws::Kind::Network, _) | (_, Some(false)) => ErrorKind::Passing,
         (aws::Kind::Denied | aws::Kind::Kms | aws::Kind::Missing | aws::Kind::Credentials, _) => {
-            Trouble::Closed
+            ErrorKind::Closed
         }
-        _ => Trouble::Refused,
+        _ => ErrorKind::Refused,
     };
-    Failure::new(trouble, error.to_string())
+    DeliveryError::new(trouble, error.to_string())
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use crate::alert::Alert;
-use crate::alert::sink::{Failure, Fate, Stdout, Trouble, Way};
+use crate::alert::sink::{DeliveryError, DeliveryResult, ErrorKind, Stdout, Transport};
 
 /// The most alerts that are written at once.
 const TOGETHER: usize = 100;
@@ -42,12 +42,12 @@ pub(in crate::alert) struct File {
 }
 
 #[async_trait]
-impl Way for Output {
+impl Transport for Output {
     fn together(&self) -> usize {
         TOGETHER
     }
 
-    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<Fate> {
+    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<DeliveryResult> {
         let written = match lines(alerts) {
             Ok(lines) => {
                 let out = Arc::clone(&self.0);
@@ -66,12 +66,12 @@ impl Way for Output {
 }
 
 #[async_trait]
-impl Way for File {
+impl Transport for File {
     fn together(&self) -> usize {
         TOGETHER
     }
 
-    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<Fate> {
+    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<DeliveryResult> {
         let written = match lines(alerts) {
             Ok(lines) => {
                 let (path, timeout) = (self.path.clone(), self.timeout);
@@ -93,13 +93,13 @@ fn lines(alerts: &[Alert]) -> io::Result<Vec<u8>> {
     Ok(lines)
 }
 
-fn fates(alerts: &[Alert], written: io::Result<()>, name: &str) -> Vec<Fate> {
+fn fates(alerts: &[Alert], written: io::Result<()>, name: &str) -> Vec<DeliveryResult> {
     let fate = written.map_err(|error| {
         use io::ErrorKind::{Interrupted, StorageFull, TimedOut};
         let passing = [StorageFull, Interrupted, TimedOut];
         let passing = passing.contains(&error.kind());
-        let trouble = if passing { Trouble::Passing } else { Trouble::Closed };
-        Failure::new(trouble, format!("could not write to {name}: {error}"))
+        let trouble = if passing { ErrorKind::Passing } else { ErrorKind::Closed };
+        DeliveryError::new(trouble, format!("could not write to {name}: {error}"))
     });
     vec![fate; alerts.len()]
 }

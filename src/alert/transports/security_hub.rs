@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 
-use crate::alert::sink::{Failure, Fate, Trouble, Way};
-use crate::alert::transports::{Caller, entry_failure};
+use crate::alert::sink::{DeliveryError, DeliveryResult, ErrorKind, Transport};
+use crate::alert::transports::{AwsCaller, entry_failure};
 use crate::alert::{Alert, message};
 use crate::aws::operations::{BATCH_IMPORT_FINDINGS, GET_CALLER_IDENTITY};
 use crate::aws::{Account, partition};
@@ -30,35 +30,35 @@ const PRODUCT_FIELD_MAX: usize = 1024;
 const RESOURCES_MAX: usize = 32;
 
 #[derive(Debug)]
-pub(in crate::alert) struct Hub {
-    caller: Caller,
+pub(in crate::alert) struct SecurityHubTransport {
+    caller: AwsCaller,
     /// The account that findings are imported by, and so of.
     account_id: OnceCell<String>,
 }
 
-impl Hub {
+impl SecurityHubTransport {
     pub(in crate::alert) fn new(
         account: &Arc<Account>,
         region: Option<&str>,
         timeout: Duration,
     ) -> Self {
-        Self { caller: Caller::new(account, region, timeout), account_id: OnceCell::new() }
+        Self { caller: AwsCaller::new(account, region, timeout), account_id: OnceCell::new() }
     }
 
-    async fn place(&self) -> Result<Place, Failure> {
-        let api = self.caller.api().await.map_err(|error| Failure::of_call(&error))?;
+    async fn place(&self) -> Result<Place, DeliveryError> {
+        let api = self.caller.api().await.map_err(|error| DeliveryError::of_call(&error))?;
         let ask = || async {
             let answer = self.caller.call(&GET_CALLER_IDENTITY, &json!({})).await?;
             let result = answer.document.get("GetCallerIdentityResult");
             let account = result.and_then(|result| result.get("Account")?.as_str());
             let lacks = "GetCallerIdentity does not name the account";
-            account.map(str::to_owned).ok_or_else(|| Failure::new(Trouble::Passing, lacks))
+            account.map(str::to_owned).ok_or_else(|| DeliveryError::new(ErrorKind::Passing, lacks))
         };
         let account_id = self.account_id.get_or_try_init(ask).await?.clone();
         Ok(Place { account_id, region: api.region().to_owned() })
     }
 
-    async fn import(&self, alerts: &[Alert]) -> Result<Vec<Fate>, Failure> {
+    async fn import(&self, alerts: &[Alert]) -> Result<Vec<DeliveryResult>, DeliveryError> {
         let place = self.place().await?;
         // A call takes each finding once: of one that grew twice, the last alert says all.
         let ids: Vec<String> = alerts.iter().map(|alert| place.id(alert)).collect();
@@ -80,12 +80,12 @@ impl Hub {
 }
 
 #[async_trait]
-impl Way for Hub {
+impl Transport for SecurityHubTransport {
     fn together(&self) -> usize {
         100
     }
 
-    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<Fate> {
+    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<DeliveryResult> {
         match self.import(alerts).await {
             Ok(fates) => fates,
             Err(failure) => vec![Err(failure); alerts.len()],

@@ -6,9 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use crate::alert::sink::{Failure, Fate, Way};
+use crate::alert::sink::{DeliveryError, DeliveryResult, Transport};
 use crate::alert::transports::{
-    Caller, Fates, MESSAGE_BYTES_MAX, attributes, calls, entry_failure, region_of,
+    AwsCaller, BatchResults, MESSAGE_BYTES_MAX, attributes, calls, entry_failure, region_of,
 };
 use crate::alert::{Alert, message};
 use crate::aws::Account;
@@ -21,14 +21,14 @@ const SUBJECT_CHARS_MAX: usize = 100;
 const TEXT_CHARS_MAX: usize = 8000;
 
 #[derive(Debug)]
-pub(in crate::alert) struct Topic {
-    caller: Caller,
+pub(in crate::alert) struct SnsTransport {
+    caller: AwsCaller,
     arn: String,
 }
 
-impl Topic {
+impl SnsTransport {
     pub(in crate::alert) fn new(account: &Arc<Account>, arn: &str, timeout: Duration) -> Self {
-        Self { caller: Caller::new(account, region_of(arn), timeout), arn: arn.to_owned() }
+        Self { caller: AwsCaller::new(account, region_of(arn), timeout), arn: arn.to_owned() }
     }
 
     /// Returns the entry of an alert. People get a text by mail and SMS, programs the JSON.
@@ -59,8 +59,8 @@ impl Topic {
     }
 }
 
-impl Topic {
-    async fn publish(&self, entries: &[Value]) -> Result<Vec<Fate>, Failure> {
+impl SnsTransport {
+    async fn publish(&self, entries: &[Value]) -> Result<Vec<DeliveryResult>, DeliveryError> {
         let params = json!({
             "TopicArn": self.arn,
             "PublishBatchRequestEntries": { "member": entries },
@@ -87,16 +87,16 @@ fn subject(headline: &str) -> String {
 }
 
 #[async_trait]
-impl Way for Topic {
+impl Transport for SnsTransport {
     fn together(&self) -> usize {
         10
     }
 
-    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<Fate> {
+    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<DeliveryResult> {
         let entries: Vec<Value> =
             alerts.iter().enumerate().map(|(at, alert)| self.entry(at, alert)).collect();
         let size = |entry: &Value| entry["Message"].as_str().map_or(0, str::len) + 1000;
-        let mut fates = Fates::default();
+        let mut fates = BatchResults::default();
         for call in calls(entries.iter().map(size)) {
             let messages = call.len();
             if !fates.add(messages, self.publish(&entries[call]).await) {

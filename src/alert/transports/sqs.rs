@@ -6,21 +6,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-use crate::alert::sink::{Failure, Fate, Way};
-use crate::alert::transports::{Fates, MESSAGE_BYTES_MAX, attributes, calls, entry_failure};
+use crate::alert::sink::{DeliveryError, DeliveryResult, Transport};
+use crate::alert::transports::{BatchResults, MESSAGE_BYTES_MAX, attributes, calls, entry_failure};
 use crate::alert::{Alert, message};
 use crate::aws::Account;
-use crate::aws::sqs::{Address, Outgoing, Refused, Sender};
+use crate::aws::sqs::{Address, Outgoing, RejectedMessage, Sender};
 
 #[derive(Debug)]
-pub(in crate::alert) struct Queue {
+pub(in crate::alert) struct SqsTransport {
     account: Arc<Account>,
     address: Address,
     timeout: Duration,
     sender: OnceCell<Sender>,
 }
 
-impl Queue {
+impl SqsTransport {
     pub(in crate::alert) fn new(
         account: &Arc<Account>,
         queue: &str,
@@ -32,12 +32,12 @@ impl Queue {
 }
 
 #[async_trait]
-impl Way for Queue {
+impl Transport for SqsTransport {
     fn together(&self) -> usize {
         10
     }
 
-    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<Fate> {
+    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<DeliveryResult> {
         let sender = self.sender.get_or_init(|| self.account.queue_sender(&self.address)).await;
         let outgoing = |alert: &Alert| Outgoing {
             body: message::fitted(alert, MESSAGE_BYTES_MAX),
@@ -46,11 +46,12 @@ impl Way for Queue {
         };
         let messages: Vec<Outgoing> = alerts.iter().map(outgoing).collect();
         let size = |message: &Outgoing| message.body.len() + 1000;
-        let mut fates = Fates::default();
+        let mut fates = BatchResults::default();
         for call in calls(messages.iter().map(size)) {
             let count = call.len();
             let told = sender.send(&messages[call], self.timeout).await;
-            if !fates.add(count, told.map(fates_of).map_err(|error| Failure::of_call(&error))) {
+            if !fates.add(count, told.map(fates_of).map_err(|error| DeliveryError::of_call(&error)))
+            {
                 break;
             }
         }
@@ -58,10 +59,10 @@ impl Way for Queue {
     }
 }
 
-fn fates_of(refused: Vec<Option<Refused>>) -> Vec<Fate> {
-    let fate = |refused: Option<Refused>| match refused {
+fn fates_of(refused: Vec<Option<RejectedMessage>>) -> Vec<DeliveryResult> {
+    let fate = |refused: Option<RejectedMessage>| match refused {
         None => Ok(()),
-        Some(Refused { error, sender_fault }) => {
+        Some(RejectedMessage { error, sender_fault }) => {
             let code = error.code.as_deref().unwrap_or_default();
             Err(entry_failure(code, &error.message, Some(sender_fault)))
         }

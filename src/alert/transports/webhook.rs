@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use crate::alert::config::check_url;
-use crate::alert::sink::{Failure, Fate, Trouble, Way};
+use crate::alert::sink::{DeliveryError, DeliveryResult, ErrorKind, Transport};
 use crate::alert::{Alert, message};
 use crate::aws::http::{Answer, Client, hmac_sha256};
 use crate::aws::redact::redact;
@@ -23,7 +23,7 @@ const SAID_CHARS_MAX: usize = 200;
 const SAID_READ_MAX: usize = 8 << 10;
 
 /// A URL that takes posts. The URL may be a secret: only its host is ever told.
-pub(in crate::alert) struct Post {
+pub(in crate::alert) struct HttpPost {
     url: String,
     host: String,
     timeout: Duration,
@@ -32,13 +32,13 @@ pub(in crate::alert) struct Post {
     secrets: Vec<String>,
 }
 
-impl fmt::Debug for Post {
+impl fmt::Debug for HttpPost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Post").field("host", &self.host).finish_non_exhaustive()
     }
 }
 
-impl Post {
+impl HttpPost {
     pub(in crate::alert) fn new(
         url: &str,
         plain_http: bool,
@@ -58,7 +58,7 @@ impl Post {
         Ok(Self { url, host, timeout, client: Client::default(), secrets })
     }
 
-    async fn send(&self, headers: &[(String, String)], body: String) -> Fate {
+    async fn send(&self, headers: &[(String, String)], body: String) -> DeliveryResult {
         let own = [
             ("content-type", "application/json"),
             ("user-agent", concat!("flowq/", env!("CARGO_PKG_VERSION"))),
@@ -70,24 +70,28 @@ impl Post {
         match tokio::time::timeout(self.timeout, post).await {
             Ok(Ok(answer)) => self.fate(&answer),
             Ok(Err(error)) => {
-                let trouble = if error.is_retryable() { Trouble::Passing } else { Trouble::Closed };
-                Err(Failure::new(trouble, format!("{host}: {}", self.hush(&error.to_string()))))
+                let trouble =
+                    if error.is_retryable() { ErrorKind::Passing } else { ErrorKind::Closed };
+                Err(DeliveryError::new(
+                    trouble,
+                    format!("{host}: {}", self.hush(&error.to_string())),
+                ))
             }
             Err(_) => {
                 let seconds = self.timeout.as_secs_f32();
                 let reason = format!("{host}: no answer within {seconds} seconds");
-                Err(Failure::new(Trouble::Passing, reason))
+                Err(DeliveryError::new(ErrorKind::Passing, reason))
             }
         }
     }
 
-    fn fate(&self, answer: &Answer) -> Fate {
+    fn fate(&self, answer: &Answer) -> DeliveryResult {
         let trouble = match answer.status {
             200..=299 => return Ok(()),
-            408 | 425 | 429 | 500.. => Trouble::Passing,
+            408 | 425 | 429 | 500.. => ErrorKind::Passing,
             // What is wrong is in the alert; all others are about the address or who may use it.
-            400 | 406 | 411 | 413 | 415 | 422 | 431 => Trouble::Refused,
-            _ => Trouble::Closed,
+            400 | 406 | 411 | 413 | 415 | 422 | 431 => ErrorKind::Refused,
+            _ => ErrorKind::Closed,
         };
         let mut reason = format!("{} answered with HTTP status {}", self.host, answer.status);
         if (300..400).contains(&answer.status) {
@@ -100,7 +104,7 @@ impl Post {
             let said = message::cut(&self.hush(&said), SAID_CHARS_MAX);
             reason.push_str(&format!(": {said}"));
         }
-        Err(Failure { trouble, reason, pause: answer.retry_after })
+        Err(DeliveryError { trouble, reason, pause: answer.retry_after })
     }
 
     /// Takes what is secret out of what others say: a server may say back what it was sent.
@@ -111,7 +115,7 @@ impl Post {
 
 /// A webhook that takes an alert as JSON.
 pub(in crate::alert) struct Webhook {
-    post: Post,
+    post: HttpPost,
     headers: Vec<(String, String)>,
     secret: Option<String>,
 }
@@ -124,7 +128,7 @@ impl fmt::Debug for Webhook {
 
 impl Webhook {
     pub(in crate::alert) fn new(
-        mut post: Post,
+        mut post: HttpPost,
         headers: Vec<(String, String)>,
         secret: Option<String>,
     ) -> Result<Self, String> {
@@ -156,8 +160,8 @@ impl Webhook {
 }
 
 #[async_trait]
-impl Way for Webhook {
-    async fn send(&self, alerts: &[Alert], now: i64) -> Vec<Fate> {
+impl Transport for Webhook {
+    async fn send(&self, alerts: &[Alert], now: i64) -> Vec<DeliveryResult> {
         let mut fates = Vec::with_capacity(alerts.len());
         for alert in alerts {
             let body = message::fitted(alert, usize::MAX);
@@ -170,11 +174,11 @@ impl Way for Webhook {
 
 /// Slack's incoming webhook, and what else takes its messages.
 #[derive(Debug)]
-pub(in crate::alert) struct Slack(pub(in crate::alert) Post);
+pub(in crate::alert) struct Slack(pub(in crate::alert) HttpPost);
 
 #[async_trait]
-impl Way for Slack {
-    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<Fate> {
+impl Transport for Slack {
+    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<DeliveryResult> {
         let mut fates = Vec::with_capacity(alerts.len());
         for alert in alerts {
             fates.push(self.0.send(&[], message(alert)).await);

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::audit::checks::Told;
-use crate::audit::rules::{Ask, closed_by_groups, holds_all, nets};
-use crate::audit::subject::{Subject, World};
-use crate::audit::{Answer, Fix, Silence};
+use crate::audit::checks::CheckResult;
+use crate::audit::rules::{Traffic, closed_by_groups, holds_all, nets};
+use crate::audit::subject::{AuditContext, Subject};
+use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::reachability::command::Command;
 use crate::reachability::escape::shell;
 use crate::vpc::rules::{TCP, UDP};
@@ -16,12 +16,12 @@ const DNS: (u16, u16) = (53, 53);
 /// AWS's word for its own resolver.
 const AMAZON: &str = "AmazonProvidedDNS";
 
-pub(super) fn support(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn support(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let vpc = world.vpc(subject)?;
     attribute(subject, &vpc.vpc_id, "enableDnsSupport", "--enable-dns-support", vpc.dns_support)
 }
 
-pub(super) fn hostnames(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn hostnames(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let vpc = world.vpc(subject)?;
     let option = "--enable-dns-hostnames";
     attribute(subject, &vpc.vpc_id, "enableDnsHostnames", option, vpc.dns_hostnames)
@@ -33,13 +33,13 @@ fn attribute(
     name: &str,
     option: &'static str,
     value: Option<bool>,
-) -> Told {
+) -> CheckResult {
     let Some(value) = value else {
         let call = format!("describe-vpc-attribute --vpc-id {} --attribute {name}", shell(vpc));
-        return Err(Silence::lacks(&format!("{name} of {vpc}"), &call));
+        return Err(NotApplicable::lacks(&format!("{name} of {vpc}"), &call));
     };
     if value {
-        return Ok(Answer::pass(format!("{name} is on")));
+        return Ok(CheckOutcome::pass(format!("{name} is on")));
     }
     let word = name.replace("enableDnsSupport", "enable_dns_support");
     let word = word.replace("enableDnsHostnames", "enable_dns_hostnames");
@@ -51,26 +51,26 @@ fn attribute(
                 .flag(option),
         )
         .terraform(&[format!("resource \"aws_vpc\" \"jobs\" {{\n  # …\n  {word} = true\n}}")]);
-    Ok(Answer::fail(format!("{name} is off")).fix(fix))
+    Ok(CheckOutcome::fail(format!("{name} is off")).fix(fix))
 }
 
 /// Whether the DNS servers are AWS's own, or can be reached and answer.
-pub(super) fn servers(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn servers(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let vpc = world.vpc(subject)?;
     let options = vpc.dhcp_options_id.as_deref();
     let options = options.ok_or_else(|| {
-        Silence::lacks(&format!("DhcpOptionsId of {}", vpc.vpc_id), "describe-vpcs")
+        NotApplicable::lacks(&format!("DhcpOptionsId of {}", vpc.vpc_id), "describe-vpcs")
     })?;
     let row = world.inventory().dhcp_options.iter().find(|row| row.dhcp_options_id == options);
     let servers = match row {
         Some(row) => row.domain_name_servers.as_slice(),
         // The word for no options at all.
         None if options == "default" => &[],
-        None => return Err(Silence::lacks(options, "describe-dhcp-options")),
+        None => return Err(NotApplicable::lacks(options, "describe-dhcp-options")),
     };
     let evidence = [format!("{options}: {}", servers.join(", "))];
     if servers.iter().any(|server| server == AMAZON) {
-        return Ok(Answer::pass("the VPC's own resolver is used").evidence(evidence));
+        return Ok(CheckOutcome::pass("the VPC's own resolver is used").evidence(evidence));
     }
     if servers.is_empty() {
         let fix = Fix::new("associate DHCP options that name AmazonProvidedDNS").cli(
@@ -80,14 +80,14 @@ pub(super) fn servers(world: &World<'_>, subject: &Subject<'_>) -> Told {
                 .option("--dhcp-options-id", "DOPT"),
         );
         let why = "the DHCP options name no DNS server: no name resolves";
-        return Ok(Answer::fail(why).inferred().evidence(evidence).fix(fix));
+        return Ok(CheckOutcome::fail(why).inferred().evidence(evidence).fix(fix));
     }
     let answer = match (refused(world, subject, servers)?, unanswered(world, subject, servers)) {
-        (Some(why), unanswered) => Answer::fail(why).evidence(unanswered),
+        (Some(why), unanswered) => CheckOutcome::fail(why).evidence(unanswered),
         (None, seen) if !seen.is_empty() => {
-            Answer::fail("the logs show that own DNS servers do not answer").evidence(seen)
+            CheckOutcome::fail("the logs show that own DNS servers do not answer").evidence(seen)
         }
-        (None, _) => Answer::pass(format!(
+        (None, _) => CheckOutcome::pass(format!(
             "own DNS servers can be asked: {}; whether they know S3's names is not seen here",
             servers.join(", ")
         ))
@@ -102,17 +102,17 @@ pub(super) fn servers(world: &World<'_>, subject: &Subject<'_>) -> Told {
 
 /// Says which server the jobs' groups keep them from.
 fn refused(
-    world: &World<'_>,
+    world: &AuditContext<'_>,
     subject: &Subject<'_>,
     servers: &[String],
-) -> Result<Option<String>, Silence> {
+) -> Result<Option<String>, NotApplicable> {
     let groups: BTreeSet<&Vec<String>> =
         subject.jobs.iter().map(|job| &job.security_group_ids).collect();
     for groups in groups {
         for server in servers {
             let nets = nets([server]);
             for protocol in [UDP, TCP] {
-                let ask = Ask { direction: "egress", protocol, ports: DNS };
+                let ask = Traffic { direction: "egress", protocol, ports: DNS };
                 let closed =
                     closed_by_groups(world.network, groups, ask, |peer| holds_all(peer, &nets));
                 match closed {
@@ -133,7 +133,7 @@ fn refused(
     Ok(None)
 }
 
-fn unanswered(world: &World<'_>, subject: &Subject<'_>, servers: &[String]) -> Vec<String> {
+fn unanswered(world: &AuditContext<'_>, subject: &Subject<'_>, servers: &[String]) -> Vec<String> {
     let hints = world.hints(subject);
     let to_server = hints.iter().filter(|seen| {
         let server = seen.dns_server.as_ref();

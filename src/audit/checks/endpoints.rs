@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::checks::Told;
+use crate::audit::checks::CheckResult;
 use crate::audit::checks::s3::{is_s3, is_type};
-use crate::audit::rules::{Ask, HTTPS, closed_by_groups, holds_all, nets};
-use crate::audit::subject::{Subject, World};
-use crate::audit::{Answer, Fix, Silence};
+use crate::audit::rules::{HTTPS, Traffic, closed_by_groups, holds_all, nets};
+use crate::audit::subject::{AuditContext, Subject};
+use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::inventory::model::VpcEndpoint;
 use crate::reachability::command::Command;
 use crate::reachability::escape::{hcl, hcl_list};
@@ -18,12 +18,12 @@ use crate::vpc::rules::TCP;
 const USUAL: &str = "sts, logs, monitoring, sagemaker.api, kms, ecr.api, secretsmanager";
 
 fn interfaces<'a>(
-    world: &World<'a>,
+    world: &AuditContext<'a>,
     subject: &Subject<'_>,
-) -> Result<Vec<&'a VpcEndpoint>, Silence> {
+) -> Result<Vec<&'a VpcEndpoint>, NotApplicable> {
     let mut endpoints = world.endpoints(subject)?;
     endpoints.retain(|one| is_type(one, "Interface") && !is_s3(one));
-    if endpoints.is_empty() { Err(Silence::DoesNotApply) } else { Ok(endpoints) }
+    if endpoints.is_empty() { Err(NotApplicable::DoesNotApply) } else { Ok(endpoints) }
 }
 
 /// `vpce-… (sts)`
@@ -37,7 +37,7 @@ fn service(endpoint: &VpcEndpoint) -> &str {
     name.splitn(4, '.').nth(3).unwrap_or(name)
 }
 
-pub(super) fn private_dns(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn private_dns(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let endpoints = interfaces(world, subject)?;
     let off: Vec<&VpcEndpoint> =
         endpoints.iter().filter(|one| one.private_dns == Some(false)).copied().collect();
@@ -55,23 +55,23 @@ pub(super) fn private_dns(world: &World<'_>, subject: &Subject<'_>) -> Told {
             "{} has no private DNS: code that asks for the service by its usual name goes around it",
             names.join(", ")
         );
-        return Ok(Answer::fail(why).fix(fix));
+        return Ok(CheckOutcome::fail(why).fix(fix));
     }
     if let Some(unknown) = endpoints.iter().find(|one| one.private_dns.is_none()) {
         let what = format!("PrivateDnsEnabled of {}", unknown.vpc_endpoint_id);
-        return Err(Silence::lacks(&what, "describe-vpc-endpoints"));
+        return Err(NotApplicable::lacks(&what, "describe-vpc-endpoints"));
     }
-    Ok(Answer::pass("all interface endpoints have private DNS"))
+    Ok(CheckOutcome::pass("all interface endpoints have private DNS"))
 }
 
-pub(super) fn groups(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn groups(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let endpoints = interfaces(world, subject)?;
-    let ask = Ask { direction: "ingress", protocol: TCP, ports: HTTPS };
+    let ask = Traffic { direction: "ingress", protocol: TCP, ports: HTTPS };
     let mut kept_out = BTreeMap::new();
     for endpoint in &endpoints {
         if endpoint.security_group_ids.is_empty() {
             let what = format!("the groups of {}", endpoint.vpc_endpoint_id);
-            return Err(Silence::lacks(&what, "describe-vpc-endpoints"));
+            return Err(NotApplicable::lacks(&what, "describe-vpc-endpoints"));
         }
         for job in &subject.jobs {
             let subnets = job.subnet_ids.iter().filter_map(|id| world.network.subnet(id));
@@ -91,7 +91,7 @@ pub(super) fn groups(world: &World<'_>, subject: &Subject<'_>) -> Told {
         }
     }
     let Some(((_, group), endpoint)) = kept_out.first_key_value() else {
-        return Ok(Answer::pass(
+        return Ok(CheckOutcome::pass(
             "the groups of all interface endpoints let the jobs in on tcp/443",
         ));
     };
@@ -111,11 +111,11 @@ pub(super) fn groups(world: &World<'_>, subject: &Subject<'_>) -> Told {
             endpoint.security_group_ids.join(", ")
         )
     });
-    Ok(Answer::fail(why).evidence(evidence).fix(fix))
+    Ok(CheckOutcome::fail(why).evidence(evidence).fix(fix))
 }
 
 /// Whether what the jobs ask of AWS goes by endpoints.
-pub(super) fn services(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn services(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let seen = world.seen(subject)?;
     let endpoints = world.endpoints(subject)?;
     let used: BTreeSet<&str> = seen
@@ -141,7 +141,7 @@ pub(super) fn services(world: &World<'_>, subject: &Subject<'_>) -> Told {
         (connections + one.connections, bytes + one.bytes_out + one.bytes_in)
     });
     if connections == 0 {
-        return Ok(Answer::pass("the jobs asked no AWS service but S3 by public addresses")
+        return Ok(CheckOutcome::pass("the jobs asked no AWS service but S3 by public addresses")
             .evidence(evidence));
     }
     let vpc = subject.vpc_id.as_deref().unwrap_or("VPC");
@@ -171,7 +171,7 @@ pub(super) fn services(world: &World<'_>, subject: &Subject<'_>) -> Told {
             ("private_dns_enabled", "true".to_owned()),
         ],
     )]);
-    Ok(Answer::fail(format!(
+    Ok(CheckOutcome::fail(format!(
         "jobs asked AWS services by public addresses: {connections} connections, {bytes} bytes"
     ))
     .evidence(evidence)

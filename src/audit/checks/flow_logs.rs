@@ -1,8 +1,8 @@
 //! Whether flow logs tell of the jobs, and how much.
 
-use crate::audit::checks::Told;
-use crate::audit::subject::{Subject, World};
-use crate::audit::{Answer, Fix, Silence};
+use crate::audit::checks::CheckResult;
+use crate::audit::subject::{AuditContext, Subject};
+use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::detection::Severity;
 use crate::flow::field::FIELDS;
 use crate::inventory::model::FlowLog;
@@ -80,7 +80,7 @@ const REPLACE: &str =
     "make a second flow log and delete this one: what a flow log is made with cannot be changed";
 
 /// Returns the active flow logs of a subnet: its own, and those of its VPC.
-fn of_subnet<'a>(world: &World<'a>, vpc: &str, subnet: &str) -> Vec<&'a FlowLog> {
+fn of_subnet<'a>(world: &AuditContext<'a>, vpc: &str, subnet: &str) -> Vec<&'a FlowLog> {
     let rows = world.network.inventory().flow_logs.iter();
     rows.filter(|row| row.resource_id.as_deref().is_some_and(|id| id == vpc || id == subnet))
         .filter(|row| {
@@ -91,74 +91,77 @@ fn of_subnet<'a>(world: &World<'a>, vpc: &str, subnet: &str) -> Vec<&'a FlowLog>
 
 /// Returns the subnets with the flow logs of each.
 fn covering<'a, 'b>(
-    world: &World<'a>,
+    world: &AuditContext<'a>,
     subject: &'b Subject<'_>,
-) -> Result<Vec<(&'b str, Vec<&'a FlowLog>)>, Silence> {
+) -> Result<Vec<(&'b str, Vec<&'a FlowLog>)>, NotApplicable> {
     let vpc = world.vpc_id(subject)?;
     if world.inventory().flow_logs.is_empty() && !world.was_asked("FlowLogs") {
-        return Err(Silence::lacks("flow logs", "describe-flow-logs"));
+        return Err(NotApplicable::lacks("flow logs", "describe-flow-logs"));
     }
     let of = |subnet: &'b String| (subnet.as_str(), of_subnet(world, &vpc, subnet));
     let covering: Vec<_> = subject.subnets.iter().map(of).collect();
     match world.owner_of_shared(subject) {
         Some(owner) if covering.iter().all(|(_, logs)| logs.is_empty()) => {
-            Err(Silence::of_owner(&vpc, owner, "flow logs"))
+            Err(NotApplicable::of_owner(&vpc, owner, "flow logs"))
         }
         _ => Ok(covering),
     }
 }
 
 /// Returns every flow log that covers any of the subnets, each once.
-fn all<'a>(world: &World<'a>, subject: &Subject<'_>) -> Result<Vec<&'a FlowLog>, Silence> {
+fn all<'a>(
+    world: &AuditContext<'a>,
+    subject: &Subject<'_>,
+) -> Result<Vec<&'a FlowLog>, NotApplicable> {
     let mut all: Vec<&FlowLog> =
         covering(world, subject)?.into_iter().flat_map(|(_, logs)| logs).collect();
     all.sort();
     all.dedup();
-    if all.is_empty() { Err(Silence::DoesNotApply) } else { Ok(all) }
+    if all.is_empty() { Err(NotApplicable::DoesNotApply) } else { Ok(all) }
 }
 
 fn ids(logs: &[&FlowLog]) -> String {
     logs.iter().map(|log| log.flow_log_id.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-pub(super) fn exist(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn exist(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let covering = covering(world, subject)?;
     let dark: Vec<&str> =
         covering.iter().filter(|(_, logs)| logs.is_empty()).map(|(subnet, _)| *subnet).collect();
     if dark.is_empty() {
         let logs = all(world, subject)?;
-        return Ok(Answer::pass(format!(
+        return Ok(CheckOutcome::pass(format!(
             "{} of the VPC or the subnets cover the jobs",
             ids(&logs)
         )));
     }
     let what = "make a flow log of the VPC; one of an interface is of no use to jobs, whose interfaces live for \
                 minutes";
-    Ok(Answer::fail(format!("no active flow log covers {}", dark.join(", ")))
+    Ok(CheckOutcome::fail(format!("no active flow log covers {}", dark.join(", ")))
         .fix(fix(subject, what)))
 }
 
-pub(super) fn traffic(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn traffic(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     all(world, subject)?;
     let covering = covering(world, subject)?;
     let is_all = |log: &&FlowLog| log.traffic_type.as_deref() == Some("ALL");
     let partly = covering.iter().filter(|(_, logs)| !logs.is_empty() && !logs.iter().any(is_all));
     let partly: Vec<&FlowLog> = partly.flat_map(|(_, logs)| logs).copied().collect();
     if let Some(log) = partly.iter().find(|log| log.traffic_type.is_none()) {
-        return Err(Silence::lacks(
+        return Err(NotApplicable::lacks(
             &format!("TrafficType of {}", log.flow_log_id),
             "describe-flow-logs",
         ));
     }
     let Some(first) = partly.first() else {
-        return Ok(Answer::pass("accepted and refused traffic is logged"));
+        return Ok(CheckOutcome::pass("accepted and refused traffic is logged"));
     };
     let kind = first.traffic_type.as_deref().unwrap_or_default();
     let why = format!("{} logs {kind} only: half of each verdict is missing", first.flow_log_id);
-    Ok(Answer::fail(why).fix(fix(subject, REPLACE)))
+    Ok(CheckOutcome::fail(why).fix(fix(subject, REPLACE)))
 }
 
-pub(super) fn delivery(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn delivery(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let logs = all(world, subject)?;
     let failed = logs.iter().filter(|log| {
         log.deliver_logs_status.as_deref() == Some("FAILED") || log.deliver_logs_error.is_some()
@@ -183,16 +186,16 @@ pub(super) fn delivery(world: &World<'_>, subject: &Subject<'_>) -> Told {
             format!("{}: {error}", log.flow_log_id)
         });
         let why = format!("{} could not deliver: {error}", first.flow_log_id);
-        return Ok(Answer::fail(why).evidence(evidence.collect::<Vec<_>>()).fix(fix));
+        return Ok(CheckOutcome::fail(why).evidence(evidence.collect::<Vec<_>>()).fix(fix));
     }
     if let Some(log) = logs.iter().find(|log| log.deliver_logs_status.is_none()) {
         let what = format!("DeliverLogsStatus of {}", log.flow_log_id);
-        return Err(Silence::lacks(&what, "describe-flow-logs"));
+        return Err(NotApplicable::lacks(&what, "describe-flow-logs"));
     }
-    Ok(Answer::pass(format!("{} delivered without error", ids(&logs))))
+    Ok(CheckOutcome::pass(format!("{} delivered without error", ids(&logs))))
 }
 
-pub(super) fn fields(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn fields(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let logs = all(world, subject)?;
     let mut best: Option<(&FlowLog, Vec<&(&str, &str)>)> = None;
     for log in &logs {
@@ -205,7 +208,7 @@ pub(super) fn fields(world: &World<'_>, subject: &Subject<'_>) -> Told {
     }
     let Some((log, missing)) = best else {
         let what = format!("LogFormat of {}", ids(&logs));
-        return Err(Silence::lacks(&what, "describe-flow-logs"));
+        return Err(NotApplicable::lacks(&what, "describe-flow-logs"));
     };
     let id = &log.flow_log_id;
     let format = log.log_format.as_deref().unwrap_or_default();
@@ -214,28 +217,28 @@ pub(super) fn fields(world: &World<'_>, subject: &Subject<'_>) -> Told {
             true => "proven",
             false => "strong; next-hop-interface-type (version 11) would make them proven",
         };
-        return Ok(Answer::pass(format!("{id} has the fields for verdicts that are {tier}")));
+        return Ok(CheckOutcome::pass(format!("{id} has the fields for verdicts that are {tier}")));
     }
     let names: Vec<&str> = missing.iter().map(|(name, _)| *name).collect();
     let why = format!("{id} lacks {}: verdicts that need them are inferred", names.join(", "));
     let evidence = missing.iter().map(|(name, tells)| format!("{name} tells {tells}"));
-    Ok(Answer::fail(why).evidence(evidence).fix(fix(subject, REPLACE)))
+    Ok(CheckOutcome::fail(why).evidence(evidence).fix(fix(subject, REPLACE)))
 }
 
-pub(super) fn interval(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn interval(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let logs = all(world, subject)?;
     let least = logs.iter().filter_map(|log| Some((log.max_aggregation_secs?, log))).min();
     let Some((secs, log)) = least else {
         let what = format!("MaxAggregationInterval of {}", ids(&logs));
-        return Err(Silence::lacks(&what, "describe-flow-logs"));
+        return Err(NotApplicable::lacks(&what, "describe-flow-logs"));
     };
     if secs <= INTERVAL_SECS {
-        return Ok(Answer::pass(format!("{} sums up over {secs} seconds", log.flow_log_id)));
+        return Ok(CheckOutcome::pass(format!("{} sums up over {secs} seconds", log.flow_log_id)));
     }
     let why = format!(
         "{} sums up over {secs} seconds: a job of minutes is one record, and times are as coarse (instances of \
          the Nitro system are logged by the minute all the same)",
         log.flow_log_id
     );
-    Ok(Answer::fail(why).severity(Severity::Low).fix(fix(subject, REPLACE)))
+    Ok(CheckOutcome::fail(why).severity(Severity::Low).fix(fix(subject, REPLACE)))
 }

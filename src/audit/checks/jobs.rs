@@ -1,12 +1,12 @@
 //! What the jobs themselves ask for, against what the logs show.
 
-use crate::audit::checks::Told;
-use crate::audit::subject::{Subject, World, names};
-use crate::audit::{Answer, Fix, Silence};
+use crate::audit::checks::CheckResult;
+use crate::audit::subject::{AuditContext, Subject, names};
+use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::inventory::model::Job;
 use crate::vpc::rules::{ESP, TCP};
 
-pub(super) fn in_vpc(_: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn in_vpc(_: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let of = |wanted: Option<bool>| -> Vec<&Job> {
         subject.jobs.iter().filter(|job| job.in_vpc == wanted).copied().collect()
     };
@@ -23,20 +23,20 @@ pub(super) fn in_vpc(_: &World<'_>, subject: &Subject<'_>) -> Told {
             subject.jobs.len(),
             names(&outside)
         );
-        return Ok(Answer::fail(why).evidence(shown).about(&outside).fix(fix));
+        return Ok(CheckOutcome::fail(why).evidence(shown).about(&outside).fix(fix));
     }
     if !unknown.is_empty() {
         let why = format!(
             "only the listing of {} is there, which does not say; hint: aws sagemaker describe-processing-job",
             names(&unknown)
         );
-        return Err(Silence::NotKnown(why));
+        return Err(NotApplicable::NotKnown(why));
     }
-    Ok(Answer::pass("every job has a VpcConfig"))
+    Ok(CheckOutcome::pass("every job has a VpcConfig"))
 }
 
 /// Whether isolated containers keep to themselves.
-pub(super) fn isolation(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn isolation(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let isolated = with(subject, |job| job.network_isolation == Some(true))?;
     let seen = world.seen(&isolated)?;
     let mut reached: Vec<String> = Vec::new();
@@ -52,7 +52,7 @@ pub(super) fn isolation(world: &World<'_>, subject: &Subject<'_>) -> Told {
     let who = names(&isolated.jobs);
     if reached.is_empty() {
         let why = format!("network isolation is on for {who}, and the logs show nothing but S3");
-        return Ok(Answer::pass(why).about(&isolated.jobs));
+        return Ok(CheckOutcome::pass(why).about(&isolated.jobs));
     }
     let only_platform =
         reached.iter().all(|what| what.ends_with("aws") || what.ends_with("endpoint"));
@@ -62,13 +62,13 @@ pub(super) fn isolation(world: &World<'_>, subject: &Subject<'_>) -> Told {
     );
     let why =
         format!("network isolation is on for {who}, and the logs show traffic that is not S3's");
-    let answer = Answer::fail(why).evidence(reached).about(&isolated.jobs).fix(fix);
+    let answer = CheckOutcome::fail(why).evidence(reached).about(&isolated.jobs).fix(fix);
     // The platform's own logging may lie on the same interface.
     Ok(if only_platform { answer.inferred() } else { answer })
 }
 
 /// Whether jobs that ask for encryption between their instances have it.
-pub(super) fn encryption(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn encryption(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let asks = |job: &Job| {
         job.inter_container_encryption == Some(true)
             && job.instance_count.is_some_and(|count| count > 1)
@@ -91,19 +91,22 @@ pub(super) fn encryption(world: &World<'_>, subject: &Subject<'_>) -> Told {
         let why = format!(
             "encryption between instances is on for {who}, and the logs show plain TCP between them"
         );
-        return Ok(Answer::fail(why).evidence(evidence).about(&encrypted.jobs).fix(fix));
+        return Ok(CheckOutcome::fail(why).evidence(evidence).about(&encrypted.jobs).fix(fix));
     }
     if esp == 0 {
         let why = format!("the logs show neither ESP nor TCP between instances of {who}");
-        return Err(Silence::NotKnown(why));
+        return Err(NotApplicable::NotKnown(why));
     }
     let why = format!("the logs show nothing but ESP between instances of {who}");
-    Ok(Answer::pass(why).evidence(evidence).about(&encrypted.jobs))
+    Ok(CheckOutcome::pass(why).evidence(evidence).about(&encrypted.jobs))
 }
 
 /// Returns the subject with those of its jobs that fit.
-fn with<'a>(subject: &Subject<'a>, fits: impl Fn(&Job) -> bool) -> Result<Subject<'a>, Silence> {
+fn with<'a>(
+    subject: &Subject<'a>,
+    fits: impl Fn(&Job) -> bool,
+) -> Result<Subject<'a>, NotApplicable> {
     let mut chosen = subject.clone();
     chosen.jobs.retain(|job| fits(job));
-    if chosen.jobs.is_empty() { Err(Silence::DoesNotApply) } else { Ok(chosen) }
+    if chosen.jobs.is_empty() { Err(NotApplicable::DoesNotApply) } else { Ok(chosen) }
 }

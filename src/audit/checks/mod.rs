@@ -11,14 +11,14 @@ mod s3;
 mod security_groups;
 mod subnet_addresses;
 
-use crate::audit::subject::{Subject, World};
-use crate::audit::{Answer, Check, Scope, Section, Silence, guide};
+use crate::audit::subject::{AuditContext, Subject};
+use crate::audit::{Check, CheckOutcome, NotApplicable, Scope, Section, guide};
 use crate::detection::Severity;
 
 /// What a check says.
-type Told = Result<Answer, Silence>;
+type CheckResult = Result<CheckOutcome, NotApplicable>;
 
-type Ask = fn(&World<'_>, &Subject<'_>) -> Told;
+type CheckFn = fn(&AuditContext<'_>, &Subject<'_>) -> CheckResult;
 
 const HIGH: Severity = Severity::High;
 const MEDIUM: Severity = Severity::Medium;
@@ -28,15 +28,15 @@ const fn check(
     id: &'static str,
     severity: Severity,
     (section, scope): (Section, Scope),
-    ask: Ask,
+    ask: CheckFn,
     (title, help): (&'static str, &'static str),
 ) -> Check {
     Check { id, title, severity, section, scope, help, ask }
 }
 
 /// Says that groups are not in the inventory.
-fn unknown_groups(groups: &[String]) -> Silence {
-    Silence::lacks(&groups.join(", "), "describe-security-groups")
+fn unknown_groups(groups: &[String]) -> NotApplicable {
+    NotApplicable::lacks(&groups.join(", "), "describe-security-groups")
 }
 
 /// Every check, in the order of the guide.

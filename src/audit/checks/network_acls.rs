@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::audit::checks::Told;
-use crate::audit::rules::{Ask, EPHEMERAL, HTTPS, Ports, nets, refused_by_acl, shown};
-use crate::audit::subject::{Subject, World};
-use crate::audit::{Answer, Fix, Silence};
+use crate::audit::checks::CheckResult;
+use crate::audit::rules::{EPHEMERAL, HTTPS, Ports, Traffic, nets, refused_by_acl, shown};
+use crate::audit::subject::{AuditContext, Subject};
+use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::inventory::model::NetworkAclEntry;
 use crate::reachability::snippets::{acl_block, acl_command};
 use crate::vpc::ports::CLIENT_PORTS;
 use crate::vpc::rules::{LAST_ACL_ENTRY, TCP};
 
-pub(super) fn replies(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn replies(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let subnet = subject.subnet();
     let everywhere = IpNet::V4(Ipv4Net::default());
     let s3 = world.inventory().prefix_lists.iter();
@@ -35,25 +35,27 @@ pub(super) fn replies(world: &World<'_>, subject: &Subject<'_>) -> Told {
     for (asks, remotes) in [(to_remotes, remotes), (between, others(world, subject)?)] {
         for (direction, ports, what) in asks {
             for net in &remotes {
-                let ask = Ask { direction, protocol: TCP, ports };
+                let ask = Traffic { direction, protocol: TCP, ports };
                 refusals.extend(refusal(world, subnet, ask, *net, what)?);
             }
         }
     }
     if refusals.is_empty() {
-        return Ok(Answer::pass("the network ACL lets requests to S3 and their replies pass"));
+        return Ok(CheckOutcome::pass(
+            "the network ACL lets requests to S3 and their replies pass",
+        ));
     }
     let rows: Vec<&NetworkAclEntry> = world.network.acl_of(subnet).into_iter().flatten().collect();
     let acl = rows.first().map_or("ACL", |row| row.network_acl_id.as_str());
     let evidence: BTreeSet<String> = refusals.iter().map(|one| one.why.clone()).collect();
     let why = format!("network ACL {acl} refuses what the jobs need");
-    Ok(Answer::fail(why).evidence(evidence).fix(fix(subject, acl, &rows, &refusals)))
+    Ok(CheckOutcome::fail(why).evidence(evidence).fix(fix(subject, acl, &rows, &refusals)))
 }
 
 /// What an ACL refuses of what it should let pass.
 struct Refusal {
     why: String,
-    ask: Ask,
+    ask: Traffic,
     net: IpNet,
     /// The rule that refuses the first of it; NULL: none allows it.
     rule: Option<i32>,
@@ -113,7 +115,7 @@ fn free_number(taken: &BTreeSet<(&str, i32)>, direction: &str, denies: Option<i3
 }
 
 /// Returns the IPv4 ranges of the other subnets that the distributed jobs of this one run in.
-fn others(world: &World<'_>, subject: &Subject<'_>) -> Result<Vec<IpNet>, Silence> {
+fn others(world: &AuditContext<'_>, subject: &Subject<'_>) -> Result<Vec<IpNet>, NotApplicable> {
     let ids: BTreeSet<&String> =
         subject.distributed().into_iter().flat_map(|job| &job.subnet_ids).collect();
     let mut others = Vec::new();
@@ -126,15 +128,15 @@ fn others(world: &World<'_>, subject: &Subject<'_>) -> Result<Vec<IpNet>, Silenc
 
 /// Says what the ACL refuses of something, and by which rule.
 fn refusal(
-    world: &World<'_>,
+    world: &AuditContext<'_>,
     subnet: &str,
-    ask: Ask,
+    ask: Traffic,
     net: IpNet,
     what: &str,
-) -> Result<Option<Refusal>, Silence> {
+) -> Result<Option<Refusal>, NotApplicable> {
     let refused = refused_by_acl(world.network, subnet, ask, net);
     let refused = refused.ok_or_else(|| {
-        Silence::lacks(&format!("the network ACL of {subnet}"), "describe-network-acls")
+        NotApplicable::lacks(&format!("the network ACL of {subnet}"), "describe-network-acls")
     })?;
     let Some(&(_, rule)) = refused.first() else { return Ok(None) };
     let by = rule.map_or_else(|| "no rule allows".to_owned(), |rule| format!("rule {rule} denies"));

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::audit::checks::Told;
+use crate::audit::checks::CheckResult;
 use crate::audit::checks::s3::is_s3;
-use crate::audit::policy::{Decision, Policy, Request};
-use crate::audit::subject::{Subject, World};
-use crate::audit::{Answer, Fix, Silence};
+use crate::audit::policy::{Decision, Policy, PolicyRequest};
+use crate::audit::subject::{AuditContext, Subject};
+use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::inventory::model::{Job, VpcEndpoint};
 use crate::reachability::command::Command;
 use crate::reachability::escape::{hcl, hcl_json};
@@ -32,22 +32,23 @@ const SHOWN_MAX: usize = 5;
 
 /// Returns the endpoints of S3 with their policies.
 fn policies<'a>(
-    world: &World<'a>,
+    world: &AuditContext<'a>,
     subject: &Subject<'_>,
-) -> Result<Vec<(&'a VpcEndpoint, Policy)>, Silence> {
+) -> Result<Vec<(&'a VpcEndpoint, Policy)>, NotApplicable> {
     let mut read = Vec::new();
     for endpoint in world.endpoints(subject)?.into_iter().filter(|one| is_s3(one)) {
         let id = &endpoint.vpc_endpoint_id;
         let Some(text) = &endpoint.policy else {
             let what = format!("PolicyDocument of {id}");
-            return Err(Silence::lacks(&what, "describe-vpc-endpoints"));
+            return Err(NotApplicable::lacks(&what, "describe-vpc-endpoints"));
         };
         let policy = Policy::parse(text);
-        let problem =
-            |problem| Silence::NotKnown(format!("the policy of {id} is no policy: {problem}"));
+        let problem = |problem| {
+            NotApplicable::NotKnown(format!("the policy of {id} is no policy: {problem}"))
+        };
         read.push((endpoint, policy.map_err(problem)?));
     }
-    if read.is_empty() { Err(Silence::DoesNotApply) } else { Ok(read) }
+    if read.is_empty() { Err(NotApplicable::DoesNotApply) } else { Ok(read) }
 }
 
 /// Names the endpoints.
@@ -56,12 +57,12 @@ fn ids(endpoints: &[&VpcEndpoint]) -> String {
     ids.join(", ")
 }
 
-pub(super) fn full_access(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn full_access(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let policies = policies(world, subject)?;
     let open = policies.iter().filter(|(_, policy)| policy.is_full_access());
     let open: Vec<&VpcEndpoint> = open.map(|(endpoint, _)| *endpoint).collect();
     let Some(first) = open.first() else {
-        return Ok(Answer::pass("no endpoint of S3 has a policy of full access"));
+        return Ok(CheckOutcome::pass("no endpoint of S3 has a policy of full access"));
     };
     let buckets: Vec<String> = buckets(&subject.jobs).into_keys().collect();
     let document = own_buckets(&buckets, subject.partition());
@@ -84,7 +85,7 @@ pub(super) fn full_access(world: &World<'_>, subject: &Subject<'_>) -> Told {
         ],
     )]);
     let why = format!("the policy of {} lets everyone do everything in every bucket", ids(&open));
-    Ok(Answer::fail(why).fix(fix))
+    Ok(CheckOutcome::fail(why).fix(fix))
 }
 
 /// A policy that allows some buckets and nothing else.
@@ -102,19 +103,22 @@ fn own_buckets(buckets: &[String], partition: &str) -> String {
     .to_string()
 }
 
-pub(super) fn allows_nothing(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn allows_nothing(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let policies = policies(world, subject)?;
     let closed = policies.iter().filter(|(_, policy)| !policy.has_allow());
     let closed: Vec<&VpcEndpoint> = closed.map(|(endpoint, _)| *endpoint).collect();
     if closed.is_empty() {
-        return Ok(Answer::pass("every endpoint of S3 has a policy that allows something"));
+        return Ok(CheckOutcome::pass("every endpoint of S3 has a policy that allows something"));
     }
     let fix = Fix::new(
         "add a statement that allows what the jobs need: the guide's own examples only deny, and a policy \
          without an Allow lets nothing pass. S3 answers 403 inside TLS, so the flow logs still show ACCEPT",
     );
-    Ok(Answer::fail(format!("the policy of {} has no Allow: all of S3 is denied", ids(&closed)))
-        .fix(fix))
+    Ok(CheckOutcome::fail(format!(
+        "the policy of {} has no Allow: all of S3 is denied",
+        ids(&closed)
+    ))
+    .fix(fix))
 }
 
 /// Returns the buckets of jobs, each with a key of every URI and its job.
@@ -147,7 +151,7 @@ fn request(
     resource: String,
     way: Option<(&str, &str)>,
     job: Option<&Job>,
-) -> Request {
+) -> PolicyRequest {
     let way = |value: fn((&str, &str)) -> String| way.map(value);
     let mut context = BTreeMap::from([
         ("aws:sourcevpce", way(|(endpoint, _)| endpoint.to_owned())),
@@ -161,7 +165,7 @@ fn request(
     if let Some(role) = job.and_then(|job| job.role_arn.clone()) {
         context.insert("aws:principalarn", Some(role));
     }
-    Request { action: action.to_owned(), resource, context }
+    PolicyRequest { action: action.to_owned(), resource, context }
 }
 
 /// What an endpoint says to what a job reads or writes: allowed if either is.
@@ -175,13 +179,13 @@ fn said(policy: &Policy, endpoint: &VpcEndpoint, vpc: &str, arn: &str, job: &Job
     }
 }
 
-pub(super) fn own(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn own(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let policies = policies(world, subject)?;
     let vpc = world.vpc_id(subject)?;
     let buckets = buckets(&subject.jobs);
     if buckets.is_empty() {
         let why = "no job names a bucket; hint: aws sagemaker describe-processing-job";
-        return Err(Silence::NotKnown(why.to_owned()));
+        return Err(NotApplicable::NotKnown(why.to_owned()));
     }
     let (mut denied, mut doubts) = (BTreeMap::new(), Vec::new());
     for (endpoint, policy) in &policies {
@@ -202,10 +206,10 @@ pub(super) fn own(world: &World<'_>, subject: &Subject<'_>) -> Told {
     if denied.is_empty() {
         if let Some(doubt) = doubts.first() {
             let why = format!("what the policy says to {doubt}");
-            return Err(Silence::NotKnown(why));
+            return Err(NotApplicable::NotKnown(why));
         }
         let why = format!("the policy allows the {} buckets of the jobs", buckets.len());
-        return Ok(Answer::pass(why));
+        return Ok(CheckOutcome::pass(why));
     }
     let all: Vec<String> = denied.keys().map(|name| (*name).to_owned()).collect();
     let fix = Fix::new(format!(
@@ -214,13 +218,13 @@ pub(super) fn own(world: &World<'_>, subject: &Subject<'_>) -> Told {
         own_buckets(&all, subject.partition())
     ));
     let shown = all.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
-    Ok(Answer::fail(format!("the endpoint's policy denies jobs their bucket {shown}"))
+    Ok(CheckOutcome::fail(format!("the endpoint's policy denies jobs their bucket {shown}"))
         .inferred()
         .evidence(denied.into_values().take(SHOWN_MAX))
         .fix(fix))
 }
 
-pub(super) fn repositories(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn repositories(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let policies = policies(world, subject)?;
     let vpc = world.vpc_id(subject)?;
     let (mut open, mut doubts) = (BTreeSet::new(), Vec::new());
@@ -241,8 +245,8 @@ pub(super) fn repositories(world: &World<'_>, subject: &Subject<'_>) -> Told {
     }
     if open.is_empty() {
         return match doubts.first() {
-            Some(doubt) => Err(Silence::NotKnown(format!("what the policy says to {doubt}"))),
-            None => Ok(Answer::pass("the policy denies the repositories of Amazon Linux")),
+            Some(doubt) => Err(NotApplicable::NotKnown(format!("what the policy says to {doubt}"))),
+            None => Ok(CheckOutcome::pass("the policy denies the repositories of Amazon Linux")),
         };
     }
     let names = [
@@ -262,16 +266,17 @@ pub(super) fn repositories(world: &World<'_>, subject: &Subject<'_>) -> Told {
         "if the jobs should not install packages, add this statement to the endpoint's policy, beside what it \
          allows: {statement}"
     ));
-    Ok(Answer::fail("packages of Amazon Linux can be installed by way of the endpoint")
+    Ok(CheckOutcome::fail("packages of Amazon Linux can be installed by way of the endpoint")
         .evidence(open)
         .fix(fix))
 }
 
 /// Whether the buckets take requests from elsewhere.
-pub(super) fn buckets_limited(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn buckets_limited(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let vpc = world.vpc_id(subject)?;
     let endpoints = world.endpoints(subject)?;
-    let endpoint = endpoints.into_iter().find(|one| is_s3(one)).ok_or(Silence::DoesNotApply)?;
+    let endpoint =
+        endpoints.into_iter().find(|one| is_s3(one)).ok_or(NotApplicable::DoesNotApply)?;
     let own = (endpoint.vpc_endpoint_id.as_str(), vpc.as_str());
     let (mut open, mut locked, mut doubts) = (Vec::new(), Vec::new(), Vec::new());
     for (bucket, keys) in buckets(&subject.jobs) {
@@ -297,9 +302,8 @@ pub(super) fn buckets_limited(world: &World<'_>, subject: &Subject<'_>) -> Told 
     }
     if !locked.is_empty() {
         let why = format!("the policy of {} denies what comes by {}", locked.join(", "), own.0);
-        return Ok(
-            Answer::fail(why).fix(Fix::new("take the endpoint into the bucket policy's condition"))
-        );
+        return Ok(CheckOutcome::fail(why)
+            .fix(Fix::new("take the endpoint into the bucket policy's condition")));
     }
     if let Some(first) = open.first() {
         let arns = ["", "/*"].map(|end| format!("arn:{}:s3:::{first}{end}", subject.partition()));
@@ -316,13 +320,15 @@ pub(super) fn buckets_limited(world: &World<'_>, subject: &Subject<'_>) -> Told 
         ));
         let why =
             format!("{} takes requests that do not come by the VPC's endpoint", open.join(", "));
-        return Ok(Answer::fail(why).fix(fix));
+        return Ok(CheckOutcome::fail(why).fix(fix));
     }
     match doubts.into_iter().next() {
-        Some(why) => Err(Silence::NotKnown(why)),
+        Some(why) => Err(NotApplicable::NotKnown(why)),
         None if subject.jobs.iter().all(|job| job.s3_uris.is_empty()) => {
-            Err(Silence::NotKnown("no job names a bucket".to_owned()))
+            Err(NotApplicable::NotKnown("no job names a bucket".to_owned()))
         }
-        None => Ok(Answer::pass("the buckets of the jobs deny what does not come by the endpoint")),
+        None => Ok(CheckOutcome::pass(
+            "the buckets of the jobs deny what does not come by the endpoint",
+        )),
     }
 }

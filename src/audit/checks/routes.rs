@@ -1,8 +1,8 @@
 //! Where the subnets' route tables lead.
 
-use crate::audit::checks::Told;
-use crate::audit::subject::{Subject, World};
-use crate::audit::{Answer, Fix, Seen, Silence};
+use crate::audit::checks::CheckResult;
+use crate::audit::subject::{AuditContext, Subject};
+use crate::audit::{CheckOutcome, Fix, NotApplicable, ObservedTraffic};
 use crate::inventory::model::Route;
 use crate::reachability::command::{Command, destination_option};
 use crate::reachability::escape::hcl;
@@ -10,11 +10,11 @@ use crate::reachability::snippets::block;
 
 const DEFAULT: &str = "0.0.0.0/0";
 
-pub(super) fn own_table(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn own_table(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let subnet = subject.subnet();
     let table = world.table_of(subnet)?;
     if !table.is_main {
-        return Ok(Answer::pass(format!("the subnet has route table {}", table.id)));
+        return Ok(CheckOutcome::pass(format!("the subnet has route table {}", table.id)));
     }
     let fix = Fix::new("give the subnet a table of its own")
         .cli(
@@ -28,7 +28,7 @@ pub(super) fn own_table(world: &World<'_>, subject: &Subject<'_>) -> Told {
             subnet,
             &[("subnet_id", hcl(subnet)), ("route_table_id", "aws_route_table.jobs.id".to_owned())],
         )]);
-    Ok(Answer::fail(format!(
+    Ok(CheckOutcome::fail(format!(
         "the subnet has no route table of its own and uses the VPC's main table {}: whoever changes that one, \
          or makes another one the main table, changes the way of these jobs",
         table.id
@@ -36,11 +36,11 @@ pub(super) fn own_table(world: &World<'_>, subject: &Subject<'_>) -> Told {
     .fix(fix))
 }
 
-pub(super) fn blackhole(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn blackhole(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let table = world.table_of(subject.subnet())?;
     let routes: Vec<&Route> = world.network.routes(table.id).collect();
     if routes.is_empty() {
-        return Err(Silence::lacks(
+        return Err(NotApplicable::lacks(
             &format!("the routes of {}", table.id),
             "describe-route-tables",
         ));
@@ -48,13 +48,13 @@ pub(super) fn blackhole(world: &World<'_>, subject: &Subject<'_>) -> Told {
     let dead = routes.iter().filter(|route| route.state.as_deref() == Some("blackhole"));
     let dead: Vec<&Route> = dead.copied().collect();
     let Some(first) = dead.first() else {
-        return Ok(Answer::pass(format!("no route of {} is a blackhole", table.id)));
+        return Ok(CheckOutcome::pass(format!("no route of {} is a blackhole", table.id)));
     };
     let fix = Fix::new("delete the route, or give it a target that exists")
         .cli(delete_route(subject, first));
     let evidence =
         dead.iter().map(|route| format!("{}: {} to {}", table.id, route.destination, route.target));
-    Ok(Answer::fail(
+    Ok(CheckOutcome::fail(
         "a route leads to what is gone: its traffic is dropped, and the log says ACCEPT",
     )
     .evidence(evidence)
@@ -70,19 +70,19 @@ pub(super) fn delete_route(subject: &Subject<'_>, route: &Route) -> Command {
 }
 
 /// Returns the route by which IPv4 leaves the VPC.
-fn way_out<'a>(world: &World<'a>, table: &str) -> Option<&'a Route> {
+fn way_out<'a>(world: &AuditContext<'a>, table: &str) -> Option<&'a Route> {
     let mut routes = world.network.inventory().routes.iter();
     routes.find(|route| route.route_table_id == table && route.destination == DEFAULT)
 }
 
 /// Counts the connections to a scope that were let out by IPv4 and never answered.
-fn unanswered_by(seen: &[&Seen], scope: &str) -> i64 {
+fn unanswered_by(seen: &[&ObservedTraffic], scope: &str) -> i64 {
     let to = seen.iter().filter(|one| one.is_to(scope) && one.ip_version == 4);
     to.map(|one| one.unanswered).sum()
 }
 
 /// Says how many connections to outside were let out and never answered.
-fn unanswered(seen: &[&Seen]) -> Vec<String> {
+fn unanswered(seen: &[&ObservedTraffic]) -> Vec<String> {
     let counts = ["internet", "aws", "s3"].map(|scope| (scope, unanswered_by(seen, scope)));
     let counts = counts.into_iter().filter(|(_, count)| *count > 0);
     counts
@@ -95,11 +95,11 @@ fn unanswered(seen: &[&Seen]) -> Vec<String> {
 /// Judges a subnet that no route leads out of. What endpoints serve needs no way to the internet: S3 is judged by
 /// `s3-endpoint`, and for other AWS services an interface endpoint is enough.
 fn without_way_out(
-    world: &World<'_>,
+    world: &AuditContext<'_>,
     subject: &Subject<'_>,
     table: &str,
-    seen: &[&Seen],
-) -> Answer {
+    seen: &[&ObservedTraffic],
+) -> CheckOutcome {
     let lost = unanswered(seen);
     if unanswered_by(seen, "internet") > 0 {
         let fix = Fix::new(
@@ -113,7 +113,7 @@ fn without_way_out(
                 .option("--nat-gateway-id", "NAT"),
         );
         let why = format!("jobs ask for what lies outside, and {table} has no route out");
-        return Answer::fail(why).inferred().evidence(lost).fix(fix);
+        return CheckOutcome::fail(why).inferred().evidence(lost).fix(fix);
     }
     if unanswered_by(seen, "aws") > 0 {
         let region = world.region(subject).unwrap_or_else(|| "REGION".to_owned());
@@ -130,36 +130,36 @@ fn without_way_out(
             );
         let why =
             format!("jobs ask AWS services by public addresses, and {table} has no route out");
-        return Answer::fail(why).inferred().evidence(lost).fix(fix);
+        return CheckOutcome::fail(why).inferred().evidence(lost).fix(fix);
     }
     let why = format!("{table} leads nothing out of the VPC but what its other routes say");
-    Answer::pass(why).evidence(lost)
+    CheckOutcome::pass(why).evidence(lost)
 }
 
 /// Whether what leads out of a private subnet is a NAT gateway that works.
-pub(super) fn nat(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn nat(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let table = world.table_of(subject.subnet())?;
     let hints = world.hints(subject);
     let Some(way) = way_out(world, table.id) else {
         return Ok(without_way_out(world, subject, table.id, &hints));
     };
     if way.target.starts_with("igw-") {
-        return Err(Silence::DoesNotApply);
+        return Err(NotApplicable::DoesNotApply);
     }
     let evidence = [format!("{}: {DEFAULT} to {}", table.id, way.target)];
     if !way.target.starts_with("nat-") {
         let why =
             format!("the way out is {}, and where that leads is not in the inventory", way.target);
-        return Err(Silence::NotKnown(why));
+        return Err(NotApplicable::NotKnown(why));
     }
     Ok(gateway(world, subject, &way.target)?.evidence(evidence).evidence(unanswered(&hints)))
 }
 
 /// Judges a NAT gateway.
-fn gateway(world: &World<'_>, subject: &Subject<'_>, id: &str) -> Told {
+fn gateway(world: &AuditContext<'_>, subject: &Subject<'_>, id: &str) -> CheckResult {
     let rows = world.inventory().nat_gateways.iter();
     let row = rows.clone().find(|row| row.nat_gateway_id == id);
-    let row = row.ok_or_else(|| Silence::lacks(id, "describe-nat-gateways"))?;
+    let row = row.ok_or_else(|| NotApplicable::lacks(id, "describe-nat-gateways"))?;
     let command = Command::new("ec2 create-nat-gateway")
         .region(&subject.region())
         .option("--subnet-id", "PUBLIC_SUBNET")
@@ -167,15 +167,15 @@ fn gateway(world: &World<'_>, subject: &Subject<'_>, id: &str) -> Told {
     let fix = Fix::new("lead the route to a public NAT gateway in a public subnet").cli(command);
     if row.state.as_deref().is_some_and(|state| state != "available") {
         let state = row.state.as_deref().unwrap_or_default();
-        return Ok(Answer::fail(format!("NAT gateway {id} is {state}")).fix(fix));
+        return Ok(CheckOutcome::fail(format!("NAT gateway {id} is {state}")).fix(fix));
     }
     if row.connectivity_type.as_deref() == Some("private") {
         let why = format!("NAT gateway {id} is a private one: it does not lead to the internet");
-        return Ok(Answer::fail(why).fix(fix));
+        return Ok(CheckOutcome::fail(why).fix(fix));
     }
     // A regional NAT gateway lies in no subnet.
     let Some(subnet) = row.subnet_id.as_deref() else {
-        return Ok(Answer::pass(format!("{id} is an available public NAT gateway")));
+        return Ok(CheckOutcome::pass(format!("{id} is an available public NAT gateway")));
     };
     let table = world.table_of(subnet)?;
     let way = way_out(world, table.id).map_or("nothing", |way| way.target.as_str());
@@ -183,13 +183,13 @@ fn gateway(world: &World<'_>, subject: &Subject<'_>, id: &str) -> Told {
         let why = format!(
             "NAT gateway {id} lies in {subnet}, which leads to {way} and not to an internet gateway"
         );
-        return Ok(Answer::fail(why).fix(fix));
+        return Ok(CheckOutcome::fail(why).fix(fix));
     }
-    Ok(Answer::pass(format!("{id} is an available public NAT gateway in a public subnet")))
+    Ok(CheckOutcome::pass(format!("{id} is an available public NAT gateway in a public subnet")))
 }
 
 /// Whether jobs lie in a subnet that leads to the internet gateway.
-pub(super) fn public_subnet(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn public_subnet(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let subnet = subject.subnet();
     let table = world.table_of(subnet)?;
     let leads = |route: &&Route| {
@@ -204,7 +204,7 @@ pub(super) fn public_subnet(world: &World<'_>, subject: &Subject<'_>) -> Told {
         let why = "the subnet leads to the internet gateway, and a job's interface has no public address: what \
                    it sends out by IPv4 is logged as ACCEPT and never answered";
         let seen = unanswered(&world.hints(subject));
-        return Ok(Answer::fail(why).evidence(evidence).evidence(seen).fix(fix));
+        return Ok(CheckOutcome::fail(why).evidence(evidence).evidence(seen).fix(fix));
     }
     if !ways.is_empty() {
         let why = "the subnet leads IPv6 to the internet gateway: whatever the security groups let in reaches \
@@ -216,7 +216,7 @@ pub(super) fn public_subnet(world: &World<'_>, subject: &Subject<'_>) -> Told {
                 .option("--destination-ipv6-cidr-block", "::/0")
                 .option("--egress-only-internet-gateway-id", "EIGW"),
         );
-        return Ok(Answer::fail(why).evidence(evidence).fix(fix));
+        return Ok(CheckOutcome::fail(why).evidence(evidence).fix(fix));
     }
-    Ok(Answer::pass(format!("{} does not lead to an internet gateway", table.id)))
+    Ok(CheckOutcome::pass(format!("{} does not lead to an internet gateway", table.id)))
 }

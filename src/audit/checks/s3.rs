@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use crate::audit::checks::Told;
+use crate::audit::checks::CheckResult;
 use crate::audit::checks::routes::delete_route;
-use crate::audit::subject::{Subject, World};
-use crate::audit::{Answer, Fix, Seen, Silence, Verdict};
+use crate::audit::subject::{AuditContext, Subject};
+use crate::audit::{CheckOutcome, CheckVerdict, Fix, NotApplicable, ObservedTraffic};
 use crate::detection::Severity;
 use crate::flow::address;
 use crate::inventory::model::VpcEndpoint;
@@ -32,7 +32,7 @@ pub(super) fn is_type(endpoint: &VpcEndpoint, kind: &str) -> bool {
 
 /// Returns the gateway endpoint of S3 that a route table leads to.
 pub(super) fn gateway_of<'a>(
-    world: &World<'_>,
+    world: &AuditContext<'_>,
     endpoints: &[&'a VpcEndpoint],
     table: &str,
 ) -> Option<&'a VpcEndpoint> {
@@ -52,7 +52,7 @@ pub(super) fn gateway_of<'a>(
     })
 }
 
-pub(super) fn endpoint(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn endpoint(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let region = world.region(subject);
     let (endpoints, elsewhere): (Vec<_>, Vec<_>) = world
         .endpoints(subject)?
@@ -81,10 +81,10 @@ pub(super) fn endpoint(world: &World<'_>, subject: &Subject<'_>) -> Told {
     Ok(answer.evidence(evidence).evidence(ways(&world.hints(subject))))
 }
 
-fn by_gateway(endpoint: &VpcEndpoint, subject: &Subject<'_>) -> Answer {
+fn by_gateway(endpoint: &VpcEndpoint, subject: &Subject<'_>) -> CheckOutcome {
     let id = &endpoint.vpc_endpoint_id;
     if is_available(endpoint) {
-        return Answer::pass(format!("the route table leads to gateway endpoint {id}"));
+        return CheckOutcome::pass(format!("the route table leads to gateway endpoint {id}"));
     }
     let state = endpoint.state.as_deref().unwrap_or_default();
     let fix = Fix::new("make the endpoint again if it does not come up by itself").cli(
@@ -92,21 +92,23 @@ fn by_gateway(endpoint: &VpcEndpoint, subject: &Subject<'_>) -> Answer {
             .region(&subject.region())
             .option("--vpc-endpoint-ids", id),
     );
-    Answer::fail(format!("the state of gateway endpoint {id} is {state}")).fix(fix)
+    CheckOutcome::fail(format!("the state of gateway endpoint {id} is {state}")).fix(fix)
 }
 
-fn by_interface(endpoint: &VpcEndpoint, subject: &Subject<'_>) -> Answer {
+fn by_interface(endpoint: &VpcEndpoint, subject: &Subject<'_>) -> CheckOutcome {
     let id = &endpoint.vpc_endpoint_id;
     let lacks = match (endpoint.private_dns, endpoint.private_dns_inbound_only) {
         (Some(true), Some(false)) => {
-            return Answer::pass(format!("interface endpoint {id} serves S3, with private DNS"));
+            return CheckOutcome::pass(format!(
+                "interface endpoint {id} serves S3, with private DNS"
+            ));
         }
         (Some(true), None) => {
             let why = format!(
                 "interface endpoint {id} serves S3, with private DNS; whether that is for inbound Resolver \
                  endpoints alone is not told"
             );
-            return Answer::pass(why).inferred();
+            return CheckOutcome::pass(why).inferred();
         }
         (Some(true), Some(true)) => "its private DNS is for inbound Resolver endpoints alone",
         _ => "it has no private DNS",
@@ -124,10 +126,10 @@ fn by_interface(endpoint: &VpcEndpoint, subject: &Subject<'_>) -> Answer {
         "only interface endpoint {id} serves S3, and {lacks}: what asks for S3 by its public names does not get \
          there"
     );
-    Answer::fail(why).severity(Severity::Medium).fix(fix)
+    CheckOutcome::fail(why).severity(Severity::Medium).fix(fix)
 }
 
-fn not_routed(endpoint: &VpcEndpoint, subject: &Subject<'_>, table: &str) -> Answer {
+fn not_routed(endpoint: &VpcEndpoint, subject: &Subject<'_>, table: &str) -> CheckOutcome {
     let id = &endpoint.vpc_endpoint_id;
     let fix = Fix::new(format!("add route table {table} to the endpoint"))
         .cli(modify_endpoint(subject, id).option("--add-route-table-ids", table))
@@ -136,7 +138,7 @@ fn not_routed(endpoint: &VpcEndpoint, subject: &Subject<'_>, table: &str) -> Ans
             &format!("{id}-{table}"),
             &[("vpc_endpoint_id", hcl(id)), ("route_table_id", hcl(table))],
         )]);
-    Answer::fail(format!("the route table does not lead to gateway endpoint {id}")).fix(fix)
+    CheckOutcome::fail(format!("the route table does not lead to gateway endpoint {id}")).fix(fix)
 }
 
 /// The beginning of a command that changes an endpoint.
@@ -146,7 +148,7 @@ fn modify_endpoint(subject: &Subject<'_>, id: &str) -> Command {
         .option("--vpc-endpoint-id", id)
 }
 
-fn missing(subject: &Subject<'_>, region: Option<&str>, table: &str) -> Answer {
+fn missing(subject: &Subject<'_>, region: Option<&str>, table: &str) -> CheckOutcome {
     let vpc = subject.vpc_id.as_deref().unwrap_or("VPC");
     let region = region.unwrap_or("REGION");
     let service = format!("com.amazonaws.{region}.s3");
@@ -167,11 +169,11 @@ fn missing(subject: &Subject<'_>, region: Option<&str>, table: &str) -> Answer {
                 ("route_table_ids", format!("[{}]", hcl(table))),
             ],
         )]);
-    Answer::fail("the VPC has no endpoint for S3 of the jobs' region").fix(fix)
+    CheckOutcome::fail("the VPC has no endpoint for S3 of the jobs' region").fix(fix)
 }
 
 /// Says which ways to S3 the logs show.
-fn ways(seen: &[&Seen]) -> Vec<String> {
+fn ways(seen: &[&ObservedTraffic]) -> Vec<String> {
     let mut ways: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
     for one in seen.iter().filter(|one| one.accepted > 0) {
         if let Some(path) = &one.s3_path {
@@ -186,25 +188,26 @@ fn ways(seen: &[&Seen]) -> Vec<String> {
     ways.into_iter().map(shown).collect()
 }
 
-pub(super) fn ipv6(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn ipv6(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let subnet = world.subnet(subject.subnet())?;
-    let cidr = subnet.cidrs.iter().find(|cidr| cidr.contains(':')).ok_or(Silence::DoesNotApply)?;
+    let cidr =
+        subnet.cidrs.iter().find(|cidr| cidr.contains(':')).ok_or(NotApplicable::DoesNotApply)?;
     let endpoints = world.endpoints(subject)?;
     let table = world.table_of(subject.subnet())?;
-    let endpoint = gateway_of(world, &endpoints, table.id).ok_or(Silence::DoesNotApply)?;
+    let endpoint = gateway_of(world, &endpoints, table.id).ok_or(NotApplicable::DoesNotApply)?;
     let id = &endpoint.vpc_endpoint_id;
     let way = world.network.routes(table.id).find(|route| route.destination == "::/0");
     let kind = endpoint.ip_address_type.as_deref();
     let Some(kind) = kind else {
         let what = format!("IpAddressType of {id}");
-        return Err(Silence::lacks(&what, "describe-vpc-endpoints"));
+        return Err(NotApplicable::lacks(&what, "describe-vpc-endpoints"));
     };
     let evidence = [format!("{} has {cidr}", subnet.subnet_id), format!("{id} takes {kind}")];
     let answer = match way {
-        _ if kind != "ipv4" => Answer::pass("the endpoint takes IPv6 too"),
-        None => {
-            Answer::pass("the endpoint takes IPv4 only, and no route leads IPv6 out of the VPC")
-        }
+        _ if kind != "ipv4" => CheckOutcome::pass("the endpoint takes IPv6 too"),
+        None => CheckOutcome::pass(
+            "the endpoint takes IPv4 only, and no route leads IPv6 out of the VPC",
+        ),
         Some(way) => {
             let fix = Fix::new(
                 "make the endpoint dualstack, or keep the jobs from S3's dualstack names \
@@ -212,7 +215,7 @@ pub(super) fn ipv6(world: &World<'_>, subject: &Subject<'_>) -> Told {
             )
             .cli(modify_endpoint(subject, id).option("--ip-address-type", "dualstack"))
             .terraform(&["resource \"aws_vpc_endpoint\" \"s3\" {\n  # …\n  ip_address_type = \"dualstack\"\n}".to_owned()]);
-            Answer::fail(format!(
+            CheckOutcome::fail(format!(
                 "the endpoint takes IPv4 only: what asks S3's dualstack names goes by IPv6 to {}, around it",
                 way.target
             ))
@@ -221,30 +224,30 @@ pub(super) fn ipv6(world: &World<'_>, subject: &Subject<'_>) -> Told {
         }
     };
     let seen = world.hints(subject);
-    let is_around = |one: &&Seen| one.s3_path.as_deref() == Some("ipv6-around-endpoint");
+    let is_around = |one: &&ObservedTraffic| one.s3_path.as_deref() == Some("ipv6-around-endpoint");
     let answer = match answer.verdict {
-        Verdict::Fail if !seen.iter().any(is_around) => answer.inferred(),
+        CheckVerdict::Fail if !seen.iter().any(is_around) => answer.inferred(),
         _ => answer,
     };
     Ok(answer.evidence(evidence).evidence(ways(&seen)))
 }
 
 /// Ranges that routes send elsewhere though the endpoint would take them.
-pub(super) fn beaten(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn beaten(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let endpoints = world.endpoints(subject)?;
     let table = world.table_of(subject.subnet())?;
-    let endpoint = gateway_of(world, &endpoints, table.id).ok_or(Silence::DoesNotApply)?;
+    let endpoint = gateway_of(world, &endpoints, table.id).ok_or(NotApplicable::DoesNotApply)?;
     let id = &endpoint.vpc_endpoint_id;
     let own = world.network.routes(table.id).find(|route| route.target == *id);
     let Some(own) = own else {
-        return Err(Silence::lacks(
+        return Err(NotApplicable::lacks(
             &format!("the route of {id} in {}", table.id),
             "describe-route-tables",
         ));
     };
     let Some(ranges) = world.network.prefix_list(&own.destination) else {
         let what = format!("the ranges of {}", own.destination);
-        return Err(Silence::lacks(&what, "describe-prefix-lists"));
+        return Err(NotApplicable::lacks(&what, "describe-prefix-lists"));
     };
     let beats = |net: &IpNet| ranges.iter().any(|range| range.contains(net));
     let routes = world.network.routes(table.id);
@@ -254,14 +257,14 @@ pub(super) fn beaten(world: &World<'_>, subject: &Subject<'_>) -> Told {
         .collect();
     let Some(first) = winning.first() else {
         let why = "no other route of the table is as narrow as a range that the endpoint takes";
-        return Ok(Answer::pass(why));
+        return Ok(CheckOutcome::pass(why));
     };
     let evidence = winning
         .iter()
         .map(|route| format!("{}: {} to {}", table.id, route.destination, route.target));
     let fix = Fix::new("delete the route, unless the traffic is meant to go there")
         .cli(delete_route(subject, first));
-    Ok(Answer::fail(format!(
+    Ok(CheckOutcome::fail(format!(
         "traffic to {} of S3 goes to {}, since the narrowest route wins, and past the endpoint",
         first.destination, first.target
     ))

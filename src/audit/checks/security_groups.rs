@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::audit::checks::Told;
+use crate::audit::checks::CheckResult;
 use crate::audit::checks::s3::is_s3;
 use crate::audit::rules::{
-    ALL_PORTS, ALL_PROTOCOLS, Ask, HTTPS, Ports, closed_by_groups, holds_all, nets, shown,
+    ALL_PORTS, ALL_PROTOCOLS, HTTPS, Ports, Traffic, closed_by_groups, holds_all, nets, shown,
 };
-use crate::audit::subject::{Subject, World, names};
-use crate::audit::{Answer, Fix, Seen, Silence};
+use crate::audit::subject::{AuditContext, Subject, names};
+use crate::audit::{CheckOutcome, Fix, NotApplicable, ObservedTraffic};
 use crate::detection::Severity;
 use crate::flow::address;
 use crate::inventory::model::SecurityGroupRule;
@@ -31,10 +31,10 @@ struct Missing {
 
 /// Returns what of these protocols and ports does not pass between two members of the groups.
 fn between(
-    world: &World<'_>,
+    world: &AuditContext<'_>,
     subject: &Subject<'_>,
     what: &[(u8, Ports, &str)],
-) -> Result<Vec<Missing>, Silence> {
+) -> Result<Vec<Missing>, NotApplicable> {
     let subnets = subject.subnets.iter().filter_map(|id| world.network.subnet(id));
     let members = nets(subnets.flat_map(|subnet| &subnet.cidrs));
     let members: Vec<_> = members.into_iter().filter(|net| net.addr().is_ipv4()).collect();
@@ -43,7 +43,7 @@ fn between(
     let mut missing = Vec::new();
     for (protocol, ports, name) in what {
         for direction in ["ingress", "egress"] {
-            let ask = Ask { direction, protocol: *protocol, ports: *ports };
+            let ask = Traffic { direction, protocol: *protocol, ports: *ports };
             let closed = closed_by_groups(world.network, &subject.groups, ask, fits)
                 .map_err(|unknown| crate::audit::checks::unknown_groups(&unknown))?;
             if !closed.is_empty() {
@@ -62,7 +62,7 @@ fn between(
 }
 
 /// Says how often the logs show that two instances of one of these jobs were kept apart.
-fn kept_apart(seen: &[&Seen], fits: impl Fn(&Seen) -> bool) -> Vec<String> {
+fn kept_apart(seen: &[&ObservedTraffic], fits: impl Fn(&ObservedTraffic) -> bool) -> Vec<String> {
     let refused = seen.iter().filter(|one| one.is_to("same-job") && fits(one));
     let count: i64 = refused.map(|one| one.rejected).sum();
     if count == 0 {
@@ -123,7 +123,7 @@ const EFA_UNSEEN: &str = "flow logs hold no OS-bypass traffic of EFA: what these
 /// addresses does not do, however wide.
 ///
 /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-start.html>
-fn efa(world: &World<'_>, subject: &Subject<'_>) -> Result<Vec<Missing>, Silence> {
+fn efa(world: &AuditContext<'_>, subject: &Subject<'_>) -> Result<Vec<Missing>, NotApplicable> {
     let mut missing = Vec::new();
     for direction in ["ingress", "egress"] {
         let mut rules = subject.groups.iter().flat_map(|group| world.network.rules(group));
@@ -150,10 +150,10 @@ fn efa(world: &World<'_>, subject: &Subject<'_>) -> Result<Vec<Missing>, Silence
     Ok(missing)
 }
 
-pub(super) fn own_members(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn own_members(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let of = subject.distributed();
     if of.is_empty() {
-        return Err(Silence::DoesNotApply);
+        return Err(NotApplicable::DoesNotApply);
     }
     // Port 0 is no port of TCP, so a rule need not name it.
     let mut missing = between(world, subject, &[(TCP, (1, 65_535), "TCP")])?;
@@ -164,11 +164,11 @@ pub(super) fn own_members(world: &World<'_>, subject: &Subject<'_>) -> Told {
         let lacks = if by_efa.is_empty() { Vec::new() } else { efa(world, subject)? };
         if lacks.is_empty() {
             let why = "the groups let their own members talk by TCP, both ways";
-            return Ok(Answer::pass(why).evidence(jobs).evidence(unseen).about(&of));
+            return Ok(CheckOutcome::pass(why).evidence(jobs).evidence(unseen).about(&of));
         }
         // Whether the containers use EFA, nothing tells.
         let jobs = [format!("jobs on instances that have EFA: {}", names(&by_efa))];
-        return Ok(Answer::fail(told(&lacks, &subject.groups))
+        return Ok(CheckOutcome::fail(told(&lacks, &subject.groups))
             .inferred()
             .evidence(jobs)
             .evidence(unseen)
@@ -180,7 +180,7 @@ pub(super) fn own_members(world: &World<'_>, subject: &Subject<'_>) -> Told {
         missing.extend(efa(world, subject)?);
     }
     let refused = kept_apart(&world.hints(subject), |seen| seen.protocol == i64::from(TCP));
-    Ok(Answer::fail(told(&missing, &subject.groups))
+    Ok(CheckOutcome::fail(told(&missing, &subject.groups))
         .evidence(jobs)
         .evidence(unseen)
         .about(&of)
@@ -188,14 +188,14 @@ pub(super) fn own_members(world: &World<'_>, subject: &Subject<'_>) -> Told {
         .fix(fix(subject, &missing)))
 }
 
-pub(super) fn encryption(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn encryption(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let of: Vec<_> = subject
         .distributed()
         .into_iter()
         .filter(|job| job.inter_container_encryption == Some(true))
         .collect();
     if of.is_empty() {
-        return Err(Silence::DoesNotApply);
+        return Err(NotApplicable::DoesNotApply);
     }
     let missing = between(
         world,
@@ -205,13 +205,13 @@ pub(super) fn encryption(world: &World<'_>, subject: &Subject<'_>) -> Told {
     let jobs = [format!("jobs with inter-container encryption: {}", names(&of))];
     if missing.is_empty() {
         let why = "the groups let their own members exchange keys (udp/500) and ESP, both ways";
-        return Ok(Answer::pass(why).evidence(jobs).about(&of));
+        return Ok(CheckOutcome::pass(why).evidence(jobs).about(&of));
     }
-    let is_ipsec = |seen: &Seen| {
+    let is_ipsec = |seen: &ObservedTraffic| {
         seen.protocol == i64::from(ESP)
             || (seen.protocol == i64::from(UDP) && seen.service_port == 500)
     };
-    Ok(Answer::fail(told(&missing, &subject.groups))
+    Ok(CheckOutcome::fail(told(&missing, &subject.groups))
         .evidence(jobs)
         .about(&of)
         .evidence(kept_apart(&world.hints(subject), is_ipsec))
@@ -219,7 +219,7 @@ pub(super) fn encryption(world: &World<'_>, subject: &Subject<'_>) -> Told {
 }
 
 /// Whether HTTPS to S3 is let out.
-pub(super) fn egress(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn egress(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let lists: Vec<&str> = {
         let rows = world.inventory().prefix_lists.iter();
         let region = world.region(subject);
@@ -253,7 +253,7 @@ pub(super) fn egress(world: &World<'_>, subject: &Subject<'_>) -> Told {
             || endpoints.iter().any(|one| one.security_group_ids.iter().any(|group| group == peer))
             || holds_all(peer, &of_endpoints)
     };
-    let ask = Ask { direction: "egress", protocol: TCP, ports: HTTPS };
+    let ask = Traffic { direction: "egress", protocol: TCP, ports: HTTPS };
     let closed = closed_by_groups(world.network, &subject.groups, ask, fits)
         .map_err(|unknown| crate::audit::checks::unknown_groups(&unknown))?;
     if closed.is_empty() {
@@ -266,13 +266,13 @@ pub(super) fn egress(world: &World<'_>, subject: &Subject<'_>) -> Told {
         .cli(group_command(&rule).region(&subject.region()))
         .terraform(&[group_block(&rule, &format!("{group}-egress-s3"))]);
     let why = format!("{}: no rule for S3 on tcp/443 out", subject.groups.join(", "));
-    Ok(Answer::fail(why).fix(fix))
+    Ok(CheckOutcome::fail(why).fix(fix))
 }
 
 /// Whether the groups let the jobs use the NAT gateway that their subnets lead to. That S3 is open is no fault where
 /// nothing asks for more, so it fails only where the logs show what was refused.
-fn to_nat(world: &World<'_>, subject: &Subject<'_>) -> Told {
-    let pass = Answer::pass("the groups let HTTPS out to S3");
+fn to_nat(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
+    let pass = CheckOutcome::pass("the groups let HTTPS out to S3");
     // Any public address would do: the route by which the internet is reached.
     let outside = IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1));
     let tables = subject.subnets.iter().filter_map(|subnet| world.network.table_of(subnet));
@@ -290,7 +290,7 @@ fn to_nat(world: &World<'_>, subject: &Subject<'_>) -> Told {
     let everywhere = |peer: &str| {
         address::parse_net(peer).is_some_and(|net| net.prefix_len() == 0 && net.addr().is_ipv4())
     };
-    let ask = Ask { direction: "egress", protocol: TCP, ports: HTTPS };
+    let ask = Traffic { direction: "egress", protocol: TCP, ports: HTTPS };
     let closed = closed_by_groups(world.network, &subject.groups, ask, everywhere)
         .map_err(|unknown| crate::audit::checks::unknown_groups(&unknown))?;
     let gateways = gateways.into_iter().collect::<Vec<_>>().join(", ");
@@ -321,11 +321,15 @@ fn to_nat(world: &World<'_>, subject: &Subject<'_>) -> Told {
         "{}: S3 is let out on tcp/443, and what the jobs ask for by {gateways} is not",
         subject.groups.join(", ")
     );
-    Ok(Answer::fail(why).severity(Severity::Low).inferred().evidence([evidence, logged]).fix(fix))
+    Ok(CheckOutcome::fail(why)
+        .severity(Severity::Low)
+        .inferred()
+        .evidence([evidence, logged])
+        .fix(fix))
 }
 
 /// Whether anybody on the internet is let in by the jobs' groups.
-pub(super) fn open_to_world(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn open_to_world(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let is_known = |group: &&String| {
         world.network.group(group).is_some() || world.network.rules(group).next().is_some()
     };
@@ -339,7 +343,7 @@ pub(super) fn open_to_world(world: &World<'_>, subject: &Subject<'_>) -> Told {
         let unknown: Vec<String> =
             subject.groups.iter().filter(|group| !is_known(group)).cloned().collect();
         return match unknown.is_empty() {
-            true => Ok(Answer::pass("no rule of the groups lets everybody in")),
+            true => Ok(CheckOutcome::pass("no rule of the groups lets everybody in")),
             false => Err(crate::audit::checks::unknown_groups(&unknown)),
         };
     };
@@ -359,7 +363,7 @@ pub(super) fn open_to_world(world: &World<'_>, subject: &Subject<'_>) -> Told {
     )]);
     let why = "a group of the jobs lets everybody in: no job needs it, and a way in from a peer, a VPN or by IPv6 \
                is open at once";
-    Ok(Answer::fail(why).evidence(open.into_iter().map(words)).fix(fix))
+    Ok(CheckOutcome::fail(why).evidence(open.into_iter().map(words)).fix(fix))
 }
 
 /// The command that takes an ingress rule away.

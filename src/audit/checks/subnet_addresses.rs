@@ -1,20 +1,20 @@
 //! Whether the subnets have addresses left.
 
-use crate::audit::checks::Told;
-use crate::audit::subject::{Subject, World, names};
-use crate::audit::{Answer, Fix, Silence};
+use crate::audit::checks::CheckResult;
+use crate::audit::subject::{AuditContext, Subject, names};
+use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::reachability::command::Command;
 
 /// Private addresses that an instance takes, by the guide.
 const PER_INSTANCE: i64 = 2;
 
-pub(super) fn free(world: &World<'_>, subject: &Subject<'_>) -> Told {
+pub(super) fn free(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     let mut counts = Vec::new();
     for id in &subject.subnets {
         let free = world.subnet(id)?.available_addresses;
         let lacks = || {
             let what = format!("AvailableIpAddressCount of {id}");
-            Silence::lacks(&what, "describe-subnets")
+            NotApplicable::lacks(&what, "describe-subnets")
         };
         counts.push((id, free.ok_or_else(lacks)?));
     }
@@ -22,7 +22,7 @@ pub(super) fn free(world: &World<'_>, subject: &Subject<'_>) -> Told {
     let Some((largest, count)) = largest.and_then(|job| Some((job, job.instance_count?))) else {
         let why =
             "no job says how many instances it has; hint: aws sagemaker describe-processing-job";
-        return Err(Silence::NotKnown(why.to_owned()));
+        return Err(NotApplicable::NotKnown(why.to_owned()));
     };
     let needed = PER_INSTANCE * i64::from(count);
     let total: i64 = counts.iter().map(|(_, free)| *free).sum();
@@ -40,12 +40,12 @@ pub(super) fn free(world: &World<'_>, subject: &Subject<'_>) -> Told {
             .option("--vpc-id", subject.vpc_id.as_deref().unwrap_or("VPC"))
             .option("--cidr-block", "CIDR")
             .option("--availability-zone", "ZONE");
-        Answer::fail(format!("{total} private addresses are free, and {needs}"))
+        CheckOutcome::fail(format!("{total} private addresses are free, and {needs}"))
             .fix(fix.cli(command))
     } else if short.is_empty() {
-        Answer::pass(format!("{total} private addresses are free, and {needs}"))
+        CheckOutcome::pass(format!("{total} private addresses are free, and {needs}"))
     } else {
-        Answer::pass(format!(
+        CheckOutcome::pass(format!(
             "{total} private addresses are free, and {needs}; {} has fewer by itself, which matters when \
              all interfaces come to lie there",
             short.join(", ")

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::audit::policy::{Known, Request, all, any, wildcard};
+use crate::audit::policy::{PolicyRequest, Ternary, all, any, wildcard};
 
 /// Tells whether a `Condition` holds: every operator, and every key of each.
-pub(super) fn holds(condition: &Value, request: &Request) -> Known {
+pub(super) fn holds(condition: &Value, request: &PolicyRequest) -> Ternary {
     let Value::Object(operators) = condition else {
         return Err("its Condition is no object".to_owned());
     };
@@ -41,7 +41,7 @@ fn operator(name: &str) -> Option<(Compare, bool)> {
     })
 }
 
-fn one(name: &str, key: &str, values: &Value, request: &Request) -> Known {
+fn one(name: &str, key: &str, values: &Value, request: &PolicyRequest) -> Ternary {
     let held = request.context.get(key.to_ascii_lowercase().as_str());
     let Some(held) = held else { return Err(format!("the value of {key} is not known")) };
     let values: Vec<String> = match values {
@@ -73,7 +73,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn fits(compare: Compare, pattern: &str, held: &str) -> Known {
+fn fits(compare: Compare, pattern: &str, held: &str) -> Ternary {
     if pattern.contains("${") {
         return Err(format!("the value {pattern} has a variable"));
     }

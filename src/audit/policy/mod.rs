@@ -21,7 +21,7 @@ const ELEMENTS: &[&str] = &[
 ];
 
 /// Whether something holds; `Err`: not known, and why.
-type Known = Result<bool, String>;
+type Ternary = Result<bool, String>;
 
 /// A policy document.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +39,7 @@ struct Statement {
 
 /// What is asked of a policy.
 #[derive(Debug, Clone, Default)]
-pub struct Request {
+pub struct PolicyRequest {
     /// `s3:GetObject`.
     pub action: String,
     /// ARN of what is reached for.
@@ -124,7 +124,7 @@ impl Policy {
     /// # Errors
     ///
     /// Why that is not known.
-    pub fn denies(&self, request: &Request) -> Result<bool, String> {
+    pub fn denies(&self, request: &PolicyRequest) -> Result<bool, String> {
         let denials = self.statements.iter().filter(|statement| !statement.allows);
         any(denials.map(|statement| {
             let told = |why| format!("statement {}: {why}", statement.name);
@@ -133,7 +133,7 @@ impl Policy {
     }
 
     /// Decides as IAM does: a denial that applies wins, then an allowance that applies; else it is denied.
-    pub fn decide(&self, request: &Request) -> Decision {
+    pub fn decide(&self, request: &PolicyRequest) -> Decision {
         let (mut allowed, mut doubts_denial, mut doubts_allowance) = (false, None, None);
         for statement in &self.statements {
             match (statement.applies(request), statement.allows) {
@@ -158,7 +158,7 @@ impl Policy {
 
 impl Statement {
     /// Tells whether it is about the request.
-    fn applies(&self, request: &Request) -> Known {
+    fn applies(&self, request: &PolicyRequest) -> Ternary {
         let odd = self.elements.keys().find(|key| !ELEMENTS.contains(&key.as_str()));
         let odd = match odd {
             Some(key) => Err(format!("the element {key} is not understood")),
@@ -172,20 +172,20 @@ impl Statement {
     }
 
     /// Tells whether it is about whoever asks.
-    fn principal(&self) -> Known {
+    fn principal(&self) -> Ternary {
         match self.elements.get("Principal") {
             Some(principal) if is_everyone(principal) => Ok(true),
             _ => Err("it names principals, and who asks is not known well enough".to_owned()),
         }
     }
 
-    fn action(&self, request: &Request) -> Known {
+    fn action(&self, request: &PolicyRequest) -> Ternary {
         let asked = request.action.to_ascii_lowercase();
         let fits = |pattern: &str| Ok(wildcard(&pattern.to_ascii_lowercase(), &asked));
         self.either("Action", "NotAction", &fits)
     }
 
-    fn resource(&self, request: &Request) -> Known {
+    fn resource(&self, request: &PolicyRequest) -> Ternary {
         let fits = |pattern: &str| match pattern.contains("${") {
             true => Err(format!("the resource {pattern} has a variable")),
             false => Ok(wildcard(pattern, &request.resource)),
@@ -194,7 +194,7 @@ impl Statement {
     }
 
     /// Tells whether any text of an element fits, or none of its opposite. It has one of the two.
-    fn either(&self, element: &str, opposite: &str, fits: &dyn Fn(&str) -> Known) -> Known {
+    fn either(&self, element: &str, opposite: &str, fits: &dyn Fn(&str) -> Ternary) -> Ternary {
         match (self.elements.get(element), self.elements.get(opposite)) {
             (Some(value), None) => any(texts(value).into_iter().map(fits)),
             (None, Some(value)) => any(texts(value).into_iter().map(fits)).map(|fits| !fits),
@@ -219,7 +219,7 @@ fn texts(value: &Value) -> Vec<&str> {
 }
 
 /// Whether all hold: one that does not decides, then one that is not known.
-fn all(items: impl IntoIterator<Item = Known>) -> Known {
+fn all(items: impl IntoIterator<Item = Ternary>) -> Ternary {
     let mut doubt = None;
     for item in items {
         match item {
@@ -232,7 +232,7 @@ fn all(items: impl IntoIterator<Item = Known>) -> Known {
 }
 
 /// Whether any holds: one that does decides, then one that is not known.
-fn any(items: impl IntoIterator<Item = Known>) -> Known {
+fn any(items: impl IntoIterator<Item = Ternary>) -> Ternary {
     all(items.into_iter().map(|item| item.map(|holds| !holds))).map(|none| !none)
 }
 

@@ -7,7 +7,7 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::aws::s3::Store;
+use crate::aws::s3::S3Client;
 use crate::aws::{Error, Kind};
 
 /// The header in which S3 says where a bucket lies, also when it refuses.
@@ -20,7 +20,7 @@ pub(super) struct Clients {
     regions: HashMap<String, String>,
 }
 
-impl Store {
+impl S3Client {
     /// Makes a call in the region of the bucket, which is found out if it is not the one expected.
     pub(super) async fn call<T, E, F, C>(&self, bucket: &str, call: C) -> Result<T, Error>
     where

@@ -17,7 +17,7 @@ use object_store::{
 
 use crate::aws;
 use crate::aws::Kind;
-use crate::aws::s3::{Condition, Location, Object, Page, Store, Stored};
+use crate::aws::s3::{Condition, Location, Object, Page, S3Client, S3Object};
 
 /// How many objects are deleted at a time.
 const DELETES: usize = 16;
@@ -27,20 +27,20 @@ const PUT_BYTES_MAX: usize = 5 << 30;
 
 /// One bucket of S3. Objects are written whole: an upload in parts is held in memory until it is complete.
 #[derive(Debug, Clone)]
-pub struct Bucket {
-    store: Store,
+pub struct BucketStore {
+    store: S3Client,
     name: String,
 }
 
-impl fmt::Display for Bucket {
+impl fmt::Display for BucketStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "s3://{}", self.name)
     }
 }
 
-impl Bucket {
+impl BucketStore {
     /// Makes an object store of a bucket. No call is made.
-    pub fn new(store: Store, name: impl Into<String>) -> Self {
+    pub fn new(store: S3Client, name: impl Into<String>) -> Self {
         Self { store, name: name.into() }
     }
 
@@ -97,7 +97,7 @@ fn failed(path: String, error: aws::Error) -> Error {
 }
 
 #[async_trait]
-impl ObjectStore for Bucket {
+impl ObjectStore for BucketStore {
     async fn put_opts(
         &self,
         path: &Path,
@@ -208,11 +208,11 @@ impl ObjectStore for Bucket {
     }
 }
 
-impl Bucket {
+impl BucketStore {
     fn bytes(
         &self,
         path: &Path,
-        object: Stored,
+        object: S3Object,
         range: Range<u64>,
     ) -> BoxStream<'static, Result<Bytes>> {
         if range.is_empty() {
@@ -245,7 +245,7 @@ fn unsupported(what: &str) -> Error {
 /// An object that is written in parts.
 #[derive(Debug)]
 struct Upload {
-    bucket: Bucket,
+    bucket: BucketStore,
     path: Path,
     parts: BytesMut,
 }

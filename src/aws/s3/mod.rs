@@ -15,7 +15,7 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{EncodingType, ObjectStorageClass, OptionalObjectAttributes};
-pub use bucket_store::Bucket;
+pub use bucket_store::BucketStore;
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt as _;
 use futures::stream::BoxStream;
@@ -75,7 +75,7 @@ impl fmt::Display for Location {
 /// What is known of an object that is to be read. What is known is held to: bytes of another version are
 /// never given out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
+pub struct S3Object {
     /// Where it lies.
     pub location: Location,
     /// Its size; NULL: whatever the answer says.
@@ -86,7 +86,7 @@ pub struct Stored {
     pub modified: Option<i64>,
 }
 
-impl From<Location> for Stored {
+impl From<Location> for S3Object {
     fn from(location: Location) -> Self {
         Self { location, size_bytes: None, etag: None, modified: None }
     }
@@ -120,7 +120,7 @@ pub struct Page {
 
 /// The S3 of an account. A clone is the same store.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub struct S3Client {
     account: Arc<Account>,
     clients: Arc<Mutex<bucket_region::Clients>>,
     stall: Duration,
@@ -129,12 +129,17 @@ pub struct Store {
 
 impl Account {
     /// Returns the account's S3. No call is made yet.
-    pub fn store(self: &Arc<Self>) -> Store {
-        Store { account: Arc::clone(self), clients: Arc::default(), stall: STALL, backoff: BACKOFF }
+    pub fn store(self: &Arc<Self>) -> S3Client {
+        S3Client {
+            account: Arc::clone(self),
+            clients: Arc::default(),
+            stall: STALL,
+            backoff: BACKOFF,
+        }
     }
 }
 
-impl Store {
+impl S3Client {
     /// Returns the same store with another patience: how long a body may bring nothing (30 s), and how long
     /// to wait when it broke off for the first time (100 ms).
     #[must_use]
@@ -229,7 +234,7 @@ impl Store {
     /// An error ends the stream: [`Kind::Missing`] when it was deleted, [`Kind::Archived`],
     /// [`Kind::Denied`], [`Kind::Kms`]; [`Kind::Changed`] when it changed meanwhile, [`Kind::Other`] when its checksum is wrong;
     /// [`Kind::Network`] when it broke off again and again.
-    pub fn read(&self, object: &Stored, from: u64) -> BoxStream<'static, Result<Bytes, Error>> {
+    pub fn read(&self, object: &S3Object, from: u64) -> BoxStream<'static, Result<Bytes, Error>> {
         resuming_stream::stream(self.clone(), object.clone(), from, None)
     }
 
@@ -238,7 +243,7 @@ impl Store {
     /// # Errors
     ///
     /// As [`Store::read`].
-    pub async fn range(&self, object: &Stored, range: Range<u64>) -> Result<Bytes, Error> {
+    pub async fn range(&self, object: &S3Object, range: Range<u64>) -> Result<Bytes, Error> {
         let parts =
             resuming_stream::stream(self.clone(), object.clone(), range.start, Some(range.end));
         let parts: Vec<Bytes> = parts.try_collect().await?;
@@ -268,7 +273,7 @@ impl Store {
     /// # Errors
     ///
     /// What S3 says; [`Kind::Missing`] when there is none.
-    pub async fn stat(&self, location: &Location) -> Result<Stored, Error> {
+    pub async fn stat(&self, location: &Location) -> Result<S3Object, Error> {
         let head = |client: Client| {
             client
                 .head_object()
@@ -279,7 +284,7 @@ impl Store {
                 .send()
         };
         let answer = self.call(&location.bucket, head).await?;
-        Ok(Stored {
+        Ok(S3Object {
             location: location.clone(),
             size_bytes: answer.content_length().and_then(|size| u64::try_from(size).ok()),
             etag: answer.e_tag().map(str::to_owned),

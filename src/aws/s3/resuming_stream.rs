@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, stream};
 
-use crate::aws::s3::{Store, Stored};
+use crate::aws::s3::{S3Client, S3Object};
 use crate::aws::{Error, Kind};
 
 /// How often in a row a body may break off, or bring nothing, before the object is given up.
@@ -21,8 +21,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
 /// Reads from byte `at` up to byte `end`, or to the end of the object.
 pub(super) fn stream(
-    store: Store,
-    object: Stored,
+    store: S3Client,
+    object: S3Object,
     at: u64,
     end: Option<u64>,
 ) -> BoxStream<'static, Result<Bytes, Error>> {
@@ -34,8 +34,8 @@ pub(super) fn stream(
 }
 
 struct Reader {
-    store: Store,
-    object: Stored,
+    store: S3Client,
+    object: S3Object,
     /// The next byte wanted.
     at: u64,
     /// The first byte not wanted; NULL: to the end.

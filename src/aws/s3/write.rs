@@ -4,7 +4,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
-use crate::aws::s3::{Location, Store};
+use crate::aws::s3::{Location, S3Client};
 use crate::aws::{Error, Kind};
 
 /// What must hold for an object to be written.
@@ -18,7 +18,7 @@ pub enum Condition {
     Version(String),
 }
 
-impl Store {
+impl S3Client {
     /// Writes an object and returns its version; one of that name is replaced.
     ///
     /// # Errors

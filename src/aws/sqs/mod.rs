@@ -14,7 +14,7 @@ use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName,
 };
 use futures::StreamExt as _;
-pub use sender::{Outgoing, Refused, Sender};
+pub use sender::{Outgoing, RejectedMessage, Sender};
 use tokio::task::JoinHandle;
 
 use crate::aws::{Account, Error, Kind};
@@ -174,7 +174,7 @@ fn redrive(text: &str) -> Option<Redrive> {
 
 /// What is done to messages, ten a call.
 #[derive(Debug, Clone, Copy)]
-enum Change {
+enum VisibilityChange {
     Delete,
     /// Nobody else gets them for so many seconds from now.
     Visibility(i32),
@@ -207,18 +207,18 @@ impl Queue {
 
     /// Deletes messages by their handles. Returns those that are still there, each with the reason.
     pub async fn delete(&self, handles: Vec<String>) -> Vec<(String, Error)> {
-        self.change(Change::Delete, handles).await
+        self.change(VisibilityChange::Delete, handles).await
     }
 
     /// Gives messages back: anybody can receive them at once. Returns those that come back only when their
     /// time is over.
     pub async fn release(&self, handles: Vec<String>) -> Vec<(String, Error)> {
-        self.change(Change::Visibility(0), handles).await
+        self.change(VisibilityChange::Visibility(0), handles).await
     }
 
     /// Begins to keep messages from everybody else, until the hold is dropped.
-    pub fn hold(&self) -> Hold {
-        let held: Arc<Held> = Arc::default();
+    pub fn hold(&self) -> VisibilityExtender {
+        let held: Arc<InFlightMessages> = Arc::default();
         let (queue, shared) = (self.clone(), Arc::clone(&held));
         let half = Duration::from_secs(u64::from(self.visibility_secs.unsigned_abs())) / 2;
         let task = tokio::spawn(async move {
@@ -230,17 +230,21 @@ impl Queue {
                 shared.extend(&queue).await;
             }
         });
-        Hold { held, task }
+        VisibilityExtender { held, task }
     }
 
-    async fn change(&self, change: Change, handles: Vec<String>) -> Vec<(String, Error)> {
+    async fn change(&self, change: VisibilityChange, handles: Vec<String>) -> Vec<(String, Error)> {
         let batches: Vec<Vec<String>> = handles.chunks(BATCH).map(<[String]>::to_vec).collect();
         let calls = batches.into_iter().map(|batch| self.change_batch(change, batch));
         futures::stream::iter(calls).buffer_unordered(CALLS).concat().await
     }
 
     /// One call, and more for the entries that the queue could not do.
-    async fn change_batch(&self, change: Change, mut handles: Vec<String>) -> Vec<(String, Error)> {
+    async fn change_batch(
+        &self,
+        change: VisibilityChange,
+        mut handles: Vec<String>,
+    ) -> Vec<(String, Error)> {
         let mut failed = Vec::new();
         for again in 1..=TRIES {
             let entries = match self.call(change, &handles).await {
@@ -272,7 +276,7 @@ impl Queue {
 
     async fn call(
         &self,
-        change: Change,
+        change: VisibilityChange,
         handles: &[String],
     ) -> Result<Vec<BatchResultErrorEntry>, Error> {
         let wrong = |error: aws_smithy_types::error::operation::BuildError| {
@@ -280,7 +284,7 @@ impl Queue {
         };
         let numbered = handles.iter().enumerate().map(|(at, handle)| (at.to_string(), handle));
         match change {
-            Change::Delete => {
+            VisibilityChange::Delete => {
                 let entry = |(id, handle): (String, &String)| {
                     DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(handle).build()
                 };
@@ -289,7 +293,7 @@ impl Queue {
                 let told = call.set_entries(Some(entries)).send().await;
                 told.map(|told| told.failed).map_err(|error| Error::of(&error))
             }
-            Change::Visibility(secs) => {
+            VisibilityChange::Visibility(secs) => {
                 let entry = |(id, handle): (String, &String)| {
                     let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(id);
                     entry.receipt_handle(handle).visibility_timeout(secs).build()
@@ -305,26 +309,27 @@ impl Queue {
 
 /// Messages that nobody else gets while this lives: their time is extended again and again.
 #[derive(Debug)]
-pub struct Hold {
-    held: Arc<Held>,
+pub struct VisibilityExtender {
+    held: Arc<InFlightMessages>,
     task: JoinHandle<()>,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct InFlightMessages {
     /// Handles by the ids of the messages.
     handles: Mutex<BTreeMap<String, String>>,
     lost: AtomicU64,
 }
 
-impl Held {
+impl InFlightMessages {
     fn handles(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
         self.handles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn extend(&self, queue: &Queue) {
         let handles: Vec<String> = self.handles().values().cloned().collect();
-        let failed = queue.change(Change::Visibility(queue.visibility_secs), handles).await;
+        let failed =
+            queue.change(VisibilityChange::Visibility(queue.visibility_secs), handles).await;
         // What may work at the next turn is tried again then.
         for (lost, _) in failed.iter().filter(|(_, error)| !error.is_retryable()) {
             self.handles().retain(|_, handle| handle != lost);
@@ -333,7 +338,7 @@ impl Held {
     }
 }
 
-impl Hold {
+impl VisibilityExtender {
     /// Holds one more message, by the handle of its last receipt.
     pub fn add(&self, message: &Message) {
         self.held.handles().insert(message.id.clone(), message.handle.clone());
@@ -355,7 +360,7 @@ impl Hold {
     }
 }
 
-impl Drop for Hold {
+impl Drop for VisibilityExtender {
     fn drop(&mut self) {
         self.task.abort();
     }

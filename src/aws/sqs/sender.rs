@@ -51,7 +51,7 @@ impl Sender {
         &self,
         messages: &[Outgoing],
         timeout: Duration,
-    ) -> Result<Vec<Option<Refused>>, Error> {
+    ) -> Result<Vec<Option<RejectedMessage>>, Error> {
         let sent = tokio::time::timeout(timeout, self.send_all(messages)).await;
         sent.unwrap_or_else(|_| {
             let seconds = timeout.as_secs_f32();
@@ -59,7 +59,7 @@ impl Sender {
         })
     }
 
-    async fn send_all(&self, messages: &[Outgoing]) -> Result<Vec<Option<Refused>>, Error> {
+    async fn send_all(&self, messages: &[Outgoing]) -> Result<Vec<Option<RejectedMessage>>, Error> {
         let url = self.url.get_or_try_init(|| self.find()).await?;
         let is_fifo = url.ends_with(".fifo");
         let entry = |(at, message): (usize, &Outgoing)| entry(at, message, is_fifo);
@@ -72,7 +72,7 @@ impl Sender {
             let at = entry.id.parse::<usize>().ok();
             if let Some(place) = at.and_then(|at| refused.get_mut(at)) {
                 let error = Error::of_service(Some(&entry.code), entry.message.as_deref());
-                *place = Some(Refused { error, sender_fault: entry.sender_fault });
+                *place = Some(RejectedMessage { error, sender_fault: entry.sender_fault });
             }
         }
         Ok(refused)
@@ -93,7 +93,7 @@ impl Sender {
 
 /// Why a queue did not take a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct RejectedMessage {
     /// What SQS said.
     pub error: Error,
     /// Whether the message itself is at fault: another try will fail as well.

@@ -36,7 +36,7 @@ pub struct Ingest {
 
 /// A lake and its state.
 #[derive(Debug, Args)]
-pub struct Wherein {
+pub struct LakeArgs {
     /// Folder or s3://bucket/prefix of the lake
     #[arg(value_name = "LAKE", value_hint = ValueHint::AnyPath)]
     pub lake: String,
@@ -55,7 +55,7 @@ Examples:
 pub struct Status {
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]
-    pub wherein: Wherein,
+    pub wherein: LakeArgs,
     /// Number of passes to show, the last ones
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub passes: usize,
@@ -86,7 +86,7 @@ Examples:
 pub struct Verify {
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]
-    pub wherein: Wherein,
+    pub wherein: LakeArgs,
     /// The ingested source; without it only ledger and lake are compared. Repeatable
     #[arg(long, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
     pub source: Vec<String>,
@@ -116,7 +116,7 @@ Examples:
 pub struct Replay {
     #[command(flatten)]
     #[expect(missing_docs, reason = "its fields are documented")]
-    pub wherein: Wherein,
+    pub wherein: LakeArgs,
     /// The ingested source. Repeatable
     #[arg(long, value_name = "SOURCE", required = true, value_hint = ValueHint::AnyPath)]
     pub source: Vec<String>,

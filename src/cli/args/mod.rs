@@ -25,7 +25,7 @@ pub use coverage::{Coverage, CoverageFormat, Part};
 pub use explain::{Explain, ExplainFinding, ExplainFlow, ExplainFormat, Explaining};
 pub use explain_job::{ExplainJob, PageFormat};
 pub use feed::Feed;
-pub use lake::{Compact, Ingest, Replay, Status, StatusFormat, Verify, Wherein};
+pub use lake::{Compact, Ingest, LakeArgs, Replay, Status, StatusFormat, Verify};
 pub use query::{Report, Sql};
 
 use crate::cli::output::Format;

@@ -7,17 +7,17 @@ use anyhow::{Context as _, anyhow};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use chrono::{DateTime, SecondsFormat};
 
-use crate::alert::{Delivery, Means, Outbox, Pending, Posted, Sink};
+use crate::alert::{Delivery, Enqueued, Outbox, Pending, Sink, SinkContext};
 use crate::aws::Account;
 use crate::cli::args::{AlertPending, AlertResend, AlertTest};
 use crate::cli::commands::ingest;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::{Say, number};
+use crate::cli::messages::{Messages, number};
 use crate::cli::output::destination;
-use crate::cli::{Started, process_identity, session};
+use crate::cli::{Invocation, process_identity, session};
 use crate::detection::Finding;
 use crate::state::Lease;
-use crate::storage::Place;
+use crate::storage::Storage;
 use crate::time::Clock;
 use crate::{alert, diagnostics, storage};
 
@@ -25,8 +25,8 @@ use crate::{alert, diagnostics, storage};
 const DELIVERY: Duration = Duration::from_secs(300);
 
 /// Runs `flowq alert test`.
-pub(crate) async fn test(args: AlertTest, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(false);
+pub(crate) async fn test(args: AlertTest, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(false);
     let config = session::config(args.config.as_deref())?;
     let configs = chosen(&config.alerts, &args.sink)?;
     let account = Arc::new(Account::new(args.aws.options()));
@@ -80,11 +80,11 @@ fn no_sinks() -> Failure {
 }
 
 /// Makes something with what the surroundings have: the environment and standard output.
-pub(crate) fn with_means<T>(account: &Arc<Account>, make: impl FnOnce(&Means<'_>) -> T) -> T {
+pub(crate) fn with_means<T>(account: &Arc<Account>, make: impl FnOnce(&SinkContext<'_>) -> T) -> T {
     #[expect(clippy::disallowed_methods, reason = "this room reads the environment")]
     let lookup = |name: &str| std::env::var(name).ok();
     let stdout = Arc::new(Mutex::new(std::io::stdout()));
-    make(&Means { account, lookup: &lookup, stdout })
+    make(&SinkContext { account, lookup: &lookup, stdout })
 }
 
 /// Tells the sinks of findings. `state`: where it is remembered what they were told; without it, each is told
@@ -94,15 +94,15 @@ pub(crate) async fn tell(
     configs: &[alert::Config],
     (state, account): (Option<&str>, &Arc<Account>),
     now: i64,
-    say: Say<'_>,
+    say: Messages<'_>,
 ) -> Result<bool, Failure> {
     if configs.is_empty() {
         return Err(no_sinks());
     }
     let folder = tempfile::tempdir().context("making a temporary folder").or_exit(Exit::Output)?;
     let place = match state {
-        Some(state) => Place::create(state, account),
-        None => Place::create(&folder.path().to_string_lossy(), account),
+        Some(state) => Storage::create(state, account),
+        None => Storage::create(&folder.path().to_string_lossy(), account),
     };
     let place = place.or_exit(Exit::Output)?;
     // Two that tell at once would both send what is new.
@@ -123,7 +123,7 @@ pub(crate) async fn tell(
 }
 
 /// Takes the lease of a state, which a feed over it holds as long as it runs.
-async fn lease(place: &Place, now: i64) -> Result<Lease, Failure> {
+async fn lease(place: &Storage, now: i64) -> Result<Lease, Failure> {
     let probed = place.probe(&format!("probe-{:016x}", fastrand::u64(..))).await;
     let store_time = match probed {
         Ok(store_time) => store_time,
@@ -140,7 +140,7 @@ async fn lease(place: &Place, now: i64) -> Result<Lease, Failure> {
 /// Runs `flowq alert pending`.
 pub(crate) async fn pending(args: AlertPending) -> Result<Exit, Failure> {
     let account = Arc::new(Account::new(args.aws.options()));
-    let place = Place::open(&args.state, &account).or_exit(Exit::Input)?.below("alerts");
+    let place = Storage::open(&args.state, &account).or_exit(Exit::Input)?.below("alerts");
     let all = alert::pending(&place, &args.sink).await.or_exit(Exit::Input)?;
     let time = |secs: Option<i64>| {
         let time = DateTime::from_timestamp(secs?, 0)?;
@@ -170,14 +170,14 @@ fn state_of(one: &Pending) -> &'static str {
 }
 
 /// Runs `flowq alert resend`.
-pub(crate) async fn resend(args: AlertResend, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(false);
+pub(crate) async fn resend(args: AlertResend, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(false);
     let config = session::config(args.config.as_deref())?;
     let configs: Vec<alert::Config> =
         chosen(&config.alerts, &args.sink)?.into_iter().cloned().collect();
     let account = Arc::new(Account::new(args.aws.options()));
     let sinks = with_means(&account, |means| Sink::all(&configs, means)).or_exit(Exit::Config)?;
-    let state = Place::open(&args.state, &account).or_exit(Exit::Input)?;
+    let state = Storage::open(&args.state, &account).or_exit(Exit::Input)?;
     let lease = lease(&state, started.now).await?;
     let names: Vec<String> = configs.iter().map(|config| config.name.clone()).collect();
     let place = state.below("alerts");
@@ -187,14 +187,14 @@ pub(crate) async fn resend(args: AlertResend, started: Started) -> Result<Exit, 
     let outbox = Outbox::open(place, sinks).await.or_exit(Exit::Output)?;
     outbox.notes().iter().for_each(|note| say.warn(&format!("alerts: {note}")));
     let delivered = outbox.deliver(started.now, DELIVERY).await;
-    let posted: Vec<Posted> = delivered.iter().map(|_| Posted::default()).collect();
+    let posted: Vec<Enqueued> = delivered.iter().map(|_| Enqueued::default()).collect();
     let whole = report(&posted, &delivered, true, say);
     lease.give_back().await.map_err(|error| ingest::failure(error.into()))?;
     Ok(if whole { Exit::Fine } else { Exit::Output })
 }
 
 /// Says what became of the alerts of each sink. Returns whether all went out. `waits`: what was not sent is kept.
-fn report(posted: &[Posted], delivered: &[Delivery], waits: bool, say: Say<'_>) -> bool {
+fn report(posted: &[Enqueued], delivered: &[Delivery], waits: bool, say: Messages<'_>) -> bool {
     let mut whole = true;
     for (posted, delivery) in posted.iter().zip(delivered) {
         let (name, left) = (&delivery.sink, delivery.waiting + delivery.refused);

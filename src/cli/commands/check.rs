@@ -11,19 +11,19 @@ use tokio::task::JoinHandle;
 use crate::cli::args::Check;
 use crate::cli::commands::detect::detections;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::Say;
-use crate::cli::{Started, session};
+use crate::cli::messages::Messages;
+use crate::cli::{Invocation, session};
 use crate::detection;
 use crate::detection::case::run_case;
 use crate::detection::{Case, Detection, Finding};
-use crate::engine::{Engine, ReadOptions, Resources};
-use crate::enrich::Context;
-use crate::source::Memory;
+use crate::engine::{Engine, Resources, ScanOptions};
+use crate::enrich::Enricher;
+use crate::source::MemorySource;
 use crate::time::Window;
 
 /// Runs the command.
-pub(crate) async fn run(args: Check, _: Started) -> Result<Exit, Failure> {
-    let say = Say::new(false);
+pub(crate) async fn run(args: Check, _: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(false);
     let config = session::config(args.config.as_deref())?;
     // The config may switch a detection off; its cases hold all the same.
     detections(&config, &args.queries, &[])?;
@@ -92,9 +92,9 @@ fn cases(detection: &Detection, args: &Check) -> Result<Vec<Case>, Failure> {
 /// Runs one detection over the records and the inventory of a case, the way `flowq detect` does.
 async fn run_in_memory(case: &Case, detection: &Detection) -> Result<Vec<Finding>, String> {
     let text = |error: &dyn std::error::Error| error.to_string();
-    let context = Context::new(Arc::new(case.inventory.clone()), case.allow.clone(), case.now);
-    let source: Memory = [("case", case.flows.clone())].into_iter().collect();
-    let options = ReadOptions::new(Window::default());
+    let context = Enricher::new(Arc::new(case.inventory.clone()), case.allow.clone(), case.now);
+    let source: MemorySource = [("case", case.flows.clone())].into_iter().collect();
+    let options = ScanOptions::new(Window::default());
     let resources = Resources { threads: 1, memory_bytes: 64 << 20 };
     let engine = Engine::new(Arc::new(source), Arc::new(context), options, &resources).await;
     let mut engine = engine.map_err(|error| text(&error))?;

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 
 use crate::aws::Account;
-use crate::cli::Started;
+use crate::cli::Invocation;
 use crate::cli::args::Compact;
 use crate::cli::commands::ingest;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::{Say, number};
+use crate::cli::messages::{Messages, number};
 use crate::flow::field::Layout;
 use crate::lake;
-use crate::lake::{CompactOptions, Compacted, Table};
-use crate::storage::Place;
+use crate::lake::{CompactOptions, Compacted, LakeTable};
+use crate::storage::Storage;
 use crate::time::{Clock, parse_time};
 
 /// Runs the command.
-pub(crate) async fn run(args: Compact, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(args.quiet);
+pub(crate) async fn run(args: Compact, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(args.quiet);
     let defaults = CompactOptions::default();
     let options = CompactOptions {
         keep_secs: args.keep.as_deref().map(|text| seconds("--keep", text)).transpose()?,
@@ -26,10 +26,11 @@ pub(crate) async fn run(args: Compact, started: Started) -> Result<Exit, Failure
         ..defaults
     };
     let account = Arc::new(Account::new(args.aws.writing(args.single_runner)));
-    let place = Place::open(&args.lake, &account).or_exit(Exit::Input)?;
+    let place = Storage::open(&args.lake, &account).or_exit(Exit::Input)?;
     let mut tables = 0;
     for layout in [Layout::Vpc, Layout::TransitGateway] {
-        tables += usize::from(Table::open(&place, layout).await.or_exit(Exit::Input)?.is_some());
+        tables +=
+            usize::from(LakeTable::open(&place, layout).await.or_exit(Exit::Input)?.is_some());
     }
     if tables == 0 {
         let error = Failure::new(Exit::Input, anyhow!("{} is not a lake", args.lake));

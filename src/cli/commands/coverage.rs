@@ -8,19 +8,19 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampSeco
 use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
 
-use crate::cli::Started;
+use crate::cli::Invocation;
 use crate::cli::args::{Coverage, CoverageFormat, Part};
 use crate::cli::commands::detect::{MEMORY, coverage, detections, not_judged};
 use crate::cli::commands::sql::incomplete;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::{Say, number};
+use crate::cli::messages::{Messages, number};
 use crate::cli::output::{Format, destination, sections};
 use crate::cli::progress::ProgressLine;
-use crate::cli::session::{Opening, Session, configure, open_with};
+use crate::cli::session::{OpenOptions, Session, configure, open_with};
 use crate::detection;
 use crate::detection::answerable::OfQuestion;
 use crate::detection::delivery_gaps::{Deliveries, Span};
-use crate::detection::{Detection, NotRun, Outcome};
+use crate::detection::{Detection, DetectionRun, NotRun};
 use crate::engine::none;
 use crate::scan::Share;
 
@@ -31,8 +31,8 @@ const RUNS: &str = include_str!("../../../queries/coverage/runs.sql");
 const BY_MINUTE: &str = include_str!("../../../queries/coverage/by-minute.sql");
 
 /// Runs the command.
-pub(crate) async fn run(mut args: Coverage, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(args.read.quiet);
+pub(crate) async fn run(mut args: Coverage, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(args.read.quiet);
     let config = configure(&mut args.read)?;
     if args.read.sources.is_empty() {
         let hint =
@@ -52,7 +52,7 @@ pub(crate) async fn run(mut args: Coverage, started: Started) -> Result<Exit, Fa
         told.add(flow_log, read.summary.records());
     };
     let objects = Some(Arc::new(objects) as Arc<crate::engine::ObjectSink>);
-    let opening = Opening { objects, ..Opening::default() };
+    let opening = OpenOptions { objects, ..OpenOptions::default() };
     let mut session = open_with(&args.read, &config, started.now, MEMORY, opening, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
     session.engine.keep_conversations().await?;
@@ -80,9 +80,9 @@ async fn unanswered(
     session: &Session,
     detections: &[Detection],
     columns: &BTreeSet<String>,
-) -> Result<Outcome, Failure> {
+) -> Result<DetectionRun, Failure> {
     let query = async |sql: &str, params: &[_]| session.engine.rows(sql, params.to_vec()).await;
-    let mut outcome = Outcome::default();
+    let mut outcome = DetectionRun::default();
     for detection in detections {
         let obstacle = detection::runner::obstacle(detection, columns, query).await;
         outcome.not_run.extend(obstacle.or_exit(Exit::Config)?);
@@ -231,8 +231,8 @@ fn tell(
     session: &Session,
     coverage: &detection::Coverage,
     deliveries: &Deliveries,
-    say: Say<'_>,
-    started: Started,
+    say: Messages<'_>,
+    started: Invocation,
 ) {
     let summary = session.engine.summary();
     say.note("coverage:");

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use crate::aws::Account;
-use crate::cli::Started;
+use crate::cli::Invocation;
 use crate::cli::args::{Detect, FailOnUnknown};
 use crate::cli::commands::alert;
 use crate::cli::commands::sql::incomplete;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::{Say, number};
+use crate::cli::messages::{Messages, number};
 use crate::cli::output::findings;
 use crate::cli::progress::ProgressLine;
 use crate::cli::session::{Session, baseline, config_alone, configure, open};
 use crate::config::Config;
 use crate::detection::coverage::ScanGaps;
-use crate::detection::{Coverage, Detection, Outcome, Unanswered};
+use crate::detection::{Coverage, Detection, DetectionRun, Unanswered};
 use crate::{detection, diagnostics};
 
 /// Memory of a run that says nothing else. Half a million conversations fit; what goes to disk beyond it costs a
@@ -25,8 +25,8 @@ use crate::{detection, diagnostics};
 pub(crate) const MEMORY: &str = "256MB";
 
 /// Runs the command.
-pub(crate) async fn run(mut args: Detect, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(args.read.quiet);
+pub(crate) async fn run(mut args: Detect, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(args.read.quiet);
     let config = config(&mut args)?;
     if args.read.sources.is_empty() {
         let error = anyhow!("no flow logs named");
@@ -136,7 +136,7 @@ pub(crate) async fn judge(
     detections: &[Detection],
     config: &Config,
     now: i64,
-) -> Result<Outcome, Failure> {
+) -> Result<DetectionRun, Failure> {
     let columns = session.engine.summary().columns;
     let query = async |sql: &str, params: &[_]| session.engine.rows(sql, params.to_vec()).await;
     let outcome = detection::runner::run(detections, &columns, &config.suppress, now, query).await;
@@ -146,7 +146,7 @@ pub(crate) async fn judge(
 /// Asks what the findings cannot speak of.
 pub(crate) async fn coverage(
     session: &Session,
-    outcome: &Outcome,
+    outcome: &DetectionRun,
     detections: &[Detection],
 ) -> Result<Coverage, Failure> {
     let query = async |sql: &str, params: &[_]| session.engine.rows(sql, params.to_vec()).await;
@@ -169,7 +169,7 @@ pub(crate) fn tell_rules(
     session: &Session,
     config: &Config,
     suppressed: &[usize],
-    say: Say<'_>,
+    say: Messages<'_>,
     now: i64,
 ) {
     for rule in session.context.allow().expired() {
@@ -187,7 +187,13 @@ pub(crate) fn tell_rules(
 }
 
 /// Says beside the findings how many there are, what could not be seen, and what was read.
-fn tell(session: &Session, outcome: &Outcome, coverage: &Coverage, say: Say<'_>, started: Started) {
+fn tell(
+    session: &Session,
+    outcome: &DetectionRun,
+    coverage: &Coverage,
+    say: Messages<'_>,
+    started: Invocation,
+) {
     let summary = session.engine.summary();
     for (id, _) in &outcome.failed {
         say.warn(&format!("{id} is not answered: not enough memory; raise --memory"));

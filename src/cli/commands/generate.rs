@@ -2,13 +2,13 @@
 
 use crate::cli::args::Generate;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::{Say, number};
+use crate::cli::messages::{Messages, number};
 use crate::generate;
 use crate::reachability::escape::shell;
 
 /// Runs the command.
 pub(crate) fn run(args: &Generate) -> Result<Exit, Failure> {
-    let say = Say::new(false);
+    let say = Messages::new(false);
     let to = args.to.display();
     if args.samples {
         let summary = generate::write_samples(&args.to).or_exit(Exit::Output)?;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::alert;
 use crate::alert::config::Target;
-use crate::aws::operations::{CALLS, Call};
+use crate::aws::operations::{CALLS, Operation};
 use crate::aws::partition;
 use crate::aws::s3::Location;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
@@ -75,7 +75,7 @@ fn policy(args: &args::IamPolicy, config: &Config) -> Result<Value, Failure> {
     }
     if args.to.is_some() || args.inventory.iter().any(|place| place == ACCOUNT) {
         let calls = CALLS.iter().filter(|call| call.needs_permission());
-        let actions: Vec<String> = calls.map(Call::iam_action).collect();
+        let actions: Vec<String> = calls.map(Operation::iam_action).collect();
         let actions: Vec<&str> = actions.iter().map(String::as_str).collect();
         all.add("ReadInventory", &actions, &["*".to_owned()]);
     }

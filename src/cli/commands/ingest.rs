@@ -9,15 +9,15 @@ use anyhow::anyhow;
 
 use crate::aws::Account;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::{Say, number};
+use crate::cli::messages::{Messages, number};
 use crate::cli::progress::{ProgressLine, Waiting};
-use crate::cli::{Started, args, process_identity, session};
+use crate::cli::{Invocation, args, process_identity, session};
 use crate::ingest::{Opener, Options, PassReport, Runner};
 use crate::inventory::Inventory;
-use crate::source::Access;
+use crate::source::SourceContext;
 use crate::source::progress::Progress;
-use crate::state::{Pass, State, Totals};
-use crate::storage::Place;
+use crate::state::{PassRecord, PassTotals, State};
+use crate::storage::Storage;
 use crate::time::Clock;
 use crate::{ingest, source, state, storage};
 
@@ -28,8 +28,8 @@ pub(crate) const MEMORY: &str = "512MB";
 const NAMED_MAX: usize = 20;
 
 /// Runs the command.
-pub(crate) async fn run(mut args: args::Ingest, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(args.read.quiet);
+pub(crate) async fn run(mut args: args::Ingest, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(args.read.quiet);
     drop(session::configure(&mut args.read)?);
     if args.read.sources.is_empty() {
         let hint = "flowq ingest SOURCE… --to LAKE; a folder, a quoted glob, s3://…, cloudwatch://… or sqs://…";
@@ -60,7 +60,7 @@ pub(crate) async fn run(mut args: args::Ingest, started: Started) -> Result<Exit
             session::resources(args.read.threads, args.read.memory.as_deref().unwrap_or(MEMORY))?,
         )
     };
-    let lake = Place::create(&args.to, &account).map_err(|error| output(error.into()))?;
+    let lake = Storage::create(&args.to, &account).map_err(|error| output(error.into()))?;
     let state = state(&lake, args.state.as_deref(), &account, clock).await?;
     let open = opener(args.read.sources.clone(), &account, &inventory);
     let line = ProgressLine::start(Arc::clone(&options.progress), say.quiet);
@@ -81,8 +81,8 @@ pub(crate) async fn run(mut args: args::Ingest, started: Started) -> Result<Exit
 }
 
 /// Makes passes until there is nothing new.
-async fn passes(runner: &mut Runner, say: Say<'_>) -> Result<Totals, Failure> {
-    let (mut totals, mut told) = (Totals::default(), BTreeSet::new());
+async fn passes(runner: &mut Runner, say: Messages<'_>) -> Result<PassTotals, Failure> {
+    let (mut totals, mut told) = (PassTotals::default(), BTreeSet::new());
     while let Some(report) = Box::pin(runner.pass()).await.map_err(failure)? {
         say.note(&pass_line(&report));
         tell(&report, say);
@@ -96,7 +96,7 @@ async fn passes(runner: &mut Runner, say: Say<'_>) -> Result<Totals, Failure> {
 }
 
 /// Names the objects that could not be read, and what the sources had to say.
-pub(crate) fn tell(report: &PassReport, say: Say<'_>) {
+pub(crate) fn tell(report: &PassReport, say: Messages<'_>) {
     let failed = report.pass.objects.iter().filter_map(|object| {
         let failure = object.failure.as_ref()?;
         let next = match failure.is_due() {
@@ -119,7 +119,7 @@ pub(crate) fn tell(report: &PassReport, say: Say<'_>) {
 
 /// One line of a pass.
 pub(crate) fn pass_line(report: &PassReport) -> String {
-    let Pass { number: pass, totals, tables, .. } = &report.pass;
+    let PassRecord { number: pass, totals, tables, .. } = &report.pass;
     let replaced: u64 = tables.values().map(|table| table.replaced).sum();
     let mut text = format!(
         "pass {pass}: {} objects, {} lines, {} rows written",
@@ -139,7 +139,7 @@ pub(crate) fn pass_line(report: &PassReport) -> String {
 }
 
 /// The identity of all that was taken in.
-pub(crate) fn identity(totals: &Totals) -> String {
+pub(crate) fn identity(totals: &PassTotals) -> String {
     let counts = &totals.counts;
     let mut parts = vec![format!("{} OK", number(counts.ok))];
     for (count, name) in [
@@ -156,7 +156,7 @@ pub(crate) fn identity(totals: &Totals) -> String {
     format!("{} lines = {}", number(counts.lines), parts.join(" + "))
 }
 
-fn summary(totals: &Totals, lake: &str, took: Duration) -> String {
+fn summary(totals: &PassTotals, lake: &str, took: Duration) -> String {
     let took = took.as_secs_f64();
     if totals.objects == 0 {
         return format!("{lake} has all that is there: nothing new, in {took:.2} s");
@@ -193,20 +193,20 @@ pub(crate) fn opener(
     let flow_logs: Arc<[_]> = inventory.flow_logs.as_slice().into();
     Arc::new(move |now| {
         let (account, flow_logs) = (Arc::clone(&account), Arc::clone(&flow_logs));
-        let access = Access { account, flow_logs, now, for_ledger: true };
+        let access = SourceContext { account, flow_logs, now, for_ledger: true };
         source::open_sources(&sources, &access)
     })
 }
 
 /// Takes the lease of a lake's state.
 pub(crate) async fn state(
-    lake: &Place,
+    lake: &Storage,
     name: Option<&str>,
     account: &Arc<Account>,
     clock: Clock,
 ) -> Result<State, Failure> {
     let place = match name {
-        Some(name) => Place::create(name, account).map_err(|error| output(error.into()))?,
+        Some(name) => Storage::create(name, account).map_err(|error| output(error.into()))?,
         None => lake.below(state::FOLDER),
     };
     if place.to_string() != lake.below(state::FOLDER).to_string() {

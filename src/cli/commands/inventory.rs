@@ -12,16 +12,16 @@ use tokio::time::MissedTickBehavior;
 use crate::aws::Account;
 use crate::aws::s3::Location;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::Say;
+use crate::cli::messages::Messages;
 use crate::cli::output::destination;
-use crate::cli::{Started, args, session};
+use crate::cli::{Invocation, args, session};
 use crate::diagnostics::nearest;
-use crate::inventory::collect::{Collector, Report};
-use crate::inventory::{Kept, TABLES, Target, Warning, import};
+use crate::inventory::collect::{CollectionReport, Collector};
+use crate::inventory::{CollectorTarget, PersistentCollector, TABLES, Warning, import};
 
 /// Runs the command.
-pub(crate) async fn run(args: args::Inventory, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(false);
+pub(crate) async fn run(args: args::Inventory, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(false);
     match args {
         args::Inventory::Show { table, inventory, times, aws, write } => {
             let account = Arc::new(Account::new(aws.options()));
@@ -66,7 +66,7 @@ pub(crate) async fn run(args: args::Inventory, started: Started) -> Result<Exit,
 
 /// Makes one pass, or with `--every` pass after pass until Ctrl-C.
 async fn collect(args: args::Collect, now: i64) -> Result<Exit, Failure> {
-    let say = Say::new(args.quiet);
+    let say = Messages::new(args.quiet);
     let every = args.every.as_deref().map(|text| {
         let every = humantime::parse_duration(text).ok().filter(|every| !every.is_zero());
         every.ok_or_else(|| {
@@ -81,12 +81,14 @@ async fn collect(args: args::Collect, now: i64) -> Result<Exit, Failure> {
     let trail = args.trail.as_deref().map(Location::parse).transpose().map_err(session::usage)?;
     let trail = trail.map(|location| (account.store(), location));
     let target = match args.to.starts_with("s3://") {
-        true => Target::S3(account.store(), Location::parse(&args.to).map_err(session::usage)?),
-        false => Target::Folder(args.to.into()),
+        true => {
+            CollectorTarget::S3(account.store(), Location::parse(&args.to).map_err(session::usage)?)
+        }
+        false => CollectorTarget::Folder(args.to.into()),
     };
     let collector = Collector::new(&account, None, trail).await.map_err(session::aws_failure)?;
     let name = target.to_string();
-    let kept = Kept::open(collector, target, since, now).await;
+    let kept = PersistentCollector::open(collector, target, since, now).await;
     let mut kept = kept.map_err(session::inventory_failure)?;
     let mut timer = tokio::time::interval(every.unwrap_or(Duration::from_secs(1)));
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -103,7 +105,10 @@ async fn collect(args: args::Collect, now: i64) -> Result<Exit, Failure> {
                 };
                 let warnings = news(&report.warnings, told);
                 let notes = news(&report.notes, told);
-                session::tell(&Report { warnings, notes, ..Report::default() }, &say);
+                session::tell(
+                    &CollectionReport { warnings, notes, ..CollectionReport::default() },
+                    &say,
+                );
                 say.note(&format!("{}: {}", name, line(&report)));
                 if every.is_none() {
                     let incomplete = !report.warnings.is_empty();
@@ -120,8 +125,8 @@ async fn collect(args: args::Collect, now: i64) -> Result<Exit, Failure> {
 }
 
 /// What a pass found, in one line.
-fn line(report: &Report) -> String {
-    let Report { calls, jobs, interfaces, new_facts, .. } = report;
+fn line(report: &CollectionReport) -> String {
+    let CollectionReport { calls, jobs, interfaces, new_facts, .. } = report;
     format!("{calls} calls, {jobs} jobs, {interfaces} interfaces, {new_facts} new facts")
 }
 

@@ -8,17 +8,17 @@ use anyhow::anyhow;
 use crate::aws::Account;
 use crate::cli::commands::ingest::{MEMORY, absolute, failure, opener, pass_line, state, tell};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::Say;
-use crate::cli::{Started, args, process_identity, session};
+use crate::cli::messages::Messages;
+use crate::cli::{Invocation, args, process_identity, session};
 use crate::flow::LogFormat;
 use crate::ingest::{Options, Runner};
 use crate::inventory::Inventory;
-use crate::storage::Place;
+use crate::storage::Storage;
 use crate::time::{Clock, Window};
 
 /// Runs the command.
-pub(crate) async fn run(mut args: args::Replay, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(args.quiet);
+pub(crate) async fn run(mut args: args::Replay, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(args.quiet);
     absolute(&mut args.source)?;
     absolute(&mut args.object)?;
     let account = Arc::new(Account::new(args.aws.writing(args.single_runner)));
@@ -30,7 +30,7 @@ pub(crate) async fn run(mut args: args::Replay, started: Started) -> Result<Exit
         steps: process_identity::steps(),
         ..Options::new(args.source.clone(), session::resources(None, MEMORY)?)
     };
-    let lake = Place::open(&args.wherein.lake, &account).or_exit(Exit::Input)?;
+    let lake = Storage::open(&args.wherein.lake, &account).or_exit(Exit::Input)?;
     let state = state(&lake, args.wherein.state.as_deref(), &account, clock).await?;
     let open = opener(args.source.clone(), &account, &Inventory::default());
     let runner = Box::pin(Runner::open(lake, state, open, options)).await;
@@ -46,7 +46,7 @@ async fn replay(
     runner: &mut Runner,
     args: &args::Replay,
     (since, until): (Option<i64>, Option<i64>),
-    say: Say<'_>,
+    say: Messages<'_>,
 ) -> Result<Exit, Failure> {
     let wanted: BTreeSet<&str> = args.object.iter().map(String::as_str).collect();
     let is_wanted = |id: &str| wanted.is_empty() || wanted.contains(id);

@@ -8,17 +8,17 @@ use arrow::error::ArrowError;
 
 use crate::cli::commands::sql::{MEMORY, finish, pairs, print_rows};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::Say;
+use crate::cli::messages::Messages;
 use crate::cli::output::destination;
 use crate::cli::progress::ProgressLine;
 use crate::cli::session::{configure, open};
-use crate::cli::{Started, args};
-use crate::query::params::{Report, params_from};
+use crate::cli::{Invocation, args};
+use crate::query::params::{ReportQuery, params_from};
 use crate::query::reports;
 
 /// Runs the command.
-pub(crate) async fn run(mut args: args::Report, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(args.read.quiet);
+pub(crate) async fn run(mut args: args::Report, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(args.read.quiet);
     let reports = reports::reports().or_exit(Exit::Config)?;
     let Some(name) = &args.name else {
         destination::batch(&list(&reports).or_exit(Exit::Output)?, &args.write)?;
@@ -61,7 +61,7 @@ pub(crate) async fn run(mut args: args::Report, started: Started) -> Result<Exit
 }
 
 /// The reports with what they answer and their parameters.
-fn list(reports: &[Report]) -> Result<RecordBatch, ArrowError> {
+fn list(reports: &[ReportQuery]) -> Result<RecordBatch, ArrowError> {
     let params = reports.iter().map(|report| {
         let params = report.params.iter().map(|(name, value)| format!("{name}={value}"));
         params.collect::<Vec<_>>().join(" ")

@@ -8,22 +8,22 @@ use datafusion::execution::SendableRecordBatchStream;
 
 use crate::cli::args::{Sql, Write};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::Say;
+use crate::cli::messages::Messages;
 use crate::cli::output::destination;
 use crate::cli::progress::ProgressLine;
 use crate::cli::session::{Session, configure, open};
-use crate::cli::{Started, repl};
+use crate::cli::{Invocation, repl};
 use crate::engine::{Engine, none};
 use crate::query::params::params_untyped;
-use crate::scan::Summary;
+use crate::scan::ScanSummary;
 use crate::source;
 
 /// Memory of a query that says nothing else: joins of a user's own need it all at once.
 pub(crate) const MEMORY: &str = "512MB";
 
 /// Runs the command.
-pub(crate) async fn run(mut args: Sql, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(args.read.quiet);
+pub(crate) async fn run(mut args: Sql, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(args.read.quiet);
     let query = query(&args)?;
     let config = configure(&mut args.read)?;
     let session = open(&args.read, &config, started.now, MEMORY, &say).await?;
@@ -46,8 +46,8 @@ pub(crate) async fn print_rows(
     rows: SendableRecordBatchStream,
     write: &Write,
     session: &Session,
-    say: Say<'_>,
-    started: Started,
+    say: Messages<'_>,
+    started: Invocation,
 ) -> Result<(), Failure> {
     let ready = || {
         let summary = session.engine.summary();
@@ -66,8 +66,8 @@ pub(crate) async fn print_rows(
 /// Prints the summary and picks the exit code of a command that only reads.
 pub(crate) async fn finish(
     session: Session,
-    say: Say<'_>,
-    started: Started,
+    say: Messages<'_>,
+    started: Invocation,
 ) -> Result<Exit, Failure> {
     let summary = session.engine.summary();
     if summary.objects_listed > 0 {
@@ -80,7 +80,7 @@ pub(crate) async fn finish(
 }
 
 /// Nothing readable at all is an error; something unreadable makes the answer incomplete.
-pub(crate) fn incomplete(summary: &Summary) -> Result<Exit, Failure> {
+pub(crate) fn incomplete(summary: &ScanSummary) -> Result<Exit, Failure> {
     if summary.problem_objects == 0 {
         return Ok(Exit::Fine);
     }

@@ -13,16 +13,16 @@ use crate::cli::commands::ingest::{failure, identity};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::messages::number;
 use crate::cli::output::destination;
-use crate::cli::{Started, args};
+use crate::cli::{Invocation, args};
 use crate::state;
-use crate::state::{Checkpoint, Known, Pass, Reader};
-use crate::storage::Place;
+use crate::state::{Checkpoint, ObjectState, PassRecord, Reader};
+use crate::storage::Storage;
 
 /// Objects that wait or failed and are shown.
 const SHOWN_MAX: usize = 20;
 
 /// Runs the command.
-pub(crate) async fn run(args: args::Status, started: Started) -> Result<Exit, Failure> {
+pub(crate) async fn run(args: args::Status, started: Invocation) -> Result<Exit, Failure> {
     let account = Arc::new(Account::new(args.aws.options()));
     let reader = reader(&args.wherein, &account).await?;
     let state = |error: state::Error| failure(error.into());
@@ -48,12 +48,12 @@ pub(crate) async fn run(args: args::Status, started: Started) -> Result<Exit, Fa
 
 /// Opens the state of a lake, to look at it.
 pub(crate) async fn reader(
-    wherein: &args::Wherein,
+    wherein: &args::LakeArgs,
     account: &Arc<Account>,
 ) -> Result<Reader, Failure> {
     let opened = match &wherein.state {
-        Some(state) => Place::open(state, account),
-        None => Place::open(&wherein.lake, account).map(|lake| lake.below(state::FOLDER)),
+        Some(state) => Storage::open(state, account),
+        None => Storage::open(&wherein.lake, account).map(|lake| lake.below(state::FOLDER)),
     };
     let place = opened.or_exit(Exit::Input)?;
     Reader::open(place).await.map_err(|error| failure(error.into()))
@@ -65,14 +65,14 @@ fn time(secs: i64) -> String {
 }
 
 /// Objects that could not be read to their end: those that are tried again first.
-fn failed(checkpoint: &Checkpoint) -> Vec<(&String, &Known)> {
+fn failed(checkpoint: &Checkpoint) -> Vec<(&String, &ObjectState)> {
     let failed = checkpoint.known.iter().filter(|(_, known)| known.failed.is_some());
     let mut failed: Vec<_> = failed.collect();
     failed.sort_by_key(|(id, known)| (!known.is_waiting(), *id));
     failed
 }
 
-fn table(checkpoint: &Checkpoint, passes: &[Pass], now: i64) -> String {
+fn table(checkpoint: &Checkpoint, passes: &[PassRecord], now: i64) -> String {
     let totals = &checkpoint.totals;
     let ago = |secs: Option<i64>| match secs {
         Some(secs) => {
@@ -129,7 +129,7 @@ fn table(checkpoint: &Checkpoint, passes: &[Pass], now: i64) -> String {
     lines.join("\n") + "\n"
 }
 
-fn json(checkpoint: &Checkpoint, passes: &[Pass], now: i64) -> Value {
+fn json(checkpoint: &Checkpoint, passes: &[PassRecord], now: i64) -> Value {
     let passes = passes.iter().map(|pass| {
         let tables = pass.tables.iter().map(|(name, table)| {
             let change = json!({

@@ -9,21 +9,21 @@ use crate::aws::Account;
 use crate::cli::commands::ingest::{absolute, failure, identity, opener};
 use crate::cli::commands::status;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::{Say, number};
+use crate::cli::messages::{Messages, number};
 use crate::cli::output::destination;
-use crate::cli::{Started, args, session};
-use crate::ingest::{Mismatch, Verdict, verify};
+use crate::cli::{Invocation, args, session};
+use crate::ingest::{Discrepancy, VerificationResult, verify};
 use crate::inventory::Inventory;
-use crate::state::Totals;
-use crate::storage::Place;
+use crate::state::PassTotals;
+use crate::storage::Storage;
 use crate::time::Window;
 
 /// Runs the command.
-pub(crate) async fn run(mut args: args::Verify, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(args.quiet);
+pub(crate) async fn run(mut args: args::Verify, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(args.quiet);
     absolute(&mut args.source)?;
     let account = Arc::new(Account::new(args.aws.options()));
-    let lake = Place::open(&args.wherein.lake, &account).or_exit(Exit::Input)?;
+    let lake = Storage::open(&args.wherein.lake, &account).or_exit(Exit::Input)?;
     let reader = status::reader(&args.wherein, &account).await?;
     let mut listed = None;
     if !args.source.is_empty() {
@@ -44,8 +44,8 @@ pub(crate) async fn run(mut args: args::Verify, started: Started) -> Result<Exit
     Ok(Exit::Findings)
 }
 
-fn summary(verdict: &Verdict) -> String {
-    let totals = Totals { counts: verdict.counts.clone(), ..Totals::default() };
+fn summary(verdict: &VerificationResult) -> String {
+    let totals = PassTotals { counts: verdict.counts.clone(), ..PassTotals::default() };
     let listed = verdict.listed.map(|listed| format!("source {} objects; ", number(listed)));
     let fits = match verdict.mismatches.len() {
         0 => "all fit".to_owned(),
@@ -61,11 +61,11 @@ fn summary(verdict: &Verdict) -> String {
     )
 }
 
-fn rows(mismatches: &[Mismatch]) -> Result<RecordBatch, ArrowError> {
-    let text = |of: fn(&Mismatch) -> &str| -> ArrayRef {
+fn rows(mismatches: &[Discrepancy]) -> Result<RecordBatch, ArrowError> {
+    let text = |of: fn(&Discrepancy) -> &str| -> ArrayRef {
         Arc::new(mismatches.iter().map(|m| Some(of(m))).collect::<StringArray>())
     };
-    let count = |of: fn(&Mismatch) -> u64| -> ArrayRef {
+    let count = |of: fn(&Discrepancy) -> u64| -> ArrayRef {
         Arc::new(mismatches.iter().map(of).collect::<UInt64Array>())
     };
     RecordBatch::try_from_iter([

@@ -14,11 +14,11 @@ use serde::Serialize;
 
 use crate::cli::args;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::output::{Format, OutputFile, Terminal, Writer, terminal_width, visible_lines};
+use crate::cli::output::{Format, OutputFile, RowWriter, Terminal, terminal_width, visible_lines};
 
 /// Output of one command: a writer, and the file that it becomes.
 pub(crate) struct Output {
-    writer: Writer,
+    writer: RowWriter,
     file: Option<OutputFile>,
 }
 
@@ -36,7 +36,7 @@ impl Output {
     ) -> Result<Self, Failure> {
         let (file, sink) = sink(format.is_binary(), path)?;
         let width = if file.is_none() { terminal_width() } else { None };
-        let writer = Writer::new(format, schema, sink, width).or_exit(Exit::Output)?;
+        let writer = RowWriter::new(format, schema, sink, width).or_exit(Exit::Output)?;
         Ok(Self { writer, file })
     }
 

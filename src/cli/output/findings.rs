@@ -9,7 +9,7 @@ use crate::cli::messages::number;
 use crate::cli::output::destination::Output;
 use crate::cli::output::{Format, destination};
 use crate::detection::finding_batch::Lists;
-use crate::detection::{Detection, Evidence, Finding, Outcome, Severity, ocsf};
+use crate::detection::{Detection, DetectionRun, Evidence, Finding, Severity, ocsf};
 use crate::flow::protocol::protocol_name;
 
 /// Width of the column of labels: the longest, and a blank.
@@ -145,7 +145,7 @@ fn time(seconds: Option<i64>) -> String {
 }
 
 /// How many findings there are, by severity, and how many were suppressed.
-pub(crate) fn count_line(outcome: &Outcome) -> String {
+pub(crate) fn count_line(outcome: &DetectionRun) -> String {
     let mut parts = Vec::new();
     for severity in Severity::ALL.iter().rev() {
         let count = outcome.findings.iter().filter(|f| f.severity == *severity).count();

@@ -71,7 +71,7 @@ impl Format {
 type Sink = Box<dyn Write + Send>;
 
 /// Writes batches of one schema in one [`Format`], each as it comes.
-pub struct Writer {
+pub struct RowWriter {
     rows: u64,
     body: Body,
     /// Whether text that a spreadsheet would take for a formula is made none.
@@ -89,7 +89,7 @@ enum Body {
     Arrow(Box<FileWriter<Sink>>),
 }
 
-impl Writer {
+impl RowWriter {
     /// Starts the output. `terminal_width` is the number of columns of the terminal that a table must
     /// fit; `None` where there is no terminal, and then nothing is cut.
     ///
@@ -241,7 +241,7 @@ pub fn print_rows<const N: usize, T: AsRef<str>>(
     }
     let columns = columns.map(|cells| Arc::new(StringArray::from_iter_values(cells)) as ArrayRef);
     let batch = RecordBatch::try_from_iter(names.into_iter().zip(columns))?;
-    let mut writer = Writer::new(format, batch.schema(), out, terminal_width)?;
+    let mut writer = RowWriter::new(format, batch.schema(), out, terminal_width)?;
     writer.write(&batch)?;
     writer.finish().map(drop)
 }

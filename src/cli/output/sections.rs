@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use arrow::array::RecordBatch;
 
-use crate::cli::output::{Format, Writer, terminal_width};
+use crate::cli::output::{Format, RowWriter, terminal_width};
 
 /// Bytes that a writer leaves behind when it is done.
 #[derive(Clone, Default)]
@@ -34,7 +34,7 @@ pub fn sections(parts: &[(&str, RecordBatch)], format: Format, fits: bool) -> Re
     for (name, batch) in parts {
         let buffer = Buffer::default();
         let width = if fits { terminal_width() } else { None };
-        let mut writer = Writer::new(format, batch.schema(), Box::new(buffer.clone()), width)?;
+        let mut writer = RowWriter::new(format, batch.schema(), Box::new(buffer.clone()), width)?;
         writer.write(batch)?;
         writer.finish()?;
         let bytes = buffer.0.lock().unwrap_or_else(PoisonError::into_inner).clone();

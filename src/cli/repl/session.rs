@@ -12,7 +12,7 @@ use clap::ValueEnum as _;
 use futures::TryStreamExt as _;
 
 use crate::cli::commands::functions;
-use crate::cli::output::{Format, Writer, terminal_width};
+use crate::cli::output::{Format, RowWriter, terminal_width};
 use crate::cli::repl::complete::Names;
 use crate::cli::repl::{META, Sql, statement};
 use crate::engine::functions::FUNCTIONS;
@@ -155,7 +155,7 @@ impl<'a, S: Sql> Session<'a, S> {
             while stream.try_next().await?.is_some() {}
             return Ok(0);
         }
-        let mut writer = Writer::new(self.format, schema, (self.out)(), (self.width)())?;
+        let mut writer = RowWriter::new(self.format, schema, (self.out)(), (self.width)())?;
         while let Some(batch) = stream.try_next().await? {
             writer.write(&batch)?;
         }

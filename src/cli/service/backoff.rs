@@ -10,11 +10,11 @@ const BACKOFF_MAX: Duration = Duration::from_secs(300);
 
 /// How many passes failed, one after the other.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct Backoff {
     failures: u32,
 }
 
-impl Pace {
+impl Backoff {
     /// Returns how long to wait after a pass that succeeded: passes begin `interval` apart, but at once
     /// where something waits.
     pub(crate) fn succeeded(

@@ -15,7 +15,7 @@ use crate::metrics::{Config, Health, Metrics, cloudwatch, server};
 
 /// The metrics, and whom they are told.
 #[derive(Debug)]
-pub(crate) struct Outlets {
+pub(crate) struct Exporters {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) health: Arc<Health>,
     server: Option<Server>,
@@ -32,7 +32,7 @@ pub(crate) struct Change {
     server: Option<Server>,
 }
 
-impl Outlets {
+impl Exporters {
     /// Makes them; nobody is told before a configuration is taken. `started` is in Unix seconds.
     pub(crate) fn new(account: Arc<Account>, started: i64) -> Self {
         let config = Config::default();

@@ -29,18 +29,18 @@ use anyhow::{Context as _, anyhow};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval_at};
-pub(crate) use worker::{Report, Work};
+pub(crate) use worker::{Report, Worker};
 
 use crate::aws::Account;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::service::backoff::Pace;
-use crate::cli::service::exporters::Outlets;
+use crate::cli::service::backoff::Backoff;
+use crate::cli::service::exporters::Exporters;
 use crate::cli::service::log::Log;
 use crate::cli::service::signals::Event;
 use crate::cli::service::systemd::Notify;
 use crate::cli::session;
 use crate::config::Config;
-use crate::metrics::{Config as MetricsConfig, Outcome};
+use crate::metrics::{Config as MetricsConfig, PassOutcome};
 
 /// How long a pass may go on after the service was asked to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -68,11 +68,11 @@ pub(crate) struct Options {
 pub(crate) async fn run(
     options: Options,
     account: Arc<Account>,
-    work: &mut impl Work,
+    work: &mut impl Worker,
 ) -> Result<Exit, Failure> {
     let events = signals::events().context("taking signals").or_exit(Exit::Input)?;
     let notify = Notify::from_env().context("NOTIFY_SOCKET").or_exit(Exit::Input)?;
-    let outlets = Outlets::new(account, options.started);
+    let outlets = Exporters::new(account, options.started);
     let config = session::config(options.config.as_deref())?;
     let clock = crate::cli::now;
     let mut service = Service {
@@ -83,7 +83,7 @@ pub(crate) async fn run(
         outlets,
         events,
         grace: GRACE,
-        pace: Pace::default(),
+        pace: Backoff::default(),
         told: BTreeSet::new(),
         unsent: None,
         succeeded: false,
@@ -100,10 +100,10 @@ struct Service {
     config: Config,
     log: Log,
     notify: Notify,
-    outlets: Outlets,
+    outlets: Exporters,
     events: mpsc::Receiver<Event>,
     grace: Duration,
-    pace: Pace,
+    pace: Backoff,
     /// Warnings of the last pass.
     told: BTreeSet<String>,
     /// Why the metrics of the last pass were not sent. NULL: they were.
@@ -115,7 +115,7 @@ struct Service {
 }
 
 /// What became of a pass in flight.
-enum Flight {
+enum PassResult {
     Ended(Box<Result<Report, Failure>>),
     /// It was asked to end and did not in time.
     Dropped,
@@ -125,7 +125,7 @@ enum Flight {
 
 /// What the service was asked for meanwhile.
 #[derive(Debug, Clone, Copy, Default)]
-struct Asked {
+struct PendingSignals {
     stop: bool,
     reload: bool,
 }
@@ -137,7 +137,7 @@ enum Next {
 }
 
 impl Service {
-    async fn serve(&mut self, work: &mut impl Work) -> Result<Exit, Failure> {
+    async fn serve(&mut self, work: &mut impl Worker) -> Result<Exit, Failure> {
         work.check(&self.config)?;
         let change = self.outlets.prepare(&self.outlets_of(&self.config)).await?;
         self.take_outlets(change).await;
@@ -151,16 +151,16 @@ impl Service {
             let (flight, asked) = self.fly(work, now).await;
             let took = started.elapsed();
             let wait = match flight {
-                Flight::Killed => return Err(killed()),
-                Flight::Dropped => {
-                    self.outlets.metrics.ended(Outcome::Stopped, took);
+                PassResult::Killed => return Err(killed()),
+                PassResult::Dropped => {
+                    self.outlets.metrics.ended(PassOutcome::Stopped, took);
                     self.send().await;
                     self.log
                         .warn("the pass was dropped, the next start makes it again", Vec::new());
                     let once = self.options.once;
                     return Ok(if once { Exit::Interrupted } else { Exit::Fine });
                 }
-                Flight::Ended(ended) => match *ended {
+                PassResult::Ended(ended) => match *ended {
                     Ok(report) => {
                         let waits = report.pass.waiting > 0 && report.pass.objects > 0;
                         let incomplete = report.incomplete;
@@ -188,7 +188,7 @@ impl Service {
     }
 
     /// Gives back what is held, whatever the service ends for.
-    async fn close(self, work: &mut impl Work) {
+    async fn close(self, work: &mut impl Worker) {
         self.notify.stopping();
         if tokio::time::timeout(END_TIMEOUT, work.end()).await.is_err() {
             self.log.warn("what is held was not given back in time", Vec::new());
@@ -197,8 +197,8 @@ impl Service {
     }
 
     /// Makes a pass, and hears what is asked meanwhile.
-    async fn fly(&mut self, work: &mut impl Work, now: i64) -> (Flight, Asked) {
-        let mut asked = Asked::default();
+    async fn fly(&mut self, work: &mut impl Worker, now: i64) -> (PassResult, PendingSignals) {
+        let mut asked = PendingSignals::default();
         let mut pass = pin!(work.pass(&self.config, now));
         let mut grace = pin!(tokio::time::sleep(NEVER));
         let mut ticks = ticks(&self.notify);
@@ -207,7 +207,7 @@ impl Service {
                 biased;
                 Some(event) = self.events.recv() => match event {
                     Event::Reload => asked.reload = true,
-                    Event::Stop if asked.stop => return (Flight::Killed, asked),
+                    Event::Stop if asked.stop => return (PassResult::Killed, asked),
                     Event::Stop => {
                         asked.stop = true;
                         self.notify.stopping();
@@ -217,15 +217,15 @@ impl Service {
                         grace.as_mut().reset(tokio::time::Instant::now() + self.grace);
                     }
                 },
-                result = &mut pass => return (Flight::Ended(Box::new(result)), asked),
-                () = &mut grace => return (Flight::Dropped, asked),
+                result = &mut pass => return (PassResult::Ended(Box::new(result)), asked),
+                () = &mut grace => return (PassResult::Dropped, asked),
                 _ = ticks.tick() => self.notify.alive(),
             }
         }
     }
 
     /// Waits for the next pass, and does what is asked meanwhile.
-    async fn rest(&mut self, work: &impl Work, wait: Duration) -> Next {
+    async fn rest(&mut self, work: &impl Worker, wait: Duration) -> Next {
         let mut next = pin!(tokio::time::sleep(wait));
         let mut ticks = ticks(&self.notify);
         loop {
@@ -291,7 +291,7 @@ impl Service {
 
     /// Tells of a pass that failed, and returns how long to wait for the next.
     async fn failed(&mut self, failure: Failure, took: Duration) -> Result<Duration, Failure> {
-        self.outlets.metrics.ended(Outcome::Failed, took);
+        self.outlets.metrics.ended(PassOutcome::Failed, took);
         self.send().await;
         // What was wrong from the start is a mistake of whoever starts it.
         let is_mistake = matches!(failure.exit, Exit::Usage | Exit::Config);
@@ -306,7 +306,7 @@ impl Service {
     }
 
     /// Reads the configuration again; `false`: it was refused, and the old one stays.
-    async fn reload(&mut self, work: &impl Work) -> bool {
+    async fn reload(&mut self, work: &impl Worker) -> bool {
         self.notify.reloading();
         let loaded = self.load(work).await;
         let taken = loaded.is_ok();
@@ -327,7 +327,7 @@ impl Service {
         taken
     }
 
-    async fn load(&self, work: &impl Work) -> Result<(Config, exporters::Change), Failure> {
+    async fn load(&self, work: &impl Worker) -> Result<(Config, exporters::Change), Failure> {
         let config = session::config(self.options.config.as_deref())?;
         work.check(&config)?;
         let change = self.outlets.prepare(&self.outlets_of(&config)).await?;

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::metrics::Pass;
 
 /// What is done again and again.
-pub(crate) trait Work {
+pub(crate) trait Worker {
     /// Tells whether a configuration can be worked with, before it is taken.
     fn check(&self, config: &Config) -> Result<(), Failure>;
 

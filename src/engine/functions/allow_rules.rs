@@ -15,13 +15,13 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
-use crate::allow::Known;
+use crate::allow::BaselineRule;
 use crate::engine::functions::fits;
-use crate::enrich::Context;
+use crate::enrich::Enricher;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Question {
+pub(crate) enum AllowQuery {
     /// `allowed_by`: the reason of the first allow rule that fits, else NULL.
     AllowedBy,
     /// `baseline_rule`: the number of the first rule that tells the destination as known; 0 when none does,
@@ -34,21 +34,21 @@ pub(crate) enum Question {
 /// A function that asks. Its arguments are (job_name, remote_addr, remote_scope, remote_port, protocol), of
 /// `destination_of` the second and the third of them.
 #[derive(Debug)]
-pub(crate) struct Ask {
-    question: Question,
-    context: Arc<Context>,
+pub(crate) struct AllowFunction {
+    question: AllowQuery,
+    context: Arc<Enricher>,
     signature: Signature,
 }
 
-impl Ask {
-    pub(crate) fn new(question: Question, context: Arc<Context>) -> Self {
+impl AllowFunction {
+    pub(crate) fn new(question: AllowQuery, context: Arc<Enricher>) -> Self {
         Self { question, context, signature: Signature::user_defined(Volatility::Stable) }
     }
 
     fn arguments(&self) -> (&'static str, Vec<DataType>) {
         let text = || DataType::Utf8View;
         match self.question {
-            Question::DestinationOf => ("remote_addr, remote_scope", vec![text(), text()]),
+            AllowQuery::DestinationOf => ("remote_addr, remote_scope", vec![text(), text()]),
             _ => (
                 "job_name, remote_addr, remote_scope, remote_port, protocol",
                 vec![text(), text(), text(), DataType::Int32, DataType::Int32],
@@ -57,27 +57,27 @@ impl Ask {
     }
 }
 
-impl PartialEq for Ask {
+impl PartialEq for AllowFunction {
     fn eq(&self, other: &Self) -> bool {
         self.question == other.question && Arc::ptr_eq(&self.context, &other.context)
     }
 }
 
-impl Eq for Ask {}
+impl Eq for AllowFunction {}
 
-impl std::hash::Hash for Ask {
+impl std::hash::Hash for AllowFunction {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.question.hash(state);
         Arc::as_ptr(&self.context).hash(state);
     }
 }
 
-impl ScalarUDFImpl for Ask {
+impl ScalarUDFImpl for AllowFunction {
     fn name(&self) -> &'static str {
         match self.question {
-            Question::AllowedBy => "allowed_by",
-            Question::BaselineRule => "baseline_rule",
-            Question::DestinationOf => "destination_of",
+            AllowQuery::AllowedBy => "allowed_by",
+            AllowQuery::BaselineRule => "baseline_rule",
+            AllowQuery::DestinationOf => "destination_of",
         }
     }
 
@@ -96,7 +96,7 @@ impl ScalarUDFImpl for Ask {
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(match self.question {
-            Question::BaselineRule => DataType::Int32,
+            AllowQuery::BaselineRule => DataType::Int32,
             _ => DataType::Utf8View,
         })
     }
@@ -105,7 +105,7 @@ impl ScalarUDFImpl for Ask {
         let columns = ColumnarValue::values_to_arrays(&args.args)?;
         let rules = self.context.allow();
         let answers: ArrayRef = match self.question {
-            Question::AllowedBy => {
+            AllowQuery::AllowedBy => {
                 let rows = Rows::new(&columns)?;
                 let mut reasons = StringViewBuilder::with_capacity(rows.len);
                 for row in 0..rows.len {
@@ -115,7 +115,7 @@ impl ScalarUDFImpl for Ask {
                 }
                 Arc::new(reasons.finish())
             }
-            Question::BaselineRule => {
+            AllowQuery::BaselineRule => {
                 let rows = Rows::new(&columns)?;
                 let mut numbers = Int32Builder::with_capacity(rows.len);
                 for row in 0..rows.len {
@@ -125,7 +125,7 @@ impl ScalarUDFImpl for Ask {
                 }
                 Arc::new(numbers.finish())
             }
-            Question::DestinationOf => {
+            AllowQuery::DestinationOf => {
                 let addresses = cast(&columns[0], &DataType::Utf8View)?;
                 let scopes = cast(&columns[1], &DataType::Utf8View)?;
                 let mut names = StringViewBuilder::with_capacity(addresses.len());
@@ -173,7 +173,7 @@ impl<'a> Rows<'a> {
 }
 
 /// The table `baseline`: the rules that were learned or have a band.
-pub(crate) fn baseline(known: &[Known]) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn baseline(known: &[BaselineRule]) -> Result<RecordBatch, ArrowError> {
     fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
         Arc::new(values.collect::<StringArray>())
     }

@@ -16,27 +16,27 @@ use datafusion::logical_expr::{
 use crate::engine::functions::fits;
 use crate::flow::address;
 use crate::inventory::Inventory;
-use crate::reachability::{Bypassed, Fix, Reach, Refused};
-use crate::vpc::Tuple;
+use crate::reachability::{Analyzer, BypassObservation, Fix, RejectedPacket};
+use crate::vpc::FiveTuple;
 use crate::vpc::ports::LINUX_EPHEMERAL;
 
 /// The inventory, made ready at the first row that asks.
-struct Lazy {
+struct LazyAnalyzer {
     inventory: Arc<Inventory>,
-    reach: OnceLock<Reach>,
+    reach: OnceLock<Analyzer>,
 }
 
 /// What a function tells of a row.
-type Tell = fn(&Reach, &Row<'_>) -> Option<String>;
+type Explain = fn(&Analyzer, &Row<'_>) -> Option<String>;
 
 /// One function: `signature` names its arguments.
-struct Why {
+struct ReachabilityFunction {
     name: &'static str,
     takes: &'static str,
     arguments: Vec<DataType>,
     signature: Signature,
-    lazy: Arc<Lazy>,
-    tell: Tell,
+    lazy: Arc<LazyAnalyzer>,
+    tell: Explain,
 }
 
 /// Arguments of the functions of a refused packet.
@@ -46,13 +46,13 @@ const BYPASSED: &str = "(vpc_id, subnet_id, region, remote_addr, path)";
 
 /// Makes the functions over an inventory.
 pub(crate) fn functions(inventory: &Arc<Inventory>) -> Vec<ScalarUDF> {
-    let lazy = Arc::new(Lazy { inventory: Arc::clone(inventory), reach: OnceLock::new() });
+    let lazy = Arc::new(LazyAnalyzer { inventory: Arc::clone(inventory), reach: OnceLock::new() });
     let (text, number) = (DataType::Utf8View, DataType::Int32);
     let time = DataType::Timestamp(TimeUnit::Second, Some("UTC".into()));
     let mut refused = vec![text.clone(); 4];
     refused.extend([number.clone(), number.clone(), number, text.clone(), time]);
     let bypassed = vec![text; 5];
-    let made: [(&'static str, &'static str, &[DataType], Tell); 5] = [
+    let made: [(&'static str, &'static str, &[DataType], Explain); 5] = [
         ("why_refused", REFUSED, &refused, why_refused),
         ("fix_refused", REFUSED, &refused, fix_refused),
         ("fix_refused_ports", REFUSED, &refused, fix_refused_ports),
@@ -60,7 +60,7 @@ pub(crate) fn functions(inventory: &Arc<Inventory>) -> Vec<ScalarUDF> {
         ("fix_bypassed", BYPASSED, &bypassed, fix_bypassed),
     ];
     let made = made.into_iter().map(|(name, takes, arguments, tell)| {
-        ScalarUDF::from(Why {
+        ScalarUDF::from(ReachabilityFunction {
             name,
             takes,
             arguments: arguments.to_vec(),
@@ -72,27 +72,27 @@ pub(crate) fn functions(inventory: &Arc<Inventory>) -> Vec<ScalarUDF> {
     made.collect()
 }
 
-impl fmt::Debug for Why {
+impl fmt::Debug for ReachabilityFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Why").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-impl PartialEq for Why {
+impl PartialEq for ReachabilityFunction {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name && Arc::ptr_eq(&self.lazy, &other.lazy)
     }
 }
 
-impl Eq for Why {}
+impl Eq for ReachabilityFunction {}
 
-impl Hash for Why {
+impl Hash for ReachabilityFunction {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.name, Arc::as_ptr(&self.lazy)).hash(state);
     }
 }
 
-impl ScalarUDFImpl for Why {
+impl ScalarUDFImpl for ReachabilityFunction {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -123,7 +123,7 @@ impl ScalarUDFImpl for Why {
         let rows = columns.first().map_or(0, |column| column.len());
         let mut told = StringViewBuilder::with_capacity(rows);
         for at in 0..rows {
-            let reach = || Reach::new(Arc::clone(&self.lazy.inventory));
+            let reach = || Analyzer::new(Arc::clone(&self.lazy.inventory));
             let reach = self.lazy.reach.get_or_init(reach);
             told.append_option((self.tell)(reach, &Row { columns: &columns, at }));
         }
@@ -158,8 +158,8 @@ impl<'a> Row<'a> {
         column.is_valid(self.at).then(|| column.value(self.at))
     }
 
-    fn refused(&self) -> Option<Refused<'a>> {
-        let tuple = Tuple {
+    fn refused(&self) -> Option<RejectedPacket<'a>> {
+        let tuple = FiveTuple {
             source: address::parse(self.text(2)?)?,
             destination: address::parse(self.text(3)?)?,
             source_port: self.port(4),
@@ -169,17 +169,23 @@ impl<'a> Row<'a> {
         };
         let leg = self.text(7)?.parse().ok()?;
         let (opener, answerer, at) = (self.text(0), self.text(1), self.seconds(8));
-        Some(Refused { opener, answerer, tuple, ports: None, leg, at })
+        Some(RejectedPacket { opener, answerer, tuple, ports: None, leg, at })
     }
 
-    fn bypassed(&self) -> Option<Bypassed<'a>> {
+    fn bypassed(&self) -> Option<BypassObservation<'a>> {
         let (vpc, subnet, region) = (self.text(0), self.text(1), self.text(2));
         let remote = address::parse(self.text(3)?)?;
-        Some(Bypassed { vpc, subnet, region, remote, path: self.text(4).unwrap_or_default() })
+        Some(BypassObservation {
+            vpc,
+            subnet,
+            region,
+            remote,
+            path: self.text(4).unwrap_or_default(),
+        })
     }
 }
 
-fn why_refused(reach: &Reach, row: &Row<'_>) -> Option<String> {
+fn why_refused(reach: &Analyzer, row: &Row<'_>) -> Option<String> {
     match row.refused() {
         Some(refused) => reach.refusal(&refused).cause,
         // NULL would say that the inventory lets it through.
@@ -187,13 +193,13 @@ fn why_refused(reach: &Reach, row: &Row<'_>) -> Option<String> {
     }
 }
 
-fn fix_refused(reach: &Reach, row: &Row<'_>) -> Option<String> {
+fn fix_refused(reach: &Analyzer, row: &Row<'_>) -> Option<String> {
     Fix::paste(&reach.refusal(&row.refused()?).fixes)
 }
 
 /// As [`fix_refused`], for connections to ports that are picked anew for each run: a rule for every port, or for
 /// those only from which Linux picks, where the port is one of them.
-fn fix_refused_ports(reach: &Reach, row: &Row<'_>) -> Option<String> {
+fn fix_refused_ports(reach: &Analyzer, row: &Row<'_>) -> Option<String> {
     let mut refused = row.refused()?;
     let port = refused.tuple.destination_port?;
     refused.ports = Some(0..=u16::MAX);
@@ -210,10 +216,10 @@ fn fix_refused_ports(reach: &Reach, row: &Row<'_>) -> Option<String> {
     ))
 }
 
-fn why_bypassed(reach: &Reach, row: &Row<'_>) -> Option<String> {
+fn why_bypassed(reach: &Analyzer, row: &Row<'_>) -> Option<String> {
     Some(reach.bypass(&row.bypassed()?).cause)
 }
 
-fn fix_bypassed(reach: &Reach, row: &Row<'_>) -> Option<String> {
+fn fix_bypassed(reach: &Analyzer, row: &Row<'_>) -> Option<String> {
     reach.bypass(&row.bypassed()?).remediation()
 }

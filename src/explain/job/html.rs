@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use arrow::error::ArrowError;
 
-use crate::explain::job::{Page, cells};
+use crate::explain::job::{JobReport, cells};
 
 /// Light, and fit for print.
 const STYLE: &str = "\
@@ -23,7 +23,7 @@ td.number{text-align:right;font-variant-numeric:tabular-nums}\
 const SENTENCES: &[&str] = &["value", "why", "reason", "cause", "to_do", "known_as", "refused_at"];
 
 /// Returns the page. It has no script, and loads nothing.
-pub(super) fn page(page: &Page) -> Result<String, ArrowError> {
+pub(super) fn page(page: &JobReport) -> Result<String, ArrowError> {
     let title = escaped(&page.title);
     let mut text = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use arrow::error::ArrowError;
 
-use crate::explain::job::{Page, cells};
+use crate::explain::job::{JobReport, cells};
 
 /// Characters that Markdown, or HTML inside it, gives a meaning to.
 const SPECIAL: &[char] =
     &['\\', '`', '*', '_', '{', '}', '[', ']', '<', '>', '#', '|', '!', '~', '&'];
 
 /// Returns the page.
-pub(super) fn page(page: &Page) -> Result<String, ArrowError> {
+pub(super) fn page(page: &JobReport) -> Result<String, ArrowError> {
     let mut text = format!("# Job {}\n", escaped(&page.title));
     // Writing to a String cannot fail.
     for part in &page.parts {

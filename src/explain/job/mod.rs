@@ -51,16 +51,16 @@ const ROWS_MAX: usize = 500;
 
 /// A page about a job.
 #[derive(Debug, Clone)]
-pub struct Page {
+pub struct JobReport {
     /// The name of the job.
     pub title: String,
     /// Its parts, in reading order.
-    pub parts: Vec<Part>,
+    pub parts: Vec<ReportSection>,
 }
 
 /// A part of a page: rows, and what has to be said beside them.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct ReportSection {
     /// Its name in JSON.
     pub id: &'static str,
     /// Its name for people.
@@ -73,7 +73,7 @@ pub struct Part {
 
 /// What a page needs beside the records.
 #[derive(Debug, Clone)]
-pub struct About<'a> {
+pub struct JobReportContext<'a> {
     /// The job.
     pub job: &'a Job,
     /// All findings of the run; those of other jobs are left out.
@@ -100,14 +100,14 @@ pub enum Error {
     Rows(#[from] ArrowError),
 }
 
-impl Page {
+impl JobReport {
     /// Makes the page; `query` runs SQL over conversations that are kept, so no part reads the logs.
     ///
     /// # Errors
     ///
     /// [`Error::Query`] when the SQL fails.
     pub async fn make<E>(
-        about: &About<'_>,
+        about: &JobReportContext<'_>,
         query: impl AsyncFn(&str, &[(String, ScalarValue)]) -> Result<Vec<RecordBatch>, E>,
     ) -> Result<Self, Error>
     where
@@ -128,7 +128,8 @@ impl Page {
             let schema = batches.first().map(RecordBatch::schema);
             let schema = schema.unwrap_or_else(|| Arc::new(arrow::datatypes::Schema::empty()));
             let rows = concat_batches(&schema, &batches)?;
-            let mut part = Part { id, title: (*title).to_owned(), notes: Vec::new(), rows };
+            let mut part =
+                ReportSection { id, title: (*title).to_owned(), notes: Vec::new(), rows };
             part.notes = about.notes(&part);
             parts.push(part);
         }
@@ -178,9 +179,9 @@ impl Page {
     }
 }
 
-impl About<'_> {
+impl JobReportContext<'_> {
     /// What has to be said beside a part.
-    fn notes(&self, part: &Part) -> Vec<String> {
+    fn notes(&self, part: &ReportSection) -> Vec<String> {
         let rows = part.rows.num_rows();
         let mut notes = Vec::new();
         match part.id {
@@ -217,7 +218,7 @@ impl About<'_> {
     }
 
     /// The findings of the job, or of an interface that may be its.
-    fn findings(&self) -> Result<Part, ArrowError> {
+    fn findings(&self) -> Result<ReportSection, ArrowError> {
         let job = self.job;
         let is_mine = |finding: &&Finding| match (&finding.job_arn, &job.job_arn) {
             (Some(one), Some(other)) => one == other,
@@ -246,7 +247,7 @@ impl About<'_> {
         if mine.iter().any(|finding| !finding.job_candidates.is_empty()) {
             notes.push("some may be another job's: several jobs fit their interface".to_owned());
         }
-        Ok(Part { id: "findings", title: "Findings".to_owned(), notes, rows })
+        Ok(ReportSection { id: "findings", title: "Findings".to_owned(), notes, rows })
     }
 }
 

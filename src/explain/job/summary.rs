@@ -5,11 +5,11 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::error::ArrowError;
 
-use crate::explain::job::Part;
+use crate::explain::job::ReportSection;
 use crate::inventory::model::Job;
 
 /// The first part of the page.
-pub(super) fn part(job: &Job) -> Result<Part, ArrowError> {
+pub(super) fn part(job: &Job) -> Result<ReportSection, ArrowError> {
     let time = |at: Option<i64>| {
         let at = at.and_then(|at| chrono::DateTime::from_timestamp(at, 0));
         at.map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
@@ -74,5 +74,5 @@ pub(super) fn part(job: &Job) -> Result<Part, ArrowError> {
         ("value", Arc::new(known.iter().map(|(_, value)| value.clone()).collect::<StringArray>())),
     ];
     let rows = RecordBatch::try_from_iter(columns)?;
-    Ok(Part { id: "facts", title: "The job".to_owned(), notes, rows })
+    Ok(ReportSection { id: "facts", title: "The job".to_owned(), notes, rows })
 }

@@ -2,22 +2,22 @@
 
 use arrow::array::RecordBatch;
 
-use crate::flow::container::Shape;
+use crate::flow::container::Container;
 use crate::flow::decode_stats::Reason;
 use crate::flow::decoder::Decoder;
 use crate::flow::envelope::{Event, Opened, open};
-use crate::flow::error::Refusal;
+use crate::flow::error::DecodeFailure;
 
 impl Decoder {
     pub(super) fn json(
         &mut self,
         mut bytes: &[u8],
         out: &mut Vec<RecordBatch>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), DecodeFailure> {
         let bytes_max = self.plan.limits.json_bytes_max;
-        while let Shape::Json { scanner, .. } = &mut self.shape {
+        while let Container::Json { scanner, .. } = &mut self.shape {
             let piece = scanner.next(&mut bytes, bytes_max);
-            match piece.map_err(|_| Refusal::JsonTooLarge { bytes_max })? {
+            match piece.map_err(|_| DecodeFailure::JsonTooLarge { bytes_max })? {
                 Some(piece) => self.document(&piece, out)?,
                 None => break,
             }
@@ -29,11 +29,11 @@ impl Decoder {
         &mut self,
         json: &[u8],
         out: &mut Vec<RecordBatch>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), DecodeFailure> {
         let found = open(json);
-        let Shape::Json { opened, .. } = &mut self.shape else { return Ok(()) };
+        let Container::Json { opened, .. } = &mut self.shape else { return Ok(()) };
         match found {
-            Opened::Unknown(what) if !*opened => return Err(Refusal::Json { what }),
+            Opened::Unknown(what) if !*opened => return Err(DecodeFailure::Json { what }),
             Opened::Unknown(_) => {
                 self.tally.lines += 1;
                 self.malformed(Reason::NotARecord, json);
@@ -54,7 +54,7 @@ impl Decoder {
         Ok(())
     }
 
-    fn event(&mut self, event: &Event, out: &mut Vec<RecordBatch>) -> Result<(), Refusal> {
+    fn event(&mut self, event: &Event, out: &mut Vec<RecordBatch>) -> Result<(), DecodeFailure> {
         if let Some(group) = &self.object.log_group {
             let name = event.log_stream_name.as_ref().zip(event.event_id.as_ref());
             self.event = name.map(|(stream, id)| (format!("{group}/{stream}#{id}"), 0));

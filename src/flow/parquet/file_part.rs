@@ -4,14 +4,14 @@ use std::ops::Range;
 
 /// Some of the row groups of a file: all parts of it together are the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
+pub struct FilePart {
     /// Which one, counted from 0.
     pub at: u64,
     /// How many there are.
     pub of: u64,
 }
 
-impl Part {
+impl FilePart {
     /// The whole file.
     pub const WHOLE: Self = Self { at: 0, of: 1 };
 

@@ -9,7 +9,7 @@ use parquet::file::metadata::RowGroupMetaData;
 use crate::flow::parquet::Tally;
 use crate::flow::parquet::reader::rows_of;
 use crate::flow::parquet::row_filter::INTERFACE_ID;
-use crate::flow::{Filter, Wanted};
+use crate::flow::{Filter, RecordSelection};
 
 /// Key of the metadata of a Parquet file of the lake: its rows from the first to the last, in stretches of one
 /// interface in one row group. Of each `id rows nodata skipdata`, all separated by blanks; `-` is NULL.
@@ -20,7 +20,7 @@ const STRETCHES_MAX: usize = 2048;
 
 /// Rows of one interface that stand together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stretch<'a> {
+pub struct InterfaceRun<'a> {
     /// The interface; NULL for none.
     pub interface: Option<&'a str>,
     /// How many rows there are.
@@ -33,12 +33,12 @@ pub struct Stretch<'a> {
 
 /// Returns the value of [`STRETCHES_KEY`]. NULL: there are too many stretches, or an id would not come back as
 /// it is.
-pub fn told(stretches: &[Stretch<'_>]) -> Option<String> {
+pub fn told(stretches: &[InterfaceRun<'_>]) -> Option<String> {
     if stretches.len() > STRETCHES_MAX {
         return None;
     }
     let mut told = String::new();
-    for Stretch { interface, rows, nodata, skipdata } in stretches {
+    for InterfaceRun { interface, rows, nodata, skipdata } in stretches {
         if interface.is_some_and(|id| matches!(id, "" | "-") || id.contains(char::is_whitespace)) {
             return None;
         }
@@ -48,21 +48,21 @@ pub fn told(stretches: &[Stretch<'_>]) -> Option<String> {
     Some(told)
 }
 
-fn read<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Stretch<'a>> {
+fn read<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<InterfaceRun<'a>> {
     let interface = words.next().map(|id| Some(id).filter(|id| *id != "-"))?;
     let mut number = || words.next()?.parse().ok();
-    Some(Stretch { interface, rows: number()?, nodata: number()?, skipdata: number()? })
+    Some(InterfaceRun { interface, rows: number()?, nodata: number()?, skipdata: number()? })
 }
 
 /// Which rows of a file may be wanted, and what the others are.
-pub(super) struct Chosen {
+pub(super) struct SelectedRuns {
     /// Rows of the kept row groups, one after the other.
     pub(super) rows: RowSelection,
     /// The rows of these that need not be read, by status.
     pub(super) others: Tally,
 }
 
-impl Chosen {
+impl SelectedRuns {
     /// Chooses rows by their interfaces, in the kept ones of all row groups of a file. NULL: the filter does not
     /// ask for interfaces, or what is told does not fit the file.
     pub(super) fn new(
@@ -81,7 +81,7 @@ impl Chosen {
             filter
                 .interface
                 .as_ref()
-                .is_none_or(|wanted| id.is_none_or(|id| wanted(id) != Wanted::None))
+                .is_none_or(|wanted| id.is_none_or(|id| wanted(id) != RecordSelection::None))
                 && lists.iter().all(|ids| id.is_some_and(|id| ids.contains(id)))
         };
         let mut words = told.split_ascii_whitespace();

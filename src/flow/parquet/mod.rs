@@ -16,10 +16,10 @@ mod schema;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
-pub use file_part::Part;
-pub use interface_runs::{STRETCHES_KEY, Stretch, told};
+pub use file_part::FilePart;
+pub use interface_runs::{InterfaceRun, STRETCHES_KEY, told};
 use parquet::errors::ParquetError;
-pub use reader::{Reading, Request, format_of, read};
+pub use reader::{FileStream, ParquetRequest, format_of, read};
 pub use schema::{COLUMNS_KEY, NotFlowLog, ParquetFormat, check};
 
 use crate::flow::decode_stats::Reason;

@@ -24,13 +24,13 @@ use parquet::schema::types::SchemaDescriptor;
 use crate::flow::Filter;
 use crate::flow::field::Layout;
 use crate::flow::parquet::cast::is_text;
-use crate::flow::parquet::interface_runs::{Chosen, STRETCHES_KEY};
+use crate::flow::parquet::interface_runs::{STRETCHES_KEY, SelectedRuns};
 use crate::flow::parquet::row_filter::{Columns, INTERFACE_ID, LOG_STATUS, ROW, column_type};
 use crate::flow::parquet::row_group_filter::{are_all_ok, row_groups};
-use crate::flow::parquet::{COLUMNS_KEY, Error, ParquetFormat, Part, Tally, check, footer};
+use crate::flow::parquet::{COLUMNS_KEY, Error, FilePart, ParquetFormat, Tally, check, footer};
 
 /// Which rows and columns of a file are wanted.
-pub struct Request {
+pub struct ParquetRequest {
     /// Names the file in errors and in the column `object`.
     pub object: String,
     /// The columns that flowq does not know of the lake's table that names the file. NULL: it is of no lake, and
@@ -43,7 +43,7 @@ pub struct Request {
     /// The rows that are wanted. Numbers are compared as numbers.
     pub filter: Filter,
     /// Which row groups: counts are of them alone.
-    pub part: Part,
+    pub part: FilePart,
     /// Checks the values of every column, not only of those that are read.
     pub validate_all: bool,
     /// Rows in a batch, at most.
@@ -53,7 +53,7 @@ pub struct Request {
 }
 
 /// A file that is being read.
-pub struct Reading {
+pub struct FileStream {
     /// What the file's columns are.
     pub format: ParquetFormat,
     /// Batches of the schema asked for, in the order of the file. None is empty.
@@ -61,13 +61,13 @@ pub struct Reading {
     tally: Arc<Mutex<Tally>>,
 }
 
-impl fmt::Debug for Reading {
+impl fmt::Debug for FileStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reading").field("format", &self.format).finish_non_exhaustive()
     }
 }
 
-impl Reading {
+impl FileStream {
     /// Returns a handle that gives the tally at any time; it is complete once the batches have ended.
     pub fn tally(&self) -> impl Fn() -> Tally + Send + Sync + 'static {
         let tally = Arc::clone(&self.tally);
@@ -87,8 +87,8 @@ fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
 /// [`Error::Io`] when a later try may work. The stream may end with the last two.
 pub async fn read(
     mut reader: Box<dyn AsyncFileReader>,
-    mut request: Request,
-) -> Result<Reading, Error> {
+    mut request: ParquetRequest,
+) -> Result<FileStream, Error> {
     let failed = |err| Error::new(&request.object, err);
     let metadata = load(&mut reader).await.map_err(failed)?;
     let format = Arc::new(format(&metadata, &request.object, request.lake.as_deref())?);
@@ -102,7 +102,7 @@ pub async fn read(
     if format.layout != request.layout {
         let tally = Tally { rows, other_layout: rows, ..Tally::default() };
         let format = ParquetFormat::clone(&format);
-        return Ok(Reading {
+        return Ok(FileStream {
             format,
             batches: stream::empty().boxed(),
             tally: Arc::new(Mutex::new(tally)),
@@ -141,7 +141,7 @@ pub async fn read(
         let batch = batch.map_err(|err| Error::new(&object, err));
         std::future::ready(batch.map(|batch| (batch.num_rows() > 0).then_some(batch)).transpose())
     });
-    Ok(Reading { format: ParquetFormat::clone(&format), batches: batches.boxed(), tally })
+    Ok(FileStream { format: ParquetFormat::clone(&format), batches: batches.boxed(), tally })
 }
 
 /// Chooses the rows of wanted interfaces where the file tells which they are; the filter need not look at them
@@ -149,21 +149,22 @@ pub async fn read(
 fn chosen(
     metadata: &ArrowReaderMetadata,
     format: &ParquetFormat,
-    request: &mut Request,
+    request: &mut ParquetRequest,
     groups: &[usize],
-) -> Option<Chosen> {
+) -> Option<SelectedRuns> {
     // Who wants every value checked wants every row read.
     let told = told(metadata, STRETCHES_KEY).filter(|_| {
         request.lake.is_some() && format.stored(INTERFACE_ID).is_some() && !request.validate_all
     })?;
-    let chosen = Chosen::new(told, metadata.metadata().row_groups(), groups, &request.filter)?;
+    let chosen =
+        SelectedRuns::new(told, metadata.metadata().row_groups(), groups, &request.filter)?;
     request.filter.interface = None;
     request.filter.equals.retain(|(name, _)| name != INTERFACE_ID);
     Some(chosen)
 }
 
 /// Returns the row groups of a part.
-fn groups_of(metadata: &ArrowReaderMetadata, part: Part) -> Vec<usize> {
+fn groups_of(metadata: &ArrowReaderMetadata, part: FilePart) -> Vec<usize> {
     let part = part.range(metadata.metadata().num_row_groups() as u64);
     part.filter_map(|at| usize::try_from(at).ok()).collect()
 }

@@ -13,11 +13,11 @@ use arrow::datatypes::{DataType, Int64Type};
 use arrow::error::ArrowError;
 use arrow::util::display::array_value_to_string;
 
-use crate::flow::decode_options::Wanted;
+use crate::flow::decode_options::RecordSelection;
 use crate::flow::decode_stats::Reason;
 use crate::flow::field::{Kind, LINE, Layout, OBJECT};
 use crate::flow::parquet::cast::{addresses, cast_column, decoded, within};
-use crate::flow::parquet::{MalformedRow, ParquetFormat, Request, Tally};
+use crate::flow::parquet::{MalformedRow, ParquetFormat, ParquetRequest, Tally};
 use crate::flow::value::{integer, is_tag, range};
 
 /// The virtual column with the row's number in the file, counted from 0.
@@ -49,14 +49,14 @@ fn reason(kind: Kind, text: &str) -> Reason {
 
 /// Some columns of a file, and how to read them.
 pub(super) struct Columns {
-    pub(super) request: Arc<Request>,
+    pub(super) request: Arc<ParquetRequest>,
     pub(super) format: Arc<ParquetFormat>,
     /// SQL columns to read, those that the file holds.
     pub(super) names: Vec<String>,
 }
 
 /// The rows of one batch, cast.
-pub(super) struct Rows<'a> {
+pub(super) struct RowFilter<'a> {
     columns: &'a Columns,
     batch: &'a RecordBatch,
     arrays: Vec<ArrayRef>,
@@ -66,7 +66,7 @@ pub(super) struct Rows<'a> {
 impl Columns {
     /// Returns the columns that the filter needs, and those that are counted for every row.
     pub(super) fn of_filter(
-        request: &Arc<Request>,
+        request: &Arc<ParquetRequest>,
         format: &Arc<ParquetFormat>,
         counted: &[&str],
     ) -> Self {
@@ -83,7 +83,7 @@ impl Columns {
     /// Returns the columns that the output needs, and those of the filter: a row that does not fit one
     /// of them is set aside with its line.
     pub(super) fn of_output(
-        request: &Arc<Request>,
+        request: &Arc<ParquetRequest>,
         format: &Arc<ParquetFormat>,
         counted: &[&str],
     ) -> Self {
@@ -93,7 +93,7 @@ impl Columns {
     }
 
     fn new<'a>(
-        request: &Arc<Request>,
+        request: &Arc<ParquetRequest>,
         format: &Arc<ParquetFormat>,
         wanted: impl Iterator<Item = &'a str>,
     ) -> Self {
@@ -107,7 +107,7 @@ impl Columns {
     }
 
     /// Casts a batch as it was read.
-    pub(super) fn rows<'a>(&'a self, batch: &'a RecordBatch) -> Result<Rows<'a>, ArrowError> {
+    pub(super) fn rows<'a>(&'a self, batch: &'a RecordBatch) -> Result<RowFilter<'a>, ArrowError> {
         let (mut arrays, mut misfits) = (Vec::new(), Vec::new());
         for name in &self.names {
             let kind = kind_of(self.request.layout, name);
@@ -129,7 +129,7 @@ impl Columns {
             arrays.push(cast.array);
             misfits.push(cast.misfits);
         }
-        Ok(Rows { columns: self, batch, arrays, misfits })
+        Ok(RowFilter { columns: self, batch, arrays, misfits })
     }
 
     fn raw<'a>(&self, name: &str, batch: &'a RecordBatch) -> Result<&'a ArrayRef, ArrowError> {
@@ -138,7 +138,7 @@ impl Columns {
     }
 }
 
-impl Rows<'_> {
+impl RowFilter<'_> {
     /// Returns a column of the table; NULL in every row where the file does not hold it.
     pub(super) fn column(&self, name: &str) -> Result<ArrayRef, ArrowError> {
         if let Some(at) = self.columns.names.iter().position(|other| other == name) {
@@ -241,7 +241,8 @@ impl Rows<'_> {
         }
         if let Some(interface) = &filter.interface {
             let ids = self.column(INTERFACE_ID)?;
-            let wanted = all_texts(ids.as_string_view(), |id| interface(id) != Wanted::None);
+            let wanted =
+                all_texts(ids.as_string_view(), |id| interface(id) != RecordSelection::None);
             kept = &kept & &ids.nulls().map_or(wanted.clone(), |nulls| &wanted | &!nulls.inner());
         }
         Ok(kept)

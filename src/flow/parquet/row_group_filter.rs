@@ -10,17 +10,17 @@ use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 
-use crate::flow::decode_options::Wanted;
+use crate::flow::decode_options::RecordSelection;
 use crate::flow::parquet::cast::{SECONDS_MAX, cast_column, is_integer};
 use crate::flow::parquet::row_filter::{INTERFACE_ID, LOG_STATUS, column_type};
-use crate::flow::parquet::{ParquetFormat, Request};
+use crate::flow::parquet::{ParquetFormat, ParquetRequest};
 use crate::flow::value::is_tag;
 
 /// Returns the row groups that may hold a row that the filter keeps.
 pub(super) fn row_groups(
     metadata: &ArrowReaderMetadata,
     format: &ParquetFormat,
-    request: &Request,
+    request: &ParquetRequest,
 ) -> Result<Vec<usize>, ParquetError> {
     let groups = metadata.metadata().row_groups();
     let mut kept = vec![true; groups.len()];
@@ -52,7 +52,7 @@ pub(super) fn row_groups(
         // Busy interfaces fill whole row groups of a file that is sorted by them.
         for (group, kept) in kept.iter_mut().enumerate() {
             let only = bounds.only_text(group).filter(|_| !bounds.may_hold_null(group));
-            *kept &= only.is_none_or(|id| interface(id) != Wanted::None);
+            *kept &= only.is_none_or(|id| interface(id) != RecordSelection::None);
         }
     }
     Ok((0..groups.len()).filter(|group| kept[*group]).collect())
@@ -62,7 +62,7 @@ pub(super) fn row_groups(
 pub(super) fn are_all_ok(
     metadata: &ArrowReaderMetadata,
     format: &ParquetFormat,
-    request: &Request,
+    request: &ParquetRequest,
     groups: &[usize],
 ) -> Result<bool, ParquetError> {
     let bounds = Bounds::new(metadata, format, request, LOG_STATUS)?;
@@ -85,7 +85,7 @@ impl Bounds {
     fn new(
         metadata: &ArrowReaderMetadata,
         format: &ParquetFormat,
-        request: &Request,
+        request: &ParquetRequest,
         name: &str,
     ) -> Result<Option<Self>, ParquetError> {
         let schema: &Schema = metadata.schema();

@@ -3,14 +3,14 @@
 
 /// Lines of a block whose fields are what lies between single blanks, the same number in each.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::flow) struct Lines<'a> {
+pub(in crate::flow) struct LineBlock<'a> {
     block: &'a [u8],
     /// Where fields end in the block; before those of each line, where the byte before the line is.
     ends: &'a [u32],
     fields: usize,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> LineBlock<'a> {
     /// Takes lines of a block that is text. Blanks follow the fields, or newlines; they are text for this reason.
     pub(super) fn new(block: &'a [u8], ends: &'a [u32], fields: usize) -> Self {
         Self { block, ends, fields }
@@ -42,28 +42,28 @@ impl<'a> Lines<'a> {
 
     /// Returns a field of a line. What is not there is NULL.
     #[inline]
-    pub(in crate::flow) fn word(&self, line: usize, field: usize) -> Word<'a> {
+    pub(in crate::flow) fn word(&self, line: usize, field: usize) -> FieldBytes<'a> {
         if field >= self.fields {
-            return Word::NULL;
+            return FieldBytes::NULL;
         }
         let first = line * (self.fields + 1) + field;
         let ends = self.ends.get(first..).and_then(|ends| ends.first_chunk::<2>());
-        ends.map_or(Word::NULL, |ends| self.between(*ends))
+        ends.map_or(FieldBytes::NULL, |ends| self.between(*ends))
     }
 
     /// Returns a field of every line.
     #[inline]
-    pub(in crate::flow) fn column(self, field: usize) -> impl Iterator<Item = Word<'a>> {
+    pub(in crate::flow) fn column(self, field: usize) -> impl Iterator<Item = FieldBytes<'a>> {
         let lines = self.ends.chunks_exact(self.fields + 1);
         lines.map(move |ends| {
             let ends = ends.get(field..).and_then(|ends| ends.first_chunk::<2>());
-            ends.map_or(Word::NULL, |ends| self.between(*ends))
+            ends.map_or(FieldBytes::NULL, |ends| self.between(*ends))
         })
     }
 
     /// Returns what lies between two separators.
     #[inline]
-    fn between(&self, [before, end]: [u32; 2]) -> Word<'a> {
+    fn between(&self, [before, end]: [u32; 2]) -> FieldBytes<'a> {
         let start = before.wrapping_add(1);
         let room = self.block.get(start as usize..).unwrap_or_default();
         let bytes = room.get(..end.wrapping_sub(start) as usize).unwrap_or_default();
@@ -73,7 +73,7 @@ impl<'a> Lines<'a> {
             }
             None => head_of(bytes),
         };
-        Word { bytes, head }
+        FieldBytes { bytes, head }
     }
 }
 
@@ -99,12 +99,12 @@ fn head_of(bytes: &[u8]) -> u128 {
 
 /// A field, which is text.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::flow) struct Word<'a> {
+pub(in crate::flow) struct FieldBytes<'a> {
     bytes: &'a [u8],
     head: u128,
 }
 
-impl<'a> From<&'a str> for Word<'a> {
+impl<'a> From<&'a str> for FieldBytes<'a> {
     fn from(text: &'a str) -> Self {
         let bytes = text.as_bytes();
         let head = match bytes.first_chunk::<16>() {
@@ -115,7 +115,7 @@ impl<'a> From<&'a str> for Word<'a> {
     }
 }
 
-impl<'a> Word<'a> {
+impl<'a> FieldBytes<'a> {
     /// AWS's sign for no value.
     pub(in crate::flow) const NULL: Self = Self { bytes: b"-", head: b'-' as u128 };
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::generate::conversation::{ESP, TCP, Talk, UDP, leg};
+use crate::generate::conversation::{Conversation, ESP, TCP, UDP, leg};
 use crate::generate::network::{JOBS, PRIVATE_A, SPARK};
 use crate::generate::record_encoder::Record;
 use crate::generate::scenarios::{Scenario, internet, peered};
@@ -53,7 +53,7 @@ fn call(scenario: &mut Scenario, eni: usize, remote: IpAddr, late: &[i64]) {
         if at + 10 > end {
             break;
         }
-        let talk = Talk::tcp(eni, scenario.port(), remote, 443).at(at, 2);
+        let talk = Conversation::tcp(eni, scenario.port(), remote, 443).at(at, 2);
         scenario.talk(talk.volume((6, 900), (5, 700)));
     }
 }
@@ -64,7 +64,7 @@ fn slow_upload(scenario: &mut Scenario) {
     let (_, eni) = scenario.job("slow-upload", (3, 84), PRIVATE_A, &JOBS, 181);
     scenario.storage(eni, 42);
     let (start, _) = scenario.lifetime(eni);
-    let talk = Talk::tcp(eni, scenario.port(), peered(40), 443).at(start + 30, 66 * 60);
+    let talk = Conversation::tcp(eni, scenario.port(), peered(40), 443).at(start + 30, 66 * 60);
     scenario.talk(talk.volume((26_000, 26_000_000), (13_000, 700_000)));
 }
 
@@ -107,8 +107,9 @@ fn own_resolver(scenario: &mut Scenario) {
     scenario.storage(eni, 44);
     let (start, _) = scenario.lifetime(eni);
     for i in 0..3 {
-        let talk = Talk::tcp(eni, scenario.port(), internet(53), 53).at(start + 40 + i * 17, 1);
-        scenario.talk(Talk { protocol: UDP, ..talk.volume((1, 74), (1, 170)) });
+        let talk =
+            Conversation::tcp(eni, scenario.port(), internet(53), 53).at(start + 40 + i * 17, 1);
+        scenario.talk(Conversation { protocol: UDP, ..talk.volume((1, 74), (1, 170)) });
     }
 }
 
@@ -118,7 +119,7 @@ fn ssh(scenario: &mut Scenario) {
     let (_, eni) = scenario.job("ssh-tunnel", (44, 54), PRIVATE_A, &JOBS, 184);
     scenario.storage(eni, 45);
     let (start, _) = scenario.lifetime(eni);
-    let talk = Talk::tcp(eni, scenario.port(), peered(22), 22).at(start + 60, 170);
+    let talk = Conversation::tcp(eni, scenario.port(), peered(22), 22).at(start + 60, 170);
     scenario.talk(talk.volume((400, 60_000), (380, 52_000)));
     let instance = INSTANCE_ENIS[2];
     let from = (IpAddr::V4(scenario.world.enis[instance].addr), scenario.port());
@@ -150,8 +151,8 @@ fn plain_cluster(scenario: &mut Scenario) {
     let (start, _) = scenario.lifetime(first);
     let remote = IpAddr::V4(scenario.world.enis[first].addr);
     for (protocol, port, at) in [(UDP, 500, 30), (ESP, 0, 31)] {
-        let talk = Talk::tcp(second, port, remote, port).at(start + at, 100);
-        scenario.talk(Talk { protocol, peer: Some(first), ..talk });
+        let talk = Conversation::tcp(second, port, remote, port).at(start + at, 100);
+        scenario.talk(Conversation { protocol, peer: Some(first), ..talk });
     }
     scenario.talk_to(third, first, 7077, start + 50, 80);
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::generate::conversation::{ESP, ICMP, TCP, Talk, UDP, leg};
+use crate::generate::conversation::{Conversation, ESP, ICMP, TCP, UDP, leg};
 use crate::generate::network::{ENCRYPTED, Group, JOBS, PRIVATE_A, PRIVATE_C, SPARK, SPARK_CLOSED};
 use crate::generate::record_encoder::Record;
 use crate::generate::scenarios::Scenario;
@@ -65,12 +65,12 @@ fn late_packets(scenario: &mut Scenario) {
     let (start, _) = scenario.lifetime(enis[0]);
     let [client, server] = addresses(scenario, [enis[1], enis[0]]);
     let port = scenario.port();
-    let talk = Talk::tcp(enis[1], port, server, 7077).at(start + 30, 100);
-    scenario.talk(Talk { peer: Some(enis[0]), ..talk });
+    let talk = Conversation::tcp(enis[1], port, server, 7077).at(start + 30, 100);
+    scenario.talk(Conversation { peer: Some(enis[0]), ..talk });
     let late = leg(enis[0], false, TCP, (client, port), (server, 7077));
     scenario.refuse(late, 0, start + 140, 10);
-    let ping = Talk::tcp(enis[2], 0, server, 0).at(start + 20, 30);
-    scenario.talk(Talk { peer: Some(enis[0]), protocol: ICMP, ..ping });
+    let ping = Conversation::tcp(enis[2], 0, server, 0).at(start + 20, 30);
+    scenario.talk(Conversation { peer: Some(enis[0]), protocol: ICMP, ..ping });
 }
 
 /// Encryption between containers needs UDP 500 and ESP, which the security group does not let in.

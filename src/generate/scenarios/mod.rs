@@ -8,7 +8,7 @@ mod single;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::generate::conversation::{Talk, emit};
+use crate::generate::conversation::{Conversation, emit};
 use crate::generate::network::{Hop, route};
 use crate::generate::record_encoder::Record;
 use crate::generate::world::{INSTANCE_ENIS, LOGS_ENI, NOTEBOOK_ENI, STS_ENI, World};
@@ -60,15 +60,15 @@ impl Scenario {
     }
 
     /// Adds the records of a conversation.
-    fn talk(&mut self, talk: Talk) {
+    fn talk(&mut self, talk: Conversation) {
         emit(&self.world.enis, &talk, &mut |record| self.records.push(record));
     }
 
     /// Adds a conversation that `eni` opens to a port of another interface in the VPC.
     fn talk_to(&mut self, eni: usize, peer: usize, port: u16, start: i64, secs: i64) {
         let remote = IpAddr::V4(self.world.enis[peer].addr);
-        let talk = Talk::tcp(eni, self.port(), remote, port).at(start, secs);
-        self.talk(Talk { peer: Some(peer), ..talk });
+        let talk = Conversation::tcp(eni, self.port(), remote, port).at(start, secs);
+        self.talk(Conversation { peer: Some(peer), ..talk });
     }
 
     /// Adds a refused record: `flags` of what was sent, the way out if it is egress.
@@ -95,9 +95,9 @@ impl Scenario {
     fn storage(&mut self, eni: usize, bucket_addr: u8) {
         let (start, end) = self.lifetime(eni);
         let remote = s3(bucket_addr);
-        let download = Talk::tcp(eni, self.port(), remote, 443).at(start, 150);
+        let download = Conversation::tcp(eni, self.port(), remote, 443).at(start, 150);
         self.talk(download.volume((4_000, 240_000), (90_000, 126_000_000)));
-        let upload = Talk::tcp(eni, self.port(), remote, 443).at(end - 100, 80);
+        let upload = Conversation::tcp(eni, self.port(), remote, 443).at(end - 100, 80);
         self.talk(upload.volume((20_000, 28_000_000), (3_000, 180_000)));
     }
 
@@ -114,10 +114,11 @@ impl Scenario {
         for minute in (0..80).step_by(8) {
             let start = self.minute(minute);
             for (eni, last, port) in [(web, 40, 443), (app, 41, 443), (NOTEBOOK_ENI, 42, 443)] {
-                let talk = Talk::tcp(eni, self.port(), internet(last), port).at(start + 5, 45);
+                let talk =
+                    Conversation::tcp(eni, self.port(), internet(last), port).at(start + 5, 45);
                 self.talk(talk);
             }
-            let talk = Talk::tcp(batch, self.port(), s3(60), 443).at(start + 9, 40);
+            let talk = Conversation::tcp(batch, self.port(), s3(60), 443).at(start + 9, 40);
             self.talk(talk.volume((80, 9_000), (700, 900_000)));
             self.talk_to(app, STS_ENI, 443, start + 30, 20);
             self.talk_to(app, batch, 5432, start + 60, 110);

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::generate::conversation::{TCP, Talk, leg};
+use crate::generate::conversation::{Conversation, TCP, leg};
 use crate::generate::network::{
     DUALSTACK, INSTANCES, ISOLATED, JOBS, Kind, LOCKED, PRIVATE_A, PRIVATE_B, PRIVATE_C, RESEARCH,
     SERVING, SPARK,
@@ -46,14 +46,14 @@ fn pip_install(scenario: &mut Scenario) {
     for eni in [first, second] {
         scenario.ordinary(eni, 12);
         let (start, _) = scenario.lifetime(eni);
-        let talk = Talk::tcp(eni, scenario.port(), internet(80), 443).at(start + 30, 100);
+        let talk = Conversation::tcp(eni, scenario.port(), internet(80), 443).at(start + 30, 100);
         scenario.talk(talk.volume((900, 61_000), (6_400, 8_900_000)));
     }
     let (_, heir) = scenario.job("after-reuse", (13, 22), PRIVATE_A, &JOBS, 110);
     scenario.ordinary(heir, 13);
     let created = scenario.minute(14);
     let instance = scenario.world.add(Kind::Instance, PRIVATE_A, 111, &[INSTANCES.id], created);
-    let talk = Talk::tcp(instance, scenario.port(), internet(80), 443);
+    let talk = Conversation::tcp(instance, scenario.port(), internet(80), 443);
     scenario.talk(talk.at(created + 30, 170).volume((500, 40_000), (2_500, 3_000_000)));
 }
 
@@ -63,9 +63,9 @@ fn serving(scenario: &mut Scenario) {
     scenario.ordinary(eni, 14);
     let (start, _) = scenario.lifetime(eni);
     for i in 0..3 {
-        let talk = Talk::tcp(eni, 8080, peered(20), 50100 + i);
+        let talk = Conversation::tcp(eni, 8080, peered(20), 50100 + i);
         let talk = talk.at(start + 60 + i64::from(i) * 50, 40);
-        scenario.talk(Talk { inbound: true, ..talk });
+        scenario.talk(Conversation { inbound: true, ..talk });
     }
 }
 
@@ -81,7 +81,7 @@ fn cross_region(scenario: &mut Scenario) {
     scenario.world.jobs[job].bucket = "example-eu-archive".to_owned();
     scenario.ordinary(eni, 21);
     let (start, _) = scenario.lifetime(eni);
-    let talk = Talk::tcp(eni, scenario.port(), s3(150), 443).at(start + 40, 110);
+    let talk = Conversation::tcp(eni, scenario.port(), s3(150), 443).at(start + 40, 110);
     scenario.talk(talk.volume((1_500, 99_000), (12_000, 16_000_000)));
 }
 
@@ -93,7 +93,7 @@ fn isolated(scenario: &mut Scenario) {
     let eni = scenario.world.job_eni(job, PRIVATE_A, 125);
     scenario.storage(eni, 22);
     let (start, _) = scenario.lifetime(eni);
-    let talk = Talk::tcp(eni, scenario.port(), internet(66), 443).at(start + 60, 50);
+    let talk = Conversation::tcp(eni, scenario.port(), internet(66), 443).at(start + 60, 50);
     scenario.talk(talk.volume((40, 52_000), (30, 4_000)));
 }
 
@@ -114,7 +114,7 @@ fn tuning(scenario: &mut Scenario) {
         scenario.ordinary(eni, 23);
     }
     let (start, _) = scenario.lifetime(second);
-    let talk = Talk::tcp(second, scenario.port(), internet(90), 443).at(start + 70, 50);
+    let talk = Conversation::tcp(second, scenario.port(), internet(90), 443).at(start + 70, 50);
     scenario.talk(talk);
 }
 
@@ -151,7 +151,7 @@ fn allowed(scenario: &mut Scenario) {
     let (_, eni) = scenario.job("uses-mirror", (66, 76), PRIVATE_A, &JOBS, 145);
     scenario.ordinary(eni, 26);
     let (start, _) = scenario.lifetime(eni);
-    let talk = Talk::tcp(eni, scenario.port(), peered(10), 443).at(start + 15, 100);
+    let talk = Conversation::tcp(eni, scenario.port(), peered(10), 443).at(start + 15, 100);
     scenario.talk(talk.volume((700, 50_000), (5_000, 7_000_000)));
     scenario.talk_to(eni, STS_ENI, 443, start + 25, 20);
 }
@@ -164,6 +164,6 @@ fn dualstack(scenario: &mut Scenario) {
     scenario.ordinary(eni, 27);
     let (start, _) = scenario.lifetime(eni);
     let remote = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x53, 0, 0, 0, 0, 0x10));
-    let talk = Talk::tcp(eni, scenario.port(), remote, 443).at(start + 50, 110);
+    let talk = Conversation::tcp(eni, scenario.port(), remote, 443).at(start + 50, 110);
     scenario.talk(talk.volume((2_000, 150_000), (14_000, 19_000_000)));
 }

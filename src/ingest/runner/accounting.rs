@@ -7,17 +7,17 @@ use crate::flow::field::Layout;
 use crate::ingest::object_loader::Reading;
 use crate::ingest::{Error, selection};
 use crate::lake::folder;
-use crate::scan::Summary;
+use crate::scan::ScanSummary;
 use crate::source::Split;
-use crate::state::{Counts, Failure, Known, Object, Pass};
+use crate::state::{LineCounts, ObjectFailure, ObjectRecord, ObjectState, PassRecord};
 
 /// What the readings of both tables tell of one split.
 /// `earlier` is what was known of it before.
 pub(super) fn object(
     split: &Split,
     readings: Vec<(Layout, &Reading)>,
-    earlier: Option<&Known>,
-) -> Object {
+    earlier: Option<&ObjectState>,
+) -> ObjectRecord {
     let reads: Vec<(Layout, &ObjectRead)> = readings
         .iter()
         .filter_map(|(layout, reading)| Some((*layout, reading.objects.get(&split.id)?)))
@@ -25,7 +25,7 @@ pub(super) fn object(
     let mut rows = BTreeMap::new();
     // How many of a log group's events were known is told by table, not by time range.
     for (layout, read) in reads.iter().filter(|_| split.log_group.is_none()) {
-        let Summary { ok, nodata, skipdata, other, .. } = &read.summary;
+        let ScanSummary { ok, nodata, skipdata, other, .. } = &read.summary;
         let count = ok + nodata + skipdata + other;
         if count > 0 {
             rows.insert(folder(*layout).to_owned(), count);
@@ -33,11 +33,12 @@ pub(super) fn object(
     }
     let failures = reads.iter().filter_map(|(_, read)| read.failure.clone());
     let same = earlier.filter(|known| known.etag == split.etag);
-    let failures = failures.map(|(reason, cause)| Failure::new(&split.id, reason, cause, same));
+    let failures =
+        failures.map(|(reason, cause)| ObjectFailure::new(&split.id, reason, cause, same));
     let failure = failures.reduce(|a, b| if b.retry { b } else { a });
     let summaries = reads.iter().map(|(_, read)| read.summary.clone());
-    let summary = summaries.reduce(Summary::beside).unwrap_or_default();
-    Object {
+    let summary = summaries.reduce(ScanSummary::beside).unwrap_or_default();
+    ObjectRecord {
         id: split.id.clone(),
         etag: split.etag.clone(),
         size_bytes: split.size_bytes,
@@ -50,9 +51,9 @@ pub(super) fn object(
     }
 }
 
-fn counts(summary: &Summary) -> Counts {
+fn counts(summary: &ScanSummary) -> LineCounts {
     let malformed = summary.malformed.by_reason.iter();
-    Counts {
+    LineCounts {
         lines: summary.lines,
         ok: summary.ok,
         nodata: summary.nodata,
@@ -69,7 +70,7 @@ fn counts(summary: &Summary) -> Counts {
 /// # Errors
 ///
 /// [`Error::Uneven`] when it is not.
-pub(super) fn check(pass: &Pass) -> Result<(), Error> {
+pub(super) fn check(pass: &PassRecord) -> Result<(), Error> {
     let read = pass.totals.counts.records();
     let sum = |of: fn(&crate::state::TableChange) -> u64| pass.tables.values().map(of).sum::<u64>();
     let (rows, known) = (sum(|table| table.rows), sum(|table| table.known));
@@ -78,7 +79,8 @@ pub(super) fn check(pass: &Pass) -> Result<(), Error> {
         return Err(uneven("the lake".to_owned(), read, rows, known));
     }
     for (table, change) in &pass.tables {
-        let files = |files: &[crate::lake::File]| files.iter().map(|file| file.rows).sum::<u64>();
+        let files =
+            |files: &[crate::lake::DataFile]| files.iter().map(|file| file.rows).sum::<u64>();
         let (added, removed) = (files(&change.added), files(&change.removed));
         if added + change.replaced != change.rows + removed {
             return Err(uneven(table.clone(), change.rows + removed, added, change.replaced));

@@ -3,25 +3,25 @@
 use crate::engine::Cause;
 use crate::ingest::runner::Runner;
 use crate::source::Split;
-use crate::state::{Failure, Pass};
+use crate::state::{ObjectFailure, PassRecord};
 
 /// Seconds until an object that could not be read is tried again by the same runner, at first and at most.
 const RETRY_SECS: (i64, i64) = (30, 3600);
 
 impl Runner {
     /// Notes which objects changed while they were read. Their rows are replaced by the next pass.
-    pub(super) async fn note_changes(&self, splits: &[Split], pass: &mut Pass) {
+    pub(super) async fn note_changes(&self, splits: &[Split], pass: &mut PassRecord) {
         let Some(listed) = &self.listed else { return };
         let changed = listed.source.changed(splits).await;
         for object in pass.objects.iter_mut().filter(|object| changed.contains(&object.id)) {
             let reason = "it changed while it was read".to_owned();
             pass.totals.failed += u64::from(object.failure.is_none());
-            object.failure = Some(Failure { reason, retry: true, cause: Cause::Access });
+            object.failure = Some(ObjectFailure { reason, retry: true, cause: Cause::Access });
         }
     }
 
     /// Notes which objects could not be read, and when to try them again.
-    pub(super) fn note_failures(&mut self, pass: &Pass) {
+    pub(super) fn note_failures(&mut self, pass: &PassRecord) {
         let now = self.clock.now();
         for object in &pass.objects {
             let Some(failure) = &object.failure else {

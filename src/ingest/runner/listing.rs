@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::engine::Cause;
 use crate::ingest::names::{Names, may_have_others};
-use crate::ingest::runner::{Listed, Runner};
+use crate::ingest::runner::{PendingListing, Runner};
 use crate::ingest::{Error, selection};
 use crate::source;
-use crate::source::{Outcome, Split};
-use crate::state::{Kind, Known};
+use crate::source::{ReadOutcome, Split};
+use crate::state::{Kind, ObjectState};
 use crate::time::Window;
 
 impl Runner {
@@ -30,7 +30,7 @@ impl Runner {
         selection::order(&mut splits);
         let old = self.look_up(&splits).await?;
         let count = splits.len();
-        self.listed = Some(Listed {
+        self.listed = Some(PendingListing {
             source,
             splits: splits.into(),
             kind: Kind::Replay,
@@ -82,7 +82,7 @@ impl Runner {
         });
         selection::order(&mut splits);
         let is_empty = splits.is_empty();
-        self.listed = Some(Listed {
+        self.listed = Some(PendingListing {
             source,
             splits: splits.into(),
             kind: Kind::Ingest,
@@ -130,7 +130,7 @@ impl Runner {
     }
 
     /// What the passes say of those splits that the checkpoint may have forgotten.
-    async fn look_up(&self, splits: &[Split]) -> Result<BTreeMap<String, Known>, Error> {
+    async fn look_up(&self, splits: &[Split]) -> Result<BTreeMap<String, ObjectState>, Error> {
         let old = splits.iter().filter(|split| selection::is_old(split, &self.checkpoint));
         let old: HashSet<&str> = old.map(|split| split.id.as_str()).collect();
         let mut found = BTreeMap::new();
@@ -141,7 +141,7 @@ impl Runner {
         for number in reader.numbers().await? {
             let Some(pass) = reader.pass(number).await? else { continue };
             for object in pass.objects.iter().filter(|object| old.contains(object.id.as_str())) {
-                found.insert(object.id.clone(), Known::of(object, &pass));
+                found.insert(object.id.clone(), ObjectState::of(object, &pass));
             }
         }
         Ok(found)
@@ -158,7 +158,7 @@ impl Runner {
         }
         self.save().await?;
         self.options.step("settle");
-        let outcome = Outcome { complete: true, failed: listed.failed };
+        let outcome = ReadOutcome { complete: true, failed: listed.failed };
         let mut notes = listed.notes;
         notes.extend(listed.source.settle(&outcome).await?);
         Ok(notes)
@@ -166,7 +166,7 @@ impl Runner {
 
     /// Before when nothing has to be listed any more, in Unix seconds: so long before the newest object that was
     /// seen. The clock only bounds it, since it may be ahead. NULL: everything is listed again.
-    fn target(&self, listed: &Listed) -> Option<i64> {
+    fn target(&self, listed: &PendingListing) -> Option<i64> {
         let lateness = self.options.lateness_secs;
         let newest = match listed.ranges.is_empty() {
             true => listed.newest,
@@ -183,13 +183,13 @@ impl Runner {
 
     /// Time ranges of log groups are cut anew by each listing: one that could not be read is no more due once a
     /// listing of its time was read, however it was cut.
-    fn end_ranges(&mut self, listed: &Listed) {
+    fn end_ranges(&mut self, listed: &PendingListing) {
         let failed = listed.failed.iter().filter(|id| listed.ranges.contains(*id));
         let failed: Vec<(i64, i64)> = failed.filter_map(|id| selection::range(id)).collect();
         let group = |id: &str| id.rsplit_once('#').map(|(group, _)| group.to_owned());
         let groups: BTreeSet<String> = listed.ranges.iter().filter_map(|id| group(id)).collect();
         let Window { since, until, .. } = listed.window;
-        let is_read = |id: &String, known: &Known| {
+        let is_read = |id: &String, known: &ObjectState| {
             let Some((from, to)) = selection::range(id).filter(|_| known.is_waiting()) else {
                 return false;
             };
@@ -205,7 +205,7 @@ impl Runner {
     /// Tells the sources that not all of a listing was read.
     pub(super) async fn give_back(&mut self) {
         let Some(listed) = self.listed.take() else { return };
-        let outcome = Outcome { complete: false, failed: listed.failed };
+        let outcome = ReadOutcome { complete: false, failed: listed.failed };
         // They give the same again if they are not told.
         drop(listed.source.settle(&outcome).await);
     }

@@ -6,10 +6,10 @@ use object_store::ObjectStoreExt as _;
 
 use crate::ingest::Error;
 use crate::ingest::runner::{LAYOUTS, Runner};
-use crate::lake::{Table, folder};
+use crate::lake::{LakeTable, folder};
 use crate::state;
-use crate::state::{Kind, Pass, Totals};
-use crate::storage::Place;
+use crate::state::{Kind, PassRecord, PassTotals};
+use crate::storage::Storage;
 
 /// How many numbers a runner that seemed dead may take before we give up.
 const FENCES_MAX: u32 = 8;
@@ -53,7 +53,7 @@ impl Runner {
         let mut first = self.checkpoint.pass + 1;
         for layout in LAYOUTS {
             let Some(last) = self.checkpoint.tables.get(folder(layout)).copied() else { continue };
-            let table = Table::open(&self.lake, layout).await?;
+            let table = LakeTable::open(&self.lake, layout).await?;
             let applied = match &table {
                 Some(table) => table.applied(&self.state.reader().id).await?,
                 None => None,
@@ -97,7 +97,7 @@ impl Runner {
     /// count yet. Returns `false` where it may have counted, since a table or a later pass tells of it.
     async fn drop_unfinished(&self, number: u64) -> Result<bool, Error> {
         for layout in LAYOUTS {
-            let Some(table) = Table::open(&self.lake, layout).await? else { continue };
+            let Some(table) = LakeTable::open(&self.lake, layout).await? else { continue };
             let applied = table.applied(&self.state.reader().id).await?.unwrap_or(0);
             if u64::try_from(applied).unwrap_or(0) >= number {
                 return Ok(false);
@@ -117,7 +117,7 @@ impl Runner {
         loop {
             let number = self.checkpoint.pass + 1;
             let now = self.clock.now();
-            let pass = Pass {
+            let pass = PassRecord {
                 number,
                 kind: Kind::Takeover,
                 runner: self.state.runner().to_owned(),
@@ -126,7 +126,7 @@ impl Runner {
                 sources: Vec::new(),
                 objects: Vec::new(),
                 tables: std::collections::BTreeMap::new(),
-                totals: Totals::default(),
+                totals: PassTotals::default(),
                 findings: None,
                 notes: Vec::new(),
             };
@@ -175,7 +175,7 @@ impl Runner {
 }
 
 /// Deletes what a killed process left of files that it was writing: they have names that no listing tells.
-fn sweep_folder(place: &Place, prefix: &str) {
+fn sweep_folder(place: &Storage, prefix: &str) {
     let Some(folder) = place.as_folder() else { return };
     for entry in walkdir::WalkDir::new(folder).into_iter().flatten() {
         let name = entry.file_name().to_string_lossy();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::aws;
 use crate::aws::operations;
 use crate::inventory::aws_time;
-use crate::inventory::collect::{OVERLAP_SECS, Pass, read};
+use crate::inventory::collect::{CollectionPass, OVERLAP_SECS, read};
 
 /// The events that tell of interfaces and of the jobs that they are made for.
 const EVENTS: &[&str] = &[
@@ -36,7 +36,7 @@ const INTERFACE: &str = "AWS::EC2::NetworkInterface";
 
 /// Looks the events of a time up. Returns whether all were told.
 pub(super) async fn events(
-    pass: &mut Pass<'_>,
+    pass: &mut CollectionPass<'_>,
     since: i64,
     until: i64,
 ) -> Result<bool, aws::Error> {
@@ -71,7 +71,7 @@ pub(super) async fn events(
 /// Asks AWS Config for the history of interfaces that are known or were deleted since, if it records them.
 /// `asked`: when it was asked last. Returns whether all was told.
 pub(super) async fn config(
-    pass: &mut Pass<'_>,
+    pass: &mut CollectionPass<'_>,
     since: i64,
     asked: Option<i64>,
     known: &BTreeSet<String>,
@@ -96,7 +96,7 @@ pub(super) async fn config(
     let call = &operations::LIST_DISCOVERED_RESOURCES;
     let params = json!({ "resourceType": INTERFACE, "includeDeletedResources": true });
     let mut ids = BTreeSet::new();
-    let take = |answer: aws::client::Answer| {
+    let take = |answer: aws::client::Response| {
         let listed = answer.document.get(call.list).and_then(Value::as_array);
         for resource in listed.into_iter().flatten() {
             let Some(id) = resource.get("resourceId").and_then(Value::as_str) else { continue };

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::aws;
-use crate::aws::client::Answer;
+use crate::aws::client::Response;
 use crate::aws::operations;
 use crate::inventory::aws_time;
-use crate::inventory::collect::{JOB_SECS_MAX, Pass};
+use crate::inventory::collect::{CollectionPass, JOB_SECS_MAX};
 use crate::inventory::model::Job;
 
 /// What is lost without the list of jobs.
@@ -17,7 +17,7 @@ const LOST: &str = "jobs are not known, but for those that CloudTrail tells of";
 /// Asks for the jobs that were not over before `since` and describes those that are not known to be over.
 /// The `first` time also jobs count that were created long before. Returns whether all were told.
 pub(super) async fn collect(
-    pass: &mut Pass<'_>,
+    pass: &mut CollectionPass<'_>,
     since: i64,
     first: bool,
     until: i64,
@@ -41,8 +41,8 @@ pub(super) async fn collect(
         params["CreationTimeBefore"] = until.into();
     }
     let (api, call) = (pass.api, &operations::LIST_PROCESSING_JOBS);
-    let mut answers: Vec<Answer> = Vec::new();
-    let take = |mut answer: Answer| {
+    let mut answers: Vec<Response> = Vec::new();
+    let take = |mut answer: Response| {
         if let Some(Value::Array(jobs)) = answer.document.get_mut(call.list) {
             jobs.retain(|job| {
                 let ended = job.get("ProcessingEndTime").and_then(aws_time::of_value);

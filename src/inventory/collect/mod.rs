@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::aws;
-use crate::aws::client::{Answer, Api};
-use crate::aws::operations::Call;
-use crate::aws::s3::{Location, Store};
+use crate::aws::client::{Response, ServiceClient};
+use crate::aws::operations::Operation;
+use crate::aws::s3::{Location, S3Client};
 use crate::aws::{Account, operations};
 use crate::inventory::documents::Reader;
 use crate::inventory::fact::{Fact, Facts};
@@ -39,7 +39,7 @@ const FILTER_VALUES_MAX: usize = 200;
 /// Until when each source has told all, in Unix seconds. NULL: it never did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Asked {
+pub(super) struct CollectedUntil {
     /// From when on it was meant to tell.
     pub(super) since: i64,
     jobs: Option<i64>,
@@ -48,7 +48,7 @@ pub(super) struct Asked {
     config: Option<i64>,
 }
 
-impl Asked {
+impl CollectedUntil {
     /// Returns from when on a source is to be asked, given until when it told.
     fn from(&self, told: Option<i64>) -> i64 {
         told.map_or(self.since, |told| (told - OVERLAP_SECS).max(self.since))
@@ -57,7 +57,7 @@ impl Asked {
 
 /// What a pass found, in numbers and words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct CollectionReport {
     /// How many calls were made, tries included.
     pub calls: u64,
     /// Jobs of the time of the pass.
@@ -75,12 +75,12 @@ pub struct Report {
 /// Collects from one region of an account.
 #[derive(Debug)]
 pub struct Collector<'a> {
-    api: Api<&'a Account>,
+    api: ServiceClient<&'a Account>,
     account_id: String,
-    trail: Option<(Store, Location)>,
+    trail: Option<(S3Client, Location)>,
     /// Everything that was found and matters.
     pub(super) facts: Facts,
-    pub(super) asked: Asked,
+    pub(super) asked: CollectedUntil,
     /// Interfaces that matter, also of days before.
     interfaces: BTreeSet<String>,
 }
@@ -94,9 +94,9 @@ impl<'a> Collector<'a> {
     pub async fn new(
         account: &'a Account,
         region: Option<&str>,
-        trail: Option<(Store, Location)>,
+        trail: Option<(S3Client, Location)>,
     ) -> Result<Self, aws::Error> {
-        let api = Api::new(account, region).await?;
+        let api = ServiceClient::new(account, region).await?;
         let answer = api.call(&operations::GET_CALLER_IDENTITY, &json!({})).await?;
         let identity = answer.document.get("GetCallerIdentityResult");
         let account_id = identity.and_then(|result| result.get("Account")?.as_str());
@@ -108,7 +108,7 @@ impl<'a> Collector<'a> {
             api,
             trail,
             facts: Facts::new(),
-            asked: Asked::default(),
+            asked: CollectedUntil::default(),
             interfaces: BTreeSet::new(),
         })
     }
@@ -124,7 +124,7 @@ impl<'a> Collector<'a> {
     }
 
     /// Takes up what an earlier run found and until when it asked.
-    pub(super) fn resume(&mut self, facts: Facts, asked: Asked) {
+    pub(super) fn resume(&mut self, facts: Facts, asked: CollectedUntil) {
         self.facts = facts;
         self.asked = asked;
         self.interfaces = relevant(&self.facts, &self.interfaces, &self.jobs(i64::MIN));
@@ -132,7 +132,7 @@ impl<'a> Collector<'a> {
 
     /// Begins anew at a time, as if nothing had been asked before. What is known stays known.
     pub fn begin(&mut self, since: i64) {
-        self.asked = Asked { since, ..Asked::default() };
+        self.asked = CollectedUntil { since, ..CollectedUntil::default() };
     }
 
     /// Begins another day: what is known was written, and only what is found from now on is kept.
@@ -150,10 +150,10 @@ impl<'a> Collector<'a> {
     ///
     /// Refused credentials at once, and else the first error where no source told anything. What an
     /// earlier pass found is kept.
-    pub async fn pass(&mut self, until: i64, now: i64) -> Result<Report, aws::Error> {
+    pub async fn pass(&mut self, until: i64, now: i64) -> Result<CollectionReport, aws::Error> {
         let until = until.min(now);
         let calls_before: u64 = self.api.tally().values().sum();
-        let mut pass = Pass { api: &self.api, now, ..Pass::new(&self.api) };
+        let mut pass = CollectionPass { api: &self.api, now, ..CollectionPass::new(&self.api) };
         let mut asked = self.asked.clone();
         let jobs_since = asked.from(asked.jobs);
         let known = self.jobs(i64::MIN);
@@ -186,7 +186,8 @@ impl<'a> Collector<'a> {
             return Err(error);
         }
         self.asked = asked;
-        let mut report = Report { jobs: matter.len(), interfaces, ..Report::default() };
+        let mut report =
+            CollectionReport { jobs: matter.len(), interfaces, ..CollectionReport::default() };
         report.warnings = pass.warnings;
         report.warnings.extend(pass.reader.complaints);
         report.notes = pass.notes;
@@ -246,8 +247,8 @@ fn relevant(facts: &Facts, known: &BTreeSet<String>, jobs: &[Job]) -> BTreeSet<S
 }
 
 /// One pass while it runs.
-struct Pass<'a> {
-    api: &'a Api<&'a Account>,
+struct CollectionPass<'a> {
+    api: &'a ServiceClient<&'a Account>,
     now: i64,
     reader: Reader,
     warnings: Vec<String>,
@@ -258,8 +259,8 @@ struct Pass<'a> {
     first: Option<aws::Error>,
 }
 
-impl<'a> Pass<'a> {
-    fn new(api: &'a Api<&'a Account>) -> Self {
+impl<'a> CollectionPass<'a> {
+    fn new(api: &'a ServiceClient<&'a Account>) -> Self {
         Self {
             api,
             now: 0,
@@ -297,7 +298,12 @@ impl<'a> Pass<'a> {
     }
 
     /// Makes a call with all its pages and takes the answer; warns when that fails.
-    async fn take(&mut self, call: &Call, params: Value, lost: &str) -> Result<bool, aws::Error> {
+    async fn take(
+        &mut self,
+        call: &Operation,
+        params: Value,
+        lost: &str,
+    ) -> Result<bool, aws::Error> {
         let result = self.api.all(call, &params).await;
         let Some(answer) = self.told(result, call.action, lost)? else { return Ok(false) };
         self.read(answer);
@@ -305,13 +311,13 @@ impl<'a> Pass<'a> {
     }
 
     /// Takes an answer, with the time that it was given.
-    fn read(&mut self, answer: Answer) {
+    fn read(&mut self, answer: Response) {
         read(&mut self.reader, answer, self.now);
     }
 }
 
 /// Takes an answer, with the time that it was given: the service's own, or else `now`.
-fn read(reader: &mut Reader, answer: Answer, now: i64) {
+fn read(reader: &mut Reader, answer: Response, now: i64) {
     let mut document = answer.document;
     document.insert("CollectedAt".to_owned(), answer.at.unwrap_or(now).into());
     reader.take(Value::Object(document));
@@ -332,7 +338,7 @@ pub async fn flow_logs(
     log_group: &str,
     region: Option<&str>,
 ) -> Result<Vec<FlowLog>, aws::Error> {
-    let api = Api::new(account, region).await?;
+    let api = ServiceClient::new(account, region).await?;
     let params = filter("log-group-name", &[log_group.to_owned()]);
     let answer = api.all(&operations::DESCRIBE_FLOW_LOGS, &params).await?;
     let mut reader = Reader::default();

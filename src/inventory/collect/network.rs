@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::aws;
-use crate::aws::client::Answer;
+use crate::aws::client::Response;
 use crate::aws::operations;
-use crate::aws::operations::Call;
-use crate::inventory::collect::{FILTER_VALUES_MAX, Pass, filter};
+use crate::aws::operations::Operation;
+use crate::inventory::collect::{CollectionPass, FILTER_VALUES_MAX, filter};
 use crate::inventory::fact::{Fact, Facts};
 
 /// What is asked of every VPC of a job, and what is lost without the answer.
-const OF_VPC: &[(&Call, &str)] = &[
+const OF_VPC: &[(&Operation, &str)] = &[
     (&operations::DESCRIBE_VPCS, "the ranges of the VPCs are not known"),
     (&operations::DESCRIBE_SUBNETS, "the ranges of subnets are not known"),
     (&operations::DESCRIBE_ROUTE_TABLES, "where traffic is routed to is not known"),
@@ -25,7 +25,7 @@ const OF_VPC: &[(&Call, &str)] = &[
 /// Asks for the VPCs that the subnets lie in and for all that is in them. `known`: what was found before.
 /// Returns how many interfaces there are now.
 pub(super) async fn collect(
-    pass: &mut Pass<'_>,
+    pass: &mut CollectionPass<'_>,
     subnets: BTreeSet<String>,
     known: &Facts,
 ) -> Result<usize, aws::Error> {
@@ -52,7 +52,7 @@ pub(super) async fn collect(
 
 /// Returns the VPCs of the subnets. A subnet of an earlier pass need not be asked for.
 async fn vpcs(
-    pass: &mut Pass<'_>,
+    pass: &mut CollectionPass<'_>,
     mut subnets: BTreeSet<String>,
     known: &Facts,
 ) -> Result<Vec<String>, aws::Error> {
@@ -78,7 +78,10 @@ async fn vpcs(
 
 /// Asks for the living interfaces of some VPCs. All pages or none: an interface that lay on a page which was
 /// not read would be taken for one that is gone.
-async fn network_interfaces(pass: &mut Pass<'_>, vpcs: &[String]) -> Result<usize, aws::Error> {
+async fn network_interfaces(
+    pass: &mut CollectionPass<'_>,
+    vpcs: &[String],
+) -> Result<usize, aws::Error> {
     let call = &operations::DESCRIBE_NETWORK_INTERFACES;
     let mut params = filter("vpc-id", vpcs);
     params["IncludeManagedResources"] = true.into();
@@ -106,7 +109,7 @@ async fn network_interfaces(pass: &mut Pass<'_>, vpcs: &[String]) -> Result<usiz
 }
 
 /// Asks for the DHCP options that the VPCs of this pass name.
-async fn dhcp_options(pass: &mut Pass<'_>) -> Result<(), aws::Error> {
+async fn dhcp_options(pass: &mut CollectionPass<'_>) -> Result<(), aws::Error> {
     let named = pass.reader.facts.iter().filter_map(|fact| match fact {
         Fact::Vpc { vpc, .. } => vpc.dhcp_options_id.clone().filter(|id| id != "default"),
         _ => None,
@@ -120,7 +123,7 @@ async fn dhcp_options(pass: &mut Pass<'_>) -> Result<(), aws::Error> {
     Ok(())
 }
 
-async fn vpc_dns(pass: &mut Pass<'_>, vpcs: &[String]) -> Result<(), aws::Error> {
+async fn vpc_dns(pass: &mut CollectionPass<'_>, vpcs: &[String]) -> Result<(), aws::Error> {
     let call = &operations::DESCRIBE_VPC_ATTRIBUTE;
     let lost = "whether the VPCs resolve names is not known";
     for vpc_id in vpcs {
@@ -135,7 +138,7 @@ async fn vpc_dns(pass: &mut Pass<'_>, vpcs: &[String]) -> Result<(), aws::Error>
 }
 
 /// Asks for the entries of the prefix lists that routes and rules name but AWS does not own.
-async fn own_prefix_lists(pass: &mut Pass<'_>) -> Result<(), aws::Error> {
+async fn own_prefix_lists(pass: &mut CollectionPass<'_>) -> Result<(), aws::Error> {
     let (mut named, mut told) = (BTreeSet::new(), BTreeSet::new());
     let mut name = |id: &str| {
         if id.starts_with("pl-") {
@@ -166,7 +169,7 @@ async fn own_prefix_lists(pass: &mut Pass<'_>) -> Result<(), aws::Error> {
             let mut document = answer.document;
             // The answer does not say of which list it is.
             document.insert("PrefixListId".to_owned(), id.into());
-            pass.read(Answer { document, ..answer });
+            pass.read(Response { document, ..answer });
         }
     }
     Ok(())

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Days, Utc};
 
 use crate::aws;
-use crate::aws::s3::{Location, Store};
-use crate::inventory::collect::Pass;
+use crate::aws::s3::{Location, S3Client};
+use crate::inventory::collect::CollectionPass;
 use crate::inventory::files;
 
 /// The most bytes of one trail object, as stored. CloudTrail begins a new one long before.
@@ -15,7 +15,7 @@ const SLACK_SECS: i64 = 30 * 60;
 
 /// Where the trail objects of an account lie.
 pub(super) struct Place<'a> {
-    pub(super) store: &'a Store,
+    pub(super) store: &'a S3Client,
     /// Bucket and prefix as the trail itself has them.
     pub(super) location: &'a Location,
     pub(super) account_id: &'a str,
@@ -23,7 +23,7 @@ pub(super) struct Place<'a> {
 
 /// Reads the trail objects of a time, one by one. Returns whether all could be read.
 pub(super) async fn collect(
-    pass: &mut Pass<'_>,
+    pass: &mut CollectionPass<'_>,
     place: &Place<'_>,
     since: i64,
     until: i64,
@@ -54,7 +54,7 @@ pub(super) async fn collect(
 }
 
 async fn read_day(
-    pass: &mut Pass<'_>,
+    pass: &mut CollectionPass<'_>,
     place: &Place<'_>,
     prefix: String,
     start: &str,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::inventory::aws_time::When;
+use crate::inventory::aws_time::AwsTime;
 use crate::inventory::documents::ec2_network::{Done, NetworkInterface};
 use crate::inventory::documents::{Reader, pascal, shape};
 use crate::inventory::fact::{Details, Event, Fact, Sighting, Source};
@@ -17,8 +17,8 @@ struct Item {
     account_id: Option<String>,
     aws_region: Option<String>,
     configuration_item_status: Option<String>,
-    configuration_item_capture_time: When,
-    resource_creation_time: When,
+    configuration_item_capture_time: AwsTime,
+    resource_creation_time: AwsTime,
     configuration: Value,
 }
 

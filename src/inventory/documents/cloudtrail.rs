@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::inventory::aws_time::When;
+use crate::inventory::aws_time::AwsTime;
 use crate::inventory::documents::ec2_network::{Done, addresses};
 use crate::inventory::documents::{Reader, pascal, sagemaker, shape};
-use crate::inventory::fact::{Details, Event, Fact, Maker, Sighting, Source};
+use crate::inventory::fact::{CreatedBy, Details, Event, Fact, Sighting, Source};
 use crate::inventory::zone::region_of_zone;
 
 #[derive(Debug, Default, Deserialize)]
@@ -16,7 +16,7 @@ use crate::inventory::zone::region_of_zone;
 struct Record {
     event_name: Option<String>,
     event_source: Option<String>,
-    event_time: When,
+    event_time: AwsTime,
     aws_region: Option<String>,
     recipient_account_id: Option<String>,
     error_code: Option<String>,
@@ -93,7 +93,7 @@ pub(super) fn record(reader: &mut Reader, value: Value, _at: Option<i64>) -> Don
             let to = ["awsService", "AwsService"];
             let services = to.map(|key| text_at(&record.request_parameters, key)).concat();
             let made = record.is_sagemakers() || services.iter().any(|name| name == SAGEMAKER);
-            let sagemaker = made.then_some(Maker::Permission);
+            let sagemaker = made.then_some(CreatedBy::Permission);
             sighted(reader, &record, Event::Granted, Details { sagemaker, ..Details::default() });
         }
         ("ec2.amazonaws.com", "AssignPrivateIpAddresses") => {
@@ -146,8 +146,8 @@ fn created(reader: &mut Reader, record: &Record) {
         interface_type: text("interfaceType"),
         sagemaker: record
             .is_sagemakers()
-            .then_some(Maker::CloudTrail)
-            .or_else(|| Maker::of_description(text("description").as_deref())),
+            .then_some(CreatedBy::CloudTrail)
+            .or_else(|| CreatedBy::of_description(text("description").as_deref())),
         description: text("description"),
         requester_id: text("requesterId"),
         creator_arn: identity

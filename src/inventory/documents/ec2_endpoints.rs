@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::inventory::aws_time::When;
+use crate::inventory::aws_time::AwsTime;
 use crate::inventory::documents::ec2_network::{Done, Group, group_ids};
 use crate::inventory::documents::{Answer, Reader, shape};
 use crate::inventory::fact::Fact;
@@ -36,7 +36,7 @@ pub(super) fn vpc_endpoint(reader: &mut Reader, value: Value, at: Option<i64>) -
         ip_address_type: Option<String>,
         policy_document: Option<String>,
         #[serde(default)]
-        creation_timestamp: When,
+        creation_timestamp: AwsTime,
     }
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "PascalCase", default)]
@@ -121,9 +121,9 @@ pub(super) fn nat_gateway(reader: &mut Reader, value: Value, at: Option<i64>) ->
         state: Option<String>,
         connectivity_type: Option<String>,
         #[serde(default)]
-        create_time: When,
+        create_time: AwsTime,
         #[serde(default)]
-        delete_time: When,
+        delete_time: AwsTime,
         #[serde(default)]
         nat_gateway_addresses: Vec<Address>,
     }
@@ -172,7 +172,7 @@ pub(super) fn flow_log(reader: &mut Reader, value: Value, at: Option<i64>) -> Do
         deliver_logs_status: Option<String>,
         deliver_logs_error_message: Option<String>,
         #[serde(default)]
-        creation_time: When,
+        creation_time: AwsTime,
     }
     let shape: Shape = shape(value)?;
     let flow_log = model::FlowLog {

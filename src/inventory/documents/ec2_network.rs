@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::inventory::aws_time::When;
+use crate::inventory::aws_time::AwsTime;
 use crate::inventory::documents::{Answer, Reader, shape};
-use crate::inventory::fact::{Details, Event, Fact, Maker, Sighting, Source};
+use crate::inventory::fact::{CreatedBy, Details, Event, Fact, Sighting, Source};
 use crate::inventory::model;
 use crate::inventory::zone::region_of_zone;
 
@@ -67,7 +67,7 @@ pub(super) struct Group {
 struct Attachment {
     instance_id: Option<String>,
     instance_owner_id: Option<String>,
-    attach_time: When,
+    attach_time: AwsTime,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -78,13 +78,15 @@ struct Operator {
 
 impl NetworkInterface {
     /// Tells by what SageMaker made it, if anything says so.
-    fn sagemaker(&self) -> Option<Maker> {
+    fn sagemaker(&self) -> Option<CreatedBy> {
         let operator = self.operator.principal.as_deref();
         let session = self.requester_id.as_deref().and_then(|id| id.rsplit_once(':'));
         match (operator, session) {
-            (Some(name), _) if name.to_lowercase().contains("sagemaker") => Some(Maker::Operator),
-            (_, Some((_, "SageMaker"))) => Some(Maker::Requester),
-            _ => Maker::of_description(self.description.as_deref()),
+            (Some(name), _) if name.to_lowercase().contains("sagemaker") => {
+                Some(CreatedBy::Operator)
+            }
+            (_, Some((_, "SageMaker"))) => Some(CreatedBy::Requester),
+            _ => CreatedBy::of_description(self.description.as_deref()),
         }
     }
 

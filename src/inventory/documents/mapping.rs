@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::inventory::aws_time;
 use crate::inventory::documents::ec2_network::{Done, missing};
 use crate::inventory::documents::{Answer, Reader, shape};
-use crate::inventory::fact::{Declared, Fact};
+use crate::inventory::fact::{Fact, MappingRow};
 
 /// A row, under any of the names it may have in a header or as JSON keys.
 #[derive(Debug, Default, Deserialize)]
@@ -49,7 +49,7 @@ pub(super) fn row(reader: &mut Reader, value: Value) -> Done {
     {
         return Err(serde::de::Error::custom(format!("{interface_id}: `to` is not after `from`")));
     }
-    reader.add(Fact::Declared(Declared {
+    reader.add(Fact::Declared(MappingRow {
         interface_id,
         // A job may be given by its ARN: the name is its last part.
         job_name: job.rsplit('/').next().unwrap_or(&job).to_owned(),

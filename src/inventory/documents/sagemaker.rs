@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::inventory::aws_time::When;
+use crate::inventory::aws_time::AwsTime;
 use crate::inventory::documents::ec2_network::Done;
 use crate::inventory::documents::{Reader, shape};
 use crate::inventory::fact::Fact;
@@ -18,10 +18,10 @@ struct Shape {
     processing_job_name: String,
     processing_job_arn: Option<String>,
     processing_job_status: Option<String>,
-    creation_time: When,
-    processing_start_time: When,
-    processing_end_time: When,
-    last_modified_time: When,
+    creation_time: AwsTime,
+    processing_start_time: AwsTime,
+    processing_end_time: AwsTime,
+    last_modified_time: AwsTime,
     network_config: NetworkConfig,
     role_arn: Option<String>,
     processing_resources: Resources,

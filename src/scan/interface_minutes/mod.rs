@@ -84,7 +84,7 @@ pub(crate) fn failure(error: io::Error) -> DataFusionError {
 
 /// The minutes of all interfaces of jobs that one scan read.
 #[derive(Debug)]
-pub(crate) struct Minutes {
+pub(crate) struct InterfaceMinutes {
     state: Mutex<State>,
     memory: MemoryReservation,
     hours_max: usize,
@@ -92,7 +92,7 @@ pub(crate) struct Minutes {
     since: Option<i64>,
 }
 
-impl Minutes {
+impl InterfaceMinutes {
     /// Keeps at most `memory_bytes` of minutes in memory, registered with `memory`, and the rest on disk.
     /// Records that ended before `since` are not counted.
     pub(crate) fn new(memory: MemoryReservation, memory_bytes: usize, since: Option<i64>) -> Self {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::Inventory;
 use crate::source::object_name::flow_log;
-use crate::source::{Name, Split};
+use crate::source::{ObjectName, Split};
 
 /// The longest aggregation interval, by which a record may start before it ends.
 const AGGREGATION_SECS: i64 = 600;
@@ -22,7 +22,7 @@ struct Known {
 }
 
 impl Known {
-    fn add(&mut self, name: &Name) {
+    fn add(&mut self, name: &ObjectName) {
         self.account_id = self.account_id.take().or_else(|| name.account_id.clone());
         self.region = self.region.take().or_else(|| name.region.clone());
         let Some((first, last)) = name.ends else {
@@ -69,7 +69,7 @@ impl Candidates {
     /// Takes in what the rows of a lake say: the objects that they are from.
     pub(super) fn add_object(&mut self, object: &str) {
         if let Some(id) = flow_log(object) {
-            self.logs.entry(id.to_owned()).or_default().add(&Name::parse(object));
+            self.logs.entry(id.to_owned()).or_default().add(&ObjectName::parse(object));
         }
     }
 

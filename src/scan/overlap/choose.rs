@@ -10,18 +10,18 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, TryStreamExt as _};
 
-use crate::engine::ReadOptions;
-use crate::enrich::Context;
+use crate::engine::ScanOptions;
+use crate::enrich::Enricher;
 use crate::flow::field::OBJECT;
-use crate::flow::{Filter, InterfaceTest, Plan, Wanted};
-use crate::scan::exec::Job;
+use crate::flow::{DecodeOptions, Filter, InterfacePredicate, RecordSelection};
+use crate::scan::exec::ScanTask;
 use crate::scan::object_reader::read_objects;
 use crate::scan::overlap::Choice;
 use crate::scan::overlap::candidates::Candidates;
 use crate::scan::overlap::count::{Count, columns};
 use crate::scan::pushdown::Pushed;
-use crate::scan::registry::Scan;
-use crate::scan::work_queue::Queue;
+use crate::scan::registry::ScanCounters;
+use crate::scan::work_queue::WorkQueue;
 use crate::source::{Listing, Split};
 
 /// Says which flow log speaks when, for the interfaces that the scan is about. NULL when no two flow logs record one
@@ -31,8 +31,8 @@ use crate::source::{Listing, Split};
 ///
 /// When the objects cannot be read again.
 pub(crate) fn choose<'a>(
-    job: &'a Job,
-    context: &'a Context,
+    job: &'a ScanTask,
+    context: &'a Enricher,
     listing: &'a Listing,
     readers: usize,
 ) -> BoxFuture<'a, Result<Option<Choice>>> {
@@ -81,7 +81,7 @@ fn add_objects(objects: &mut BTreeSet<String>, batch: &RecordBatch) {
 
 /// Reads a few columns of all records of the interfaces that `job` is about, in its window.
 async fn scan(
-    job: &Job,
+    job: &ScanTask,
     splits: Vec<Split>,
     columns: &[&str],
     readers: usize,
@@ -93,25 +93,25 @@ async fn scan(
     // Which records of an interface are wanted does not matter: any tells that its flow log was there.
     let interface = interface.map(|test| {
         let all = move |id: &str| match test(id) {
-            Wanted::OfAddresses => Wanted::All,
+            RecordSelection::OfAddresses => RecordSelection::All,
             wanted => wanted,
         };
-        Arc::new(all) as InterfaceTest
+        Arc::new(all) as InterfacePredicate
     });
-    let plan = Plan {
+    let plan = DecodeOptions {
         filter: Filter { since, until, interface, ..Filter::default() },
         stated: job.options.stated.clone(),
         batch_rows: job.batch_rows,
         limits: job.options.limits,
-        ..Plan::new(job.plan.layout, Arc::clone(&schema))
+        ..DecodeOptions::new(job.plan.layout, Arc::clone(&schema))
     };
     // What cannot be read, the scan itself will name.
-    let options = ReadOptions {
+    let options = ScanOptions {
         stated: job.options.stated.clone(),
         limits: job.options.limits,
-        ..ReadOptions::new(job.options.window)
+        ..ScanOptions::new(job.options.window)
     };
-    let own = Job {
+    let own = ScanTask {
         plan: Arc::new(plan),
         made: Arc::clone(&schema),
         filter: None,
@@ -125,7 +125,8 @@ async fn scan(
     };
     let own = Arc::new(own);
     let listing = Listing { splits, ..Listing::default() };
-    let queue = Arc::new(Queue::over(Arc::new(Scan::new(own.plan.layout)), listing, readers));
+    let queue =
+        Arc::new(WorkQueue::over(Arc::new(ScanCounters::new(own.plan.layout)), listing, readers));
     let mut stream = RecordBatchReceiverStreamBuilder::new(schema, 2);
     for _ in 0..readers.max(1) {
         let (own, queue, batches) = (Arc::clone(&own), Arc::clone(&queue), stream.tx());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::aws;
 use crate::aws::rate_limit::Limiter;
 use crate::source::cloudwatch::slices::Slice;
-use crate::source::cloudwatch::{Event, Reading};
+use crate::source::cloudwatch::{Event, GroupReader};
 
 /// How long behind the newest event an id is kept, in milliseconds: pages come in the order of time.
 const KEPT_MS: i64 = 60_000;
@@ -17,20 +17,20 @@ const KEPT_MS: i64 = 60_000;
 const IDS_MAX: usize = 100_000;
 
 /// The way through the pages of a slice.
-pub(super) struct Filter {
-    reading: Arc<Reading>,
+pub(super) struct FilterPages {
+    reading: Arc<GroupReader>,
     limiter: Arc<Limiter>,
     slice: Slice,
     next: Option<String>,
     /// Hashes of the tokens so far: a token that comes back would lead round in a circle.
     tokens: HashSet<u64>,
-    seen: Seen,
+    seen: RecentIds,
     ended: bool,
 }
 
-impl Filter {
-    pub(super) fn new(reading: Arc<Reading>, limiter: Arc<Limiter>, slice: Slice) -> Self {
-        let (tokens, seen) = (HashSet::new(), Seen::default());
+impl FilterPages {
+    pub(super) fn new(reading: Arc<GroupReader>, limiter: Arc<Limiter>, slice: Slice) -> Self {
+        let (tokens, seen) = (HashSet::new(), RecentIds::default());
         Self { reading, limiter, slice, next: None, tokens, seen, ended: false }
     }
 
@@ -85,13 +85,13 @@ impl Filter {
 
 /// Ids of the newest events.
 #[derive(Default)]
-struct Seen {
+struct RecentIds {
     ids: HashSet<Arc<str>>,
     order: VecDeque<(i64, Arc<str>)>,
     newest_ms: i64,
 }
 
-impl Seen {
+impl RecentIds {
     /// Tells whether an event was not seen before, and remembers it.
     fn add(&mut self, time_ms: i64, id: &str) -> bool {
         if self.ids.contains(id) {

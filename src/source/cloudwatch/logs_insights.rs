@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::aws;
 use crate::aws::rate_limit::{Limiter, Operation};
 use crate::source::cloudwatch::slices::Slice;
-use crate::source::cloudwatch::{Event, Reading};
+use crate::source::cloudwatch::{Event, GroupReader};
 
 /// How many rows one query gives: what one call for its results can hold.
 const ROWS_MAX: usize = 10_000;
@@ -45,14 +45,14 @@ impl Queries {
 
 /// The way through a slice, in steps so small that no answer is cut.
 pub(super) struct Insights {
-    reading: Arc<Reading>,
+    reading: Arc<GroupReader>,
     queries: Arc<Queries>,
     rest: Slice,
     step: i64,
 }
 
 impl Insights {
-    pub(super) fn new(reading: Arc<Reading>, queries: Arc<Queries>, slice: Slice) -> Self {
+    pub(super) fn new(reading: Arc<GroupReader>, queries: Arc<Queries>, slice: Slice) -> Self {
         Self { reading, queries, rest: slice, step: slice.to - slice.from }
     }
 

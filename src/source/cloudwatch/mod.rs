@@ -25,11 +25,11 @@ use crate::aws::rate_limit::{Limiter, Operation};
 use crate::flow::LogFormat;
 use crate::inventory::collect::flow_logs;
 use crate::inventory::model::FlowLog;
-use crate::source::cloudwatch::filter_log_events::Filter;
+use crate::source::cloudwatch::filter_log_events::FilterPages;
 use crate::source::cloudwatch::logs_insights::{Insights, Queries};
 use crate::source::cloudwatch::slices::Slice;
 use crate::source::cloudwatch::url::Group;
-use crate::source::{Access, ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split};
+use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, SourceContext, Split};
 use crate::time::Window;
 
 /// How alike a name has to be to be told as what may be meant.
@@ -40,18 +40,18 @@ const ALIKE_MAX: usize = 3;
 
 /// A log group. What is asked about it once holds for the whole command.
 #[derive(Debug)]
-pub(super) struct CloudWatch {
+pub(super) struct CloudWatchSource {
     url: String,
-    access: Access,
+    access: SourceContext,
     group: Group,
-    known: OnceCell<Known>,
+    known: OnceCell<GroupInfo>,
 }
 
 /// What AWS says about a log group.
 #[derive(Debug)]
-struct Known {
-    reading: Arc<Reading>,
-    by: By,
+struct GroupInfo {
+    reading: Arc<GroupReader>,
+    by: ReadMethod,
     /// Unix seconds.
     created_at: Option<i64>,
     retention_days: Option<i32>,
@@ -61,14 +61,14 @@ struct Known {
 
 /// By which call events are read.
 #[derive(Debug)]
-enum By {
+enum ReadMethod {
     Filter(Arc<Limiter>),
     Query(Arc<Queries>),
 }
 
 /// What every call about a log group needs.
 #[derive(Debug)]
-struct Reading {
+struct GroupReader {
     client: Client,
     group: Group,
 }
@@ -87,18 +87,18 @@ struct Page {
     events: Vec<Event>,
 }
 
-impl CloudWatch {
+impl CloudWatchSource {
     /// Makes the source of what a URL names. No call is made yet.
     ///
     /// # Errors
     ///
     /// [`Error::Url`] when it names no log group.
-    pub(super) fn new(url: &str, access: &Access) -> Result<Self, Error> {
+    pub(super) fn new(url: &str, access: &SourceContext) -> Result<Self, Error> {
         let group = Group::parse(url)?;
         Ok(Self { url: url.to_owned(), access: access.clone(), group, known: OnceCell::new() })
     }
 
-    async fn known(&self) -> Result<&Known, Error> {
+    async fn known(&self) -> Result<&GroupInfo, Error> {
         let describe = || async {
             let known = self.describe().await;
             known.map_err(|source| Error::Aws { id: self.url.clone(), source })
@@ -106,7 +106,7 @@ impl CloudWatch {
         self.known.get_or_try_init(describe).await
     }
 
-    async fn describe(&self) -> Result<Known, aws::Error> {
+    async fn describe(&self) -> Result<GroupInfo, aws::Error> {
         let arn = self.group.arn.as_ref();
         let region = match arn {
             Some(arn) => arn.region.clone(),
@@ -126,22 +126,24 @@ impl CloudWatch {
             return Err(aws::Error::new(aws::Kind::Missing, message));
         };
         let by = match found.log_group_class() {
-            Some(LogGroupClass::InfrequentAccess) => By::Query(Arc::new(Queries::new(&region))),
+            Some(LogGroupClass::InfrequentAccess) => {
+                ReadMethod::Query(Arc::new(Queries::new(&region)))
+            }
             Some(LogGroupClass::Delivery) => {
                 let message = "a log group of the class DELIVERY cannot be read: read the bucket that it \
                                delivers to";
                 return Err(aws::Error::new(aws::Kind::Other, message));
             }
-            _ => By::Filter(Limiter::of(Operation::FilterLogEvents, &region)),
+            _ => ReadMethod::Filter(Limiter::of(Operation::FilterLogEvents, &region)),
         };
         // That a role may read logs, and not EC2, is no reason to read nothing.
         let flow_logs = flow_logs(&self.access.account, &self.group.name, Some(&region)).await;
-        Ok(Known {
+        Ok(GroupInfo {
             by,
             flow_logs,
             created_at: found.creation_time().map(|time_ms| time_ms.div_euclid(1000)),
             retention_days: found.retention_in_days(),
-            reading: Arc::new(Reading { client, group: self.group.clone() }),
+            reading: Arc::new(GroupReader { client, group: self.group.clone() }),
         })
     }
 
@@ -191,7 +193,7 @@ impl CloudWatch {
 }
 
 #[async_trait]
-impl Source for CloudWatch {
+impl Source for CloudWatchSource {
     async fn splits(&self, window: &Window) -> Result<Listing, Error> {
         let known = self.known().await?;
         let (told, notes) = match &known.flow_logs {
@@ -224,8 +226,12 @@ impl Source for CloudWatch {
         let slice = Slice::of_id(&split.id).ok_or_else(missing)?;
         let reading = Arc::clone(&known.reading);
         let pages = match &known.by {
-            By::Filter(limiter) => filtered(Filter::new(reading, Arc::clone(limiter), slice)),
-            By::Query(queries) => queried(Insights::new(reading, Arc::clone(queries), slice)),
+            ReadMethod::Filter(limiter) => {
+                filtered(FilterPages::new(reading, Arc::clone(limiter), slice))
+            }
+            ReadMethod::Query(queries) => {
+                queried(Insights::new(reading, Arc::clone(queries), slice))
+            }
         };
         let id = self.url.clone();
         Ok(pages.flat_map(move |page| stream::iter(document(page, &id))).boxed())
@@ -239,9 +245,10 @@ impl Source for CloudWatch {
 
 type Pages = BoxStream<'static, Result<Vec<Event>, aws::Error>>;
 
-fn filtered(filter: Filter) -> Pages {
-    let next =
-        |mut filter: Filter| async move { Ok(filter.page().await?.map(|events| (events, filter))) };
+fn filtered(filter: FilterPages) -> Pages {
+    let next = |mut filter: FilterPages| async move {
+        Ok(filter.page().await?.map(|events| (events, filter)))
+    };
     stream::try_unfold(filter, next).boxed()
 }
 

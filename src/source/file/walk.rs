@@ -11,7 +11,7 @@ use walkdir::{DirEntry, WalkDir};
 use crate::source::file::glob::Glob;
 use crate::source::file::unfinished::is_unfinished;
 use crate::source::file::{STDIN, names};
-use crate::source::{Error, Listing, Name, Split};
+use crate::source::{Error, Listing, ObjectName, Split};
 use crate::time::Window;
 
 /// What was found so far, by canonical path: the same file is read once, however it is spelled.
@@ -159,7 +159,7 @@ impl Found {
                 return false;
             }
             let folder = entry.file_type().is_dir();
-            if folder && !Name::parse(&shown(entry.path())).may_hold(window) {
+            if folder && !ObjectName::parse(&shown(entry.path())).may_hold(window) {
                 pruned.push(identity(entry.path()));
                 return false;
             }

@@ -7,8 +7,8 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
 use crate::aws;
-use crate::aws::s3::{Location, Object, Page, Store};
-use crate::source::s3::listing_plan::{Out, Plan, Step};
+use crate::aws::s3::{Location, Object, Page, S3Client};
+use crate::source::s3::listing_plan::{Plan, Pruned, Step};
 
 /// How many folders are listed at once. S3 bears 5,500 requests a second for each prefix.
 const CONCURRENCY: usize = 16;
@@ -32,7 +32,7 @@ pub(super) trait Lister: Send + Sync {
 
 /// A bucket of S3.
 pub(super) struct Bucket<'a> {
-    pub(super) store: &'a Store,
+    pub(super) store: &'a S3Client,
     pub(super) name: &'a str,
 }
 
@@ -75,12 +75,14 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn leave_out(&mut self, name: &str, out: Out) {
+    pub(super) fn leave_out(&mut self, name: &str, out: Pruned) {
         match out {
-            Out::Pruned if name.ends_with('/') => drop(self.pruned_folders.insert(name.to_owned())),
-            Out::Pruned => self.pruned_files += 1,
-            Out::Skipped => drop(self.skipped.insert(name.to_owned())),
-            Out::Folder => {}
+            Pruned::Pruned if name.ends_with('/') => {
+                drop(self.pruned_folders.insert(name.to_owned()))
+            }
+            Pruned::Pruned => self.pruned_files += 1,
+            Pruned::Skipped => drop(self.skipped.insert(name.to_owned())),
+            Pruned::Folder => {}
         }
     }
 

@@ -1,8 +1,8 @@
 //! Which folders and objects of a bucket are wanted, told from their names alone.
 
-use crate::source::Name;
+use crate::source::ObjectName;
 use crate::source::file::is_hidden;
-use crate::source::object_name::Series;
+use crate::source::object_name::ObjectSeries;
 use crate::time::Window;
 
 /// Comes after every name that begins with what stands before it.
@@ -21,7 +21,7 @@ pub(super) struct Plan {
 
 /// Why a folder or an object is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Out {
+pub(super) enum Pruned {
     /// It lies outside of the window.
     Pruned,
     /// It is hidden, a marker, or belongs to another service of AWS.
@@ -48,41 +48,41 @@ impl Plan {
     }
 
     /// Tells why nothing in a folder is wanted. The folders around it are taken as wanted.
-    pub(super) fn folder(&self, folder: &str) -> Option<Out> {
+    pub(super) fn folder(&self, folder: &str) -> Option<Pruned> {
         let below = folder.strip_prefix(&self.root).filter(|below| !below.is_empty())?;
         let name = below.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         if is_hidden(name) || is_of_other_service(folder) {
-            return Some(Out::Skipped);
+            return Some(Pruned::Skipped);
         }
-        (!Name::parse(folder).may_hold(&self.window)).then_some(Out::Pruned)
+        (!ObjectName::parse(folder).may_hold(&self.window)).then_some(Pruned::Pruned)
     }
 
     /// Tells why nothing in the outermost unwanted folder around a key is wanted, and which folder it is.
-    pub(super) fn folders<'a>(&self, key: &'a str) -> Option<(&'a str, Out)> {
+    pub(super) fn folders<'a>(&self, key: &'a str) -> Option<(&'a str, Pruned)> {
         let ends = key.match_indices('/').map(|(at, _)| &key[..=at]);
         ends.filter(|folder| folder.len() > self.root.len())
             .find_map(|folder| Some((folder, self.folder(folder)?)))
     }
 
     /// Tells why an object in a wanted folder is not wanted.
-    pub(super) fn object(&self, key: &str) -> Option<Out> {
+    pub(super) fn object(&self, key: &str) -> Option<Pruned> {
         let name = key.rsplit('/').next().unwrap_or_default();
         if name.is_empty() {
-            return Some(Out::Folder);
+            return Some(Pruned::Folder);
         }
         if is_hidden(name) {
-            return Some(Out::Skipped);
+            return Some(Pruned::Skipped);
         }
-        self.is_pruned(key).then_some(Out::Pruned)
+        self.is_pruned(key).then_some(Pruned::Pruned)
     }
 
     /// Tells whether an object's name puts it outside of the window.
     pub(super) fn is_pruned(&self, key: &str) -> bool {
         let name = key.rsplit('/').next().unwrap_or_default();
-        let told = Name::parse(key);
+        let told = ObjectName::parse(key);
         // What a file is called besides does not change where it sorts.
-        let stamped = Series::parse(name).map(|series| series.ends());
-        !Name { ends: stamped.or(told.ends), ..told }.may_hold(&self.window)
+        let stamped = ObjectSeries::parse(name).map(|series| series.ends());
+        !ObjectName { ends: stamped.or(told.ends), ..told }.may_hold(&self.window)
     }
 
     /// Returns where listing can go on after a key that is not wanted, past others like it.
@@ -91,9 +91,10 @@ impl Plan {
             return Some(format!("{folder}{LAST}"));
         }
         let name = key.rsplit('/').next().unwrap_or_default();
-        let series = Series::parse(name).filter(|_| self.object(key) == Some(Out::Pruned))?;
+        let series =
+            ObjectSeries::parse(name).filter(|_| self.object(key) == Some(Pruned::Pruned))?;
         let folder = &key[..key.len() - name.len()];
-        let first = Series::first_time(&self.window);
+        let first = ObjectSeries::first_time(&self.window);
         let first = first.map(|time| format!("{folder}{}{time}", series.prefix));
         // Before the window begins, or after it has ended.
         let first = first.filter(|first| first.as_str() > key);
@@ -105,7 +106,7 @@ impl Plan {
         let parts: Vec<&str> = prefix.split('/').filter(|part| !part.is_empty()).collect();
         if let Some(at) = parts.iter().position(|part| is_flow_logs(part)) {
             let bounded = self.window.since.is_some() || self.window.until.is_some();
-            return match (parts.len() - at, Name::parse(prefix).ends) {
+            return match (parts.len() - at, ObjectName::parse(prefix).ends) {
                 (1, _) => Step::Descend,
                 (2, _) if bounded => Step::Descend,
                 (_, Some((first, last))) if bounded && last - first > HOUR_SECS => Step::Descend,

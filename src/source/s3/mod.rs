@@ -14,13 +14,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use parquet::arrow::async_reader::AsyncFileReader;
-pub(in crate::source) use prefetch::Objects;
+pub(in crate::source) use prefetch::PrefetchingReader;
 
 use crate::aws;
 use crate::aws::Account;
-use crate::aws::s3::{Location, Object, Store};
+use crate::aws::s3::{Location, Object, S3Client};
 use crate::source::s3::lister::{Bucket, Found};
-use crate::source::s3::listing_plan::{Out, Plan};
+use crate::source::s3::listing_plan::{Plan, Pruned};
 use crate::source::{ByteStream, Error, Listing, Source, Split};
 use crate::time::Window;
 
@@ -29,17 +29,17 @@ const OBJECTS_MAX: usize = 5_000_000;
 
 /// What lies below a prefix of a bucket. It is listed once for each window.
 #[derive(Debug)]
-pub(super) struct S3 {
+pub(super) struct S3Source {
     url: String,
     at: Location,
-    store: Store,
-    objects: Objects,
+    store: S3Client,
+    objects: PrefetchingReader,
     listings: tokio::sync::Mutex<Vec<(Window, Listing)>>,
     /// Ids of listed objects that a GET would not give.
     archived: Mutex<HashSet<String>>,
 }
 
-impl S3 {
+impl S3Source {
     /// Makes the source of what a URL names: an object, a folder, or all whose keys begin like it.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl S3 {
             url: url.to_owned(),
             at,
             store: account.store(),
-            objects: Objects::new(account),
+            objects: PrefetchingReader::new(account),
             listings: tokio::sync::Mutex::default(),
             archived: Mutex::default(),
         })
@@ -100,7 +100,7 @@ impl S3 {
         let mut found = self.below(bucket, &format!("{key}/"), window).await?;
         let plan = Plan::new(key, window);
         match object {
-            Some(object) if plan.is_pruned(key) => found.leave_out(&object.key, Out::Pruned),
+            Some(object) if plan.is_pruned(key) => found.leave_out(&object.key, Pruned::Pruned),
             Some(object) => found.objects.push(object),
             None if found.is_empty() => return self.below(bucket, key, window).await,
             None => {}
@@ -147,7 +147,7 @@ impl S3 {
 }
 
 #[async_trait]
-impl Source for S3 {
+impl Source for S3Source {
     async fn splits(&self, window: &Window) -> Result<Listing, Error> {
         let mut listings = self.listings.lock().await;
         // What was listed with the margin before the window holds the window.

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::aws;
 use crate::aws::Account;
-use crate::aws::s3::{Location, Store, Stored};
+use crate::aws::s3::{Location, S3Client, S3Object};
 use crate::source::s3::lock;
 use crate::source::s3::range_reader::{Seek, TAIL_BYTES};
 use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Split};
@@ -31,15 +31,15 @@ const AHEAD_BYTES: usize = 1024 * 1024;
 const STALE_CALLS: u64 = 256;
 
 /// Reads any split whose id is `s3://bucket/key`, however it was found.
-pub(in crate::source) struct Objects {
-    store: Store,
-    ahead: Mutex<Ahead>,
+pub(in crate::source) struct PrefetchingReader {
+    store: S3Client,
+    ahead: Mutex<PrefetchWindow>,
     pub(super) room: Arc<Semaphore>,
 }
 
 /// The objects that were begun.
 #[derive(Default)]
-struct Ahead {
+struct PrefetchWindow {
     begun: HashMap<String, (u64, Entry)>,
     calls: u64,
 }
@@ -47,11 +47,11 @@ struct Ahead {
 /// An object that was begun and not opened yet.
 enum Entry {
     Running(Task),
-    Ready(Begun),
+    Ready(StartedRead),
 }
 
 /// A task that ends when nobody waits for it.
-struct Task(JoinHandle<Result<Begun, aws::Error>>);
+struct Task(JoinHandle<Result<StartedRead, aws::Error>>);
 
 impl Drop for Task {
     fn drop(&mut self) {
@@ -60,19 +60,19 @@ impl Drop for Task {
 }
 
 /// The first bytes of an object, and the rest as it comes.
-struct Begun {
+struct StartedRead {
     head: Bytes,
     rest: stream::BoxStream<'static, Result<Bytes, aws::Error>>,
     room: OwnedSemaphorePermit,
 }
 
-impl fmt::Debug for Objects {
+impl fmt::Debug for PrefetchingReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Objects").field("store", &self.store).finish_non_exhaustive()
     }
 }
 
-impl Objects {
+impl PrefetchingReader {
     pub(in crate::source) fn new(account: &Arc<Account>) -> Self {
         let room = Arc::new(Semaphore::new(AHEAD_MAX));
         Self { store: account.store(), ahead: Mutex::default(), room }
@@ -109,7 +109,7 @@ impl Objects {
     pub(in crate::source) async fn open(&self, split: &Split) -> Result<ByteStream, Error> {
         let id = split.id.clone();
         let rest = match self.take(split).await? {
-            Some(Begun { head, rest, room }) => {
+            Some(StartedRead { head, rest, room }) => {
                 // Room is made once the head was given out.
                 let head = stream::once(async move {
                     drop(room);
@@ -159,7 +159,7 @@ impl Objects {
             let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(units) else { return };
             let rest = self.store.read(&stored, 0);
             let begin = async move {
-                let mut begun = Begun { head: Bytes::new(), rest, room };
+                let mut begun = StartedRead { head: Bytes::new(), rest, room };
                 begun.fill(AHEAD_BYTES).await.map(|()| begun)
             };
             let task = Entry::Running(Task(tokio::spawn(begin)));
@@ -168,7 +168,7 @@ impl Objects {
     }
 
     /// Takes out what was begun of a split, waiting for it to come.
-    async fn take(&self, split: &Split) -> Result<Option<Begun>, Error> {
+    async fn take(&self, split: &Split) -> Result<Option<StartedRead>, Error> {
         let entry = lock(&self.ahead).begun.remove(&split.id);
         match entry {
             None => Ok(None),
@@ -183,7 +183,7 @@ impl Objects {
     }
 }
 
-impl Begun {
+impl StartedRead {
     /// Reads on until the head has `bytes_min` bytes, if there are as many.
     async fn fill(&mut self, bytes_min: usize) -> Result<(), aws::Error> {
         if self.head.len() >= bytes_min {
@@ -214,8 +214,8 @@ fn pieces(mut bytes: Bytes) -> impl Iterator<Item = Bytes> {
 }
 
 /// Returns what a split says of its object.
-fn stored(split: &Split) -> Result<Stored, Error> {
+fn stored(split: &Split) -> Result<S3Object, Error> {
     let location = Location::parse(&split.id).map_err(|error| Error::aws(&split.id, error))?;
     let (size_bytes, etag) = (split.size_bytes, split.etag.clone());
-    Ok(Stored { location, size_bytes, etag, modified: split.modified })
+    Ok(S3Object { location, size_bytes, etag, modified: split.modified })
 }

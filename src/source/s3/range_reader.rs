@@ -11,7 +11,7 @@ use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
-use crate::aws::s3::{Store, Stored};
+use crate::aws::s3::{S3Client, S3Object};
 
 /// How much of the end of a file is fetched for its footer. A flow log's fits, and a small file whole.
 pub(super) const TAIL_BYTES: u64 = 64 * 1024;
@@ -24,15 +24,15 @@ const CONCURRENCY: usize = 8;
 
 /// A Parquet file in S3.
 pub(super) struct Seek {
-    store: Store,
-    object: Stored,
+    store: S3Client,
+    object: S3Object,
     /// The end of the file, and where it begins.
     tail: Option<(u64, Bytes)>,
 }
 
 impl Seek {
     /// Makes the reader of an object, of which all bytes may be here already.
-    pub(super) fn new(store: Store, object: Stored, whole: Option<Bytes>) -> Self {
+    pub(super) fn new(store: S3Client, object: S3Object, whole: Option<Bytes>) -> Self {
         Self { store, object, tail: whole.map(|whole| (0, whole)) }
     }
 

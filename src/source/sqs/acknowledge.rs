@@ -1,25 +1,25 @@
 //! What becomes of the messages once what was made of their objects is durable.
 
 use crate::aws::sqs::Redrive;
-use crate::source::sqs::Taken;
-use crate::source::sqs::splits::Letter;
-use crate::source::{Error, Outcome};
+use crate::source::sqs::ReceivedMessages;
+use crate::source::sqs::splits::QueueMessage;
+use crate::source::{Error, ReadOutcome};
 
 /// Messages that failed and are told of one by one; the rest are counted.
 const TOLD_MAX: usize = 20;
 
 /// What is done with each message.
 #[derive(Debug, Default)]
-struct Verdicts<'a> {
-    delete: Vec<&'a Letter>,
+struct Acknowledgements<'a> {
+    delete: Vec<&'a QueueMessage>,
     /// Given back at once: nothing was wrong with them.
-    release: Vec<&'a Letter>,
+    release: Vec<&'a QueueMessage>,
     /// Left until their time is over, so that the next try is not at once. With the object at fault.
-    failed: Vec<(&'a Letter, &'a str)>,
+    failed: Vec<(&'a QueueMessage, &'a str)>,
 }
 
-fn judge<'a>(letters: &'a [Letter], outcome: &Outcome) -> Verdicts<'a> {
-    let mut verdicts = Verdicts::default();
+fn judge<'a>(letters: &'a [QueueMessage], outcome: &ReadOutcome) -> Acknowledgements<'a> {
+    let mut verdicts = Acknowledgements::default();
     for letter in letters {
         let fault = letter.splits.iter().find(|split| outcome.failed.contains(*split));
         match fault {
@@ -35,11 +35,16 @@ fn judge<'a>(letters: &'a [Letter], outcome: &Outcome) -> Verdicts<'a> {
     verdicts
 }
 
-impl Taken {
-    pub(super) async fn settle(&self, url: &str, outcome: &Outcome) -> Result<Vec<String>, Error> {
+impl ReceivedMessages {
+    pub(super) async fn settle(
+        &self,
+        url: &str,
+        outcome: &ReadOutcome,
+    ) -> Result<Vec<String>, Error> {
         self.hold.stop();
         let verdicts = judge(&self.sorted.letters, outcome);
-        let handles = |letters: &[&Letter]| letters.iter().map(|l| l.handle.clone()).collect();
+        let handles =
+            |letters: &[&QueueMessage]| letters.iter().map(|l| l.handle.clone()).collect();
         let undeleted = self.queue.delete(handles(&verdicts.delete)).await;
         // Where that fails they come back when their time is over.
         self.queue.release(handles(&verdicts.release)).await;
@@ -51,7 +56,12 @@ impl Taken {
     }
 
     /// What the user should know of.
-    fn lines(&self, url: &str, verdicts: &Verdicts<'_>, outcome: &Outcome) -> Vec<String> {
+    fn lines(
+        &self,
+        url: &str,
+        verdicts: &Acknowledgements<'_>,
+        outcome: &ReadOutcome,
+    ) -> Vec<String> {
         let mut lines = Vec::new();
         let redrive = self.queue.redrive.as_ref();
         for (letter, split) in verdicts.failed.iter().take(TOLD_MAX) {
@@ -96,8 +106,8 @@ impl Taken {
 }
 
 /// Says of a message that it failed, and what will become of it.
-fn failure(letter: &Letter, split: &str, redrive: Option<&Redrive>) -> String {
-    let Letter { message_id, receives, .. } = letter;
+fn failure(letter: &QueueMessage, split: &str, redrive: Option<&Redrive>) -> String {
+    let QueueMessage { message_id, receives, .. } = letter;
     let fate = match redrive {
         Some(Redrive { target, receives_max }) => {
             format!("after {receives_max} receives the queue moves it to {target}")

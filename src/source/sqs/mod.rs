@@ -18,11 +18,11 @@ use tokio::sync::OnceCell;
 
 use crate::aws;
 use crate::aws::Account;
-use crate::aws::sqs::{Address, Hold, Message, Queue};
-use crate::source::s3::Objects;
+use crate::aws::sqs::{Address, Message, Queue, VisibilityExtender};
+use crate::source::s3::PrefetchingReader;
 use crate::source::sqs::notification::Content;
-use crate::source::sqs::splits::Sorted;
-use crate::source::{ByteStream, Error, Listing, Outcome, Source, Split};
+use crate::source::sqs::splits::SplitMap;
+use crate::source::{ByteStream, Error, Listing, ReadOutcome, Source, Split};
 use crate::time::Window;
 
 /// Messages of one run. SQS lets 120,000 of a queue be in work at once.
@@ -38,25 +38,25 @@ const WAIT_SECS: [i32; 2] = [5, 1];
 /// The objects that the messages of a queue tell of. The messages are received at the first listing; a
 /// command has one window, and all that it reads are the same objects.
 #[derive(Debug)]
-pub(super) struct Sqs {
+pub(super) struct SqsSource {
     url: String,
     address: Address,
     account: Arc<Account>,
-    objects: Objects,
-    taken: OnceCell<Taken>,
+    objects: PrefetchingReader,
+    taken: OnceCell<ReceivedMessages>,
 }
 
 /// What was received.
 #[derive(Debug)]
-struct Taken {
+struct ReceivedMessages {
     queue: Queue,
-    hold: Hold,
-    sorted: Sorted,
+    hold: VisibilityExtender,
+    sorted: SplitMap,
     /// Whether there may be more.
     full: bool,
 }
 
-impl Sqs {
+impl SqsSource {
     /// Makes the source of what a queue tells of: `sqs://` and its URL, its ARN or its name.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ impl Sqs {
             url: url.to_owned(),
             address,
             account: Arc::clone(account),
-            objects: Objects::new(account),
+            objects: PrefetchingReader::new(account),
             taken: OnceCell::new(),
         })
     }
@@ -88,7 +88,7 @@ impl Sqs {
         self.unclear(split).map_or(Ok(()), Err)
     }
 
-    async fn take(&self, window: &Window) -> Result<Taken, Error> {
+    async fn take(&self, window: &Window) -> Result<ReceivedMessages, Error> {
         let queue = self.account.queue(&self.address).await.map_err(|error| self.failed(error))?;
         let hold = queue.hold();
         let mut received: BTreeMap<String, (Message, Content)> = BTreeMap::new();
@@ -112,7 +112,7 @@ impl Sqs {
                 received.insert(message.id.clone(), (message, content));
             }
         };
-        let mut sorted = Sorted::new(received, window);
+        let mut sorted = SplitMap::new(received, window);
         // What is not for us now is given back, so that somebody else can have it.
         let release = std::mem::take(&mut sorted.release);
         for message in &release {
@@ -120,12 +120,12 @@ impl Sqs {
         }
         // Where that fails it comes back when its time is over.
         queue.release(release.into_iter().map(|message| message.handle).collect()).await;
-        Ok(Taken { queue, hold, sorted, full })
+        Ok(ReceivedMessages { queue, hold, sorted, full })
     }
 }
 
 #[async_trait]
-impl Source for Sqs {
+impl Source for SqsSource {
     async fn splits(&self, window: &Window) -> Result<Listing, Error> {
         let taken = self.taken.get_or_try_init(|| self.take(window)).await?;
         Ok(taken.sorted.listing.clone())
@@ -150,7 +150,7 @@ impl Source for Sqs {
         self.objects.upcoming(splits.iter().filter(|split| self.unclear(split).is_none()));
     }
 
-    async fn settle(&self, outcome: &Outcome) -> Result<Vec<String>, Error> {
+    async fn settle(&self, outcome: &ReadOutcome) -> Result<Vec<String>, Error> {
         match self.taken.get() {
             Some(taken) => taken.settle(&self.url, outcome).await,
             None => Ok(Vec::new()),

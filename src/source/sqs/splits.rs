@@ -10,7 +10,7 @@ use crate::time::Window;
 
 /// A message of ours.
 #[derive(Debug)]
-pub(super) struct Letter {
+pub(super) struct QueueMessage {
     pub(super) message_id: String,
     pub(super) handle: String,
     pub(super) receives: u64,
@@ -24,9 +24,9 @@ pub(super) struct Letter {
 
 /// Messages, told apart.
 #[derive(Debug, Default)]
-pub(super) struct Sorted {
+pub(super) struct SplitMap {
     /// Those that are ours, by their ids.
-    pub(super) letters: Vec<Letter>,
+    pub(super) letters: Vec<QueueMessage>,
     /// Their objects.
     pub(super) listing: Listing,
     /// Events of created objects that cannot be understood, as splits of the listing: why they cannot be, by id.
@@ -37,7 +37,7 @@ pub(super) struct Sorted {
     pub(super) release: Vec<Message>,
 }
 
-impl Sorted {
+impl SplitMap {
     /// Sorts what was received, by the ids of the messages.
     pub(super) fn new(received: BTreeMap<String, (Message, Content)>, window: &Window) -> Self {
         let mut sorted = Self::default();
@@ -60,7 +60,7 @@ impl Sorted {
                 found.push(Split::new(id.clone(), None));
                 sorted.unclear.insert(id, reason);
             }
-            let letter = Letter {
+            let letter = QueueMessage {
                 message_id,
                 handle: message.handle.clone(),
                 receives: message.receives,

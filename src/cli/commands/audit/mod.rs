@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 
-use crate::audit::{Asked, CHECKS, Report, Seen, Verdict, sarif};
+use crate::audit::{AuditReport, AuditScope, CHECKS, CheckVerdict, ObservedTraffic, sarif};
 use crate::aws::Account;
-use crate::cli::Started;
+use crate::cli::Invocation;
 use crate::cli::args::{Audit, AuditFormat, FindingFormat, Write};
 use crate::cli::commands::alert;
 use crate::cli::commands::detect::{MEMORY, tell_rules};
 use crate::cli::commands::sql::incomplete;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::{Say, number};
+use crate::cli::messages::{Messages, number};
 use crate::cli::output::{Format, destination, findings};
 use crate::cli::progress::ProgressLine;
 use crate::cli::session::{Session, configure, open};
@@ -26,8 +26,8 @@ use crate::detection::suppression::suppress;
 use crate::{audit, detection, diagnostics, engine};
 
 /// Runs the command.
-pub(crate) async fn run(mut args: Audit, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(args.read.quiet);
+pub(crate) async fn run(mut args: Audit, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(args.read.quiet);
     let config = configure(&mut args.read)?;
     let mut asked = asked(&args)?;
     if args.read.inventory.is_empty() {
@@ -75,7 +75,7 @@ pub(crate) async fn run(mut args: Audit, started: Started) -> Result<Exit, Failu
 }
 
 /// Reads what is to be audited from the command line.
-fn asked(args: &Audit) -> Result<Asked, Failure> {
+fn asked(args: &Audit) -> Result<AuditScope, Failure> {
     let job = args.job.as_deref().map(glob::Pattern::new).transpose();
     let job = job.with_context(|| format!("--job {}", args.job.clone().unwrap_or_default()));
     for id in &args.only {
@@ -91,14 +91,14 @@ fn asked(args: &Audit) -> Result<Asked, Failure> {
     }
     finding_format(args)?;
     let (vpc, only) = (args.vpc.clone(), args.only.clone());
-    Ok(Asked { job: job.or_exit(Exit::Usage)?, vpc, only, since: None, until: None })
+    Ok(AuditScope { job: job.or_exit(Exit::Usage)?, vpc, only, since: None, until: None })
 }
 
 /// Reads the logs once, and sums up what the checks ask of them.
-async fn seen(session: &mut Session) -> Result<Vec<Seen>, Failure> {
+async fn seen(session: &mut Session) -> Result<Vec<ObservedTraffic>, Failure> {
     session.engine.keep_conversations().await?;
     let rows = session.engine.rows(audit::SQL, engine::none()).await?;
-    Seen::from_batches(&rows).or_exit(Exit::Config)
+    ObservedTraffic::from_batches(&rows).or_exit(Exit::Config)
 }
 
 /// Why nothing came out at all.
@@ -119,7 +119,7 @@ fn nothing(args: &Audit) -> Failure {
 /// Returns what fails as findings, worst first, without those that are suppressed; they leave the report
 /// too. Also how many each rule took.
 fn findings_of(
-    report: &mut Report,
+    report: &mut AuditReport,
     rules: &[detection::Suppression],
     now: i64,
 ) -> (Vec<Finding>, Vec<usize>) {
@@ -129,7 +129,7 @@ fn findings_of(
     let left: BTreeSet<&str> = found.iter().map(|one| one.finding_id.as_str()).collect();
     report
         .outcomes
-        .retain(|one| one.verdict != Verdict::Fail || left.contains(one.finding_id.as_str()));
+        .retain(|one| one.verdict != CheckVerdict::Fail || left.contains(one.finding_id.as_str()));
     (found, suppressed)
 }
 
@@ -152,7 +152,7 @@ fn finding_format(args: &Audit) -> Result<Option<FindingFormat>, Failure> {
     Ok(Some(format))
 }
 
-fn output(report: &Report, found: &[Finding], args: &Audit, now: i64) -> Result<(), Failure> {
+fn output(report: &AuditReport, found: &[Finding], args: &Audit, now: i64) -> Result<(), Failure> {
     let path = args.output.as_deref();
     if let Some(format) = finding_format(args)? {
         return findings::print(found, &[], (format, path, args.csv_safe), now);
@@ -176,7 +176,13 @@ fn output(report: &Report, found: &[Finding], args: &Audit, now: i64) -> Result<
 }
 
 /// Says beside the results what was audited, as of when, and what was read.
-fn tell(session: &Session, report: &Report, with_logs: bool, say: Say<'_>, started: Started) {
+fn tell(
+    session: &Session,
+    report: &AuditReport,
+    with_logs: bool,
+    say: Messages<'_>,
+    started: Invocation,
+) {
     let inventory = session.context.inventory();
     let time = |at| time_text(at).unwrap_or_default();
     match inventory.told {
@@ -192,9 +198,9 @@ fn tell(session: &Session, report: &Report, with_logs: bool, say: Say<'_>, start
         "{} jobs, {} results: {} fail, {} pass, {} not known",
         number(report.jobs as u64),
         number(report.outcomes.len() as u64),
-        number(count(Verdict::Fail)),
-        number(count(Verdict::Pass)),
-        number(count(Verdict::NotKnown)),
+        number(count(CheckVerdict::Fail)),
+        number(count(CheckVerdict::Pass)),
+        number(count(CheckVerdict::NotKnown)),
     ));
     if with_logs {
         let summary = session.engine.summary();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::audit::{CHECKS, Check, Outcome, Report, Verdict};
+use crate::audit::{AuditReport, CHECKS, Check, CheckVerdict, Outcome};
 use crate::cli::output::{markdown as escaped, visible};
 
 /// Jobs that are named at most.
@@ -10,13 +10,13 @@ const JOBS_MAX: usize = 5;
 
 /// One block for each result that fails, one line for each that is not known, and a table of all checks. `all`:
 /// also a block for each that passes or is not known.
-pub(crate) fn blocks(report: &Report, all: bool) -> String {
+pub(crate) fn blocks(report: &AuditReport, all: bool) -> String {
     let mut text = String::new();
-    for outcome in report.outcomes.iter().filter(|one| all || one.verdict == Verdict::Fail) {
+    for outcome in report.outcomes.iter().filter(|one| all || one.verdict == CheckVerdict::Fail) {
         block(&mut text, outcome);
         text.push('\n');
     }
-    let unknown = report.outcomes.iter().filter(|one| one.verdict == Verdict::NotKnown);
+    let unknown = report.outcomes.iter().filter(|one| one.verdict == CheckVerdict::NotKnown);
     let mut lines: Vec<String> =
         unknown.map(|one| format!("  {}: {}: {}\n", one.check, place(one), one.why)).collect();
     lines.dedup();
@@ -30,11 +30,11 @@ pub(crate) fn blocks(report: &Report, all: bool) -> String {
 
 fn block(text: &mut String, outcome: &Outcome) {
     let verdict = match outcome.verdict {
-        Verdict::Fail => outcome.severity.as_str().to_uppercase(),
+        CheckVerdict::Fail => outcome.severity.as_str().to_uppercase(),
         other => other.as_str().to_uppercase(),
     };
     let title = match outcome.verdict {
-        Verdict::Fail => outcome.title,
+        CheckVerdict::Fail => outcome.title,
         _ => Check::by_id(outcome.check).map_or(outcome.title, |check| check.help),
     };
     let _ = writeln!(text, "{verdict} {}: {title}", outcome.check);
@@ -49,7 +49,7 @@ fn block(text: &mut String, outcome: &Outcome) {
         ("AWS CLI", outcome.cli.clone().unwrap_or_default()),
     ] {
         let is_of_failure =
-            matches!(label, "confidence" | "guide") && outcome.verdict != Verdict::Fail;
+            matches!(label, "confidence" | "guide") && outcome.verdict != CheckVerdict::Fail;
         if !value.is_empty() && !is_of_failure {
             let _ = writeln!(text, "  {label:<11}{}", value.replace('\n', "\n             "));
         }
@@ -76,16 +76,16 @@ fn jobs(jobs: &[String]) -> String {
 }
 
 /// How each check came out.
-fn summary(text: &mut String, report: &Report) {
+fn summary(text: &mut String, report: &AuditReport) {
     let width = CHECKS.iter().map(|check| check.id.len()).max().unwrap_or(0);
     let _ = writeln!(text, "{:width$}  severity  fail  pass  not known", "check");
     for check in CHECKS {
         let own = || report.outcomes.iter().filter(|one| one.check == check.id);
         let count = |verdict| own().filter(|one| one.verdict == verdict).count();
-        let (fail, pass) = (count(Verdict::Fail), count(Verdict::Pass));
+        let (fail, pass) = (count(CheckVerdict::Fail), count(CheckVerdict::Pass));
         let row = match own().count() {
             0 => "     does not apply".to_owned(),
-            _ => format!("{fail:>4}  {pass:>4}  {:>9}", count(Verdict::NotKnown)),
+            _ => format!("{fail:>4}  {pass:>4}  {:>9}", count(CheckVerdict::NotKnown)),
         };
         let severity = check.severity.as_str();
         let _ = writeln!(text, "{:width$}  {severity:<8}  {row}", check.id);
@@ -93,7 +93,7 @@ fn summary(text: &mut String, report: &Report) {
 }
 
 /// A Markdown table of all results.
-pub(crate) fn markdown(report: &Report) -> String {
+pub(crate) fn markdown(report: &AuditReport) -> String {
     let mut text = String::from(
         "| check | verdict | severity | where | jobs | reason | fix | guide |\n|---|---|---|---|---|---|---|---|\n",
     );

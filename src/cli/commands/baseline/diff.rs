@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 
-use crate::baseline::{Change, Changed, Seen, against, between, to_batch};
-use crate::cli::Started;
+use crate::baseline::{
+    ChangeKind, DestinationChange, ObservedDestination, against, between, to_batch,
+};
+use crate::cli::Invocation;
 use crate::cli::args::Diff;
 use crate::cli::commands::baseline::{family, nobody, seen, sources_named};
 use crate::cli::commands::sql::{MEMORY, incomplete};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::{Say, number};
+use crate::cli::messages::{Messages, number};
 use crate::cli::output::destination;
 use crate::cli::progress::ProgressLine;
 use crate::cli::session::{Session, baseline, config_alone, open, times};
@@ -20,8 +22,8 @@ use crate::cli::session::{Session, baseline, config_alone, open, times};
 type Range = (Option<i64>, Option<i64>);
 
 /// Runs the command.
-pub(crate) async fn run(mut args: Diff, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(args.read.quiet);
+pub(crate) async fn run(mut args: Diff, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(args.read.quiet);
     let mut config = config_alone(args.read.config.as_deref())?;
     config.complete(&mut args.read.sources, &mut args.read.inventory);
     sources_named(&args.read, "diff", say)?;
@@ -48,13 +50,13 @@ pub(crate) async fn run(mut args: Diff, started: Started) -> Result<Exit, Failur
     let read = session.exit(incomplete(&summary)?);
     destination::batch(&to_batch(&changes).or_exit(Exit::Output)?, &args.write)?;
     let count = |kind| changes.iter().filter(|one| one.changed == kind).count() as u64;
-    let (added, grown) = (count(Changed::Added), count(Changed::Grown));
+    let (added, grown) = (count(ChangeKind::Added), count(ChangeKind::Grown));
     say.note(&format!(
         "{} added, {} grown, {} shrunk, {} gone",
         number(added),
         number(grown),
-        number(count(Changed::Shrunk)),
-        number(count(Changed::Gone))
+        number(count(ChangeKind::Shrunk)),
+        number(count(ChangeKind::Gone))
     ));
     say.summary(&summary, started.at.elapsed());
     say.problems(&summary);
@@ -105,12 +107,16 @@ fn ranges(args: &mut Diff, now: i64) -> Result<Option<(Range, Range)>, Failure> 
 /// What is compared.
 struct Sides<'a> {
     args: &'a Diff,
-    say: Say<'a>,
+    say: Messages<'a>,
     session: &'a Session,
 }
 
 impl Sides<'_> {
-    async fn of_times(&self, before: Range, after: Range) -> Result<Vec<Change>, Failure> {
+    async fn of_times(
+        &self,
+        before: Range,
+        after: Range,
+    ) -> Result<Vec<DestinationChange>, Failure> {
         let (before, after) = (self.rows(before).await?, self.rows(after).await?);
         for (option, rows) in [("--before", &before), ("--after", &after)] {
             if rows.is_empty() {
@@ -121,11 +127,12 @@ impl Sides<'_> {
     }
 
     /// `own`: how many rules the config has itself, which come before those of the baseline.
-    async fn of_baseline(&self, own: usize) -> Result<Vec<Change>, Failure> {
+    async fn of_baseline(&self, own: usize) -> Result<Vec<DestinationChange>, Failure> {
         let rows = self.rows((None, None)).await?;
         let mut rules = self.session.context.allow().known();
         rules.retain(|rule| usize::try_from(rule.number).is_ok_and(|number| number > own));
-        let job = |row: &&Seen| row.job_name.clone().or_else(|| row.candidates.clone());
+        let job =
+            |row: &&ObservedDestination| row.job_name.clone().or_else(|| row.candidates.clone());
         let without: BTreeSet<String> =
             rows.iter().filter(|row| row.rule.is_none()).filter_map(|row| job(&row)).collect();
         if rows.iter().all(|row| row.rule.is_none()) {
@@ -142,7 +149,7 @@ impl Sides<'_> {
         Ok(against(&rows, &rules))
     }
 
-    async fn of_runs(&self) -> Result<Vec<Change>, Failure> {
+    async fn of_runs(&self) -> Result<Vec<DestinationChange>, Failure> {
         let all = seen(self.session, None, None).await?;
         let mut rows = self.of_family(all.clone())?;
         if let [first, second] = self.args.run.as_slice() {
@@ -184,11 +191,14 @@ impl Sides<'_> {
         Ok(between(&rows, &after, self.args.factor))
     }
 
-    async fn rows(&self, (since, until): Range) -> Result<Vec<Seen>, Failure> {
+    async fn rows(&self, (since, until): Range) -> Result<Vec<ObservedDestination>, Failure> {
         self.of_family(seen(self.session, since, until).await?)
     }
 
-    fn of_family(&self, mut rows: Vec<Seen>) -> Result<Vec<Seen>, Failure> {
+    fn of_family(
+        &self,
+        mut rows: Vec<ObservedDestination>,
+    ) -> Result<Vec<ObservedDestination>, Failure> {
         if let Some(job) = self.args.job.as_deref() {
             let job = family(job)?;
             rows.retain(|row| row.is_of(&job));
@@ -197,7 +207,7 @@ impl Sides<'_> {
     }
 
     /// Returns the runs in the order in which they began: when the job was made, else its first connection.
-    fn began(&self, rows: &[Seen]) -> Vec<(String, Option<i64>)> {
+    fn began(&self, rows: &[ObservedDestination]) -> Vec<(String, Option<i64>)> {
         let mut runs: BTreeMap<String, Option<i64>> = BTreeMap::new();
         for row in rows {
             let Some(name) = &row.job_name else { continue };
@@ -215,6 +225,6 @@ impl Sides<'_> {
     }
 }
 
-fn of_run(rows: &[Seen], run: &str) -> Vec<Seen> {
+fn of_run(rows: &[ObservedDestination], run: &str) -> Vec<ObservedDestination> {
     rows.iter().filter(|row| row.job_name.as_deref() == Some(run)).cloned().collect()
 }

@@ -7,20 +7,22 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use ipnet::IpNet;
 
-use crate::baseline::{Changed, Flagged, Learned, Options, Seen, against, learn, render};
-use crate::cli::Started;
+use crate::baseline::{
+    ChangeKind, Flagged, Learned, ObservedDestination, Options, against, learn, render,
+};
+use crate::cli::Invocation;
 use crate::cli::args::Learn;
 use crate::cli::commands::baseline::{family, nobody, seen, sources_named};
 use crate::cli::commands::detect;
 use crate::cli::commands::sql::{MEMORY, incomplete};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::{Say, number};
+use crate::cli::messages::{Messages, number};
 use crate::cli::output::destination::sink;
 use crate::cli::progress::ProgressLine;
 use crate::cli::session::{Session, config_alone, open};
 use crate::config::Config;
 use crate::detection;
-use crate::detection::{Detection, Finding, Outcome, Severity};
+use crate::detection::{Detection, DetectionRun, Finding, Severity};
 use crate::flow::address;
 use crate::inventory::Inventory;
 
@@ -28,8 +30,8 @@ use crate::inventory::Inventory;
 const ASKS_IT: &str = "new-destination";
 
 /// Runs the command.
-pub(crate) async fn run(mut args: Learn, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(args.read.quiet);
+pub(crate) async fn run(mut args: Learn, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(args.read.quiet);
     // What is learned stands for the whole baseline, so the old one tells nothing here.
     let mut config = config_alone(args.read.config.as_deref())?;
     config.complete(&mut args.read.sources, &mut args.read.inventory);
@@ -60,7 +62,7 @@ pub(crate) async fn run(mut args: Learn, started: Started) -> Result<Exit, Failu
         let options = Options { job, ranges, widen, headroom: args.headroom };
         let learned = learn(&rows, &flagged, &options);
         tell_bands(&session, &rows, &options, say);
-        rows.retain(|row: &Seen| !row.is_of(&options.job));
+        rows.retain(|row: &ObservedDestination| !row.is_of(&options.job));
         if !text.is_empty() {
             text.push('\n');
         }
@@ -135,7 +137,7 @@ fn write(text: &str, path: Option<&Path>) -> Result<(), Failure> {
     file.map_or(Ok(()), |file| file.publish().or_exit(Exit::Output))
 }
 
-fn tell(learned: &Learned, options: &Options, say: Say<'_>) {
+fn tell(learned: &Learned, options: &Options, say: Messages<'_>) {
     let count = |count: usize| number(count as u64);
     let runs = learned.runs.names.len();
     let job = options.job.as_str();
@@ -162,10 +164,16 @@ fn tell(learned: &Learned, options: &Options, say: Say<'_>) {
 }
 
 /// Says which rules of the config its runs went past: those are not learned again.
-fn tell_bands(session: &Session, rows: &[Seen], options: &Options, say: Say<'_>) {
-    let own: Vec<Seen> = rows.iter().filter(|row| row.is_of(&options.job)).cloned().collect();
+fn tell_bands(
+    session: &Session,
+    rows: &[ObservedDestination],
+    options: &Options,
+    say: Messages<'_>,
+) {
+    let own: Vec<ObservedDestination> =
+        rows.iter().filter(|row| row.is_of(&options.job)).cloned().collect();
     let known = session.context.allow().known();
-    for past in against(&own, &known).iter().filter(|one| one.changed == Changed::Grown) {
+    for past in against(&own, &known).iter().filter(|one| one.changed == ChangeKind::Grown) {
         let bytes = |bytes: Option<i64>| number(bytes.unwrap_or(0).unsigned_abs());
         say.warn(&format!(
             "{}: the rule for {} in flowq.toml allows {} bytes out, but a run sent {}: raise its bytes-out-max",
@@ -178,7 +186,7 @@ fn tell_bands(session: &Session, rows: &[Seen], options: &Options, say: Say<'_>)
 }
 
 /// Says which detections could not tell what to leave out.
-fn tell_unjudged(outcome: &Outcome, say: Say<'_>) {
+fn tell_unjudged(outcome: &DetectionRun, say: Messages<'_>) {
     for not_run in &outcome.not_run {
         let why = not_run.why();
         say.warn(&format!("{} did not run, so what it would flag was learned: {why}", not_run.id));

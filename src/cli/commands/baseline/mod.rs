@@ -9,15 +9,15 @@ use datafusion::scalar::ScalarValue;
 use glob::Pattern;
 
 use crate::baseline;
-use crate::baseline::Seen;
+use crate::baseline::ObservedDestination;
 use crate::cli::args::{Baseline, Read};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::Say;
+use crate::cli::messages::Messages;
 use crate::cli::session::Session;
-use crate::cli::{Started, wait};
+use crate::cli::{Invocation, wait};
 
 /// Runs the command.
-pub(crate) fn run(args: Baseline, started: Started) -> Result<Exit, Failure> {
+pub(crate) fn run(args: Baseline, started: Invocation) -> Result<Exit, Failure> {
     match args {
         Baseline::Learn(args) => wait(args.read.threads, learn::run(args, started)),
         Baseline::Diff(args) => wait(args.read.threads, diff::run(args, started)),
@@ -32,7 +32,7 @@ fn family(glob: &str) -> Result<Pattern, Failure> {
 }
 
 /// Sees to it that there are sources, and says what an inventory is for where there is none.
-fn sources_named(read: &Read, command: &str, say: Say<'_>) -> Result<(), Failure> {
+fn sources_named(read: &Read, command: &str, say: Messages<'_>) -> Result<(), Failure> {
     if read.sources.is_empty() {
         let error = anyhow!("no flow logs named");
         let hint = format!("flowq baseline {command} SOURCE… --inventory PATH");
@@ -49,7 +49,7 @@ async fn seen(
     session: &Session,
     since: Option<i64>,
     until: Option<i64>,
-) -> Result<Vec<Seen>, Failure> {
+) -> Result<Vec<ObservedDestination>, Failure> {
     let time = |at| ScalarValue::TimestampSecond(at, Some("UTC".into()));
     let params = vec![("since".to_owned(), time(since)), ("until".to_owned(), time(until))];
     let rows: Vec<RecordBatch> = session.engine.rows(baseline::DESTINATIONS, params).await?;
@@ -57,7 +57,7 @@ async fn seen(
 }
 
 /// Says that no job of the family did anything, and which jobs did.
-fn nobody(family: &str, rows: &[Seen]) -> Failure {
+fn nobody(family: &str, rows: &[ObservedDestination]) -> Failure {
     let mut names: Vec<&str> = rows.iter().filter_map(|row| row.job_name.as_deref()).collect();
     names.sort_unstable();
     names.dedup();

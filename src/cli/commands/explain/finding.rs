@@ -6,25 +6,27 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 
 use crate::aws::Account;
-use crate::cli::Started;
+use crate::cli::Invocation;
 use crate::cli::args::{ExplainFinding, Read};
 use crate::cli::commands::detect;
-use crate::cli::commands::explain::{Told, failure, logged, needs_inventory, needs_sources, tried};
+use crate::cli::commands::explain::{
+    ExplainOutput, failure, logged, needs_inventory, needs_sources, tried,
+};
 use crate::cli::commands::sql::finish;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::{Kept, Say};
+use crate::cli::messages::{CapturedWarnings, Messages};
 use crate::cli::progress::ProgressLine;
-use crate::cli::session::{ACCOUNT, Opening, Session, configure, inventory, open_with};
+use crate::cli::session::{ACCOUNT, OpenOptions, Session, configure, inventory, open_with};
 use crate::config::Config;
 use crate::detection::Finding;
 use crate::explain;
-use crate::explain::Target;
+use crate::explain::FindingQuery;
 use crate::inventory::Inventory;
-use crate::reachability::Reach;
+use crate::reachability::Analyzer;
 
 /// Runs the command.
-pub(crate) async fn run(mut args: ExplainFinding, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(args.read.quiet);
+pub(crate) async fn run(mut args: ExplainFinding, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(args.read.quiet);
     let config = configure(&mut args.read)?;
     needs_inventory(&args.read.inventory)?;
     needs_sources(&args.explaining.apply, &args.read.sources)?;
@@ -36,7 +38,7 @@ pub(crate) async fn run(mut args: ExplainFinding, started: Started) -> Result<Ex
         return Err(Failure::new(Exit::Usage, error).with_hint(hint));
     }
     let as_of = kept.as_ref().and_then(|finding| finding.first_seen);
-    let opening = Opening { as_of, ..Opening::default() };
+    let opening = OpenOptions { as_of, ..OpenOptions::default() };
     let mut session =
         open_with(&args.read, &config, started.now, detect::MEMORY, opening, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
@@ -48,13 +50,14 @@ pub(crate) async fn run(mut args: ExplainFinding, started: Started) -> Result<Ex
             (finding, inventory)
         }
     };
-    let reach = Reach::new(inventory);
-    let Some(target) = Target::of(&finding) else {
+    let reach = Analyzer::new(inventory);
+    let Some(target) = FindingQuery::of(&finding) else {
         drop(line);
         say.note(
             "the finding is not about a flow: there is nothing to evaluate beyond its own text",
         );
-        Told { finding: Some(finding), explanation: None, replay: None }.print(&args.explaining)?;
+        ExplainOutput { finding: Some(finding), explanation: None, replay: None }
+            .print(&args.explaining)?;
         return finish(session, say, started).await;
     };
     let (first, last) = (finding.first_seen.unwrap_or(started.now), finding.last_seen);
@@ -67,7 +70,7 @@ pub(crate) async fn run(mut args: ExplainFinding, started: Started) -> Result<Ex
     let asked = (&target.tuple, finding.first_seen);
     let replay = tried(&session.engine, &reach, &explained, asked, named).await?;
     drop(line);
-    let told = Told { finding: Some(finding), explanation: Some(explained), replay };
+    let told = ExplainOutput { finding: Some(finding), explanation: Some(explained), replay };
     told.print(&args.explaining)?;
     finish(session, say, started).await
 }
@@ -97,9 +100,9 @@ async fn as_it_was(
     }
     let account = Arc::new(Account::new(read.aws.options()));
     // What is wrong with the documents was said when they were read first.
-    let said = Kept::default();
+    let said = CapturedWarnings::default();
     let times = (None, finding.first_seen);
-    let read = inventory(&read.inventory, &account, times, now, &Say::keeping(&said)).await;
+    let read = inventory(&read.inventory, &account, times, now, &Messages::keeping(&said)).await;
     read.map(|(inventory, _)| Arc::new(inventory))
 }
 

@@ -2,31 +2,33 @@
 
 use std::sync::Arc;
 
-use crate::cli::Started;
+use crate::cli::Invocation;
 use crate::cli::args::ExplainFlow;
-use crate::cli::commands::explain::{Told, failure, logged, needs_inventory, needs_sources, tried};
+use crate::cli::commands::explain::{
+    ExplainOutput, failure, logged, needs_inventory, needs_sources, tried,
+};
 use crate::cli::commands::sql::{MEMORY, finish};
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::messages::Say;
+use crate::cli::messages::Messages;
 use crate::cli::progress::ProgressLine;
-use crate::cli::session::{Opening, configure, open_with, times};
+use crate::cli::session::{OpenOptions, configure, open_with, times};
 use crate::explain;
-use crate::explain::Asked;
-use crate::reachability::{Reach, Verdict};
+use crate::explain::FlowQuery;
+use crate::reachability::{Analyzer, Verdict};
 
 /// Runs the command.
-pub(crate) async fn run(mut args: ExplainFlow, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(args.read.quiet);
+pub(crate) async fn run(mut args: ExplainFlow, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(args.read.quiet);
     let config = configure(&mut args.read)?;
     needs_inventory(&args.read.inventory)?;
     needs_sources(&args.explaining.apply, &args.read.sources)?;
     let (at, _) = times(args.at.as_deref(), None, started.now)?;
     let at = at.unwrap_or(started.now);
-    let opening = Opening { as_of: Some(at), ..Opening::default() };
+    let opening = OpenOptions { as_of: Some(at), ..OpenOptions::default() };
     let session = open_with(&args.read, &config, started.now, MEMORY, opening, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
-    let reach = Reach::new(Arc::clone(session.context.inventory()));
-    let asked = Asked {
+    let reach = Analyzer::new(Arc::clone(session.context.inventory()));
+    let asked = FlowQuery {
         from: &args.from,
         to: &args.to,
         port: Some(args.port.as_str()).filter(|port| !matches!(*port, "-" | "any")),
@@ -47,7 +49,7 @@ pub(crate) async fn run(mut args: ExplainFlow, started: Started) -> Result<Exit,
     if args.at.is_none() && explained.verdict == Verdict::NotKnown {
         say.note("note: evaluated for the current time; --at TIME selects another one");
     }
-    let told = Told { finding: None, explanation: Some(explained), replay };
+    let told = ExplainOutput { finding: None, explanation: Some(explained), replay };
     told.print(&args.explaining)?;
     finish(session, say, started).await
 }

@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 
-use crate::cli::Started;
+use crate::cli::Invocation;
 use crate::cli::args::{ExplainJob, PageFormat};
 use crate::cli::commands::detect::{MEMORY, coverage, detections, judge};
 use crate::cli::commands::sql::incomplete;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::Say;
+use crate::cli::messages::Messages;
 use crate::cli::output::{Format, destination, sections};
 use crate::cli::progress::ProgressLine;
 use crate::cli::session::{configure, open};
-use crate::explain::job::{About, Choice, Page, choose};
+use crate::explain::job::{Choice, JobReport, JobReportContext, choose};
 use crate::reachability::escape::shell;
 
 /// Runs the command.
-pub(crate) async fn run(mut args: ExplainJob, started: Started) -> Result<Exit, Failure> {
-    let say = Say::new(args.read.quiet);
+pub(crate) async fn run(mut args: ExplainJob, started: Invocation) -> Result<Exit, Failure> {
+    let say = Messages::new(args.read.quiet);
     let config = configure(&mut args.read)?;
     let usage = |what: &str| {
         let hint = format!("flowq explain job {} SOURCE… --inventory PATH", shell(&args.name));
@@ -40,14 +40,14 @@ pub(crate) async fn run(mut args: ExplainJob, started: Started) -> Result<Exit, 
     if read.is_ok() {
         let outcome = judge(&session, &detections, &config, started.now).await?;
         let coverage = coverage(&session, &outcome, &detections).await?;
-        let about = About {
+        let about = JobReportContext {
             job: &job,
             findings: &outcome.findings,
             coverage: coverage.of_job(&job.job_name),
             nat_price: config.prices.nat_gateway(job.region.as_deref()),
         };
         let query = async |sql: &str, params: &[_]| session.engine.rows(sql, params.to_vec()).await;
-        let page = Page::make(&about, query).await.or_exit(Exit::Config)?;
+        let page = JobReport::make(&about, query).await.or_exit(Exit::Config)?;
         drop(line);
         let text = shown(&page, &args)?;
         match args.format {
@@ -77,7 +77,7 @@ fn not_one(choice: Choice) -> Failure {
     Failure::new(Exit::Usage, choice).with_hint(hint)
 }
 
-fn shown(page: &Page, args: &ExplainJob) -> Result<String, Failure> {
+fn shown(page: &JobReport, args: &ExplainJob) -> Result<String, Failure> {
     Ok(match args.format {
         PageFormat::Json => {
             let page = page.json().or_exit(Exit::Output)?;
@@ -89,7 +89,7 @@ fn shown(page: &Page, args: &ExplainJob) -> Result<String, Failure> {
     })
 }
 
-fn table(page: &Page, fits: bool) -> Result<String, Failure> {
+fn table(page: &JobReport, fits: bool) -> Result<String, Failure> {
     // The name is as untrusted as what tables print.
     let mut text = format!("job {}\n", page.title.escape_debug());
     for part in &page.parts {

@@ -9,22 +9,24 @@ use anyhow::anyhow;
 use datafusion::common::ScalarValue;
 use serde::Serialize;
 
-use crate::cli::Started;
+use crate::cli::Invocation;
 use crate::cli::args::{Explain, ExplainFormat, Explaining};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::Say;
+use crate::cli::messages::Messages;
 use crate::cli::output::destination;
 use crate::engine::{Engine, none};
 use crate::explain;
-use crate::explain::{Error, Explanation, LOGGED, Logged, REJECTED, Rejected, Replay};
-use crate::reachability::{Fix, Reach};
-use crate::vpc::Tuple;
+use crate::explain::{
+    Error, Explanation, LOGGED, LoggedFlow, REJECTED, RejectedFlow, SimulationResult,
+};
+use crate::reachability::{Analyzer, Fix};
+use crate::vpc::FiveTuple;
 
 /// How far around the time asked about the logs are looked at, in seconds.
 const AROUND_SECS: i64 = 3600;
 
 /// Runs the command.
-pub(crate) async fn run(command: Explain, started: Started) -> Result<Exit, Failure> {
+pub(crate) async fn run(command: Explain, started: Invocation) -> Result<Exit, Failure> {
     match command {
         Explain::Flow(args) => Box::pin(flow::run(args, started)).await,
         Explain::Finding(args) => Box::pin(finding::run(args, started)).await,
@@ -34,16 +36,16 @@ pub(crate) async fn run(command: Explain, started: Started) -> Result<Exit, Fail
 
 /// What is printed: the explanation, the finding that it is of, and the fix tried out.
 #[derive(Serialize)]
-struct Told {
+struct ExplainOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     finding: Option<crate::detection::Finding>,
     #[serde(flatten)]
     explanation: Option<Explanation>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    replay: Option<Replay>,
+    replay: Option<SimulationResult>,
 }
 
-impl Told {
+impl ExplainOutput {
     fn print(&self, how: &Explaining) -> Result<(), Failure> {
         let text = match how.format {
             ExplainFormat::Table => text::plain(self),
@@ -55,7 +57,11 @@ impl Told {
 }
 
 /// What the logs show of a flow around a time.
-async fn logged(engine: &Engine, tuple: &Tuple, at: (i64, i64)) -> Result<Vec<Logged>, Failure> {
+async fn logged(
+    engine: &Engine,
+    tuple: &FiveTuple,
+    at: (i64, i64),
+) -> Result<Vec<LoggedFlow>, Failure> {
     let time = |at: i64| ScalarValue::TimestampSecond(Some(at), Some("UTC".into()));
     let text = |ip: std::net::IpAddr| ScalarValue::from(ip.to_string());
     let params = vec![
@@ -67,17 +73,17 @@ async fn logged(engine: &Engine, tuple: &Tuple, at: (i64, i64)) -> Result<Vec<Lo
         ("until".to_owned(), time(at.1.saturating_add(AROUND_SECS))),
     ];
     let rows = engine.rows(LOGGED, params).await?;
-    Logged::read(&rows).or_exit(Exit::Input)
+    LoggedFlow::read(&rows).or_exit(Exit::Input)
 }
 
 /// Tries out the fixes that are named, on all that the logs show refused.
 async fn tried(
     engine: &Engine,
-    reach: &Reach,
+    reach: &Analyzer,
     explained: &Explanation,
-    (tuple, at): (&Tuple, Option<i64>),
-    (named, say): (&[String], Say<'_>),
-) -> Result<Option<Replay>, Failure> {
+    (tuple, at): (&FiveTuple, Option<i64>),
+    (named, say): (&[String], Messages<'_>),
+) -> Result<Option<SimulationResult>, Failure> {
     let fixes = chosen(&explained.fixes, named)?;
     if fixes.is_empty() {
         if !named.is_empty() {
@@ -86,7 +92,7 @@ async fn tried(
         return Ok(None);
     }
     let rows = engine.rows(REJECTED, none()).await?;
-    let rejected = Rejected::read(&rows).or_exit(Exit::Input)?;
+    let rejected = RejectedFlow::read(&rows).or_exit(Exit::Input)?;
     Ok(Some(explain::replay(reach, &fixes, tuple, at, &rejected)))
 }
 
@@ -129,7 +135,7 @@ fn needs_inventory(inventory: &[String]) -> Result<(), Failure> {
 /// What was typed is wrong, or does not fit the inventory.
 fn failure(error: Error) -> Failure {
     let hint = match &error {
-        Error::Unclear(crate::reachability::Unclear::Several(..)) => {
+        Error::Unclear(crate::reachability::ResolveError::Several(..)) => {
             Some("name one with --vpc, or the interface by its id")
         }
         Error::Unclear(_) => {

@@ -2,20 +2,20 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::commands::explain::Told;
+use crate::cli::commands::explain::ExplainOutput;
 use crate::cli::output::{markdown as escaped, markdown_block, visible};
-use crate::explain::{End, Explanation, Line, Replay};
-use crate::reachability::{Answer, Fix, Verdict};
+use crate::explain::{End, Explanation, FlowLine, SimulationResult};
+use crate::reachability::{Fix, StageVerdict, Verdict};
 
 /// Most lines of one list of a replay that are shown; `--format json` has all.
 const LINES_MAX: usize = 20;
 
 /// Words of an answer, in columns.
-fn word(answer: Answer) -> &'static str {
+fn word(answer: StageVerdict) -> &'static str {
     match answer {
-        Answer::Allowed => "allows",
-        Answer::Denied => "DENIES",
-        Answer::Unknown => "unknown",
+        StageVerdict::Allowed => "allows",
+        StageVerdict::Denied => "DENIES",
+        StageVerdict::Unknown => "unknown",
     }
 }
 
@@ -32,7 +32,7 @@ fn end(end: &End) -> String {
 }
 
 /// Says it in plain text.
-pub(crate) fn plain(told: &Told) -> String {
+pub(crate) fn plain(told: &ExplainOutput) -> String {
     let mut text = String::new();
     if let Some(finding) = &told.finding {
         line(&mut text, "finding", &format!("{} {}", finding.finding_id, finding.title));
@@ -67,7 +67,8 @@ fn explanation(text: &mut String, explained: &Explanation) {
         format!("{:<width$}  {:<7}  {}", step.place.words(), word(step.answer), step.text)
     });
     line(text, "places", &steps.collect::<Vec<_>>().join("\n"));
-    let logged: Vec<String> = explained.logged.iter().map(crate::explain::Logged::words).collect();
+    let logged: Vec<String> =
+        explained.logged.iter().map(crate::explain::LoggedFlow::words).collect();
     line(text, "logged", &logged.join("\n"));
     for fix in &explained.fixes {
         text.push('\n');
@@ -92,7 +93,7 @@ fn line(text: &mut String, label: &str, value: &str) {
 }
 
 /// What a replay says, with a label each.
-fn replayed(replay: &Replay) -> Vec<(String, String)> {
+fn replayed(replay: &SimulationResult) -> Vec<(String, String)> {
     let mut told = vec![("applied".to_owned(), replay.applied.join(", "))];
     told.push(("opens".to_owned(), replay.opens.join("\n")));
     let lists = [
@@ -117,14 +118,14 @@ fn replayed(replay: &Replay) -> Vec<(String, String)> {
     told
 }
 
-fn flow(line: &Line) -> String {
+fn flow(line: &FlowLine) -> String {
     let job = line.job_name.as_ref().map(|job| format!(", job {job}")).unwrap_or_default();
     let text = line.text.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
     format!("{} to {} {}{job}{text}", line.source, line.destination, line.service)
 }
 
 /// Says it in Markdown.
-pub(crate) fn markdown(told: &Told) -> String {
+pub(crate) fn markdown(told: &ExplainOutput) -> String {
     let mut text = String::new();
     if let Some(finding) = &told.finding {
         let reason = finding.reason.as_deref().unwrap_or_default();

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::aws::Account;
 use crate::aws::s3::Location;
 use crate::cli::failure::Failure;
-use crate::cli::messages::Say;
+use crate::cli::messages::Messages;
 use crate::cli::session;
 use crate::config::Config;
 use crate::inventory::collect::Collector;
-use crate::inventory::{Inventory, Kept, Target};
-use crate::storage::Place;
+use crate::inventory::{CollectorTarget, Inventory, PersistentCollector};
+use crate::storage::Storage;
 
 /// What the feed knows of the account.
 #[derive(Debug, Default)]
@@ -31,9 +31,9 @@ impl Known {
     pub(crate) async fn refresh(
         &mut self,
         config: &Config,
-        (account, state): (&Arc<Account>, &Place),
+        (account, state): (&Arc<Account>, &Storage),
         now: i64,
-        say: &Say<'_>,
+        say: &Messages<'_>,
     ) -> Result<Arc<Inventory>, Failure> {
         let every = i64::try_from(config.feed.inventory_every.as_secs()).unwrap_or(i64::MAX);
         if let Some(known) = &self.inventory
@@ -61,18 +61,20 @@ impl Known {
 /// Adds what the account tells now to what the state has; returns where it is, and whether all was told.
 async fn collect(
     account: &Arc<Account>,
-    state: &Place,
+    state: &Storage,
     now: i64,
-    say: &Say<'_>,
+    say: &Messages<'_>,
 ) -> Result<(String, bool), Failure> {
     let place = state.below("inventory");
     let name = place.to_string();
     let target = match name.starts_with("s3://") {
-        true => Target::S3(account.store(), Location::parse(&name).map_err(session::usage)?),
-        false => Target::Folder(name.clone().into()),
+        true => {
+            CollectorTarget::S3(account.store(), Location::parse(&name).map_err(session::usage)?)
+        }
+        false => CollectorTarget::Folder(name.clone().into()),
     };
     let collector = Collector::new(account, None, None).await.map_err(session::aws_failure)?;
-    let kept = Kept::open(collector, target, None, now).await;
+    let kept = PersistentCollector::open(collector, target, None, now).await;
     let mut kept = kept.map_err(session::inventory_failure)?;
     let report = Box::pin(kept.pass(now, now)).await.map_err(session::inventory_failure)?;
     session::tell(&report, say);

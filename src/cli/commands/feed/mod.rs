@@ -12,15 +12,15 @@ use anyhow::anyhow;
 use crate::aws::Account;
 use crate::cli::args::Feed;
 use crate::cli::commands::detect::detections;
-use crate::cli::commands::feed::pass::Open;
+use crate::cli::commands::feed::pass::FeedState;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::service::{Options, Report, Work};
-use crate::cli::{Started, service};
+use crate::cli::service::{Options, Report, Worker};
+use crate::cli::{Invocation, service};
 use crate::config::Config;
 use crate::detection::{Finding, Severity};
 
 /// Runs the command.
-pub(crate) async fn run(args: Feed, started: Started) -> Result<Exit, Failure> {
+pub(crate) async fn run(args: Feed, started: Invocation) -> Result<Exit, Failure> {
     let account = Arc::new(Account::new(args.aws.writing(args.single_runner)));
     let options = Options {
         config: args.config.clone(),
@@ -37,10 +37,10 @@ struct Passes {
     args: Feed,
     account: Arc<Account>,
     /// What is held from pass to pass. NULL before the first, and after one that failed.
-    open: Option<Box<Open>>,
+    open: Option<Box<FeedState>>,
 }
 
-impl Work for Passes {
+impl Worker for Passes {
     fn check(&self, config: &Config) -> Result<(), Failure> {
         let wrong = |what: &str, hint: &str| {
             Err(Failure::new(Exit::Config, anyhow!("{what}")).with_hint(hint))
@@ -64,7 +64,7 @@ impl Work for Passes {
         let open = match &mut self.open {
             Some(open) => open,
             none => {
-                let open = Box::pin(Open::new(config, &self.args, &self.account, now)).await?;
+                let open = Box::pin(FeedState::new(config, &self.args, &self.account, now)).await?;
                 none.insert(Box::new(open))
             }
         };

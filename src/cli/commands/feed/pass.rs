@@ -17,7 +17,7 @@ use crate::cli::commands::feed::counted;
 use crate::cli::commands::feed::inventory_refresh::Known;
 use crate::cli::commands::ingest;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::messages::{Kept, Say};
+use crate::cli::messages::{CapturedWarnings, Messages};
 use crate::cli::service::Report;
 use crate::cli::session;
 use crate::cli::session::source_failure;
@@ -29,8 +29,8 @@ use crate::inventory::Inventory;
 use crate::inventory::model::FlowLog;
 use crate::lake::{CompactOptions, compact};
 use crate::metrics::{AlertCounts, Pass};
-use crate::source::{Access, Source};
-use crate::storage::Place;
+use crate::source::{Source, SourceContext};
+use crate::storage::Storage;
 use crate::time::{Clock, Window};
 use crate::{lake, source};
 
@@ -44,10 +44,10 @@ const ALERTS_ONCE: Duration = Duration::from_secs(300);
 const ALERTS_END: Duration = Duration::from_secs(2);
 
 /// What is held from pass to pass.
-pub(crate) struct Open {
+pub(crate) struct FeedState {
     config: Config,
     account: Arc<Account>,
-    state: Place,
+    state: Storage,
     runner: Runner,
     /// The flow logs that the inventory knows, for the listing of log groups.
     flow_logs: Arc<Mutex<Arc<[FlowLog]>>>,
@@ -60,7 +60,7 @@ pub(crate) struct Open {
     once: bool,
 }
 
-impl Open {
+impl FeedState {
     /// Takes over a lake with its state.
     pub(crate) async fn new(
         config: &Config,
@@ -69,7 +69,7 @@ impl Open {
         now: i64,
     ) -> Result<Self, Failure> {
         let lake = config.feed.lake.as_deref().unwrap_or_default();
-        let lake = Place::create(lake, account).or_exit(Exit::Output)?;
+        let lake = Storage::create(lake, account).or_exit(Exit::Output)?;
         let clock = Clock::new(now);
         let named = config.feed.state.as_deref();
         let held = ingest::state(&lake, named, account, clock).await?;
@@ -84,7 +84,7 @@ impl Open {
             let flow_logs = Arc::clone(&flow_logs);
             move |now| {
                 let known = flow_logs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let access = Access {
+                let access = SourceContext {
                     account: Arc::clone(&account),
                     flow_logs: known,
                     now,
@@ -129,8 +129,8 @@ impl Open {
 
     /// Makes one pass: what is new into the lake, findings, alerts, and the lake's own upkeep.
     pub(crate) async fn pass(&mut self, now: i64) -> Result<Report, Failure> {
-        let kept = Kept::default();
-        let say = Say::keeping(&kept);
+        let kept = CapturedWarnings::default();
+        let say = Messages::keeping(&kept);
         // A clock that is ahead must not make the lake let go of what is new.
         let now = now.min(self.runner.now());
         let places = (&self.account, &self.state);
@@ -183,7 +183,7 @@ impl Open {
     }
 
     /// Puts small files of the lake together, and lets go of what is too old, when it is time.
-    async fn compact(&self, now: i64, say: &Say<'_>) -> Result<(), Failure> {
+    async fn compact(&self, now: i64, say: &Messages<'_>) -> Result<(), Failure> {
         let (objects, name) = (self.state.objects(), Path::from(COMPACTED));
         let last = match objects.get(&name).await {
             Ok(found) => found.bytes().await.or_exit(Exit::Input)?,
@@ -216,7 +216,8 @@ impl Open {
         if self.runner.checkpoint().pass == 0 {
             return Ok(None);
         }
-        let access = Access { account: Arc::clone(&self.account), now, ..Access::default() };
+        let access =
+            SourceContext { account: Arc::clone(&self.account), now, ..SourceContext::default() };
         let lake = [self.runner.lake().to_string()];
         let lake = source::open_sources(&lake, &access).map_err(source_failure)?;
         // All that was read may have been lines that cannot be read: no table was made of them.
@@ -233,7 +234,7 @@ impl Open {
         &mut self,
         lake: &Arc<dyn Source>,
         now: i64,
-        say: &Say<'_>,
+        say: &Messages<'_>,
     ) -> Result<bool, Failure> {
         let last = self.runner.checkpoint().pass;
         let mut ranges = Vec::new();
@@ -272,7 +273,7 @@ impl Open {
     async fn tell(
         &mut self,
         now: i64,
-        say: &Say<'_>,
+        say: &Messages<'_>,
     ) -> Result<BTreeMap<String, AlertCounts>, Failure> {
         self.outbox.post(&self.findings.findings, now).await.or_exit(Exit::Output)?;
         let mut counts = BTreeMap::new();
