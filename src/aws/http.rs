@@ -50,7 +50,7 @@ pub(super) async fn body(response: HttpResponse, bytes_max: usize) -> Result<Vec
 
 /// What a server answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct HttpResponse {
     /// The HTTP status.
     pub status: u16,
     /// `Retry-After`: how long to wait before the next try. NULL: the server did not say.
@@ -83,7 +83,7 @@ impl Client {
         url: &str,
         headers: &[(String, String)],
         body: Vec<u8>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<HttpResponse, Error> {
         let broken = |what: &str| Error::new(Kind::Other, format!("{what} cannot be sent"));
         let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_method("POST").map_err(|_| broken("the request"))?;
@@ -101,7 +101,7 @@ impl Client {
         let bytes = crate::aws::http::body(response, ANSWER_BYTES_MAX).await;
         // The status has said what counts.
         let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
-        Ok(Answer { status, retry_after, text })
+        Ok(HttpResponse { status, retry_after, text })
     }
 }
 

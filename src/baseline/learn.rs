@@ -113,7 +113,7 @@ pub struct Learned {
 }
 
 /// Where rules lead, in their order.
-type Place = (u8, Reverse<u8>, String);
+type RuleOrder = (u8, Reverse<u8>, String);
 
 #[derive(Default)]
 struct Group {
@@ -151,7 +151,7 @@ pub fn learn(rows: &[ObservedDestination], flagged: &[Flagged], options: &Option
             kept.push(row);
         }
     }
-    let mut groups: BTreeMap<(Place, Option<i32>), Group> = BTreeMap::new();
+    let mut groups: BTreeMap<(RuleOrder, Option<i32>), Group> = BTreeMap::new();
     let seen: BTreeSet<IpAddr> =
         kept.iter().filter_map(|row| row.destination.parse().ok()).collect();
     for row in kept {
@@ -236,7 +236,7 @@ fn place(
     seen: &BTreeSet<IpAddr>,
     refused: &[&Flagged],
     options: &Options,
-) -> Place {
+) -> RuleOrder {
     let Ok(ip) = destination.parse::<IpAddr>() else {
         let rank = match destination {
             "same-job" => 2,

@@ -166,7 +166,7 @@ pub fn replay(
     told
 }
 
-type Seen = BTreeSet<(std::net::IpAddr, std::net::IpAddr, Option<u16>, u8)>;
+type FlowKeys = BTreeSet<(std::net::IpAddr, std::net::IpAddr, Option<u16>, u8)>;
 
 /// Tries every pair of interfaces that the fixes touch.
 fn pairs(
@@ -175,7 +175,7 @@ fn pairs(
     fixes: &[Fix],
     tuple: &FiveTuple,
     at: Option<i64>,
-    seen: &Seen,
+    seen: &FlowKeys,
     told: &mut SimulationResult,
 ) {
     let living: Vec<&Eni> = reach.living(at).collect();

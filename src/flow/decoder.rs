@@ -17,7 +17,7 @@ use crate::flow::error::{DecodeError, DecodeFailure};
 use crate::flow::log_format::LogFormat;
 use crate::flow::record_block::RecordPosition;
 use crate::flow::record_reader::RecordCounts;
-use crate::flow::tokenizer::{Delimiters, Found, LineBlock, TokenizedLines, Tokenizer, Wanted};
+use crate::flow::tokenizer::{Delimiters, Found, LineBlock, TokenizedLines, Tokenizer, LineLimits};
 use crate::flow::value::{trimmed, without_comment};
 
 /// Most bytes that are one block, which is what a batch may hold on to.
@@ -187,7 +187,7 @@ impl Decoder {
             let (bytes_max, lines_max) = (self.plan.limits.line_bytes_max, LINES_MAX);
             let taken = match fields {
                 Some(fields) => {
-                    let taken = scanner.take(&mut ends, Wanted { fields, bytes_max, lines_max });
+                    let taken = scanner.take(&mut ends, LineLimits { fields, bytes_max, lines_max });
                     self.records(ends.lines(rest, fields), out)?;
                     taken
                 }

@@ -120,7 +120,7 @@ impl DelimiterMask {
 
 /// Which lines are taken together.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted {
+pub(super) struct LineLimits {
     /// How many fields they have.
     pub(super) fields: usize,
     /// How long they may be.
@@ -201,7 +201,7 @@ impl<'a> Tokenizer<'a> {
     }
 
     /// Takes lines of records as long as they are wanted; where their fields end comes behind what `ends` keeps.
-    pub(super) fn take(&mut self, ends: &mut Delimiters, wanted: Wanted) -> TokenizedLines {
+    pub(super) fn take(&mut self, ends: &mut Delimiters, wanted: LineLimits) -> TokenizedLines {
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
             // SAFETY: the processor has what the function needs.
@@ -216,7 +216,7 @@ impl<'a> Tokenizer<'a> {
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn take_avx2(&mut self, ends: &mut Delimiters, wanted: Wanted) -> TokenizedLines {
+    fn take_avx2(&mut self, ends: &mut Delimiters, wanted: LineLimits) -> TokenizedLines {
         self.take_with(ends, wanted, |bytes| DelimiterMask::of_avx2(bytes))
     }
 
@@ -224,7 +224,7 @@ impl<'a> Tokenizer<'a> {
     fn take_with(
         &mut self,
         ends: &mut Delimiters,
-        wanted: Wanted,
+        wanted: LineLimits,
         marks: impl Fn(&[u8; 64]) -> DelimiterMask,
     ) -> TokenizedLines {
         for _ in 0..wanted.lines_max {

@@ -13,7 +13,7 @@ use crate::inventory::interface_owner::Owners;
 use crate::inventory::model::Eni;
 
 /// An account and a region.
-type Place<'a> = (Option<&'a str>, Option<&'a str>);
+type SubnetAndVpc<'a> = (Option<&'a str>, Option<&'a str>);
 
 /// When whole listings of interfaces were taken, and of which VPCs.
 ///
@@ -29,7 +29,7 @@ pub(super) struct Listings {
 impl Listings {
     /// Puts pages together: a page that says more follow, and the next of that account and region.
     pub(super) fn new(facts: &Facts) -> Self {
-        let mut pages: BTreeMap<Place<'_>, BTreeMap<i64, (bool, BTreeSet<&str>)>> = BTreeMap::new();
+        let mut pages: BTreeMap<SubnetAndVpc<'_>, BTreeMap<i64, (bool, BTreeSet<&str>)>> = BTreeMap::new();
         for fact in facts {
             if let Fact::Page { account_id, region, at, more, vpc_ids } = fact {
                 let place = pages.entry((account_id.as_deref(), region.as_deref())).or_default();

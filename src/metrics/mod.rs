@@ -19,4 +19,4 @@ pub use config::Config;
 pub(crate) use config::duration;
 pub use definitions::{Kind, METRICS, Metric};
 pub use health::Health;
-pub use registry::{AlertCounts, Labels, Metrics, Pass, PassOutcome, SERIES_MAX, Sample};
+pub use registry::{AlertCounts, Labels, Metrics, PassMetrics, PassOutcome, SERIES_MAX, Sample};

@@ -50,7 +50,7 @@ impl PassOutcome {
 
 /// What one pass did. Counts are of this pass alone; NULL is not known.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Pass {
+pub struct PassMetrics {
     /// Objects and time ranges that were read.
     pub objects: u64,
     /// Objects and time ranges that could not be read to their end.
@@ -87,7 +87,7 @@ pub struct Pass {
     pub lake: Option<(u64, u64)>,
 }
 
-impl Pass {
+impl PassMetrics {
     /// Returns the records of every status.
     pub fn records(&self) -> u64 {
         self.ok + self.nodata + self.skipdata + self.other
@@ -195,7 +195,7 @@ impl Metrics {
     }
 
     /// Counts a pass that succeeded and what it did. It ended at `now`, Unix seconds.
-    pub fn pass(&self, pass: &Pass, took: Duration, now: i64) {
+    pub fn pass(&self, pass: &PassMetrics, took: Duration, now: i64) {
         self.ended(PassOutcome::Ok, took);
         self.set_time(&definitions::PASS_SUCCESS, now);
         self.add(&definitions::OBJECTS, &["read"], pass.objects);

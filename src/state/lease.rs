@@ -81,11 +81,11 @@ impl fmt::Display for Holder {
 pub struct Lease {
     holder: Holder,
     was_left: bool,
-    held: Held,
+    held: LeaseStore,
 }
 
 #[derive(Debug)]
-enum Held {
+enum LeaseStore {
     Folder(File),
     Remote(Remote),
 }
@@ -161,7 +161,7 @@ impl Lease {
         let written = file.metadata().and_then(|meta| meta.modified()).ok();
         let written = written.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
         let written = written.and_then(|at| i64::try_from(at.as_secs()).ok());
-        Ok((Self { holder, was_left: !text.is_empty(), held: Held::Folder(file) }, written))
+        Ok((Self { holder, was_left: !text.is_empty(), held: LeaseStore::Folder(file) }, written))
     }
 
     async fn remote(
@@ -194,7 +194,7 @@ impl Lease {
         let beat = Heartbeat { place: place.clone(), holder: holder.clone(), clock, lease_secs };
         let beat = beat.start(Arc::clone(&version), &lost);
         let remote = Remote { place: place.clone(), beat, version, lost };
-        Ok(Self { holder, was_left: before.is_some(), held: Held::Remote(remote) })
+        Ok(Self { holder, was_left: before.is_some(), held: LeaseStore::Remote(remote) })
     }
 
     /// How the holder is named.
@@ -215,8 +215,8 @@ impl Lease {
     /// Whether somebody else took it, because no sign of life came through.
     pub fn is_lost(&self) -> bool {
         match &self.held {
-            Held::Folder(_) => false,
-            Held::Remote(remote) => remote.lost.load(Ordering::Relaxed),
+            LeaseStore::Folder(_) => false,
+            LeaseStore::Remote(remote) => remote.lost.load(Ordering::Relaxed),
         }
     }
 
@@ -227,10 +227,10 @@ impl Lease {
     /// When that cannot be written.
     pub async fn give_back(self) -> Result<(), Error> {
         match self.held {
-            Held::Folder(mut file) => write(&mut file, b"").map_err(|source| {
+            LeaseStore::Folder(mut file) => write(&mut file, b"").map_err(|source| {
                 Error::Store(storage::Error::Folder { name: LOCAL.to_owned(), source })
             }),
-            Held::Remote(remote) => {
+            LeaseStore::Remote(remote) => {
                 let version = remote.version.lock().await.clone();
                 put(&remote.place, None, PutMode::Update(version)).await.map(drop)
             }

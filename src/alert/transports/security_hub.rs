@@ -45,7 +45,7 @@ impl SecurityHubTransport {
         Self { caller: AwsCaller::new(account, region, timeout), account_id: OnceCell::new() }
     }
 
-    async fn place(&self) -> Result<Place, DeliveryError> {
+    async fn place(&self) -> Result<HubAccount, DeliveryError> {
         let api = self.caller.api().await.map_err(|error| DeliveryError::of_call(&error))?;
         let ask = || async {
             let answer = self.caller.call(&GET_CALLER_IDENTITY, &json!({})).await?;
@@ -55,7 +55,7 @@ impl SecurityHubTransport {
             account.map(str::to_owned).ok_or_else(|| DeliveryError::new(ErrorKind::Passing, lacks))
         };
         let account_id = self.account_id.get_or_try_init(ask).await?.clone();
-        Ok(Place { account_id, region: api.region().to_owned() })
+        Ok(HubAccount { account_id, region: api.region().to_owned() })
     }
 
     async fn import(&self, alerts: &[Alert]) -> Result<Vec<DeliveryResult>, DeliveryError> {
@@ -94,12 +94,12 @@ impl Transport for SecurityHubTransport {
 }
 
 /// Whose findings these are, and where.
-struct Place {
+struct HubAccount {
     account_id: String,
     region: String,
 }
 
-impl Place {
+impl HubAccount {
     /// Returns what a finding is known by.
     fn id(&self, alert: &Alert) -> String {
         format!("{}/{}/flowq/{}", self.region, self.account_id, alert.finding.finding_id)

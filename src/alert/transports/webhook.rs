@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::alert::config::check_url;
 use crate::alert::sink::{DeliveryError, DeliveryResult, ErrorKind, Transport};
 use crate::alert::{Alert, message};
-use crate::aws::http::{Answer, Client, hmac_sha256};
+use crate::aws::http::{HttpResponse, Client, hmac_sha256};
 use crate::aws::redact::redact;
 use crate::detection::Severity;
 
@@ -85,7 +85,7 @@ impl HttpPost {
         }
     }
 
-    fn fate(&self, answer: &Answer) -> DeliveryResult {
+    fn fate(&self, answer: &HttpResponse) -> DeliveryResult {
         let trouble = match answer.status {
             200..=299 => return Ok(()),
             408 | 425 | 429 | 500.. => ErrorKind::Passing,

@@ -36,11 +36,11 @@ const VISIBILITY_MIN_SECS: i32 = 4;
 pub struct Address {
     /// The region that the name tells; NULL: the account's own.
     pub region: Option<String>,
-    place: Place,
+    place: QueueName,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
+enum QueueName {
     Url(String),
     Name { name: String, account_id: Option<String> },
 }
@@ -61,12 +61,12 @@ impl Address {
             if region.is_empty() || account.is_empty() || !is_name(name) {
                 return Err(wrong("the ARN lacks a region, an account or a queue's name"));
             }
-            let place = Place::Name { name: name.to_owned(), account_id: Some(account.to_owned()) };
+            let place = QueueName::Name { name: name.to_owned(), account_id: Some(account.to_owned()) };
             return Ok(Self { region: Some(region.to_owned()), place });
         }
         let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
         let Some((host, path)) = rest.split_once('/') else {
-            let place = Place::Name { name: rest.to_owned(), account_id: None };
+            let place = QueueName::Name { name: rest.to_owned(), account_id: None };
             let fits = is_name(rest) && !text.contains("://");
             return fits
                 .then_some(Self { region: None, place })
@@ -75,7 +75,7 @@ impl Address {
         if !matches!(scheme, "https" | "http") || !path.rsplit('/').next().is_some_and(is_name) {
             return Err(wrong("the URL is not that of a queue"));
         }
-        let place = Place::Url(format!("{scheme}://{rest}"));
+        let place = QueueName::Url(format!("{scheme}://{rest}"));
         Ok(Self { region: region_of(host), place })
     }
 }
@@ -144,8 +144,8 @@ impl Account {
         }
         let client = self.sqs(address.region.as_deref()).await;
         let url = match &address.place {
-            Place::Url(url) => url.clone(),
-            Place::Name { name, account_id } => {
+            QueueName::Url(url) => url.clone(),
+            QueueName::Name { name, account_id } => {
                 let ask = client.get_queue_url().queue_name(name);
                 let told = ask.set_queue_owner_aws_account_id(account_id.clone()).send().await;
                 let told = told.map_err(|error| Error::of(&error))?;

@@ -6,7 +6,7 @@ use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use tokio::sync::OnceCell;
 
-use crate::aws::sqs::{Address, Place};
+use crate::aws::sqs::{Address, QueueName};
 use crate::aws::{Account, Error, Kind};
 
 /// A message on its way to a queue.
@@ -24,7 +24,7 @@ pub struct Outgoing {
 #[derive(Debug)]
 pub struct Sender {
     client: aws_sdk_sqs::Client,
-    place: Place,
+    place: QueueName,
     url: OnceCell<String>,
 }
 
@@ -80,8 +80,8 @@ impl Sender {
 
     async fn find(&self) -> Result<String, Error> {
         match &self.place {
-            Place::Url(url) => Ok(url.clone()),
-            Place::Name { name, account_id } => {
+            QueueName::Url(url) => Ok(url.clone()),
+            QueueName::Name { name, account_id } => {
                 let ask = self.client.get_queue_url().queue_name(name);
                 let told = ask.set_queue_owner_aws_account_id(account_id.clone()).send().await;
                 let told = told.map_err(|error| Error::of(&error))?;

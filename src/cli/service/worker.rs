@@ -4,7 +4,7 @@
 use crate::cli::failure::Exit;
 use crate::cli::failure::Failure;
 use crate::config::Config;
-use crate::metrics::Pass;
+use crate::metrics::PassMetrics;
 
 /// What is done again and again.
 pub(crate) trait Worker {
@@ -28,7 +28,7 @@ pub(crate) struct Report {
     /// Its number in the ledger. NULL: there is none.
     pub(crate) number: Option<u64>,
     /// What it did.
-    pub(crate) pass: Pass,
+    pub(crate) pass: PassMetrics,
     /// What makes the answer poorer. What the pass before said already is not told again.
     pub(crate) warnings: Vec<String>,
     /// Whether some input could not be read.

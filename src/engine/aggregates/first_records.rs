@@ -98,7 +98,7 @@ const ANSWER_BYTES: usize = 8 + 16 + 8;
 
 /// A record's place. `object` is an index into [`Groups::objects`].
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct RecordReference {
     start: i64,
     object: u32,
     /// The caps on objects and the length of a record keep lines below this type's limit.
@@ -106,13 +106,13 @@ struct Place {
 }
 
 /// No record: sorts after every real one.
-const NONE: Place = Place { start: i64::MAX, object: u32::MAX, line: u32::MAX };
+const NONE: RecordReference = RecordReference { start: i64::MAX, object: u32::MAX, line: u32::MAX };
 
 /// The places of every group. Names of objects are held once, however many groups cite them, and only while
 /// one does: in a log group each record has a name of its own.
 #[derive(Debug, Default)]
 struct Groups {
-    places: Vec<[Place; KEPT]>,
+    places: Vec<[RecordReference; KEPT]>,
     objects: Vec<Object>,
     numbers: HashMap<Arc<str>, u32>,
     /// Numbers of objects that nothing cites any more.
@@ -187,7 +187,7 @@ impl Groups {
     }
 
     /// Tells whether a record of object `name` comes before a place.
-    fn comes_before(&self, (start, name, line): (i64, &str, u32), held: &Place) -> bool {
+    fn comes_before(&self, (start, name, line): (i64, &str, u32), held: &RecordReference) -> bool {
         if held.object == u32::MAX || start != held.start {
             return held.object == u32::MAX || start < held.start;
         }
@@ -206,7 +206,7 @@ impl Groups {
         self.forget(held[KEPT - 1].object);
         let places = &mut self.places[group];
         places[slot..].rotate_right(1);
-        places[slot] = Place { start, object, line };
+        places[slot] = RecordReference { start, object, line };
     }
 
     fn add_rows(
@@ -330,7 +330,7 @@ impl GroupsAccumulator for Groups {
 
     fn size(&self) -> usize {
         // The answer takes the place of all this, and must not need more memory than was asked for.
-        let held = self.places.capacity() * size_of::<[Place; KEPT]>();
+        let held = self.places.capacity() * size_of::<[RecordReference; KEPT]>();
         let answer = self.places.len() * size_of::<i32>() + self.cited * ANSWER_BYTES;
         held.max(answer) + self.object_bytes
     }

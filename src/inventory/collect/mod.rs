@@ -164,7 +164,7 @@ impl<'a> Collector<'a> {
             asked.events = asked.events.max(Some(until));
         }
         if let Some((store, location)) = &self.trail {
-            let place = trail::Place { store, location, account_id: &self.account_id };
+            let place = trail::HubAccount { store, location, account_id: &self.account_id };
             if trail::collect(&mut pass, &place, asked.from(asked.trail), until).await? {
                 asked.trail = asked.trail.max(Some(until));
             }

@@ -14,7 +14,7 @@ const OBJECT_BYTES_MAX: usize = 64 << 20;
 const SLACK_SECS: i64 = 30 * 60;
 
 /// Where the trail objects of an account lie.
-pub(super) struct Place<'a> {
+pub(super) struct TrailLocation<'a> {
     pub(super) store: &'a S3Client,
     /// Bucket and prefix as the trail itself has them.
     pub(super) location: &'a Location,
@@ -24,7 +24,7 @@ pub(super) struct Place<'a> {
 /// Reads the trail objects of a time, one by one. Returns whether all could be read.
 pub(super) async fn collect(
     pass: &mut CollectionPass<'_>,
-    place: &Place<'_>,
+    place: &TrailLocation<'_>,
     since: i64,
     until: i64,
 ) -> Result<bool, aws::Error> {
@@ -55,7 +55,7 @@ pub(super) async fn collect(
 
 async fn read_day(
     pass: &mut CollectionPass<'_>,
-    place: &Place<'_>,
+    place: &TrailLocation<'_>,
     prefix: String,
     start: &str,
 ) -> Result<bool, aws::Error> {
@@ -88,7 +88,7 @@ async fn read_day(
 }
 
 /// Finds the folder of the account's regions: an organisation's trail has one more level.
-async fn folder(place: &Place<'_>) -> Result<String, aws::Error> {
+async fn folder(place: &TrailLocation<'_>) -> Result<String, aws::Error> {
     let mut key = place.location.key.trim_matches('/').to_owned();
     if !key.is_empty() {
         key.push('/');

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::inventory::documents::{Answer, Reader};
+use crate::inventory::documents::{JsonObject, Reader};
 use crate::inventory::fact::Fact;
 use crate::inventory::model::BucketPolicy;
 
-pub(super) fn read(reader: &mut Reader, answer: &Answer, at: Option<i64>) {
+pub(super) fn read(reader: &mut Reader, answer: &JsonObject, at: Option<i64>) {
     let text = answer.get("Policy").and_then(Value::as_str).unwrap_or_default();
     match bucket(text) {
         Some(bucket) => {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::inventory::aws_time::AwsTime;
-use crate::inventory::documents::{Answer, Reader, shape};
+use crate::inventory::documents::{JsonObject, Reader, shape};
 use crate::inventory::fact::{CreatedBy, Details, Event, Fact, Sighting, Source};
 use crate::inventory::model;
 use crate::inventory::zone::region_of_zone;
@@ -166,7 +166,7 @@ pub(super) fn created_interface(reader: &mut Reader, mut value: Value, at: Optio
 }
 
 /// Notes which accounts, regions and VPCs a page of a listing covers, so that absence can be told.
-pub(super) fn pages(reader: &mut Reader, answer: &Answer, at: i64) {
+pub(super) fn pages(reader: &mut Reader, answer: &JsonObject, at: i64) {
     let more = answer.get("NextToken").and_then(Value::as_str).is_some_and(|text| !text.is_empty());
     let mut covered: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
     for eni in answer.get("NetworkInterfaces").and_then(Value::as_array).into_iter().flatten() {
@@ -239,7 +239,7 @@ pub(super) fn vpc(reader: &mut Reader, value: Value, at: Option<i64>) -> Done {
 }
 
 /// Reads the answer of `describe-vpc-attribute`, one attribute or both.
-pub(super) fn vpc_dns(reader: &mut Reader, answer: &Answer, at: Option<i64>) {
+pub(super) fn vpc_dns(reader: &mut Reader, answer: &JsonObject, at: Option<i64>) {
     let flag = |key: &str| match answer.get(key)? {
         Value::Bool(flag) => Some(*flag),
         value => value.get("Value")?.as_bool(),

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::inventory::aws_time;
-use crate::inventory::documents::{Answer, Reader};
+use crate::inventory::documents::{JsonObject, Reader};
 use crate::inventory::fact::Fact;
 
 /// Reads one file; several of them are the history.
-pub(super) fn read(reader: &mut Reader, answer: &Answer) {
+pub(super) fn read(reader: &mut Reader, answer: &JsonObject) {
     let at =
         ["createDate", "syncToken"].iter().find_map(|key| aws_time::of_value(answer.get(*key)?));
     let Some(at) = at else {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::inventory::aws_time;
 use crate::inventory::documents::ec2_network::{Done, missing};
-use crate::inventory::documents::{Answer, Reader, shape};
+use crate::inventory::documents::{JsonObject, Reader, shape};
 use crate::inventory::fact::{Fact, MappingRow};
 
 /// A row, under any of the names it may have in a header or as JSON keys.
@@ -23,7 +23,7 @@ struct Row {
 }
 
 /// Tells whether an object is a row of a mapping.
-pub(super) fn is_row(answer: &Answer) -> bool {
+pub(super) fn is_row(answer: &JsonObject) -> bool {
     let either = |a, b| answer.contains_key(a) || answer.contains_key(b);
     either("interface", "interface_id") && either("job", "job_name")
 }
@@ -70,7 +70,7 @@ pub(super) fn csv(reader: &mut Reader, text: &[u8]) -> bool {
     let Ok(header) = rows.headers().cloned() else { return false };
     let names: Vec<String> =
         header.iter().map(|name| name.trim_start_matches('\u{feff}').to_lowercase()).collect();
-    let object = |record: &csv::StringRecord| -> Answer {
+    let object = |record: &csv::StringRecord| -> JsonObject {
         names.iter().cloned().zip(record.iter().map(|text| Value::from(text.to_owned()))).collect()
     };
     if !is_row(&object(&header)) {

@@ -17,7 +17,7 @@ use crate::inventory::aws_time;
 use crate::inventory::fact::{Fact, Facts};
 
 /// An answer: the top level of a JSON document.
-type Answer = Map<String, Value>;
+type JsonObject = Map<String, Value>;
 
 /// Takes documents of one file and keeps what they say.
 #[derive(Debug, Default)]
@@ -79,7 +79,7 @@ impl Reader {
         mapping::csv(self, text)
     }
 
-    fn take_answer(&mut self, mut answer: Answer) {
+    fn take_answer(&mut self, mut answer: JsonObject) {
         let at = collected_at(&answer);
         let mut known = self.take_special(&answer, at);
         if answer.contains_key("NetworkInterfaces")
@@ -108,7 +108,7 @@ impl Reader {
     }
 
     /// Takes the documents that are told by more than one key.
-    fn take_special(&mut self, answer: &Answer, at: Option<i64>) -> bool {
+    fn take_special(&mut self, answer: &JsonObject, at: Option<i64>) -> bool {
         let has = |key: &str| answer.contains_key(key);
         if has("prefixes") || has("ipv6_prefixes") {
             ip_ranges::read(self, answer);
@@ -135,7 +135,7 @@ impl Reader {
     }
 
     /// Takes an EventBridge event: its `detail` is a job, a CloudTrail record or a Config item.
-    fn take_event(&mut self, event: &Answer, at: Option<i64>) {
+    fn take_event(&mut self, event: &JsonObject, at: Option<i64>) {
         let Some(Value::Object(detail)) = event.get("detail") else {
             return self.complaints.push("not recognised: an event without a detail object".into());
         };
@@ -169,7 +169,7 @@ fn shape<T: DeserializeOwned>(value: Value) -> Result<T, serde_json::Error> {
 }
 
 /// Returns when an answer was given: a key that the collector added, else the response's own date.
-fn collected_at(answer: &Answer) -> Option<i64> {
+fn collected_at(answer: &JsonObject) -> Option<i64> {
     ["CollectedAt", "collected_at"]
         .iter()
         .find_map(|key| answer.get(*key).and_then(aws_time::of_value))
@@ -215,7 +215,7 @@ fn pascal(value: Value) -> Value {
     }
 }
 
-fn not_recognised(answer: &Answer) -> String {
+fn not_recognised(answer: &JsonObject) -> String {
     if answer.is_empty() {
         return "not recognised: an empty object".into();
     }

@@ -40,10 +40,10 @@ pub(super) struct Hour {
 pub(super) type Order = Arc<[(u32, u32)]>;
 
 /// What hours are sorted by: the group, the time, the number within the group.
-type Place = (u32, i64, u32);
+type HourPosition = (u32, i64, u32);
 
 impl Hour {
-    fn place(&self, order: &Order) -> Place {
+    fn place(&self, order: &Order) -> HourPosition {
         let (group, rank) = order.get(self.number as usize).copied().unwrap_or_default();
         (group, self.hour, rank)
     }
@@ -247,7 +247,7 @@ struct Merge {
     order: Order,
     readers: Vec<Reader>,
     next: Vec<Option<Hour>>,
-    heap: BinaryHeap<Reverse<(Place, usize)>>,
+    heap: BinaryHeap<Reverse<(HourPosition, usize)>>,
 }
 
 impl Merge {

@@ -11,7 +11,7 @@ const AGGREGATION_SECS: i64 = 600;
 
 /// What is known of a flow log without reading its records.
 #[derive(Debug, Clone, Default)]
-struct Known {
+struct FlowLogScope {
     account_id: Option<String>,
     region: Option<String>,
     vpc_id: Option<String>,
@@ -21,7 +21,7 @@ struct Known {
     is_timeless: bool,
 }
 
-impl Known {
+impl FlowLogScope {
     fn add(&mut self, name: &ObjectName) {
         self.account_id = self.account_id.take().or_else(|| name.account_id.clone());
         self.region = self.region.take().or_else(|| name.region.clone());
@@ -53,7 +53,7 @@ impl Known {
 /// The flow logs that objects are from.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
-    logs: BTreeMap<String, Known>,
+    logs: BTreeMap<String, FlowLogScope>,
 }
 
 impl Candidates {
@@ -77,9 +77,9 @@ impl Candidates {
     pub(super) fn overlapping(&self, inventory: &Inventory) -> BTreeSet<&str> {
         let known = self.logs.iter().map(|(id, known)| {
             let vpc_id = vpc_of(id, inventory);
-            (id.as_str(), Known { vpc_id, ..known.clone() })
+            (id.as_str(), FlowLogScope { vpc_id, ..known.clone() })
         });
-        let known: Vec<(&str, Known)> = known.collect();
+        let known: Vec<(&str, FlowLogScope)> = known.collect();
         let mut found = BTreeSet::new();
         for (at, (id, one)) in known.iter().enumerate() {
             for (other_id, other) in known.iter().skip(at + 1) {

@@ -43,7 +43,7 @@ pub(super) fn columns() -> Vec<&'static str> {
 
 /// What was seen of one flow log.
 #[derive(Debug, Default)]
-struct Seen {
+struct FlowLogFields {
     /// Which of [`SCORES`] had a value in some record.
     fields: [bool; SCORES.len()],
     accepts: bool,
@@ -62,7 +62,7 @@ struct Times {
 /// The times of all flow logs.
 #[derive(Debug, Default)]
 pub(super) struct Count {
-    logs: Vec<Seen>,
+    logs: Vec<FlowLogFields>,
     numbers: HashMap<String, usize>,
     interfaces: BTreeMap<String, Vec<(usize, Times)>>,
     hours: usize,
@@ -99,7 +99,7 @@ impl Count {
         let number = match self.numbers.get(id) {
             Some(number) => *number,
             None => {
-                self.logs.push(Seen::default());
+                self.logs.push(FlowLogFields::default());
                 self.numbers.insert(id.to_owned(), self.logs.len() - 1);
                 self.logs.len() - 1
             }
@@ -191,7 +191,7 @@ impl Count {
     }
 }
 
-impl Seen {
+impl FlowLogFields {
     fn add_fields(&mut self, batch: &RecordBatch, rows: &std::ops::Range<usize>) {
         for (seen, (name, _)) in self.fields.iter_mut().zip(SCORES) {
             if *seen {

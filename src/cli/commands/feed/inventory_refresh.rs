@@ -14,7 +14,7 @@ use crate::storage::Storage;
 
 /// What the feed knows of the account.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct InventoryCache {
     /// The inventory; NULL: not read yet.
     inventory: Option<Arc<Inventory>>,
     /// When it was read, Unix seconds.
@@ -23,7 +23,7 @@ pub(crate) struct Known {
     pub(crate) whole: bool,
 }
 
-impl Known {
+impl InventoryCache {
     /// Returns the inventory, read again if it is older than `[feed] inventory-every`.
     ///
     /// `aws` among the places is collected into the feed's state, so that interfaces are known long after

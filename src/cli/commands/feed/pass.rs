@@ -14,7 +14,7 @@ use crate::cli::args::Feed;
 use crate::cli::commands::alert::with_means;
 use crate::cli::commands::detect::{MEMORY, detections};
 use crate::cli::commands::feed::counted;
-use crate::cli::commands::feed::inventory_refresh::Known;
+use crate::cli::commands::feed::inventory_refresh::InventoryCache;
 use crate::cli::commands::ingest;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::messages::{CapturedWarnings, Messages};
@@ -28,7 +28,7 @@ use crate::ingest::{Options, PassReport, Runner};
 use crate::inventory::Inventory;
 use crate::inventory::model::FlowLog;
 use crate::lake::{CompactOptions, compact};
-use crate::metrics::{AlertCounts, Pass};
+use crate::metrics::{AlertCounts, PassMetrics};
 use crate::source::{Source, SourceContext};
 use crate::storage::Storage;
 use crate::time::{Clock, Window};
@@ -51,7 +51,7 @@ pub(crate) struct FeedState {
     runner: Runner,
     /// The flow logs that the inventory knows, for the listing of log groups.
     flow_logs: Arc<Mutex<Arc<[FlowLog]>>>,
-    inventory: Known,
+    inventory: InventoryCache,
     evaluator: Evaluator,
     findings: Findings,
     outbox: Arc<Outbox>,
@@ -113,7 +113,7 @@ impl FeedState {
             state,
             runner,
             flow_logs,
-            inventory: Known::default(),
+            inventory: InventoryCache::default(),
             evaluator,
             findings,
             deliveries: Deliveries::new(Arc::clone(&outbox)),
@@ -308,11 +308,11 @@ impl FeedState {
 }
 
 /// What a pass read, for the metrics.
-fn counted_pass(report: &PassReport) -> Pass {
+fn counted_pass(report: &PassReport) -> PassMetrics {
     let totals = &report.pass.totals;
     let counts = &totals.counts;
     let added = report.pass.tables.values().flat_map(|table| &table.added);
-    Pass {
+    PassMetrics {
         objects: totals.objects.saturating_sub(totals.failed),
         objects_failed: totals.failed,
         bytes: totals.bytes,
@@ -325,7 +325,7 @@ fn counted_pass(report: &PassReport) -> Pass {
         waiting: report.left as u64,
         newest_record: added.filter_map(|file| file.end).max(),
         newest_object: report.pass.objects.iter().filter_map(|o| Some(o.ends?.1)).max(),
-        ..Pass::default()
+        ..PassMetrics::default()
     }
 }
 
