@@ -41,7 +41,7 @@ pub(super) fn details(alert: &Alert) -> String {
         ("flow", conversation(finding)),
         ("reason", given(&finding.reason)),
         ("cause", given(&finding.cause)),
-        ("sent again", grown(alert)),
+        ("sent again", growth_line(alert)),
         ("confidence", finding.confidence.to_string()),
         ("fix", given(&finding.remediation)),
         ("evidence", records.join(", ")),
@@ -104,7 +104,7 @@ fn conversation(finding: &Finding) -> String {
     text
 }
 
-fn grown(alert: &Alert) -> String {
+fn growth_line(alert: &Alert) -> String {
     match (alert.why, &alert.previous) {
         (AlertReason::Severity, Some(previous)) => format!("it was {} before", previous.severity),
         (AlertReason::Bytes, Some(previous)) => format!("it was {} bytes before", previous.bytes),
@@ -114,7 +114,7 @@ fn grown(alert: &Alert) -> String {
 
 /// Returns the JSON of an alert, which has at most so many bytes: evidence goes first, then candidates for
 /// the job, then the ends of long texts. `left_out` of what is returned says so.
-pub(super) fn fitted(alert: &Alert, bytes_max: usize) -> String {
+pub(super) fn json_within(alert: &Alert, bytes_max: usize) -> String {
     let json = |alert: &Alert| serde_json::to_string(alert).unwrap_or_default();
     let whole = json(alert);
     if whole.len() <= bytes_max {

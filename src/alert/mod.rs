@@ -89,7 +89,7 @@ pub struct Alert {
     /// The same for the same finding at the same step, so that a receiver can drop what comes twice.
     pub alert_id: String,
     /// How often the sink was told of this finding, this time included.
-    pub step: u32,
+    pub sequence: u32,
     /// Why it is sent.
     pub why: AlertReason,
     /// Whether it is a sample that `flowq alert test` sends.
@@ -117,7 +117,7 @@ impl Alert {
     ) -> Self {
         Self {
             alert_id: id_of(&finding.finding_id, step),
-            step,
+            sequence: step,
             why,
             test: false,
             posted_at: Some(now),

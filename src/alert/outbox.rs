@@ -27,7 +27,7 @@ pub struct RetryPolicy {
     /// The first pause between two tries of a delivery; it doubles.
     pub backoff: Duration,
     /// The first rest after a delivery that failed, in which the sink is left alone; it doubles.
-    pub rest: Duration,
+    pub cooldown: Duration,
     /// The longest rest.
     pub rest_max: Duration,
     /// After so many seconds without being seen or told, a finding is forgotten. This must be longer than
@@ -39,7 +39,7 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             backoff: Duration::from_millis(250),
-            rest: Duration::from_secs(2),
+            cooldown: Duration::from_secs(2),
             rest_max: Duration::from_secs(300),
             memory_secs: 400 * 24 * 60 * 60,
         }
@@ -152,7 +152,7 @@ impl Outbox {
                 let alerts = spool.alerts_or_aside(&sink.name, number, &mut notes).await?;
                 // A crash came between writing these down and counting them.
                 for alert in &alerts {
-                    state.unwritten |= state.told.tell(alert);
+                    state.unwritten |= state.told.mark_sent(alert);
                 }
                 state.waiting.push_back((number, alerts.len()));
                 state.next = number + 1;
@@ -173,7 +173,7 @@ impl Outbox {
     /// # Errors
     ///
     /// [`Error::Place`] when it cannot be written down.
-    pub async fn post(&self, findings: &[Finding], now: i64) -> Result<Vec<Enqueued>, Error> {
+    pub async fn enqueue(&self, findings: &[Finding], now: i64) -> Result<Vec<Enqueued>, Error> {
         let posts = self.lanes.iter().map(|lane| self.post_to(lane, findings, now));
         futures::future::try_join_all(posts).await
     }
@@ -190,7 +190,7 @@ impl Outbox {
         let mut alerts: Vec<Alert> = Vec::new();
         let mut seen = BTreeSet::new();
         for finding in findings.iter().filter(|finding| lane.sink.filter.fits(finding)) {
-            if let Some(alert) = state.told.due(finding, now).filter(|_| {
+            if let Some(alert) = state.told.next_alert(finding, now).filter(|_| {
                 // One finding twice in one list would have one id twice.
                 seen.insert(finding.finding_id.as_str())
             }) {
@@ -210,7 +210,7 @@ impl Outbox {
             state.next += 1;
             state.waiting.push_back((number, part.len()));
             for alert in part {
-                state.told.tell(alert);
+                state.told.mark_sent(alert);
             }
             state.unwritten = true;
         }
@@ -260,14 +260,15 @@ impl Outbox {
         if let Ok(mut sending) = lane.sending.try_lock()
             && sending.rest.is_none_or(|rest| rest <= Instant::now())
         {
-            let result = self.empty(lane, &mut sending, &mut delivery, now, deadline).await;
+            let result = self.drain(lane, &mut sending, &mut delivery, now, deadline).await;
             match result {
                 Ok(()) => {
                     *sending =
                         Sending { done: std::mem::take(&mut sending.done), ..Sending::default() }
                 }
                 Err(stop) => {
-                    let doubled = self.patience.rest.saturating_mul(1 << sending.failures.min(16));
+                    let doubled =
+                        self.patience.cooldown.saturating_mul(1 << sending.failures.min(16));
                     let rest = doubled.min(self.patience.rest_max);
                     let rest = rest.max(stop.pause.unwrap_or_default().min(PAUSE_MAX));
                     sending.failures += 1;
@@ -281,7 +282,7 @@ impl Outbox {
     }
 
     /// Sends object by object until none is left, or something stands in the way.
-    async fn empty(
+    async fn drain(
         &self,
         lane: &SinkQueue,
         sending: &mut Sending,
@@ -301,7 +302,7 @@ impl Outbox {
             if crowded {
                 let state = lane.state.lock().await;
                 for alert in &alerts {
-                    let later = state.told.step(&alert.finding.finding_id) > alert.step;
+                    let later = state.told.step(&alert.finding.finding_id) > alert.sequence;
                     if later && sending.done.insert(alert.alert_id.clone()) {
                         delivery.superseded += 1;
                     }
@@ -342,7 +343,7 @@ impl Outbox {
             .filter(|alert| !sending.done.contains(&alert.alert_id))
             .cloned()
             .collect();
-        for part in left.chunks(lane.sink.way.together().max(1)) {
+        for part in left.chunks(lane.sink.way.batch_size().max(1)) {
             if Instant::now() >= deadline {
                 return Err(DeliveryStop::new("the time for this delivery was over"));
             }

@@ -35,7 +35,7 @@ pub(super) struct SentMemory(BTreeMap<String, SentRecord>);
 
 impl SentMemory {
     /// Returns the alert that is due for a finding; NULL when it says nothing that is not known.
-    pub(super) fn due(&self, finding: &Finding, now: i64) -> Option<Alert> {
+    pub(super) fn next_alert(&self, finding: &Finding, now: i64) -> Option<Alert> {
         let Some(told) = self.0.get(&finding.finding_id) else {
             return Some(Alert::new(finding, 1, AlertReason::New, None, now));
         };
@@ -51,12 +51,12 @@ impl SentMemory {
     }
 
     /// Counts an alert as told. Returns whether that was not known: doing it again changes nothing.
-    pub(super) fn tell(&mut self, alert: &Alert) -> bool {
+    pub(super) fn mark_sent(&mut self, alert: &Alert) -> bool {
         let finding = &alert.finding;
         let new = SentRecord {
             severity: finding.severity,
             bytes: bytes(finding),
-            step: alert.step,
+            step: alert.sequence,
             told_at: alert.posted_at,
             last_seen: finding.last_seen,
         };

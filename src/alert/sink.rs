@@ -83,7 +83,7 @@ pub(super) type DeliveryResult = Result<(), DeliveryError>;
 #[async_trait]
 pub(super) trait Transport: fmt::Debug + Send + Sync {
     /// The most alerts that are sent together.
-    fn together(&self) -> usize {
+    fn batch_size(&self) -> usize {
         1
     }
 

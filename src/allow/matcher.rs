@@ -81,7 +81,7 @@ impl AllowMatcher {
     /// `remote_scope` is that of `flow_context`. A rule with `ports` or `protocol` does not fit where the
     /// record has none. `job_name` may be the candidates of a shared interface, joined by commas: a rule with
     /// `job` fits those when it fits each of them.
-    pub fn fits(
+    pub fn matching_rule(
         &self,
         job_name: Option<&str>,
         remote_addr: IpAddr,
@@ -103,7 +103,7 @@ impl AllowMatcher {
     /// Returns the number of the first rule that tells this destination as known: a learned one, one with a
     /// band, or one for a single address. 0 when none does and something was learned of the job's family;
     /// NULL when nothing was: then nothing can be new.
-    pub fn known_by(
+    pub fn baseline_rule_for(
         &self,
         job_name: Option<&str>,
         remote_addr: IpAddr,

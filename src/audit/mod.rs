@@ -216,7 +216,7 @@ enum NotApplicable {
 
 impl NotApplicable {
     /// The inventory has no row of something, which a call of the AWS CLI would give.
-    fn lacks(what: &str, call: &str) -> Self {
+    fn missing_from_inventory(what: &str, call: &str) -> Self {
         Self::NotKnown(format!("the inventory lacks {what}; hint: aws ec2 {call}"))
     }
 

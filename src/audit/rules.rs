@@ -33,7 +33,7 @@ pub(super) struct Traffic {
 
 /// Returns the ports of `ask` that no rule of the groups lets pass to or from whom `fits` takes; empty: all
 /// pass. `Err`: the groups whose rules are not known, when those that are known do not suffice.
-pub(super) fn closed_by_groups(
+pub(super) fn ports_blocked_by_groups(
     network: &VpcNetwork,
     groups: &[String],
     ask: Traffic,
@@ -50,7 +50,7 @@ pub(super) fn closed_by_groups(
             if let Some(covered) = covered.filter(|_| rule.direction == ask.direction)
                 && fits(&rule.peer)
             {
-                closed = without(closed, covered);
+                closed = subtract(closed, covered);
             }
         }
     }
@@ -62,7 +62,7 @@ pub(super) type Refused = (Ports, Option<i32>);
 
 /// Returns what the network ACL of a subnet refuses of `ask` to or from all of `net`; empty: it lets it pass.
 /// `None`: the ACL is not known. A rule about a part of `net` only does not count.
-pub(super) fn refused_by_acl(
+pub(super) fn ports_blocked_by_acl(
     network: &VpcNetwork,
     subnet: &str,
     ask: Traffic,
@@ -77,15 +77,15 @@ pub(super) fn refused_by_acl(
         };
         if !allows(entry) {
             let rule = Some(entry.rule_number).filter(|number| *number < LAST_ACL_ENTRY);
-            refused.extend(common(&open, taken).into_iter().map(|ports| (ports, rule)));
+            refused.extend(intersect(&open, taken).into_iter().map(|ports| (ports, rule)));
         }
-        open = without(open, taken);
+        open = subtract(open, taken);
     }
     refused.extend(open.into_iter().map(|ports| (ports, None)));
     Some(refused)
 }
 
-fn without(ranges: Vec<Ports>, taken: Ports) -> Vec<Ports> {
+fn subtract(ranges: Vec<Ports>, taken: Ports) -> Vec<Ports> {
     let mut left = Vec::new();
     for (from, to) in ranges {
         if taken.1 < from || taken.0 > to {
@@ -102,7 +102,7 @@ fn without(ranges: Vec<Ports>, taken: Ports) -> Vec<Ports> {
     left
 }
 
-fn common(ranges: &[Ports], taken: Ports) -> Vec<Ports> {
+fn intersect(ranges: &[Ports], taken: Ports) -> Vec<Ports> {
     let both = ranges.iter().map(|(from, to)| ((*from).max(taken.0), (*to).min(taken.1)));
     both.filter(|(from, to)| from <= to).collect()
 }

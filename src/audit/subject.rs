@@ -150,7 +150,9 @@ impl<'a> AuditContext<'a> {
 
     /// Returns the row of a subnet.
     pub(super) fn subnet(&self, id: &str) -> Result<&'a Subnet, NotApplicable> {
-        self.network.subnet(id).ok_or_else(|| NotApplicable::lacks(id, "describe-subnets"))
+        self.network
+            .subnet(id)
+            .ok_or_else(|| NotApplicable::missing_from_inventory(id, "describe-subnets"))
     }
 
     /// Returns the region of the subject: of its jobs' ARNs, else of its subnets' zones.
@@ -165,19 +167,21 @@ impl<'a> AuditContext<'a> {
     pub(super) fn vpc(&self, subject: &Subject<'_>) -> Result<&'a Vpc, NotApplicable> {
         let id = self.vpc_id(subject)?;
         let vpc = self.network.inventory().vpcs.iter().find(|vpc| vpc.vpc_id == id);
-        vpc.ok_or_else(|| NotApplicable::lacks(&id, "describe-vpcs"))
+        vpc.ok_or_else(|| NotApplicable::missing_from_inventory(&id, "describe-vpcs"))
     }
 
     /// Returns the id of the subject's VPC.
     pub(super) fn vpc_id(&self, subject: &Subject<'_>) -> Result<String, NotApplicable> {
-        let lacks = || NotApplicable::lacks(&subject.subnets.join(", "), "describe-subnets");
+        let lacks = || {
+            NotApplicable::missing_from_inventory(&subject.subnets.join(", "), "describe-subnets")
+        };
         subject.vpc_id.clone().ok_or_else(lacks)
     }
 
     /// Returns the route table of a subnet.
     pub(super) fn table_of(&self, subnet: &str) -> Result<EffectiveRouteTable<'a>, NotApplicable> {
         let table = self.network.table_of(subnet);
-        table.ok_or_else(|| NotApplicable::lacks(subnet, "describe-route-tables"))
+        table.ok_or_else(|| NotApplicable::missing_from_inventory(subnet, "describe-route-tables"))
     }
 
     /// Returns the endpoints of the subject's VPC.
@@ -193,7 +197,7 @@ impl<'a> AuditContext<'a> {
         };
         let endpoints: Vec<&VpcEndpoint> = self.network.endpoints(&id).filter(is_there).collect();
         if endpoints.is_empty() && !self.was_asked("VpcEndpoints") {
-            return Err(NotApplicable::lacks(
+            return Err(NotApplicable::missing_from_inventory(
                 &format!("the endpoints of {id}"),
                 "describe-vpc-endpoints",
             ));

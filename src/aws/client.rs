@@ -196,7 +196,7 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
             let mut free = self.free.lock().await;
             let now = Instant::now();
             let turn = free.get(service.name).copied().unwrap_or(now).max(now);
-            free.insert(service.name, turn + service.gap);
+            free.insert(service.name, turn + service.min_interval);
             turn
         };
         tokio::time::sleep_until(turn).await;
@@ -204,7 +204,8 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
 
     async fn attempt(&self, call: &Operation, params: &Value) -> Result<Response, Error> {
         let request = self.request(call, params).await?;
-        let response = self.connector.call(request).await.map_err(|err| Error::of_way(&err))?;
+        let response =
+            self.connector.call(request).await.map_err(|err| Error::from_transport(&err))?;
         let status = response.status();
         let at = response.headers().get("date").and_then(http_date);
         let header = response.headers().get("x-amzn-errortype").map(str::to_owned);
@@ -302,7 +303,7 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
         let credentials = provider
             .provide_credentials()
             .await
-            .map_err(|err| Error { kind: Kind::Credentials, ..Error::of_way(&err) })?;
+            .map_err(|err| Error { kind: Kind::Credentials, ..Error::from_transport(&err) })?;
         *held = Some(credentials.clone());
         Ok(credentials)
     }
@@ -326,7 +327,8 @@ fn refusal(status: u16, header: Option<&str>, document: &Map<String, Value>) -> 
         .or_else(|| text(document.get("message")))
         .or_else(|| text(document.get("Message")));
     let plain = format!("the service answered with HTTP status {status}");
-    let mut error = Error::of_service(code.as_deref(), Some(message.as_deref().unwrap_or(&plain)));
+    let mut error =
+        Error::from_service(code.as_deref(), Some(message.as_deref().unwrap_or(&plain)));
     if error.kind == Kind::Other {
         error.kind = match status {
             429 => Kind::Throttled,

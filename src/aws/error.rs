@@ -26,7 +26,7 @@ pub enum Kind {
     /// The object is not, or no longer, what the request was made for.
     Changed,
     /// Another region than the one asked.
-    Elsewhere,
+    WrongRegion,
     /// Too many calls; a later try may work.
     Throttled,
     /// The network or the service failed; a later try may work.
@@ -55,7 +55,7 @@ impl fmt::Display for Error {
             Kind::Kms => "the KMS key cannot be used: ",
             Kind::Missing => "does not exist: ",
             Kind::Archived => "archived: ",
-            Kind::Elsewhere => "in another region: ",
+            Kind::WrongRegion => "in another region: ",
             Kind::Throttled => "throttled: ",
             Kind::Network => "no answer: ",
         };
@@ -90,14 +90,14 @@ impl Error {
         match error {
             SdkError::ServiceError(service) => {
                 let meta = service.err().meta();
-                Self::of_service(meta.code(), meta.message())
+                Self::from_service(meta.code(), meta.message())
             }
-            other => Self::of_way(other),
+            other => Self::from_transport(other),
         }
     }
 
     /// Returns what a code and a message of a service mean.
-    pub fn of_service(code: Option<&str>, message: Option<&str>) -> Self {
+    pub fn from_service(code: Option<&str>, message: Option<&str>) -> Self {
         let kind = kind(code.unwrap_or_default(), message.unwrap_or_default());
         let message = one_line(message.or(code).unwrap_or("the service gave no reason"));
         // A signature that does not match is answered with the request that was signed.
@@ -106,7 +106,7 @@ impl Error {
     }
 
     /// Returns what went wrong on the way to the service and back.
-    pub fn of_way(error: &(dyn StdError + 'static)) -> Self {
+    pub fn from_transport(error: &(dyn StdError + 'static)) -> Self {
         let mut parts: Vec<String> = Vec::new();
         let mut cause = Some(error);
         while let Some(error) = cause {
@@ -152,7 +152,7 @@ impl Error {
             Kind::Kms => "allow kms:Decrypt on the key; flowq iam-policy prints the statement",
             Kind::Missing => "check the spelling, the account and the region",
             Kind::Archived => "restore the object first: aws s3api restore-object",
-            Kind::Elsewhere => "name its region with --region",
+            Kind::WrongRegion => "name its region with --region",
             Kind::Throttled => "try again later, or with fewer --threads",
             Kind::Network => "check the network, the proxy settings and --endpoint-url",
             Kind::Changed | Kind::Other => return None,
@@ -194,7 +194,7 @@ fn kind(code: &str, message: &str) -> Kind {
         "PreconditionFailed" | "ConditionalRequestConflict" => Kind::Changed,
         "PermanentRedirect"
         | "AuthorizationHeaderMalformed"
-        | "IllegalLocationConstraintException" => Kind::Elsewhere,
+        | "IllegalLocationConstraintException" => Kind::WrongRegion,
         "SlowDown"
         | "SlowDownRead"
         | "Throttling"

@@ -38,7 +38,7 @@ pub(super) fn connector(config: Option<&SdkConfig>) -> Connector {
 pub(super) async fn body(response: HttpResponse, bytes_max: usize) -> Result<Vec<u8>, Error> {
     let mut body = ByteStream::new(response.into_body());
     let mut bytes = Vec::new();
-    while let Some(chunk) = body.try_next().await.map_err(|err| Error::of_way(&err))? {
+    while let Some(chunk) = body.try_next().await.map_err(|err| Error::from_transport(&err))? {
         if bytes.len() + chunk.len() > bytes_max {
             let message = format!("the answer has more than {bytes_max} bytes");
             return Err(Error::new(Kind::Other, message));
@@ -50,7 +50,7 @@ pub(super) async fn body(response: HttpResponse, bytes_max: usize) -> Result<Vec
 
 /// What a server answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpResponse {
+pub struct ServerResponse {
     /// The HTTP status.
     pub status: u16,
     /// `Retry-After`: how long to wait before the next try. NULL: the server did not say.
@@ -83,7 +83,7 @@ impl Client {
         url: &str,
         headers: &[(String, String)],
         body: Vec<u8>,
-    ) -> Result<HttpResponse, Error> {
+    ) -> Result<ServerResponse, Error> {
         let broken = |what: &str| Error::new(Kind::Other, format!("{what} cannot be sent"));
         let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_method("POST").map_err(|_| broken("the request"))?;
@@ -94,14 +94,14 @@ impl Client {
         }
         let response = self.connector.call(request).await.map_err(|err| {
             // Whatever it is called, it is the way that failed: there are no credentials here.
-            Error { kind: Kind::Network, ..Error::of_way(&err) }
+            Error { kind: Kind::Network, ..Error::from_transport(&err) }
         })?;
         let status = response.status().as_u16();
         let retry_after = retry_after(&response);
         let bytes = crate::aws::http::body(response, ANSWER_BYTES_MAX).await;
         // The status has said what counts.
         let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
-        Ok(HttpResponse { status, retry_after, text })
+        Ok(ServerResponse { status, retry_after, text })
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Service {
     /// Key of the token that leads to the next page, in request and answer.
     pub(super) token: &'static str,
     /// The least time between two calls, which keeps below the rate limit.
-    pub(super) gap: Duration,
+    pub(super) min_interval: Duration,
 }
 
 const EC2: Service = Service {
@@ -41,7 +41,7 @@ const EC2: Service = Service {
     variable: "AWS_ENDPOINT_URL_EC2",
     protocol: Protocol::Query("2016-11-15"),
     token: "NextToken",
-    gap: Duration::from_millis(50),
+    min_interval: Duration::from_millis(50),
 };
 
 const SAGEMAKER: Service = Service {
@@ -52,7 +52,7 @@ const SAGEMAKER: Service = Service {
     variable: "AWS_ENDPOINT_URL_SAGEMAKER",
     protocol: Protocol::Json("SageMaker"),
     token: "NextToken",
-    gap: Duration::from_millis(50),
+    min_interval: Duration::from_millis(50),
 };
 
 const CLOUDTRAIL: Service = Service {
@@ -64,7 +64,7 @@ const CLOUDTRAIL: Service = Service {
     protocol: Protocol::Json("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"),
     token: "NextToken",
     // `LookupEvents` may be called twice a second, in all the region.
-    gap: Duration::from_millis(510),
+    min_interval: Duration::from_millis(510),
 };
 
 const CONFIG: Service = Service {
@@ -75,7 +75,7 @@ const CONFIG: Service = Service {
     variable: "AWS_ENDPOINT_URL_CONFIG_SERVICE",
     protocol: Protocol::Json("StarlingDoveService"),
     token: "nextToken",
-    gap: Duration::from_millis(100),
+    min_interval: Duration::from_millis(100),
 };
 
 const STS: Service = Service {
@@ -86,7 +86,7 @@ const STS: Service = Service {
     variable: "AWS_ENDPOINT_URL_STS",
     protocol: Protocol::Query("2011-06-15"),
     token: "NextToken",
-    gap: Duration::ZERO,
+    min_interval: Duration::ZERO,
 };
 
 const CLOUDWATCH: Service = Service {
@@ -97,7 +97,7 @@ const CLOUDWATCH: Service = Service {
     variable: "AWS_ENDPOINT_URL_CLOUDWATCH",
     protocol: Protocol::Query("2010-08-01"),
     token: "NextToken",
-    gap: Duration::ZERO,
+    min_interval: Duration::ZERO,
 };
 
 const SNS: Service = Service {
@@ -108,7 +108,7 @@ const SNS: Service = Service {
     variable: "AWS_ENDPOINT_URL_SNS",
     protocol: Protocol::Query("2010-03-31"),
     token: "NextToken",
-    gap: Duration::ZERO,
+    min_interval: Duration::ZERO,
 };
 
 const EVENT_BRIDGE: Service = Service {
@@ -119,7 +119,7 @@ const EVENT_BRIDGE: Service = Service {
     variable: "AWS_ENDPOINT_URL_EVENTBRIDGE",
     protocol: Protocol::Json("AWSEvents"),
     token: "NextToken",
-    gap: Duration::ZERO,
+    min_interval: Duration::ZERO,
 };
 
 const SECURITY_HUB: Service = Service {
@@ -131,7 +131,7 @@ const SECURITY_HUB: Service = Service {
     protocol: Protocol::Rest,
     token: "NextToken",
     // `BatchImportFindings` may be called ten times a second, in all the region.
-    gap: Duration::from_millis(110),
+    min_interval: Duration::from_millis(110),
 };
 
 /// `PutMetricData`. IAM calls the service `cloudwatch`. It is no call of the inventory.

@@ -29,7 +29,7 @@ const LISTS: &[&str] = &[
 ];
 
 /// Keys of booleans, among those that are read. XML has only text, and a description may be "true".
-const FLAGS: &[&str] =
+const BOOLEANS: &[&str] =
     &["Primary", "Main", "Egress", "Value", "PrivateDnsEnabled", "MapPublicIpOnLaunch"];
 
 /// Keys of numbers, among those that are read.
@@ -154,7 +154,7 @@ fn key(name: &str) -> String {
 }
 
 fn scalar(key: &str, text: String) -> Value {
-    if FLAGS.contains(&key)
+    if BOOLEANS.contains(&key)
         && let Ok(flag) = text.parse::<bool>()
     {
         return Value::Bool(flag);

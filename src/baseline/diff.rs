@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use glob::Pattern;
 
 use crate::allow::BaselineRule;
-use crate::baseline::learn::{BAND_MIN, earliest, is_picked, picked_ports};
+use crate::baseline::learn::{BAND_MIN, earliest, is_ephemeral, picked_ports};
 use crate::baseline::observed::{ObservedDestination, protocol_text};
 
 /// How something changed, what matters most first.
@@ -88,7 +88,7 @@ impl RunTotals {
         self.last_seen = self.last_seen.max(row.last_seen);
     }
 
-    fn most(&self) -> i64 {
+    fn peak_bytes(&self) -> i64 {
         self.bytes.values().max().copied().unwrap_or(0)
     }
 
@@ -103,7 +103,7 @@ fn tallies<'a>(
     let mut tallies: BTreeMap<Key, RunTotals> = BTreeMap::new();
     for row in rows {
         let port = row.port.map(|port| {
-            if is_picked(&row.destination, port) { picked_ports() } else { port.to_string() }
+            if is_ephemeral(&row.destination, port) { picked_ports() } else { port.to_string() }
         });
         tallies.entry((row.destination.clone(), port, row.protocol)).or_default().add(row);
     }
@@ -124,7 +124,7 @@ pub fn between(
             changes.push(change(ChangeKind::Added, key, (None, Some(tally))));
             continue;
         };
-        let (was, is) = (old.most(), tally.most());
+        let (was, is) = (old.peak_bytes(), tally.peak_bytes());
         let times = ratio(is.max(was), is.min(was)).unwrap_or(f64::INFINITY);
         if is.abs_diff(was) >= BAND_MIN.unsigned_abs() && times >= factor {
             let changed = if is > was { ChangeKind::Grown } else { ChangeKind::Shrunk };
@@ -157,13 +157,13 @@ pub fn against(rows: &[ObservedDestination], rules: &[BaselineRule]) -> Vec<Dest
         let band = rule.bytes_out_max;
         let changed = match band {
             _ if tally.bytes.is_empty() && is_seen() => ChangeKind::Gone,
-            Some(band) if tally.most() > band => ChangeKind::Grown,
+            Some(band) if tally.peak_bytes() > band => ChangeKind::Grown,
             _ => continue,
         };
         let mut found = change(changed, &key, (None, Some(&tally)));
         found.runs_before = None;
         found.bytes_out_before = band;
-        found.factor = band.and_then(|band| ratio(tally.most(), band));
+        found.factor = band.and_then(|band| ratio(tally.peak_bytes(), band));
         if changed == ChangeKind::Gone {
             (found.scope, found.bytes_out_after, found.factor) = (None, None, None);
         }
@@ -179,7 +179,7 @@ type Pair<'a> = (Option<&'a RunTotals>, Option<&'a RunTotals>);
 fn change(changed: ChangeKind, key: &Key, (before, after): Pair<'_>) -> DestinationChange {
     let (destination, port, protocol) = key;
     let shown = after.or(before);
-    let most = |tally: Option<&RunTotals>| tally.map(RunTotals::most);
+    let most = |tally: Option<&RunTotals>| tally.map(RunTotals::peak_bytes);
     DestinationChange {
         changed,
         destination: destination.clone(),

@@ -277,7 +277,7 @@ impl Group {
         if self.ports.contains(&None) {
             return (Vec::new(), true);
         }
-        let is_high = |port: &i32| is_picked(to, *port);
+        let is_high = |port: &i32| is_ephemeral(to, *port);
         let (high, low): (Vec<i32>, Vec<i32>) =
             self.ports.iter().flatten().partition(|p| is_high(p));
         let is_clean = !refused.iter().any(|one| one.port.is_some_and(|port| is_high(&port)));
@@ -305,7 +305,7 @@ impl Group {
             ports,
             ports_unknown,
             protocol,
-            bytes_out_max: band(most, headroom),
+            bytes_out_max: byte_limit(most, headroom),
             bytes_out: (least, most),
             runs: self.bytes.len(),
             first_seen: self.first_seen,
@@ -317,7 +317,7 @@ impl Group {
 
 /// The band of what sent so many bytes at most.
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a band is round")]
-fn band(most: i64, headroom: f64) -> i64 {
+fn byte_limit(most: i64, headroom: f64) -> i64 {
     ((most as f64 * headroom).ceil() as i64).max(most).max(BAND_MIN)
 }
 
@@ -328,7 +328,7 @@ fn has_ports(protocol: i32) -> bool {
 
 /// Tells whether a port may be one that was picked anew: between instances of a job and in the VPC, where each run
 /// has other hosts. Elsewhere a high port is as good as any.
-pub(super) fn is_picked(destination: &str, port: i32) -> bool {
+pub(super) fn is_ephemeral(destination: &str, port: i32) -> bool {
     port >= i32::from(FIRST_EPHEMERAL) && matches!(destination, "same-job" | "vpc")
 }
 

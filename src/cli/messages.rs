@@ -45,7 +45,7 @@ pub(crate) fn line(text: &str) {
 
 impl<'a> Messages<'a> {
     /// Says nothing, and keeps the warnings.
-    pub(crate) fn keeping(kept: &'a CapturedWarnings) -> Self {
+    pub(crate) fn capture(kept: &'a CapturedWarnings) -> Self {
         Self { quiet: true, kept: Some(kept) }
     }
 

@@ -33,11 +33,11 @@ pub fn run() -> Result<Exit, Failure> {
     match Cli::parse().command {
         Command::Detect(args) => {
             let threads = args.read.threads;
-            wait(threads, crate::cli::commands::detect::run(args, started))
+            run_cancellable(threads, crate::cli::commands::detect::run(args, started))
         }
         Command::Audit(args) => {
             let threads = args.read.threads;
-            wait(threads, crate::cli::commands::audit::run(args, started))
+            run_cancellable(threads, crate::cli::commands::audit::run(args, started))
         }
         Command::Baseline(args) => crate::cli::commands::baseline::run(args, started),
         Command::Explain(command) => {
@@ -46,40 +46,52 @@ pub fn run() -> Result<Exit, Failure> {
                 args::Explain::Finding(args) => args.read.threads,
                 args::Explain::Job(args) => args.read.threads,
             };
-            wait(threads, crate::cli::commands::explain::run(command, started))
+            run_cancellable(threads, crate::cli::commands::explain::run(command, started))
         }
         Command::Coverage(args) => {
             let threads = args.read.threads;
-            wait(threads, crate::cli::commands::coverage::run(args, started))
+            run_cancellable(threads, crate::cli::commands::coverage::run(args, started))
         }
-        Command::Feed(args) => serve(args.threads, crate::cli::commands::feed::run(args, started)),
+        Command::Feed(args) => {
+            run_until_done(args.threads, crate::cli::commands::feed::run(args, started))
+        }
         Command::Sql(args) => {
             let threads = args.read.threads;
-            wait(threads, crate::cli::commands::sql::run(args, started))
+            run_cancellable(threads, crate::cli::commands::sql::run(args, started))
         }
         Command::Report(args) => {
             let threads = args.read.threads;
-            wait(threads, crate::cli::commands::report::run(args, started))
+            run_cancellable(threads, crate::cli::commands::report::run(args, started))
         }
-        Command::Inventory(args) => wait(None, crate::cli::commands::inventory::run(args, started)),
+        Command::Inventory(args) => {
+            run_cancellable(None, crate::cli::commands::inventory::run(args, started))
+        }
         Command::Alert(args::Alert::Test(args)) => {
-            wait(None, crate::cli::commands::alert::test(args, started))
+            run_cancellable(None, crate::cli::commands::alert::test(args, started))
         }
         Command::Alert(args::Alert::Pending(args)) => {
-            wait(None, crate::cli::commands::alert::pending(args))
+            run_cancellable(None, crate::cli::commands::alert::pending(args))
         }
         Command::Alert(args::Alert::Resend(args)) => {
-            wait(None, crate::cli::commands::alert::resend(args, started))
+            run_cancellable(None, crate::cli::commands::alert::resend(args, started))
         }
         Command::Ingest(args) => {
             let threads = args.read.threads;
-            wait(threads, crate::cli::commands::ingest::run(args, started))
+            run_cancellable(threads, crate::cli::commands::ingest::run(args, started))
         }
-        Command::Status(args) => wait(None, crate::cli::commands::status::run(args, started)),
-        Command::Verify(args) => wait(None, crate::cli::commands::verify::run(args, started)),
-        Command::Replay(args) => wait(None, crate::cli::commands::replay::run(args, started)),
+        Command::Status(args) => {
+            run_cancellable(None, crate::cli::commands::status::run(args, started))
+        }
+        Command::Verify(args) => {
+            run_cancellable(None, crate::cli::commands::verify::run(args, started))
+        }
+        Command::Replay(args) => {
+            run_cancellable(None, crate::cli::commands::replay::run(args, started))
+        }
         Command::IamPolicy(args) => crate::cli::commands::iam_policy::run(&args),
-        Command::Check(args) => wait(None, crate::cli::commands::check::run(args, started)),
+        Command::Check(args) => {
+            run_cancellable(None, crate::cli::commands::check::run(args, started))
+        }
         Command::Fields(args) => {
             let (_, out) = crate::cli::output::destination::sink(args.format.is_binary(), None)?;
             let layout = if args.transit_gateway { Layout::TransitGateway } else { Layout::Vpc };
@@ -93,7 +105,9 @@ pub fn run() -> Result<Exit, Failure> {
                 .or_exit(Exit::Output)?;
             Ok(Exit::Fine)
         }
-        Command::Compact(args) => wait(None, crate::cli::commands::compact::run(args, started)),
+        Command::Compact(args) => {
+            run_cancellable(None, crate::cli::commands::compact::run(args, started))
+        }
         Command::Generate(args) => crate::cli::commands::generate::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -106,7 +120,7 @@ pub fn run() -> Result<Exit, Failure> {
 
 /// When the command began.
 #[derive(Debug, Clone, Copy)]
-struct Invocation {
+pub(crate) struct Invocation {
     at: Instant,
     /// Unix seconds.
     now: i64,
@@ -118,11 +132,11 @@ fn now() -> i64 {
 }
 
 /// Waits for a command, or for Ctrl-C: then temporary files are cleaned up before the end.
-fn wait(
+fn run_cancellable(
     threads: Option<usize>,
     work: impl Future<Output = Result<Exit, Failure>>,
 ) -> Result<Exit, Failure> {
-    serve(threads, async {
+    run_until_done(threads, async {
         tokio::select! {
             result = work => result,
             _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, anyhow!("interrupted"))),
@@ -131,7 +145,7 @@ fn wait(
 }
 
 /// Waits for a command that takes signals itself.
-fn serve(
+fn run_until_done(
     threads: Option<usize>,
     work: impl Future<Output = Result<Exit, Failure>>,
 ) -> Result<Exit, Failure> {

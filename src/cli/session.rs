@@ -38,7 +38,7 @@ pub(crate) struct Session {
     pub(crate) progress: Arc<Progress>,
     pub(crate) window: Window,
     /// Whether all of the inventory that was asked for was read and understood.
-    whole: bool,
+    is_inventory_complete: bool,
     source: Arc<dyn Source>,
     malformed: Option<MalformedFile>,
 }
@@ -46,7 +46,7 @@ pub(crate) struct Session {
 impl Session {
     /// Returns the exit code of a command whose sources alone would have given `exit`.
     pub(crate) fn exit(&self, exit: Exit) -> Exit {
-        if exit == Exit::Fine && !self.whole { Exit::Incomplete } else { exit }
+        if exit == Exit::Fine && !self.is_inventory_complete { Exit::Incomplete } else { exit }
     }
 
     /// Publishes `--malformed FILE`, and then, since all that was made of the sources is durable, tells
@@ -63,9 +63,9 @@ impl Session {
     }
 
     /// Tells the sources that nothing came of the reading, and what of them could not be read.
-    pub(crate) async fn give_back(&self, say: Messages<'_>) {
+    pub(crate) async fn release(&self, say: Messages<'_>) {
         let outcome = ReadOutcome { complete: false, failed: self.engine.summary().failed };
-        match self.source.settle(&outcome).await {
+        match self.source.acknowledge(&outcome).await {
             Ok(lines) => lines.iter().for_each(|line| say.warn(line)),
             Err(error) => say.warn(&format!("{:#}", anyhow!(error))),
         }
@@ -75,7 +75,7 @@ impl Session {
         if let Some(file) = self.malformed {
             file.publish().or_exit(Exit::Output)?;
         }
-        for line in self.source.settle(&outcome).await.map_err(source_failure)? {
+        for line in self.source.acknowledge(&outcome).await.map_err(source_failure)? {
             say.warn(&line);
         }
         Ok(())
@@ -286,7 +286,15 @@ pub(crate) async fn open_with(
         &resources(read.threads, read.memory.as_deref().unwrap_or(memory_default))?,
     )
     .await?;
-    Ok(Session { engine, context, progress, window, whole, source, malformed })
+    Ok(Session {
+        engine,
+        context,
+        progress,
+        window,
+        is_inventory_complete: whole,
+        source,
+        malformed,
+    })
 }
 
 pub(crate) fn source_failure(error: source::Error) -> Failure {

@@ -12,7 +12,7 @@ use crate::{inventory, source};
 const FLOW_TABLES: [&str; 4] = ["flow_logs", "transit_gateway_flow_logs", "flows", "conversations"];
 
 /// Names of layers that the engine puts before what it has to say.
-const LAYERS: [&str; 16] = [
+const PREFIXES: [&str; 16] = [
     "Error during planning: ",
     "Execution error: ",
     "External error: ",
@@ -45,7 +45,7 @@ impl From<DataFusionError> for Failure {
             DataFusionError::ArrowError(arrow, _) if is_value(arrow) => statement(&error),
             DataFusionError::ResourcesExhausted(_) => {
                 let hint = "give it more with --memory, or ask for less at a time";
-                (Exit::Input, plain(&error), Some(hint.to_owned()))
+                (Exit::Input, simplify(&error), Some(hint.to_owned()))
             }
             _ => return input(error),
         };
@@ -54,7 +54,7 @@ impl From<DataFusionError> for Failure {
 }
 
 fn input(error: DataFusionError) -> Failure {
-    let text = plain(&error);
+    let text = simplify(&error);
     // A join or a sort hands on what its inputs ran into wrapped up.
     let hint = match error.find_root() {
         DataFusionError::External(inner) => {
@@ -87,7 +87,7 @@ type UserMessage = (Exit, String, Option<String>);
 
 fn schema_error(schema: &SchemaError, error: &DataFusionError) -> UserMessage {
     let SchemaError::FieldNotFound { field, valid_fields } = schema else {
-        return (Exit::Config, plain(error), None);
+        return (Exit::Config, simplify(error), None);
     };
     let likely = nearest(&field.name, valid_fields.iter().map(|column| column.name.as_str()));
     let hint = likely.map_or_else(
@@ -99,7 +99,7 @@ fn schema_error(schema: &SchemaError, error: &DataFusionError) -> UserMessage {
 
 /// What is wrong with a statement, for the mistakes that people make most.
 fn statement(error: &DataFusionError) -> UserMessage {
-    let text = plain(error);
+    let text = simplify(error);
     let (text, hint) = if let Some(name) = between(&text, "table '", "' not found") {
         let name = name.rsplit('.').next().unwrap_or(name);
         let tables = inventory::TABLES.iter().map(|(table, _)| *table).chain(FLOW_TABLES);
@@ -113,7 +113,7 @@ fn statement(error: &DataFusionError) -> UserMessage {
             hint.or_else(|| Some("flowq functions lists flowq's own".to_owned())),
         )
     } else if let Some(said) = between(&text, "coercion failed with: ", ". No function") {
-        (said.trim_start_matches(LAYERS[0]).to_owned(), None)
+        (said.trim_start_matches(PREFIXES[0]).to_owned(), None)
     } else if let Some(call) = between(&text, "given name and argument types '", "'") {
         let hint = "no function of this name takes these types: CAST(… AS BIGINT) changes one";
         (format!("{call} cannot be"), Some(hint.to_owned()))
@@ -150,10 +150,10 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
 }
 
 /// What the engine says in flowq's own style: without the layers it came through, lower case.
-pub(crate) fn plain(error: &DataFusionError) -> String {
+pub(crate) fn simplify(error: &DataFusionError) -> String {
     let text = error.strip_backtrace();
     let mut text = text.as_str();
-    while let Some(rest) = LAYERS.iter().find_map(|layer| text.strip_prefix(layer)) {
+    while let Some(rest) = PREFIXES.iter().find_map(|layer| text.strip_prefix(layer)) {
         text = rest;
     }
     let text =

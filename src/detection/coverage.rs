@@ -138,7 +138,7 @@ pub struct Minutes {
     /// Minutes that they lived while their jobs ran, as far as records were read.
     pub minutes: i64,
     /// Of these, with records or NODATA.
-    pub told: i64,
+    pub covered: i64,
     /// Without a record, between two that are so near that none need be missing.
     pub quiet: i64,
     /// With SKIPDATA.
@@ -284,7 +284,7 @@ fn minutes(batches: &[RecordBatch]) -> Result<Minutes, ArrowError> {
     Ok(Minutes {
         interfaces: number(batch, "interfaces")?,
         minutes: number(batch, "minutes")?,
-        told: number(batch, "told")?,
+        covered: number(batch, "told")?,
         quiet: number(batch, "quiet")?,
         skipdata: number(batch, "skipdata")?,
         gap: number(batch, "gap")?,

@@ -21,7 +21,7 @@ pub struct DetectionRun {
     /// Detections that the data does not allow: never to be shown as "0 findings".
     pub not_run: Vec<NotRun>,
     /// Detections that ran with less than the columns that make them sure.
-    pub less_sure: Vec<NotRun>,
+    pub reduced_confidence: Vec<NotRun>,
     /// How many findings each suppression took away, in the order of the rules.
     pub suppressed: Vec<usize>,
     /// Ids of the detections that ended for want of memory, with what it was. The others were answered.
@@ -92,7 +92,7 @@ where
     let mut outcome = DetectionRun::default();
     for detection in detections {
         let id = detection.id.clone();
-        if let Some(not_run) = obstacle(detection, available, &query).await? {
+        if let Some(not_run) = blocker(detection, available, &query).await? {
             outcome.not_run.push(not_run);
             continue;
         }
@@ -109,7 +109,7 @@ where
         outcome.findings.extend(Finding::from_batches(detection, &batches)?);
         let missing = Detection::missing(&detection.improves, available);
         if !missing.is_empty() {
-            outcome.less_sure.push(NotRun { id: id.clone(), missing, needs: None });
+            outcome.reduced_confidence.push(NotRun { id: id.clone(), missing, needs: None });
         }
         outcome.ran.push(id);
     }
@@ -131,7 +131,7 @@ fn want_of_memory(error: &(dyn StdError + Send + Sync + 'static)) -> Option<Stri
 /// # Errors
 ///
 /// [`Error::Query`] when a table cannot be looked at.
-pub async fn obstacle<E>(
+pub async fn blocker<E>(
     detection: &Detection,
     available: &BTreeSet<String>,
     query: impl AsyncFn(&str, &[(String, ScalarValue)]) -> Result<Vec<RecordBatch>, E>,

@@ -143,7 +143,7 @@ pub struct Resources {
 }
 
 /// No parameters, for [`Engine::query`].
-pub fn none() -> ParamValues {
+pub fn no_params() -> ParamValues {
     ParamValues::Map(std::collections::HashMap::new())
 }
 
@@ -349,12 +349,12 @@ impl Engine {
     /// # Errors
     ///
     /// When the flow logs cannot be read, or the disk is full.
-    pub async fn keep_conversations(&mut self) -> Result<()> {
+    pub async fn materialize_conversations(&mut self) -> Result<()> {
         let memory = MemoryConsumer::new("minutes of interfaces").register(&self.pool);
         let minutes = InterfaceMinutes::new(memory, self.memory_bytes / MINUTES_SHARE, self.since);
         let minutes = Arc::new(minutes);
         self.scans.count_minutes(Some(Arc::clone(&minutes)));
-        let kept = self.keep("conversation_sums").await;
+        let kept = self.materialize("conversation_sums").await;
         self.scans.count_minutes(None);
         kept?;
         let logs = minutes.interface_logs()?;
@@ -377,12 +377,12 @@ impl Engine {
         // Their SQL puts the small side of a join first, where it is held in memory.
         self.session.sql("SET datafusion.optimizer.join_reordering = false").await?;
         for name in ["peers", "refused_conversations"] {
-            self.keep(name).await?;
+            self.materialize(name).await?;
         }
         // Few rows and many small sums: each of them asks for its memory in every partition.
         let threads = self.session.copied_config().target_partitions();
         self.set("datafusion.execution.target_partitions", 1).await?;
-        self.keep("interface_runs").await?;
+        self.materialize("interface_runs").await?;
         self.set("datafusion.execution.target_partitions", threads).await?;
         self.session.sql("SET datafusion.optimizer.join_reordering = true").await?;
         Ok(())
@@ -393,8 +393,8 @@ impl Engine {
     }
 
     /// Runs a view once and keeps its rows on disk: from now on its name means those rows.
-    async fn keep(&mut self, view: &str) -> Result<()> {
-        let rows = self.query(&format!("SELECT * FROM {view}"), none()).await?;
+    async fn materialize(&mut self, view: &str) -> Result<()> {
+        let rows = self.query(&format!("SELECT * FROM {view}"), no_params()).await?;
         self.keep_rows(view, rows).await
     }
 

@@ -28,7 +28,7 @@ impl PhysicalOptimizerRule for SingleStageAggregate {
         plan: Arc<dyn ExecutionPlan>,
         _: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_down(|plan| match once(&plan)? {
+        plan.transform_down(|plan| match rewrite(&plan)? {
             Some(once) => Ok(Transformed::yes(once)),
             None => Ok(Transformed::no(plan)),
         })
@@ -45,7 +45,7 @@ impl PhysicalOptimizerRule for SingleStageAggregate {
 }
 
 /// Returns what stands for two steps of one aggregate of conversations; nothing for any other plan.
-fn once(last: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+fn rewrite(last: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let is = |step: &AggregateExec, mode| *step.mode() == mode;
     let last = last.downcast_ref::<AggregateExec>();
     let Some(last) = last.filter(|last| is(last, AggregateMode::FinalPartitioned)) else {

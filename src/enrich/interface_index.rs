@@ -57,7 +57,7 @@ impl InterfaceInterval {
     }
 
     /// Returns how many seconds a time lies outside the interval; 0 inside.
-    pub(super) fn gap(&self, at: i64) -> i64 {
+    pub(super) fn distance_secs(&self, at: i64) -> i64 {
         if at < self.from {
             self.from.saturating_sub(at)
         } else if at >= self.to {
@@ -181,7 +181,7 @@ impl Index {
 
     /// Returns the row that held an address of a VPC at a time: the one whose interval contains it (the
     /// younger of two), else the nearest within 60 s. Without a time, the only one.
-    pub(super) fn holder(
+    pub(super) fn owner_at(
         &self,
         vpc: u32,
         ip: IpAddr,
@@ -201,8 +201,8 @@ impl Index {
         // In a gap, the segments on both sides have holders.
         let before = next.checked_sub(2).and_then(|i| segments[i].row).and_then(row);
         let after = segments.get(next).and_then(|segment| segment.row).and_then(row);
-        let before = before.map(|row| (row.gap(at), row));
-        let after = after.map(|row| (row.gap(at), row));
+        let before = before.map(|row| (row.distance_secs(at), row));
+        let after = after.map(|row| (row.distance_secs(at), row));
         let nearest = before.into_iter().chain(after).min_by_key(|(gap, _)| *gap);
         nearest.filter(|(gap, _)| *gap <= SLACK_SECS).map(|(_, row)| row)
     }
@@ -214,7 +214,7 @@ pub(super) fn row_at(rows: &[InterfaceInterval], at: Option<i64>) -> Option<&Int
     let [_, _, ..] = rows else { return rows.first() };
     let Some(at) = at else { return rows.last() };
     let begun = rows.partition_point(|row| row.from <= at);
-    let mut nearest = rows.get(begun).map(|row| (row.gap(at), row));
+    let mut nearest = rows.get(begun).map(|row| (row.distance_secs(at), row));
     for row in rows[..begun].iter().rev() {
         if row.contains(at) {
             return Some(row);
@@ -223,7 +223,7 @@ pub(super) fn row_at(rows: &[InterfaceInterval], at: Option<i64>) -> Option<&Int
         if nearest.is_some_and(|(gap, _)| at.saturating_sub(row.latest_to) > gap) {
             break;
         }
-        let gap = row.gap(at);
+        let gap = row.distance_secs(at);
         if nearest.is_none_or(|(least, _)| gap <= least) {
             nearest = Some((gap, row));
         }

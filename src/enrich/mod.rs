@@ -135,7 +135,7 @@ impl Enricher {
     }
 
     /// Tells whether a record of an interface may be attributed to one of these jobs, by their names.
-    pub fn may_serve(&self, interface_id: &str, jobs: &HashSet<String>) -> bool {
+    pub fn may_belong_to_job(&self, interface_id: &str, jobs: &HashSet<String>) -> bool {
         let rows = self.index.interface(interface_id);
         let names = rows.iter().filter_map(|row| row.who.as_ref()?.job_name.as_ref());
         self.interest(interface_id) == InterfaceRelevance::Maybe

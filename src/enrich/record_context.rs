@@ -212,7 +212,9 @@ impl<'a> Reader<'a> {
 
     fn known(&self, row: &'a InterfaceInterval, times: Times) -> Option<AttributionRef<'a>> {
         let who = row.who.as_ref()?;
-        let holds = times.at.is_none_or(|at| interface_index::holds(who.attribution, row.gap(at)));
+        let holds = times
+            .at
+            .is_none_or(|at| interface_index::holds(who.attribution, row.distance_secs(at)));
         let runs = who.attribution != Attribution::Inferred
             || times.span.is_none_or(|(start, end)| self.context.may_run(who, start, end));
         (holds && runs).then_some(AttributionRef::Known(who))
@@ -287,7 +289,7 @@ impl<'a> Reader<'a> {
     ) {
         let context = self.context;
         let vpc = self.vpc(facts);
-        facts.remote_row = vpc.and_then(|vpc| context.index.holder(vpc, remote, times.at));
+        facts.remote_row = vpc.and_then(|vpc| context.index.owner_at(vpc, remote, times.at));
         if let Some(row) = facts.remote_row {
             facts.remote_who = match row.may_infer {
                 true => self.infer(Some(row), row.eni.subnet_id.as_deref(), times),
@@ -331,7 +333,7 @@ impl<'a> Reader<'a> {
         at: Option<i64>,
     ) -> RemoteAddressInfo<'a> {
         let context = self.context;
-        let key = (vpc, remote, context.places.epoch(at));
+        let key = (vpc, remote, context.places.version_at(at));
         *self.places.entry(key).or_insert_with(|| RemoteAddressInfo {
             in_vpc: vpc.is_some_and(|vpc| context.index.vpc_contains(vpc, remote)),
             in_s3_list: context.places.in_s3_list(remote),
@@ -348,7 +350,7 @@ impl<'a> Reader<'a> {
         facts: &RecordContext<'a>,
     ) -> Verdict {
         let (input, context) = (self.input, self.context);
-        let foreign = |region| context.places.s3_is_foreign(remote, place.range, region);
+        let foreign = |region| context.places.is_s3_of_other_region(remote, place.range, region);
         let is_foreign = facts.region().and_then(foreign);
         let egress = facts.direction == Some(Direction::Egress);
         let next_hop = input.next_hop_interface_id.get(at);
@@ -364,7 +366,7 @@ impl<'a> Reader<'a> {
                 .vpc
                 .is_some_and(|vpc| context.endpoints.s3_gateway_is_ipv4_only(vpc)),
         };
-        s3_path::judge(&flow, || {
+        s3_path::classify_s3_path(&flow, || {
             let region = || match (is_foreign, facts.region()) {
                 (Some(false), Some(own)) => S3Region::Of(own),
                 (Some(true), Some(own)) => S3Region::NotOf(own),

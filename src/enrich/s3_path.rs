@@ -34,7 +34,7 @@ const UNKNOWN: &str = "unknown";
 /// Tiers: `proven` by the next hop, `strong` by the traffic path, `inferred` by the routes and the
 /// region, `unknown`. A gateway endpoint takes its own region only, so that a path that is not the
 /// endpoint and leads to another region is `cross-region`, whatever it goes through.
-pub(super) fn judge(flow: &S3Observation<'_>, hop: impl FnOnce() -> NextHop) -> Verdict {
+pub(super) fn classify_s3_path(flow: &S3Observation<'_>, hop: impl FnOnce() -> NextHop) -> Verdict {
     if flow.to_endpoint {
         return ("interface-endpoint", endpoint_evidence(flow));
     }

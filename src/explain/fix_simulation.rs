@@ -141,7 +141,7 @@ pub fn replay(
                 reach.end(from, flow.source, row.rejected_first),
                 reach.end(to, flow.destination, row.rejected_first),
             );
-            reach.judge(&flow, &from, &to)
+            reach.analyze(&flow, &from, &to)
         };
         let (before, now) = (judge(reach), judge(&changed));
         let mut line = FlowLine {
@@ -149,7 +149,7 @@ pub fn replay(
             source: flow.source.to_string(),
             destination: flow.destination.to_string(),
             service: flow.service(),
-            text: now.decider().map(|step| format!("{}: {}", step.place.words(), step.text)),
+            text: now.decider().map(|step| format!("{}: {}", step.place.label(), step.text)),
         };
         match (before.verdict, now.verdict) {
             // The log shows it refused, so that it was is known.
@@ -178,7 +178,7 @@ fn pairs(
     seen: &FlowKeys,
     told: &mut SimulationResult,
 ) {
-    let living: Vec<&Eni> = reach.living(at).collect();
+    let living: Vec<&Eni> = reach.interfaces_at(at).collect();
     let touched: Vec<&Eni> = living
         .iter()
         .copied()
@@ -209,7 +209,7 @@ fn pairs(
             continue;
         }
         let judge = |reach: &Analyzer| -> PathAnalysis {
-            reach.judge(&flow, &reach.side_of(from, source), &reach.side_of(to, destination))
+            reach.analyze(&flow, &reach.side_of(from, source), &reach.side_of(to, destination))
         };
         if judge(changed).verdict == Verdict::Passes && judge(reach).verdict == Verdict::Refused {
             told.newly_open.push(FlowLine {
@@ -250,7 +250,8 @@ fn uses(reach: &Analyzer, subnet: Option<&str>, table: &str) -> bool {
 
 /// Says in words what a fix opens.
 fn opens(reach: &Analyzer, fix: &Fix, at: Option<i64>) -> String {
-    let count = |fits: &dyn Fn(&Eni) -> bool| reach.living(at).filter(|eni| fits(eni)).count();
+    let count =
+        |fits: &dyn Fn(&Eni) -> bool| reach.interfaces_at(at).filter(|eni| fits(eni)).count();
     let touched = count(&|eni| touches(reach, fix, eni));
     let interfaces = |count: usize| match count {
         1 => "1 interface".to_owned(),

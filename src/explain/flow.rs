@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::detection::finding::time_text;
-use crate::explain::logged_flow::{contradiction, with_client};
+use crate::explain::logged_flow::{inconsistency, with_client};
 use crate::explain::{Error, LoggedFlow};
 use crate::inventory::Inventory;
 use crate::reachability::{Analyzer, Fix, FlowEnd, Step, Verdict};
@@ -133,13 +133,13 @@ pub(super) fn of(
     logged: Vec<LoggedFlow>,
 ) -> Explanation {
     let tuple = &with_client(tuple, &logged);
-    let judged = reach.judge(tuple, from, to);
-    let inventory = told(reach.network().inventory());
-    let inconsistent = contradiction(&judged, &logged, to)
+    let judged = reach.analyze(tuple, from, to);
+    let inventory = inventory_label(reach.network().inventory());
+    let inconsistent = inconsistency(&judged, &logged, to)
         .map(|why| format!("inconsistent with the {inventory}: {why}"));
-    let words = judged.verdict.words();
+    let words = judged.verdict.label();
     let summary = match judged.decider() {
-        Some(step) => format!("{words}: {}: {}", step.place.words(), step.text),
+        Some(step) => format!("{words}: {}: {}", step.place.label(), step.text),
         None => words.to_owned(),
     };
     Explanation {
@@ -158,7 +158,7 @@ pub(super) fn of(
 }
 
 /// Names an inventory by the time of its answers.
-pub fn told(inventory: &Inventory) -> String {
+pub fn inventory_label(inventory: &Inventory) -> String {
     let times = inventory.told.map(|(first, last)| (time_text(first), time_text(last)));
     match times {
         Some((Some(first), Some(last))) if first == last => format!("inventory of {first}"),

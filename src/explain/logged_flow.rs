@@ -80,7 +80,7 @@ pub(super) fn rows<T: for<'de> Deserialize<'de>>(batches: &[RecordBatch]) -> Res
 ///
 /// Only security groups and network ACLs make a log say REJECT: what a route leads nowhere is logged as
 /// accepted.
-pub(super) fn contradiction(
+pub(super) fn inconsistency(
     judged: &PathAnalysis,
     logged: &[LoggedFlow],
     to: &FlowEnd<'_>,

@@ -12,7 +12,7 @@ mod logged_flow;
 
 pub use finding::{FindingQuery, find};
 pub use fix_simulation::{FlowLine, REJECTED, RejectedFlow, SimulationResult, replay};
-pub use flow::{End, Explanation, FlowQuery, explain, told};
+pub use flow::{End, Explanation, FlowQuery, explain, inventory_label};
 pub use logged_flow::{LOGGED, LoggedFlow};
 
 /// What could not be explained, and why.

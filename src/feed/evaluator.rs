@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
 use crate::detection::{Detection, DetectionRun};
-use crate::engine::{Engine, Resources, ScanOptions, none};
+use crate::engine::{Engine, Resources, ScanOptions, no_params};
 use crate::enrich::Enricher;
 use crate::feed::{Findings, Range, ReevaluationScope, differences};
 use crate::ingest::SelectedSource;
@@ -161,7 +161,7 @@ impl Evaluator {
         let files: Arc<dyn Source> = Arc::new(SelectedSource { source: Arc::clone(lake), splits });
         let engine = self.engine(files, Window::default(), now).await?;
         let mut bytes = BTreeMap::new();
-        for batch in engine.rows(S3_BYTES, none()).await? {
+        for batch in engine.rows(S3_BYTES, no_params()).await? {
             let paths = cast(batch.column(0), &DataType::Utf8).map_err(DataFusionError::from)?;
             let sums = batch.column(1).as_primitive::<Int64Type>();
             for (path, sum) in paths.as_string::<i32>().iter().zip(sums) {
@@ -215,7 +215,7 @@ impl Evaluator {
         now: i64,
     ) -> Result<(DetectionRun, BTreeSet<String>), Error> {
         let mut engine = self.engine(Arc::clone(lake), scope.window(), now).await?;
-        engine.keep_conversations().await?;
+        engine.materialize_conversations().await?;
         let summary = engine.summary();
         if let Some((object, reason)) = summary.problems.first().cloned() {
             return Err(Error::Object { object, reason });

@@ -42,11 +42,11 @@ impl Range {
         Self { from, to }
     }
 
-    fn meets(self, other: Self) -> bool {
+    fn overlaps(self, other: Self) -> bool {
         self.from <= other.to && other.from <= self.to
     }
 
-    fn hull(self, other: Self) -> Self {
+    fn span(self, other: Self) -> Self {
         Self { from: self.from.min(other.from), to: self.to.max(other.to) }
     }
 
@@ -56,7 +56,7 @@ impl Range {
         let mut merged: Vec<Self> = Vec::new();
         for range in ranges {
             match merged.last_mut() {
-                Some(last) if last.meets(range) => *last = last.hull(range),
+                Some(last) if last.overlaps(range) => *last = last.span(range),
                 _ => merged.push(range),
             }
         }
@@ -87,8 +87,8 @@ impl ReevaluationScope {
         let mut merged: Vec<Self> = Vec::new();
         for scope in scopes {
             match merged.last_mut() {
-                Some(last) if last.range.meets(scope.range) => {
-                    last.range = last.range.hull(scope.range);
+                Some(last) if last.range.overlaps(scope.range) => {
+                    last.range = last.range.span(scope.range);
                     last.jobs.extend(scope.jobs);
                     last.interfaces.extend(scope.interfaces);
                 }
@@ -101,13 +101,13 @@ impl ReevaluationScope {
     fn of_range(inventory: &Inventory, touched: Range) -> Self {
         let near = touched.wider();
         let serving = inventory.enis.iter().filter(|eni| eni.attribution.is_some());
-        let jobs = inventory.jobs.iter().filter(|job| Range::of_job(job).wider().meets(near));
+        let jobs = inventory.jobs.iter().filter(|job| Range::of_job(job).wider().overlaps(near));
         let mut scope = Self {
             range: touched,
             jobs: jobs.map(|job| job.job_name.clone()).collect(),
             interfaces: BTreeSet::new(),
         };
-        for eni in serving.clone().filter(|eni| Range::of_eni(eni).wider().meets(near)) {
+        for eni in serving.clone().filter(|eni| Range::of_eni(eni).wider().overlaps(near)) {
             scope.interfaces.insert(eni.interface_id.clone());
             scope.jobs.extend(names(eni).cloned());
         }
@@ -116,7 +116,7 @@ impl ReevaluationScope {
             eni.made_by.is_some() && eni.attribution.is_none() && eni.belongs_to.is_none()
         };
         for eni in inventory.enis.iter().filter(is_stray) {
-            if Range::of_eni(eni).wider().meets(near) {
+            if Range::of_eni(eni).wider().overlaps(near) {
                 scope.interfaces.insert(eni.interface_id.clone());
             }
         }
@@ -124,11 +124,11 @@ impl ReevaluationScope {
         for eni in serving {
             let is_in = scope.interfaces.contains(&eni.interface_id);
             if is_in || names(eni).any(|name| scope.jobs.contains(name)) {
-                scope.range = scope.range.hull(Range::of_eni(eni));
+                scope.range = scope.range.span(Range::of_eni(eni));
             }
         }
         for job in inventory.jobs.iter().filter(|job| scope.jobs.contains(&job.job_name)) {
-            scope.range = scope.range.hull(Range::of_job(job));
+            scope.range = scope.range.span(Range::of_job(job));
         }
         scope.range = scope.range.wider();
         scope

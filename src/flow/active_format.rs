@@ -29,7 +29,7 @@ pub(super) struct RecordOutcome<'a> {
 impl ActiveFormat {
     /// Takes the formats that the plan states, or else those that are known of the object.
     pub(super) fn new(plan: &DecodeOptions, object: &ObjectMeta) -> Self {
-        let stated = plan.stated.as_slice();
+        let stated = plan.log_format.as_slice();
         let known = if stated.is_empty() { object.formats.as_slice() } else { stated };
         let several = FormatCandidates::new(known, plan);
         let stated = known.first().filter(|_| several.is_none()).cloned();
@@ -42,7 +42,7 @@ impl ActiveFormat {
     }
 
     /// Tells whether nothing but the next record itself can tell that it has the default format.
-    pub(super) fn assumes(&self) -> bool {
+    pub(super) fn is_default_assumed(&self) -> bool {
         match &self.reader {
             Some(reader) => reader.assumed && !self.proven,
             None => self.stated.is_none() && self.several.is_none(),
@@ -51,7 +51,7 @@ impl ActiveFormat {
 
     /// Returns how many fields a record may have where no header tells.
     pub(super) fn field_counts(&self) -> impl Iterator<Item = usize> {
-        let default = self.assumes().then(LogFormat::default_v2);
+        let default = self.is_default_assumed().then(LogFormat::default_v2);
         let one = self.stated.iter().map(|format| format.names().len());
         let several = self.several.iter().flat_map(FormatCandidates::formats);
         let several = several.map(|format| format.names().len());
@@ -77,7 +77,7 @@ impl ActiveFormat {
     }
 
     /// Returns the reader of the one format that holds, once a header or a record has shown that it does.
-    pub(super) fn settled(&mut self) -> Option<&mut RecordReader> {
+    pub(super) fn confirmed_reader(&mut self) -> Option<&mut RecordReader> {
         let is_settled = |reader: &&mut RecordReader| self.proven || !reader.assumed;
         self.reader.as_mut().filter(is_settled)
     }

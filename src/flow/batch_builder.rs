@@ -20,7 +20,7 @@ use crate::flow::tokenizer::FieldBytes;
 use crate::flow::value::percent_decoded;
 
 /// Most bytes of blocks that a batch may hold on to before it is cut short.
-const PINNED_MAX: usize = 16 << 20;
+const RETAINED_BYTES_MAX: usize = 16 << 20;
 
 /// The rows of a batch to be.
 pub(super) struct BatchBuilder {
@@ -34,7 +34,7 @@ pub(super) struct BatchBuilder {
     /// The block that lines are in now. `None` = copy texts.
     block: Option<Block>,
     blocks: u64,
-    pinned: usize,
+    retained_bytes: usize,
     /// Whether rows are dropped: then a batch would hold on to much that is not in it.
     sparse: bool,
     /// Whether rows of several formats share a batch: a column that one of them lacks is NULL there.
@@ -102,7 +102,7 @@ impl Column {
             }
             ColumnBuffer::Text(texts) => text(texts, *origin, nulls, records, block),
             ColumnBuffer::Event(texts) => {
-                records.kept.iter().for_each(|_| texts.push_copy(records.place.object));
+                records.selected.iter().for_each(|_| texts.push_copy(records.place.object));
             }
             ColumnBuffer::Object | ColumnBuffer::Null => {}
         }
@@ -153,7 +153,7 @@ fn text(
     let is_null = |word: FieldBytes<'_>| word.is_null();
     let is_none = |word: FieldBytes<'_>| word.is_null() || word.is_none();
     let kept = |field: usize| {
-        records.kept.iter().map(move |line| records.lines.word(*line as usize, field))
+        records.selected.iter().map(move |line| records.lines.word(*line as usize, field))
     };
     match origin {
         ColumnSource::Text(field) if records.is_all() => {
@@ -169,7 +169,7 @@ fn text(
             true => texts.push_null(nulls),
             false => texts.push_copy(&percent_decoded(word.text())),
         }),
-        _ => texts.extend(records.kept.iter().map(|_| FieldBytes::NULL), is_null, nulls, block),
+        _ => texts.extend(records.selected.iter().map(|_| FieldBytes::NULL), is_null, nulls, block),
     }
 }
 
@@ -187,7 +187,7 @@ impl BatchBuilder {
             rows_max: plan.batch_rows.max(1),
             block: None,
             blocks: 0,
-            pinned: 0,
+            retained_bytes: 0,
             sparse: !plan.filter.is_empty(),
             mixed,
             events,
@@ -217,9 +217,9 @@ impl BatchBuilder {
         let block = block.filter(|_| !self.sparse);
         self.block = block.map(|bytes| Block { bytes: Buffer::from(bytes.clone()), number });
         if self.rows == 0 {
-            self.pinned = 0;
+            self.retained_bytes = 0;
         }
-        self.pinned += self.block_bytes();
+        self.retained_bytes += self.block_bytes();
     }
 
     fn block_bytes(&self) -> usize {
@@ -236,17 +236,17 @@ impl BatchBuilder {
         records: RecordBlock<'_>,
         out: &mut Vec<RecordBatch>,
     ) -> Result<(), ArrowError> {
-        let mut rest = records.kept;
+        let mut rest = records.selected;
         while !rest.is_empty() {
             let room = self.rows_max.saturating_sub(self.rows).min(rest.len());
             let (kept, after) = rest.split_at(room);
             rest = after;
-            let records = RecordBlock { kept, ..records };
+            let records = RecordBlock { selected: kept, ..records };
             for column in &mut self.columns {
                 if column.origin != ColumnSource::Absent || self.mixed {
                     let copied = column.copied();
                     column.push(&records, self.block.as_ref());
-                    self.pinned += column.copied() - copied;
+                    self.retained_bytes += column.copied() - copied;
                 }
             }
             self.rows += kept.len();
@@ -259,7 +259,7 @@ impl BatchBuilder {
 
     /// Tells whether it is time for a batch.
     fn is_full(&self) -> bool {
-        self.rows >= self.rows_max || (self.pinned > PINNED_MAX && self.rows > 0)
+        self.rows >= self.rows_max || (self.retained_bytes > RETAINED_BYTES_MAX && self.rows > 0)
     }
 
     /// Returns the rows so far as a batch, if there are any.
@@ -268,7 +268,7 @@ impl BatchBuilder {
             return Ok(None);
         }
         let rows = std::mem::take(&mut self.rows);
-        self.pinned = self.block_bytes();
+        self.retained_bytes = self.block_bytes();
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
         for (column, field) in self.columns.iter_mut().zip(self.schema.fields()) {
             let origin = column.origin;

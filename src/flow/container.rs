@@ -20,7 +20,7 @@ pub(super) enum Container {
 }
 
 /// Tells what an object holds by its first bytes; `None` while that is open.
-pub(super) fn shape_of(bytes: &[u8]) -> Result<Option<Container>, DecodeFailure> {
+pub(super) fn detect_container(bytes: &[u8]) -> Result<Option<Container>, DecodeFailure> {
     let (text, undecided) = match bytes.strip_prefix(BOM) {
         Some(text) => (text, false),
         None => (bytes, BOM.starts_with(bytes)),

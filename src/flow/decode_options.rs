@@ -21,7 +21,7 @@ pub struct DecodeOptions {
     pub filter: Filter,
     /// The format of objects without a header. `None` = that of [`Object::formats`], or else the default
     /// format, and every field checked.
-    pub stated: Option<LogFormat>,
+    pub log_format: Option<LogFormat>,
     /// Checks the type of every field, not only of those that are read.
     pub validate_all: bool,
     /// Rows of a full batch.
@@ -58,7 +58,7 @@ impl DecodeOptions {
             layout,
             schema,
             filter: Filter::default(),
-            stated: None,
+            log_format: None,
             validate_all: false,
             batch_rows: 8192,
             limits: Limits::default(),
@@ -74,7 +74,7 @@ pub enum RecordSelection {
     None,
     /// Those that name one of [`Filter::addresses`], whichever field it stands in. More may be given: an
     /// address of IPv6 is not looked up, nor is any in Parquet.
-    OfAddresses,
+    ByAddress,
     /// All.
     All,
 }

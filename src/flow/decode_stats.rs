@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use crate::flow::log_format::LogFormat;
 
 /// How many malformed lines are kept to be shown.
-const FIRST_MAX: usize = 10;
+const SAMPLES_MAX: usize = 10;
 
 /// How much of a malformed line is kept.
 pub(super) const TEXT_BYTES_MAX: usize = 200;
@@ -63,7 +63,7 @@ impl DecodeStats {
     }
 
     /// Tells whether every line is accounted for. Always true, unless flowq has a bug.
-    pub fn adds_up(&self) -> bool {
+    pub fn is_balanced(&self) -> bool {
         self.lines == self.records() + self.other_layout + self.blank + self.malformed.total()
     }
 
@@ -96,12 +96,12 @@ impl Malformed {
         }
         self.first.extend(other.first);
         self.first.sort();
-        self.first.truncate(FIRST_MAX);
+        self.first.truncate(SAMPLES_MAX);
     }
 
     /// Adds the count of another reading of the same lines, for the other layout: lines that fit no layout
     /// are in both.
-    pub fn merge_seen_twice(&mut self, other: Self) {
+    pub fn merge_other_layout(&mut self, other: Self) {
         for (reason, count) in other.by_reason {
             let known = self.by_reason.entry(reason).or_default();
             *known = if reason.is_of_values() { *known + count } else { count.max(*known) };
@@ -109,12 +109,12 @@ impl Malformed {
         self.first.extend(other.first);
         self.first.sort();
         self.first.dedup();
-        self.first.truncate(FIRST_MAX);
+        self.first.truncate(SAMPLES_MAX);
     }
 
     pub(super) fn add(&mut self, line: &MalformedLine) {
         *self.by_reason.entry(line.reason).or_default() += 1;
-        if self.first.len() < FIRST_MAX {
+        if self.first.len() < SAMPLES_MAX {
             self.first.push(line.clone());
         }
     }
@@ -152,9 +152,9 @@ pub enum Reason {
     /// Neither IPv4 nor IPv6.
     NotAnAddress,
     /// In the assumed default format: an action or a status that AWS does not document.
-    NotAWord,
+    UnknownValue,
     /// Several formats of a log group fit, and do not mean the same.
-    FitsSeveral,
+    AmbiguousFormat,
     /// A record of a transit gateway under a header of VPC records.
     TransitGateway,
     /// Bytes that are not UTF-8.
@@ -168,7 +168,10 @@ pub enum Reason {
 impl Reason {
     /// Tells whether it is about the value of a field, which only a reading of the line's own layout checks.
     fn is_of_values(self) -> bool {
-        matches!(self, Self::NotANumber | Self::OutOfRange | Self::NotAnAddress | Self::NotAWord)
+        matches!(
+            self,
+            Self::NotANumber | Self::OutOfRange | Self::NotAnAddress | Self::UnknownValue
+        )
     }
 }
 
@@ -180,8 +183,8 @@ impl fmt::Display for Reason {
             Self::NotANumber => "not a number",
             Self::OutOfRange => "number out of range",
             Self::NotAnAddress => "not an address",
-            Self::NotAWord => "not an action or status of AWS",
-            Self::FitsSeveral => "fits several of the log group's formats",
+            Self::UnknownValue => "not an action or status of AWS",
+            Self::AmbiguousFormat => "fits several of the log group's formats",
             Self::TransitGateway => "transit gateway record under a header of VPC records",
             Self::NotUtf8 => "not UTF-8",
             Self::LineTooLong => "line too long",

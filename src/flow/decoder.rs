@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::flow::active_format::{ActiveFormat, RecordOutcome};
 use crate::flow::batch_builder::BatchBuilder;
-use crate::flow::container::{BOM, Container, shape_of};
+use crate::flow::container::{BOM, Container, detect_container};
 use crate::flow::decode_options::{DecodeOptions, ObjectMeta};
 use crate::flow::decode_stats::{DecodeStats, MalformedLine, Reason, TEXT_BYTES_MAX};
 use crate::flow::envelope::{is_stamped, unstamped};
@@ -17,7 +17,7 @@ use crate::flow::error::{DecodeError, DecodeFailure};
 use crate::flow::log_format::LogFormat;
 use crate::flow::record_block::RecordPosition;
 use crate::flow::record_reader::RecordCounts;
-use crate::flow::tokenizer::{Delimiters, Found, LineBlock, TokenizedLines, Tokenizer, LineLimits};
+use crate::flow::tokenizer::{Delimiters, Found, LineBlock, LineLimits, TokenizedLines, Tokenizer};
 use crate::flow::value::{trimmed, without_comment};
 
 /// Most bytes that are one block, which is what a batch may hold on to.
@@ -128,7 +128,7 @@ impl Decoder {
                 head.extend_from_slice(&bytes);
                 bytes = Bytes::from(std::mem::take(head));
             }
-            let Some(shape) = shape_of(&bytes)? else {
+            let Some(shape) = detect_container(&bytes)? else {
                 self.shape = Container::Unknown(bytes.into());
                 return Ok(());
             };
@@ -154,7 +154,7 @@ impl Decoder {
         }
         self.rows.set_block(None);
         if !self.carry.is_empty() {
-            self.carried(out)?;
+            self.complete_partial_line(out)?;
         }
         if let Container::Json { scanner, .. } = &mut self.shape
             && let Some(piece) = scanner.rest()
@@ -169,10 +169,10 @@ impl Decoder {
         let mut start = 0;
         if !self.carry.is_empty() {
             let end = memchr::memchr(b'\n', bytes);
-            self.carry(bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default());
-            let Some(end) = end else { return self.endless(out) };
+            self.partial_line(bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default());
+            let Some(end) = end else { return self.line_too_long(out) };
             self.rows.set_block(None);
-            self.carried(out)?;
+            self.complete_partial_line(out)?;
             start = end + 1;
         }
         self.rows.set_block(Some(bytes));
@@ -187,7 +187,8 @@ impl Decoder {
             let (bytes_max, lines_max) = (self.plan.limits.line_bytes_max, LINES_MAX);
             let taken = match fields {
                 Some(fields) => {
-                    let taken = scanner.take(&mut ends, LineLimits { fields, bytes_max, lines_max });
+                    let taken =
+                        scanner.tokenize(&mut ends, LineLimits { fields, bytes_max, lines_max });
                     self.records(ends.lines(rest, fields), out)?;
                     taken
                 }
@@ -202,14 +203,14 @@ impl Decoder {
             }
         }
         self.ends = ends;
-        self.carry(bytes.get(start + ended..).unwrap_or_default());
-        self.endless(out)
+        self.partial_line(bytes.get(start + ended..).unwrap_or_default());
+        self.line_too_long(out)
     }
 
     /// Returns how many fields a record has, if it is of the one format that holds and nothing comes before it.
     fn plain_fields(&mut self) -> Option<usize> {
         let is_plain = matches!(self.shape, Container::Lines { stamped: Some(false) });
-        let reader = self.current.settled().filter(|_| is_plain)?;
+        let reader = self.current.confirmed_reader().filter(|_| is_plain)?;
         Some(reader.format.names().len())
     }
 
@@ -222,7 +223,9 @@ impl Decoder {
     ) -> Result<(), DecodeFailure> {
         let first = self.tally.lines + 1;
         let count = lines.len() as u64;
-        let Some(reader) = self.current.settled().filter(|_| count > 0) else { return Ok(()) };
+        let Some(reader) = self.current.confirmed_reader().filter(|_| count > 0) else {
+            return Ok(());
+        };
         let Ok(statuses) = reader.read(lines) else {
             for line in 0..lines.len() {
                 self.tally.lines += 1;
@@ -241,20 +244,20 @@ impl Decoder {
     }
 
     /// Gives up on a first line without end: a bomb of zeros need not be read to its own.
-    fn endless(&mut self, out: &mut Vec<RecordBatch>) -> Result<(), DecodeFailure> {
-        let is_first = self.current.assumes();
+    fn line_too_long(&mut self, out: &mut Vec<RecordBatch>) -> Result<(), DecodeFailure> {
+        let is_first = self.current.is_default_assumed();
         let is_long = self.carry.len() > self.plan.limits.line_bytes_max;
-        if is_first && is_long { self.carried(out) } else { Ok(()) }
+        if is_first && is_long { self.complete_partial_line(out) } else { Ok(()) }
     }
 
     /// Keeps the beginning of a line, and no more of it than tells that it is too long.
-    fn carry(&mut self, bytes: &[u8]) {
+    fn partial_line(&mut self, bytes: &[u8]) {
         let kept = self.plan.limits.line_bytes_max.max(TEXT_BYTES_MAX) + 1;
         let room = kept.saturating_sub(self.carry.len());
         self.carry.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }
 
-    fn carried(&mut self, out: &mut Vec<RecordBatch>) -> Result<(), DecodeFailure> {
+    fn complete_partial_line(&mut self, out: &mut Vec<RecordBatch>) -> Result<(), DecodeFailure> {
         let line = std::mem::take(&mut self.carry);
         let done = self.line(&line, out);
         self.carry = line;
@@ -269,11 +272,11 @@ impl Decoder {
             *lines += 1;
         }
         if raw.len() > self.plan.limits.line_bytes_max {
-            return self.misfit(Reason::LineTooLong, None, raw);
+            return self.on_invalid_record(Reason::LineTooLong, None, raw);
         }
         let (start, end) = trimmed(raw);
         let Ok(mut line) = std::str::from_utf8(raw.get(start..end).unwrap_or_default()) else {
-            return self.misfit(Reason::NotUtf8, None, raw);
+            return self.on_invalid_record(Reason::NotUtf8, None, raw);
         };
         if self.is_stamped(line) {
             line = unstamped(line);
@@ -286,12 +289,12 @@ impl Decoder {
             Some(first) if first.is_ascii_lowercase() && self.header(line, out)? => return Ok(()),
             _ => {}
         }
-        self.unplain(without_comment(line, self.current.fields()), raw, out)
+        self.decode_line_slowly(without_comment(line, self.current.fields()), raw, out)
     }
 
     /// Reads a record whose fields may lie between runs of blanks and tabs: between single blanks they are the
     /// same.
-    fn unplain(
+    fn decode_line_slowly(
         &mut self,
         line: &str,
         raw: &[u8],
@@ -299,7 +302,7 @@ impl Decoder {
     ) -> Result<(), DecodeFailure> {
         let (mut plain, mut ends) =
             (std::mem::take(&mut self.plain), std::mem::take(&mut self.one));
-        let done = self.record(ends.plainly(line, &mut plain), raw, out);
+        let done = self.record(ends.next_simple(line, &mut plain), raw, out);
         (self.plain, self.one) = (plain, ends);
         done
     }
@@ -349,7 +352,7 @@ impl Decoder {
             Ok(statuses) => statuses,
             Err((reason, field)) => {
                 let field = field.and_then(|field| reader.format.names().get(field)).cloned();
-                return self.misfit(reason, field, raw);
+                return self.on_invalid_record(reason, field, raw);
             }
         };
         if !reader.wanted {
@@ -362,13 +365,13 @@ impl Decoder {
     }
 
     /// Sets a line aside; refuses the object if it is the first one and nothing states the format.
-    fn misfit(
+    fn on_invalid_record(
         &mut self,
         reason: Reason,
         field: Option<String>,
         raw: &[u8],
     ) -> Result<(), DecodeFailure> {
-        if self.current.assumes() {
+        if self.current.is_default_assumed() {
             let line = self.tally.lines;
             self.malformed(reason, raw);
             let is_csv = raw.contains(&b',');

@@ -61,13 +61,13 @@ impl FormatCandidates {
     /// record that fits none is told by the format that it comes closest to, for its reason.
     pub(super) fn read(&mut self, line: LineBlock<'_>) -> RecordOutcome<'_> {
         let mut best = &mut self.first;
-        best.try_on(line);
+        best.evaluate(line);
         for candidate in &mut self.others {
-            candidate.try_on(line);
+            candidate.evaluate(line);
             if candidate.rank() > best.rank() {
                 best = candidate;
-            } else if candidate.fit.is_ok() && !same(&best.reader, &candidate.reader, line) {
-                let fit = Err((Reason::FitsSeveral, None));
+            } else if candidate.fit.is_ok() && !agree(&best.reader, &candidate.reader, line) {
+                let fit = Err((Reason::AmbiguousFormat, None));
                 return RecordOutcome { reader: &mut best.reader, fit, is_new: false };
             }
         }
@@ -83,7 +83,7 @@ impl FormatCandidates {
 }
 
 impl Candidate {
-    fn try_on(&mut self, line: LineBlock<'_>) {
+    fn evaluate(&mut self, line: LineBlock<'_>) {
         let read = self.reader.read(line);
         let fits = |statuses| fits(&self.reader, &mut self.checker, line).map(|()| statuses);
         self.fit = read.and_then(fits);
@@ -110,8 +110,8 @@ fn fits(
         let word = line.word(0, at);
         let kind = layout.field(name).map_or(Kind::Name, |field| field.kind);
         let number = checker.check(word, kind).map_err(|reason| (reason, Some(at)))?;
-        if !word.is_null() && !is_word(name, word, number) {
-            return Err((Reason::NotAWord, Some(at)));
+        if !word.is_null() && !is_valid_value(name, word, number) {
+            return Err((Reason::UnknownValue, Some(at)));
         }
         seen.add(name, number);
     }
@@ -147,7 +147,7 @@ impl NumericFields {
 }
 
 /// Tells whether AWS would write this value into this field.
-fn is_word(name: &str, word: FieldBytes<'_>, number: Option<i64>) -> bool {
+fn is_valid_value(name: &str, word: FieldBytes<'_>, number: Option<i64>) -> bool {
     let text = word.text();
     let within = |low, high| number.is_none_or(|number| (low..=high).contains(&number));
     match name {
@@ -175,11 +175,11 @@ fn is_word(name: &str, word: FieldBytes<'_>, number: Option<i64>) -> bool {
 
 /// Tells whether two formats say the same of a record: every field that has a value in one has it in the
 /// other.
-fn same(a: &RecordReader, b: &RecordReader, line: LineBlock<'_>) -> bool {
-    says(a, b, line) && says(b, a, line)
+fn agree(a: &RecordReader, b: &RecordReader, line: LineBlock<'_>) -> bool {
+    has_fields_of(a, b, line) && has_fields_of(b, a, line)
 }
 
-fn says(a: &RecordReader, b: &RecordReader, line: LineBlock<'_>) -> bool {
+fn has_fields_of(a: &RecordReader, b: &RecordReader, line: LineBlock<'_>) -> bool {
     a.format.names().iter().enumerate().all(|(at, name)| {
         let word = line.word(0, at);
         let other = b.format.names().iter().position(|other| other == name);

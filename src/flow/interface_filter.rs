@@ -32,21 +32,21 @@ pub(super) struct InterfaceFilter {
 impl InterfaceFilter {
     pub(super) fn new(test: &InterfacePredicate, addresses: &HashSet<IpAddr>) -> Self {
         let none = CacheSlot { id: [0; ID_MAX], length: 0, wanted: RecordSelection::None };
-        let head = |address: &IpAddr| FieldBytes::from(address.to_string().as_str()).head();
+        let head = |address: &IpAddr| FieldBytes::from(address.to_string().as_str()).prefix16();
         let addresses = addresses.iter().filter(|address| address.is_ipv4()).map(head).collect();
         Self { test: Arc::clone(test), answers: vec![none; ANSWERS], addresses }
     }
 
     /// Tells whether an address is one of those asked for, or of IPv6: those have many spellings.
-    pub(super) fn may_ask_for(&self, address: FieldBytes<'_>) -> bool {
-        self.addresses.contains(&address.head()) || address.bytes().contains(&b':')
+    pub(super) fn may_match_address(&self, address: FieldBytes<'_>) -> bool {
+        self.addresses.contains(&address.prefix16()) || address.bytes().contains(&b':')
     }
 
     /// Tells which records of this interface are wanted.
     pub(super) fn wanted(&mut self, id: FieldBytes<'_>) -> RecordSelection {
         let bytes = id.bytes();
         // What is different in ids comes behind `eni-`.
-        let hash = ((id.head() >> 32) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let hash = ((id.prefix16() >> 32) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         let slot = self.answers.get_mut(hash as usize % ANSWERS);
         let Some(slot) = slot.filter(|_| (1..=ID_MAX).contains(&bytes.len())) else {
             return (self.test)(id.text());

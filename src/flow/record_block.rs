@@ -53,14 +53,14 @@ pub(super) struct RecordPosition<'a> {
 pub(super) struct RecordBlock<'a> {
     pub(super) lines: LineBlock<'a>,
     pub(super) place: RecordPosition<'a>,
-    pub(super) kept: &'a [u32],
+    pub(super) selected: &'a [u32],
     pub(super) numbers: &'a [NumberColumn],
 }
 
 impl<'a> RecordBlock<'a> {
     /// Tells whether all lines are kept.
     pub(super) fn is_all(&self) -> bool {
-        self.kept.len() == self.lines.len()
+        self.selected.len() == self.lines.len()
     }
 
     /// Calls `push` with the number in each of the kept lines. Those that are NULL are added to `nulls`, of which
@@ -82,7 +82,7 @@ impl<'a> RecordBlock<'a> {
                 numbers.values.iter().for_each(|number| push(*number));
             }
             _ => {
-                for (row, line) in (first..).zip(self.kept) {
+                for (row, line) in (first..).zip(self.selected) {
                     let number = self.number(*line, origin);
                     if number.is_none() {
                         nulls.add(row);

@@ -208,9 +208,10 @@ impl RecordReader {
                 id.is_null()
                     || match interfaces.wanted(id) {
                         RecordSelection::None => false,
-                        RecordSelection::OfAddresses => {
-                            self.addresses.iter().any(|field| interfaces.may_ask_for(word(*field)))
-                        }
+                        RecordSelection::ByAddress => self
+                            .addresses
+                            .iter()
+                            .any(|field| interfaces.may_match_address(word(*field))),
                         RecordSelection::All => true,
                     }
             });
@@ -224,7 +225,7 @@ impl RecordReader {
             let is_action =
                 |word: FieldBytes<'_>| matches!(word.bytes(), b"ACCEPT" | b"REJECT" | b"-");
             if !lines.column(field).all(is_action) {
-                return Err((Reason::NotAWord, Some(field)));
+                return Err((Reason::UnknownValue, Some(field)));
             }
         }
         Ok(statuses)
@@ -240,7 +241,7 @@ impl RecordReader {
                 b"OK" | b"-" => statuses.ok += 1,
                 b"NODATA" => statuses.nodata += 1,
                 b"SKIPDATA" => statuses.skipdata += 1,
-                _ if self.assumed => return Err((Reason::NotAWord, self.status)),
+                _ if self.assumed => return Err((Reason::UnknownValue, self.status)),
                 _ => statuses.other += 1,
             }
         }
@@ -254,12 +255,12 @@ impl RecordReader {
         place: RecordPosition<'a>,
     ) -> RecordBlock<'a> {
         let mut kept = std::mem::take(&mut self.kept);
-        let records = RecordBlock { lines, place, kept: &[], numbers: &self.numbers };
+        let records = RecordBlock { lines, place, selected: &[], numbers: &self.numbers };
         for test in &mut self.tests {
             kept.retain(|line| test.holds(&records, *line));
         }
         self.kept = kept;
-        RecordBlock { lines, place, kept: &self.kept, numbers: &self.numbers }
+        RecordBlock { lines, place, selected: &self.kept, numbers: &self.numbers }
     }
 }
 
@@ -277,10 +278,10 @@ impl RowPredicate {
                 records.number(line, *origin).is_some_and(|number| values.contains(&number))
             }
             Self::Range(origin, low, high) => {
-                records.number(line, *origin).is_some_and(|number| within(number, *low, *high))
+                records.number(line, *origin).is_some_and(|number| in_bounds(number, *low, *high))
             }
             Self::Window(origin, low, high) => {
-                records.number(line, *origin).is_none_or(|number| within(number, *low, *high))
+                records.number(line, *origin).is_none_or(|number| in_bounds(number, *low, *high))
             }
             Self::Interface(origin, wanted) => records
                 .word(line, *origin)
@@ -289,6 +290,6 @@ impl RowPredicate {
     }
 }
 
-fn within(number: i64, low: Option<i64>, high: Option<i64>) -> bool {
+fn in_bounds(number: i64, low: Option<i64>, high: Option<i64>) -> bool {
     low.is_none_or(|low| number >= low) && high.is_none_or(|high| number <= high)
 }

@@ -138,9 +138,9 @@ impl LongStrings {
     fn view(&mut self, word: FieldBytes<'_>, block: Option<&Block>) -> u128 {
         let length = word.bytes().len();
         if length <= INLINE_MAX {
-            return word.head() << 32 | length as u128;
+            return word.prefix16() << 32 | length as u128;
         }
-        match block.and_then(|block| self.place(word.bytes(), block)) {
+        match block.and_then(|block| self.locate(word.bytes(), block)) {
             Some((buffer, offset)) => view(word, buffer, offset),
             None => self.copy(word),
         }
@@ -148,7 +148,7 @@ impl LongStrings {
 
     /// Returns where a text lies in a block: the number of the buffer, and the offset there.
     #[inline]
-    fn place(&mut self, text: &[u8], block: &Block) -> Option<(u32, u32)> {
+    fn locate(&mut self, text: &[u8], block: &Block) -> Option<(u32, u32)> {
         let offset = text.as_ptr().addr().checked_sub(block.bytes.as_ptr().addr())?;
         if offset.checked_add(text.len())? > block.bytes.len() {
             return None;
@@ -156,14 +156,14 @@ impl LongStrings {
         let offset = u32::try_from(offset).ok()?;
         let buffer = match self.block {
             Some((number, buffer)) if number == block.number => buffer,
-            _ => self.hold(block)?,
+            _ => self.retain_block(block)?,
         };
         Some((buffer, offset))
     }
 
     /// Holds on to a block, and returns the number of its buffer.
     #[cold]
-    fn hold(&mut self, block: &Block) -> Option<u32> {
+    fn retain_block(&mut self, block: &Block) -> Option<u32> {
         let buffer = u32::try_from(self.buffers.len()).ok()?;
         self.buffers.push(block.bytes.clone());
         self.block = Some((block.number, buffer));
@@ -197,24 +197,24 @@ pub struct DedupStringColumn<'t> {
     texts: StringColumn,
     nulls: NullMask,
     /// Texts of this column that were added lately, and their views, by where they lie.
-    known: Box<[(&'t str, u128); LASTING]>,
+    known: Box<[(&'t str, u128); CACHE_SLOTS]>,
 }
 
 /// How many texts are remembered.
-const LASTING: usize = 64;
+const CACHE_SLOTS: usize = 64;
 
 impl<'t> DedupStringColumn<'t> {
     /// Makes room for so many rows.
     pub fn with_capacity(rows: usize) -> Self {
         let (texts, nulls) = (StringColumn::with_capacity(rows), NullMask::default());
-        Self { texts, nulls, known: Box::new([("", 0); LASTING]) }
+        Self { texts, nulls, known: Box::new([("", 0); CACHE_SLOTS]) }
     }
 
     /// Adds a text.
     #[inline]
     pub fn push(&mut self, text: &'t str) {
         let at = text.as_ptr().addr();
-        let slot = self.known.get_mut((at >> 4 ^ at >> 10) % LASTING);
+        let slot = self.known.get_mut((at >> 4 ^ at >> 10) % CACHE_SLOTS);
         // The empty text stands for none.
         if let Some((known, view)) = &slot
             && std::ptr::eq(*known, text)
@@ -252,6 +252,6 @@ impl<'t> DedupStringColumn<'t> {
 
 /// The view of a long text.
 fn view(word: FieldBytes<'_>, buffer: u32, offset: u32) -> u128 {
-    let length_and_prefix = u128::from(word.head() as u32) << 32 | word.bytes().len() as u128;
+    let length_and_prefix = u128::from(word.prefix16() as u32) << 32 | word.bytes().len() as u128;
     u128::from(offset) << 96 | u128::from(buffer) << 64 | length_and_prefix
 }

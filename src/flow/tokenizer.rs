@@ -39,7 +39,11 @@ impl Delimiters {
 
     /// Returns the line that has the same fields with a single blank between them, where runs of blanks and tabs
     /// may lie; the line is made in `plain`.
-    pub(super) fn plainly<'s>(&'s mut self, line: &str, plain: &'s mut String) -> LineBlock<'s> {
+    pub(super) fn next_simple<'s>(
+        &'s mut self,
+        line: &str,
+        plain: &'s mut String,
+    ) -> LineBlock<'s> {
         plain.clear();
         self.room.clear();
         self.room.push(u32::MAX);
@@ -174,13 +178,13 @@ impl<'a> Tokenizer<'a> {
             // One check of all is cheaper than one of each line, and hardly ever fails.
             is_text: block.is_ascii() || std::str::from_utf8(block).is_ok(),
         };
-        scanner.look(DelimiterMask::of);
+        scanner.peek(DelimiterMask::of);
         scanner
     }
 
     /// Looks at the next 64 bytes.
     #[inline(always)]
-    fn look(&mut self, marks: impl Fn(&[u8; 64]) -> DelimiterMask) {
+    fn peek(&mut self, marks: impl Fn(&[u8; 64]) -> DelimiterMask) {
         let marks = match self.rest.split_first_chunk::<64>() {
             Some((bytes, rest)) => {
                 self.rest = rest;
@@ -201,7 +205,7 @@ impl<'a> Tokenizer<'a> {
     }
 
     /// Takes lines of records as long as they are wanted; where their fields end comes behind what `ends` keeps.
-    pub(super) fn take(&mut self, ends: &mut Delimiters, wanted: LineLimits) -> TokenizedLines {
+    pub(super) fn tokenize(&mut self, ends: &mut Delimiters, wanted: LineLimits) -> TokenizedLines {
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
             // SAFETY: the processor has what the function needs.
@@ -291,7 +295,7 @@ impl<'a> Tokenizer<'a> {
                     return None;
                 }
                 self.base += 64;
-                self.look(&marks);
+                self.peek(&marks);
                 continue;
             }
             if let Some(end) = room.get_mut(count) {

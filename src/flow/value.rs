@@ -58,7 +58,7 @@ impl Checker {
             return address::is_addr(word.text());
         }
         // The head of so short a text is the whole text; its length tells it from one with zeros at its end.
-        let key = word.head() | (length as u128) << 120;
+        let key = word.prefix16() | (length as u128) << 120;
         let hash = (key as u64 ^ (key >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let slot = self.addresses.get_mut((hash >> 32) as usize % ADDRESSES);
         match slot {

@@ -74,7 +74,7 @@ impl Conversation {
 type End = (IpAddr, u16);
 
 /// Returns an accepted record without flags, as the interface at its one end logs it.
-pub(super) fn leg(eni: usize, egress: bool, protocol: u8, src: End, dst: End) -> Record {
+pub(super) fn leg_record(eni: usize, egress: bool, protocol: u8, src: End, dst: End) -> Record {
     Record {
         eni,
         next_hop: None,
@@ -137,14 +137,18 @@ fn legs(
     let local = (enis[eni].addr_like(remote), talk.local_port);
     let far = (remote, talk.remote_port);
     let path = Some(hop.traffic_path());
-    let out = Record { next_hop, path, ..leg(eni, true, protocol, local, far) };
-    let back = Record { next_hop, ..leg(eni, false, protocol, far, local) };
+    let out = Record { next_hop, path, ..leg_record(eni, true, protocol, local, far) };
+    let back = Record { next_hop, ..leg_record(eni, false, protocol, far, local) };
     sink(sent(out));
     sink(received(back));
     if let Some(peer) = talk.peer {
         let next_hop = Some(eni);
-        sink(sent(Record { next_hop, ..leg(peer, false, protocol, local, far) }));
-        sink(received(Record { next_hop, path: Some(1), ..leg(peer, true, protocol, far, local) }));
+        sink(sent(Record { next_hop, ..leg_record(peer, false, protocol, local, far) }));
+        sink(received(Record {
+            next_hop,
+            path: Some(1),
+            ..leg_record(peer, true, protocol, far, local)
+        }));
     }
     if hop == Hop::Nat {
         let nat = IpAddr::V4(enis[NAT_ENI].addr);
@@ -153,11 +157,11 @@ fn legs(
         let inside = (nat, talk.remote_port);
         let outside = (nat, 1024 + talk.local_port % 60000);
         let next_hop = Some(eni);
-        let request = leg(NAT_ENI, false, protocol, local, inside);
+        let request = leg_record(NAT_ENI, false, protocol, local, inside);
         sink(sent(Record { next_hop, pkt_dst: remote, ..request }));
-        sink(sent(Record { path: Some(8), ..leg(NAT_ENI, true, protocol, outside, far) }));
-        sink(received(leg(NAT_ENI, false, protocol, far, outside)));
-        let reply = leg(NAT_ENI, true, protocol, inside, local);
+        sink(sent(Record { path: Some(8), ..leg_record(NAT_ENI, true, protocol, outside, far) }));
+        sink(received(leg_record(NAT_ENI, false, protocol, far, outside)));
+        let reply = leg_record(NAT_ENI, true, protocol, inside, local);
         sink(received(Record { next_hop, path: Some(1), pkt_src: remote, ..reply }));
     }
 }

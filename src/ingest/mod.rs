@@ -138,7 +138,7 @@ pub enum Error {
     #[error(
         "{table}: {read} records were read, but {rows} rows written and {known} left out as known"
     )]
-    Uneven {
+    Unbalanced {
         /// The table.
         table: String,
         /// Records read.
@@ -157,7 +157,7 @@ impl Error {
             Self::State(error) => error.hint().map(str::to_owned),
             Self::Source(error) => error.hint(),
             Self::OneShot { .. } => Some("save it to a file first, and name that".to_owned()),
-            Self::Uneven { .. } => {
+            Self::Unbalanced { .. } => {
                 Some("nothing was published; please report this, with the object".to_owned())
             }
             Self::Store(error) => error.hint().map(str::to_owned),

@@ -28,7 +28,7 @@ pub(super) struct RemovedRows {
 }
 
 /// Writes the files of a table that have rows of some objects anew, without them.
-pub(super) async fn take_out(
+pub(super) async fn remove_objects(
     lake: &Storage,
     layout: Layout,
     objects: &BTreeSet<String>,

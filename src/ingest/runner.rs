@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::flow::field::Layout;
 use crate::ingest::object_loader::{Reading, Request, read};
-use crate::ingest::row_removal::{RemovedRows, events, take_out};
+use crate::ingest::row_removal::{RemovedRows, events, remove_objects};
 use crate::ingest::selected_source::SelectedSource;
 use crate::ingest::{Error, Opener, Options, PassReport, selection};
 use crate::lake::{DataFile, LakeTable, TableCommit, folder};
@@ -143,7 +143,7 @@ impl Runner {
     }
 
     /// Objects that were listed and that no pass has read yet.
-    pub fn left(&self) -> usize {
+    pub fn remaining(&self) -> usize {
         self.listed.as_ref().map_or(0, |listed| listed.splits.len())
     }
 
@@ -156,7 +156,7 @@ impl Runner {
     pub async fn pass(&mut self) -> Result<Option<PassReport>, Error> {
         if self.is_in_doubt {
             // The pass that failed may have been published all the same.
-            self.catch_up().await?;
+            self.apply_unapplied().await?;
             self.is_in_doubt = false;
         }
         if self.listed.is_none() && !self.list().await? {
@@ -169,7 +169,7 @@ impl Runner {
         let splits: Vec<Split> = listed.splits.drain(..count).collect();
         match self.read_and_publish(splits).await {
             Ok(mut report) => {
-                report.left = self.left();
+                report.left = self.remaining();
                 if report.left == 0 {
                     report.notes.extend(self.settle().await?);
                 }
@@ -209,7 +209,7 @@ impl Runner {
         let reads = match self.read_all(&splits, number).await {
             Ok(reads) => reads,
             Err(error) => {
-                self.sweep(number).await;
+                self.delete_orphans(number).await;
                 return Err(error);
             }
         };
@@ -232,7 +232,7 @@ impl Runner {
             match self.state.reader().pass(number).await {
                 Ok(Some(found)) if found == pass => {}
                 Ok(_) => {
-                    self.sweep(number).await;
+                    self.delete_orphans(number).await;
                     return Err(error);
                 }
                 Err(_) => return Err(error),
@@ -269,7 +269,7 @@ impl Runner {
             let replaced = replaced.filter(|split| self.earlier(split).is_some_and(|k| k.rows > 0));
             let replaced: BTreeSet<String> = replaced.map(|split| split.id.clone()).collect();
             let name = format!("{}-r", self.file_name(number));
-            let taken = take_out(&self.lake, layout, &replaced, &name).await?;
+            let taken = remove_objects(&self.lake, layout, &replaced, &name).await?;
             reads.push(Read { layout, reading, taken });
         }
         Ok(reads)

@@ -32,11 +32,11 @@ impl Source for SelectedSource {
         self.source.open(split).await
     }
 
-    async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
-        self.source.seek(split).await
+    async fn open_random_access(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
+        self.source.open_random_access(split).await
     }
 
-    fn upcoming(&self, splits: &[Split]) {
-        self.source.upcoming(splits);
+    fn prefetch(&self, splits: &[Split]) {
+        self.source.prefetch(splits);
     }
 }

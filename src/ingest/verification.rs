@@ -20,7 +20,7 @@ use crate::state::{Kind, LineCounts, ObjectRecord, ObjectState, Reader};
 use crate::storage::Storage;
 
 /// A line number beyond what its object has lines is not looked for among doubled ones.
-const WORD: u64 = 64;
+const WORD_BITS: u64 = 64;
 
 /// One thing that does not fit. `expected` and `found` are counts, as `what` says.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -137,7 +137,7 @@ impl Rows {
     fn add(&mut self, line: u64) {
         self.count += 1;
         let new = if line < LINES_MAX {
-            let (word, bit) = ((line / WORD) as usize, 1u64 << (line % WORD));
+            let (word, bit) = ((line / WORD_BITS) as usize, 1u64 << (line % WORD_BITS));
             if self.seen.len() <= word {
                 self.seen.resize(word + 1, 0);
             }

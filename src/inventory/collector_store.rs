@@ -10,7 +10,7 @@ use chrono::DateTime;
 
 use crate::aws::s3::{Location, S3Client};
 use crate::inventory::collect::{CollectedUntil, CollectionReport, Collector, SINCE_DEFAULT_SECS};
-use crate::inventory::deduplicate::thin;
+use crate::inventory::deduplicate::drop_repeats;
 use crate::inventory::files::{Error, UNFINISHED};
 use crate::inventory::import;
 use crate::inventory::import::{Failed, write_error};
@@ -178,7 +178,7 @@ impl<'a> PersistentCollector<'a> {
             id: format!("of account {}", self.collector.account_id()),
             source,
         })?;
-        self.collector.facts = thin(std::mem::take(&mut self.collector.facts));
+        self.collector.facts = drop_repeats(std::mem::take(&mut self.collector.facts));
         let written = self.write().await;
         self.written = written.is_ok();
         if !self.written {

@@ -11,7 +11,7 @@ type Key = (&'static str, String);
 ///
 /// An inventory takes the first and the last sighting of an interface and what changed in between, and of
 /// everything else the last: the facts that are left make the same inventory.
-pub(super) fn thin(facts: Facts) -> Facts {
+pub(super) fn drop_repeats(facts: Facts) -> Facts {
     let (mut kept, mut rows) = (Facts::new(), BTreeMap::<Key, Vec<(i64, Fact)>>::new());
     for fact in facts {
         match key(&fact) {

@@ -254,7 +254,7 @@ fn take_json(text: &[u8], reader: &mut Reader) {
         let mut values = Deserializer::from_slice(&text[offset..]).into_iter::<Value>();
         let failed = loop {
             match values.next() {
-                Some(Ok(value)) => reader.take(value),
+                Some(Ok(value)) => reader.read_document(value),
                 Some(Err(err)) => break Some(err),
                 None => break None,
             }

@@ -24,10 +24,10 @@ use crate::inventory::model::Inventory;
 use crate::inventory::{files, merge};
 
 /// Key of the Parquet metadata that marks a file of an inventory: `<table> <version>`.
-const MARK: &str = "flowq.inventory";
+const TABLE_KEY: &str = "flowq.inventory";
 
 /// Key of the Parquet metadata that holds what a collector notes for its next run.
-const NOTE: &str = "flowq.collected";
+const COLLECTOR_KEY: &str = "flowq.collected";
 
 /// Version of the facts. Another version is not read.
 const VERSION: &str = "1";
@@ -67,7 +67,7 @@ pub(super) fn write_error(path: &Path, source: impl Into<Failed>) -> Error {
 pub(super) fn encode(facts: &Facts, note: Option<String>) -> Result<Vec<u8>, Failed> {
     let facts: Vec<&Fact> = facts.iter().collect();
     let empty = facts_batch(&[])?;
-    let note = note.map(|note| KeyValue::new(NOTE.to_owned(), note));
+    let note = note.map(|note| KeyValue::new(COLLECTOR_KEY.to_owned(), note));
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(
         &mut bytes,
@@ -89,7 +89,7 @@ fn facts_batch(facts: &[&Fact]) -> Result<RecordBatch, Failed> {
 
 /// Compression, and the mark of a file of an inventory with what else is noted.
 fn properties(name: &str, mut notes: Vec<KeyValue>) -> WriterProperties {
-    notes.push(KeyValue::new(MARK.to_owned(), format!("{name} {VERSION}")));
+    notes.push(KeyValue::new(TABLE_KEY.to_owned(), format!("{name} {VERSION}")));
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_key_value_metadata(Some(notes))
@@ -160,7 +160,7 @@ fn read_marked(file: impl ChunkReader + 'static) -> Result<InventoryFile, Failed
         let entry = metadata.into_iter().flatten().find(|entry| entry.key == key);
         entry.and_then(|entry| entry.value.clone())
     };
-    let (mark, note) = (value(MARK), value(NOTE));
+    let (mark, note) = (value(TABLE_KEY), value(COLLECTOR_KEY));
     let Some((name, version)) = mark.as_deref().and_then(|mark| mark.split_once(' ')) else {
         return Ok(InventoryFile::Other);
     };

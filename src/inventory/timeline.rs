@@ -29,7 +29,8 @@ pub(super) struct Listings {
 impl Listings {
     /// Puts pages together: a page that says more follow, and the next of that account and region.
     pub(super) fn new(facts: &Facts) -> Self {
-        let mut pages: BTreeMap<SubnetAndVpc<'_>, BTreeMap<i64, (bool, BTreeSet<&str>)>> = BTreeMap::new();
+        let mut pages: BTreeMap<SubnetAndVpc<'_>, BTreeMap<i64, (bool, BTreeSet<&str>)>> =
+            BTreeMap::new();
         for fact in facts {
             if let Fact::Page { account_id, region, at, more, vpc_ids } = fact {
                 let place = pages.entry((account_id.as_deref(), region.as_deref())).or_default();

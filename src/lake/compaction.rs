@@ -73,10 +73,10 @@ pub async fn compact(
     let mut done = Compacted::default();
     for layout in [Layout::Vpc, Layout::TransitGateway] {
         let Some(mut table) = LakeTable::open(lake, layout).await? else { continue };
-        expire(&mut table, options, now, &mut done).await?;
+        drop_expired(&mut table, options, now, &mut done).await?;
         for (partition, files) in small(table.files().await?, options) {
-            for bin in bins(files, options) {
-                put_together(&mut table, &partition, bin, options, now, &mut done).await?;
+            for bin in pack_groups(files, options) {
+                merge_group(&mut table, &partition, bin, options, now, &mut done).await?;
             }
         }
         done.deleted += table.delete_removed(options.grace_secs, now).await?;
@@ -85,7 +85,7 @@ pub async fn compact(
 }
 
 /// Takes whole days away.
-async fn expire(
+async fn drop_expired(
     table: &mut LakeTable,
     options: &CompactOptions,
     now: i64,
@@ -123,7 +123,7 @@ fn small(files: Vec<DataFile>, options: &CompactOptions) -> BTreeMap<Partition, 
 }
 
 /// Cuts the files of a partition into groups that fit into memory, each of which becomes one file.
-fn bins(mut files: Vec<DataFile>, options: &CompactOptions) -> Vec<Vec<DataFile>> {
+fn pack_groups(mut files: Vec<DataFile>, options: &CompactOptions) -> Vec<Vec<DataFile>> {
     files.sort_by(|a, b| (a.rows, &a.path).cmp(&(b.rows, &b.path)));
     let mut bins: Vec<Vec<DataFile>> = Vec::new();
     let (mut rows, mut bytes) = (0, 0);
@@ -145,7 +145,7 @@ fn bins(mut files: Vec<DataFile>, options: &CompactOptions) -> Vec<Vec<DataFile>
     bins
 }
 
-async fn put_together(
+async fn merge_group(
     table: &mut LakeTable,
     partition: &Partition,
     files: Vec<DataFile>,

@@ -11,7 +11,7 @@ use arrow::datatypes::{
 };
 
 use crate::flow::field::{LINE, OBJECT};
-use crate::flow::parquet::{InterfaceRun, told};
+use crate::flow::parquet::{InterfaceRun, encode_runs};
 use crate::lake::Error;
 
 /// The schema of a file for rows of [`Layout::schema`](crate::flow::field::Layout::schema): times in
@@ -33,7 +33,7 @@ pub(super) fn stored_schema(schema: &Schema) -> SchemaRef {
 }
 
 /// Sorts stored rows by interface and time, then by where they came from: the same rows give the same file.
-pub(super) fn sorted(rows: &RecordBatch) -> Result<RecordBatch, Error> {
+pub(super) fn sort_rows(rows: &RecordBatch) -> Result<RecordBatch, Error> {
     let interfaces = rows.column_by_name("interface_id").and_then(ranks);
     let objects = rows.column_by_name(OBJECT).and_then(ranks);
     let starts = rows.column_by_name("start");
@@ -56,7 +56,7 @@ pub(super) fn sorted(rows: &RecordBatch) -> Result<RecordBatch, Error> {
 
 /// Tells which interfaces stand where in sorted rows, in words for the reader. NULL: it cannot be told, or is
 /// not worth it.
-pub(super) fn stretches(rows: &RecordBatch, group_rows: usize) -> Option<String> {
+pub(super) fn interface_runs(rows: &RecordBatch, group_rows: usize) -> Option<String> {
     let interfaces = Texts::new(rows.column_by_name("interface_id")?)?;
     let statuses = Texts::new(rows.column_by_name("log_status")?)?;
     let mut stretches: Vec<InterfaceRun<'_>> = Vec::new();
@@ -75,7 +75,7 @@ pub(super) fn stretches(rows: &RecordBatch, group_rows: usize) -> Option<String>
             Some(_) => return None,
         }
     }
-    told(&stretches)
+    encode_runs(&stretches)
 }
 
 /// A column of texts as rows are held here.

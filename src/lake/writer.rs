@@ -17,9 +17,9 @@ use parquet::schema::types::ColumnPath;
 use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::flow::field::{LINE, Layout, OBJECT};
-use crate::flow::parquet::STRETCHES_KEY;
+use crate::flow::parquet::INTERFACE_RUNS_KEY;
 use crate::lake::row_buffer::RowBuffer;
-use crate::lake::sorting::{sorted, stretches};
+use crate::lake::sorting::{interface_runs, sort_rows};
 use crate::lake::{COLUMNS_KEY, DataFile, Error, Partition};
 use crate::storage::Storage;
 
@@ -304,10 +304,10 @@ impl PendingFile {
     }
 
     fn encode(self, rows: &RecordBatch) -> Result<(DataFile, Vec<u8>), Error> {
-        let rows = sorted(rows)?;
+        let rows = sort_rows(rows)?;
         let mut told = vec![KeyValue::new(COLUMNS_KEY.to_owned(), self.columns)];
-        let stretches = stretches(&rows, self.options.group_rows);
-        told.extend(stretches.map(|told| KeyValue::new(STRETCHES_KEY.to_owned(), told)));
+        let stretches = interface_runs(&rows, self.options.group_rows);
+        told.extend(stretches.map(|told| KeyValue::new(INTERFACE_RUNS_KEY.to_owned(), told)));
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
             .set_max_row_group_row_count(Some(self.options.group_rows))

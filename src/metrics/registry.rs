@@ -266,7 +266,7 @@ impl Metrics {
 
     /// Returns the text for Prometheus: OpenMetrics 1.0, or the older format that everything reads.
     pub fn encode(&self, open_metrics: bool) -> String {
-        self.look_at_process();
+        self.sample_process();
         let mut buffer = String::new();
         // Writing to a String cannot fail.
         let _ = match open_metrics {
@@ -278,7 +278,7 @@ impl Metrics {
 
     /// Returns every value that is known, in the order of [`METRICS`], then of the labels.
     pub fn samples(&self) -> Vec<Sample> {
-        self.look_at_process();
+        self.sample_process();
         let mut samples = Vec::new();
         for metric in METRICS {
             let Some(series) = self.series.get(metric.name) else { continue };
@@ -303,7 +303,7 @@ impl Metrics {
         samples
     }
 
-    fn look_at_process(&self) {
+    fn sample_process(&self) {
         let values = [
             (&definitions::PROCESS_MEMORY, process_stats::resident_bytes()),
             (&definitions::PROCESS_FILES, process_stats::open_files()),

@@ -12,7 +12,7 @@ use crate::vpc::packet::Packet;
 use crate::vpc::{MatchResult, RuleMatch};
 
 /// Returns one port for each stretch of a packet's ports in which no rule begins or ends.
-pub(super) fn stretches<'a>(
+pub(super) fn port_segments<'a>(
     packet: &Packet,
     rules: impl Iterator<Item = RuleMatch<'a>>,
 ) -> BTreeSet<u16> {
@@ -30,7 +30,7 @@ pub(super) fn covers(rule: RuleMatch<'_>, packet: &Packet, port: u16) -> MatchRe
 }
 
 /// What a place says of all ports that a packet may go to: one answer for all of them, else not known.
-pub(super) fn over_all<T>(answers: Vec<(StageVerdict, T)>) -> Option<(StageVerdict, T, bool)> {
+pub(super) fn combine<T>(answers: Vec<(StageVerdict, T)>) -> Option<(StageVerdict, T, bool)> {
     let one = answers.iter().all(|(answer, _)| Some(answer) == answers.first().map(|(a, _)| a));
     let mut answers = answers.into_iter();
     if one {
@@ -54,6 +54,6 @@ pub(super) fn address_fits(network: &VpcNetwork, place: &str, ip: IpAddr) -> Mat
 }
 
 /// Returns the range of an address alone.
-pub(super) fn alone(ip: IpAddr) -> String {
+pub(super) fn host_cidr(ip: IpAddr) -> String {
     IpNet::from(ip).to_string()
 }

@@ -12,7 +12,9 @@ use crate::reachability::config_change::ConfigChange;
 use crate::reachability::escape::{hcl, shell};
 use crate::reachability::flow_end::FlowEnd;
 use crate::reachability::path::{Analyzer, PathAnalysis};
-use crate::reachability::snippets::{acl_block, acl_command, block, group_block, group_command};
+use crate::reachability::snippets::{
+    acl_command, block, group_block, network_acl_terraform, security_group_cli,
+};
 use crate::reachability::step::{MissingRule, StageVerdict, Step, Verdict};
 use crate::reachability::{route, s3_bypass};
 use crate::vpc::NextHop;
@@ -143,7 +145,7 @@ impl Fixer<'_> {
         let id = format!("{group}-{direction}-{}-{word}-{peer}", id_of(&service));
         Some(Fix {
             title: format!("let {group} allow {direction} {word} {whom} on {service}"),
-            cli: format!("{}{}", group_command(&rule), self.region()),
+            cli: format!("{}{}", security_group_cli(&rule), self.region()),
             terraform: group_block(&rule, &id),
             id,
             change: ConfigChange::GroupRule(rule),
@@ -209,7 +211,7 @@ impl Fixer<'_> {
         Fix {
             title: format!("let {acl} allow {direction} {word} {cidr} on {service}{what}"),
             cli: format!("{}{}", acl_command(&entry), self.region()),
-            terraform: acl_block(&entry, &id),
+            terraform: network_acl_terraform(&entry, &id),
             id,
             change: ConfigChange::AclEntry(entry),
         }

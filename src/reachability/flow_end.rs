@@ -104,7 +104,7 @@ impl Interfaces {
         at: Option<i64>,
     ) -> Option<&'a Eni> {
         let rows = self.by_id.get(id)?.iter().filter_map(|row| enis.get(*row));
-        rows.min_by_key(|row| (off(row, at), std::cmp::Reverse(row.valid_from)))
+        rows.min_by_key(|row| (distance_secs(row, at), std::cmp::Reverse(row.valid_from)))
     }
 
     /// Returns the interfaces that had an address then, one row each, narrowed to a VPC where one is given.
@@ -117,10 +117,10 @@ impl Interfaces {
     ) -> Vec<&'a Eni> {
         let rows = self.by_addr.get(&ip).into_iter().flatten().filter_map(|row| enis.get(*row));
         let rows = rows.filter(|row| vpc.is_none() || row.vpc_id.as_deref() == vpc);
-        let mut rows: Vec<&Eni> = rows.filter(|row| off(row, at) <= SLACK_SECS).collect();
+        let mut rows: Vec<&Eni> = rows.filter(|row| distance_secs(row, at) <= SLACK_SECS).collect();
         // Who had it then comes before who had it shortly before or after.
-        let least = rows.iter().map(|row| off(row, at)).min().unwrap_or_default();
-        rows.retain(|row| off(row, at) == least);
+        let least = rows.iter().map(|row| distance_secs(row, at)).min().unwrap_or_default();
+        rows.retain(|row| distance_secs(row, at) == least);
         rows.sort_by_key(|row| (&row.interface_id, std::cmp::Reverse(row.valid_from)));
         rows.dedup_by_key(|row| &row.interface_id);
         rows
@@ -136,9 +136,14 @@ impl Analyzer {
 
     /// Returns the interfaces that there are at a time (Unix seconds), one row each; without a time, all that
     /// were not deleted.
-    pub fn living(&self, at: Option<i64>) -> impl Iterator<Item = &Eni> {
-        let mut rows: Vec<&Eni> =
-            self.network.inventory().enis.iter().filter(|row| off(row, at) == 0).collect();
+    pub fn interfaces_at(&self, at: Option<i64>) -> impl Iterator<Item = &Eni> {
+        let mut rows: Vec<&Eni> = self
+            .network
+            .inventory()
+            .enis
+            .iter()
+            .filter(|row| distance_secs(row, at) == 0)
+            .collect();
         rows.sort_by_key(|row| (&row.interface_id, std::cmp::Reverse(row.valid_from)));
         rows.dedup_by_key(|row| &row.interface_id);
         rows.into_iter()
@@ -204,7 +209,7 @@ impl Analyzer {
 }
 
 /// Returns how many seconds a time lies outside of a row's interval. Without a time: how long ago it ended.
-fn off(row: &Eni, at: Option<i64>) -> i64 {
+fn distance_secs(row: &Eni, at: Option<i64>) -> i64 {
     let at = at.unwrap_or(i64::MAX);
     let early = row.valid_from.map_or(0, |from| from.saturating_sub(at));
     let late = row.valid_to.map_or(0, |to| at.saturating_sub(to).saturating_add(1));

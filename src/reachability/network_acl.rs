@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::flow::address;
 use crate::inventory::model::NetworkAclEntry;
-use crate::reachability::fit::{address_fits, alone, covers, over_all, stretches};
+use crate::reachability::fit::{address_fits, combine, covers, host_cidr, port_segments};
 use crate::reachability::flow_end::{FlowEnd, subnet_of};
 use crate::reachability::step::{MissingRule, Stage, StageVerdict, Step};
 use crate::vpc::network::VpcNetwork;
@@ -40,7 +40,7 @@ pub(super) fn judge(question: &AclQuery<'_>, place: Stage) -> Step {
     let acl = entries.first().map_or("the ACL", |entry| &entry.network_acl_id);
     let asked: Vec<&NetworkAclEntry> =
         entries.iter().filter(|entry| entry.direction == question.direction).copied().collect();
-    let ports = stretches(question.packet, asked.iter().map(|entry| RuleMatch::from(*entry)));
+    let ports = port_segments(question.packet, asked.iter().map(|entry| RuleMatch::from(*entry)));
     // An entry that opens all of it has to stand before each that closes, or may close, some of it.
     let closes = |entry: &&&NetworkAclEntry| {
         !allows(entry) && ports.iter().any(|port| fit(question, entry, *port) != MatchResult::No)
@@ -48,7 +48,7 @@ pub(super) fn judge(question: &AclQuery<'_>, place: Stage) -> Step {
     let before =
         asked.iter().filter(closes).map(|entry| entry.rule_number).min().unwrap_or(LAST_ACL_ENTRY);
     let says = ports.iter().map(|port| at_port(question, &asked, *port)).collect();
-    let Some((answer, entry, whole)) = over_all(says) else {
+    let Some((answer, entry, whole)) = combine(says) else {
         return Step::new(place, StageVerdict::Unknown, "no port to ask about");
     };
     let number = entry.map_or(LAST_ACL_ENTRY, |entry| entry.rule_number);
@@ -71,7 +71,7 @@ pub(super) fn judge(question: &AclQuery<'_>, place: Stage) -> Step {
         _ => missing(question, acl),
     };
     let step = Step::new(place, answer, text).by(format!("{acl} {number}"));
-    if answer == StageVerdict::Allowed { step } else { step.lacks(lack) }
+    if answer == StageVerdict::Allowed { step } else { step.with_missing_rule(lack) }
 }
 
 fn at_port<'a>(
@@ -144,7 +144,7 @@ fn blocks(question: &AclQuery<'_>) -> Vec<String> {
     nets.retain(|net| net.addr().is_ipv4() == peer.addr.is_ipv4());
     nets.sort();
     if nets.is_empty() {
-        return vec![alone(peer.addr)];
+        return vec![host_cidr(peer.addr)];
     }
     nets.iter().map(ToString::to_string).collect()
 }

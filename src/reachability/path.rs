@@ -49,7 +49,7 @@ impl Analyzer {
     }
 
     /// Judges a flow: what each place on its way and on the reply's way says.
-    pub fn judge(&self, tuple: &FiveTuple, from: &FlowEnd<'_>, to: &FlowEnd<'_>) -> PathAnalysis {
+    pub fn analyze(&self, tuple: &FiveTuple, from: &FlowEnd<'_>, to: &FlowEnd<'_>) -> PathAnalysis {
         let way = Path { network: &self.network, tuple, from, to };
         let steps = way.steps();
         PathAnalysis { verdict: Verdict::of(&steps), steps }
@@ -83,7 +83,11 @@ impl Path<'_> {
             }
         }
         if apart {
-            steps.push(if from_known { self.way_out(&routed) } else { self.way_in(&routed) });
+            steps.push(if from_known {
+                self.outbound_route(&routed)
+            } else {
+                self.inbound_route(&routed)
+            });
             if let Some(nat) = self.nat(&routed) {
                 steps.extend(self.through_nat(nat, &request));
             }
@@ -113,7 +117,7 @@ impl Path<'_> {
         if self.to.vpc.is_some() {
             steps.push(self.acl(Stage::ReplyReceiverAcl, reply));
             if self.from.vpc.is_some() && self.from.vpc != self.to.vpc {
-                steps.push(self.way_back());
+                steps.push(self.return_route());
             }
         }
         if let Some(nat) = self.nat(routed) {
@@ -175,7 +179,7 @@ impl Path<'_> {
     }
 
     /// Whether the sender's route table takes it there.
-    fn way_out(&self, routed: &RouteLookup) -> Step {
+    fn outbound_route(&self, routed: &RouteLookup) -> Step {
         let to = self.to.addr;
         let words = routed.words(to);
         let (answer, text) = match routed.hop {
@@ -211,7 +215,7 @@ impl Path<'_> {
             return step;
         }
         let Some(table) = routed.table.clone() else { return step };
-        step.lacks(MissingRule::Way {
+        step.with_missing_rule(MissingRule::Way {
             vpc: vpc.map(str::to_owned),
             table,
             route: routed.route.clone(),
@@ -313,7 +317,7 @@ impl Path<'_> {
     }
 
     /// Whether somebody outside gets in: the receiver's route to the sender tells by which gateway.
-    fn way_in(&self, routed: &RouteLookup) -> Step {
+    fn inbound_route(&self, routed: &RouteLookup) -> Step {
         let words = routed.words(self.from.addr);
         let name = self.to.name();
         let public = self.to.eni.is_some_and(|eni| eni.public_ip.is_some());
@@ -348,7 +352,7 @@ impl Path<'_> {
     }
 
     /// Whether the receiver's route table takes the reply back into the sender's VPC.
-    fn way_back(&self) -> Step {
+    fn return_route(&self) -> Step {
         let routed = route::route(self.network, (self.to.subnet, self.to.vpc), self.from.addr);
         let words = routed.words(self.from.addr);
         let (answer, text) = match routed.hop {

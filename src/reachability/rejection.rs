@@ -135,7 +135,7 @@ fn asked(way: &Path<'_>, leg: PacketLeg) -> Vec<Step> {
 fn words(place: Stage) -> &'static str {
     match place {
         Stage::ReplyReceiverAcl | Stage::ReplySenderAcl => "network ACL",
-        place => place.words(),
+        place => place.label(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::flow::address;
 use crate::inventory::model::{Eni, SecurityGroupRule};
-use crate::reachability::fit::{address_fits, alone, covers, over_all, stretches};
+use crate::reachability::fit::{address_fits, combine, covers, host_cidr, port_segments};
 use crate::reachability::flow_end::FlowEnd;
 use crate::reachability::step::{MissingRule, Stage, StageVerdict, Step};
 use crate::vpc::network::VpcNetwork;
@@ -38,11 +38,12 @@ pub(super) fn judge(question: &GroupQuery<'_>, place: Stage) -> Step {
         .flat_map(|group| question.network.rules(group))
         .filter(|rule| rule.direction == direction)
         .collect();
-    let ports = stretches(question.packet, rules.iter().map(|rule| RuleMatch::from(*rule)));
+    let ports = port_segments(question.packet, rules.iter().map(|rule| RuleMatch::from(*rule)));
     let says = ports.into_iter().map(|port| at_port(question, eni, &rules, port));
     let lack = lack(question, eni, direction);
-    let Some((answer, why, whole)) = over_all(says.collect()) else {
-        return Step::new(place, StageVerdict::Unknown, "no port to ask about").lacks(lack);
+    let Some((answer, why, whole)) = combine(says.collect()) else {
+        return Step::new(place, StageVerdict::Unknown, "no port to ask about")
+            .with_missing_rule(lack);
     };
     let missing = missing(question, eni, direction);
     match (answer, why) {
@@ -51,15 +52,17 @@ pub(super) fn judge(question: &GroupQuery<'_>, place: Stage) -> Step {
             let by = format!("{}{id}", rule.security_group_id);
             Step::new(place, answer, allows(rule)).by(by)
         }
-        (StageVerdict::Denied, _) => {
-            Step::new(place, answer, missing).by(eni.security_group_ids.join(" ")).lacks(lack)
+        (StageVerdict::Denied, _) => Step::new(place, answer, missing)
+            .by(eni.security_group_ids.join(" "))
+            .with_missing_rule(lack),
+        (_, Decider::Unsure(text)) => {
+            Step::new(place, StageVerdict::Unknown, text).with_missing_rule(lack)
         }
-        (_, Decider::Unsure(text)) => Step::new(place, StageVerdict::Unknown, text).lacks(lack),
         _ if !whole => {
             let text = format!("partly: only some ports of {} are open", question.packet.service());
-            Step::new(place, StageVerdict::Unknown, text).lacks(lack)
+            Step::new(place, StageVerdict::Unknown, text).with_missing_rule(lack)
         }
-        _ => Step::new(place, StageVerdict::Unknown, missing).lacks(lack),
+        _ => Step::new(place, StageVerdict::Unknown, missing).with_missing_rule(lack),
     }
 }
 
@@ -123,7 +126,7 @@ fn peer_fits(question: &GroupQuery<'_>, own: &Eni, opened: &str) -> MatchResult 
     if !opened.starts_with("sg-") {
         return address_fits(question.network, opened, peer.addr);
     }
-    let Some(eni) = peer.eni else { return stranger_fits(question.network, opened, peer) };
+    let Some(eni) = peer.eni else { return unknown_peer_matches(question.network, opened, peer) };
     if eni.security_group_ids.is_empty() {
         return MatchResult::Maybe;
     }
@@ -152,7 +155,7 @@ fn has(eni: &Eni, side: &FlowEnd<'_>) -> bool {
 }
 
 /// Tells whether an address that no known interface has may be one of a group's.
-fn stranger_fits(network: &VpcNetwork, group: &str, peer: &FlowEnd<'_>) -> MatchResult {
+fn unknown_peer_matches(network: &VpcNetwork, group: &str, peer: &FlowEnd<'_>) -> MatchResult {
     let group = network.group(group);
     let vpc = group.and_then(|group| group.vpc_id.as_deref());
     let inventory = network.inventory();
@@ -205,6 +208,6 @@ fn lack(question: &GroupQuery<'_>, eni: &Eni, direction: &'static str) -> Missin
     // The address may be a public one, for which a group does not stand.
     let named = named.filter(|_| peer.eni.is_some_and(|eni| has(eni, peer)));
     let list = || question.network.service_list(peer.addr).map(str::to_owned);
-    let peer = named.or_else(list).unwrap_or_else(|| alone(peer.addr));
+    let peer = named.or_else(list).unwrap_or_else(|| host_cidr(peer.addr));
     MissingRule::Group { group, direction, peer }
 }

@@ -5,7 +5,7 @@ use crate::reachability::command::Command;
 use crate::reachability::escape::{hcl, name, shell, shorthand};
 
 /// The command that adds a rule to a group.
-pub fn group_command(rule: &SecurityGroupRule) -> Command {
+pub fn security_group_cli(rule: &SecurityGroupRule) -> Command {
     Command::quoted(group_line(rule))
 }
 
@@ -92,7 +92,7 @@ fn acl_line(entry: &NetworkAclEntry) -> String {
 }
 
 /// The same as Terraform.
-pub fn acl_block(entry: &NetworkAclEntry, id: &str) -> String {
+pub fn network_acl_terraform(entry: &NetworkAclEntry, id: &str) -> String {
     let cidr = if entry.cidr.contains(':') { "ipv6_cidr_block" } else { "cidr_block" };
     let mut lines = vec![
         ("network_acl_id", hcl(&entry.network_acl_id)),

@@ -44,7 +44,7 @@ pub enum Stage {
 
 impl Stage {
     /// Returns the place in words.
-    pub fn words(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Self::SenderGroups => "sender's security group egress",
             Self::SenderAcl => "sender's outbound network ACL",
@@ -87,7 +87,7 @@ impl Step {
         self
     }
 
-    pub(super) fn lacks(mut self, lack: MissingRule) -> Self {
+    pub(super) fn with_missing_rule(mut self, lack: MissingRule) -> Self {
         self.lack = Some(lack);
         self
     }
@@ -155,7 +155,7 @@ impl Verdict {
     }
 
     /// Returns the verdict in words.
-    pub fn words(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Self::Passes => "passes",
             Self::Refused => "refused",

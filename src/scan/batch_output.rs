@@ -17,7 +17,7 @@ use crate::scan::interface_minutes::InterfaceMinutes;
 #[derive(Debug)]
 pub(crate) enum ScanStop {
     /// Nobody wants more rows.
-    Enough,
+    LimitReached,
     /// The object is at fault: it is named, and the rest goes on.
     Object(ObjectError),
     /// The whole scan is at fault.
@@ -51,7 +51,7 @@ pub(crate) struct BatchOutput {
     rows: usize,
     minutes: Option<Arc<InterfaceMinutes>>,
     /// What is left of small batches: of small objects, or of which the filter let few rows pass.
-    few: BatchCoalescer,
+    coalescer: BatchCoalescer,
     /// Whether batches of the objects at hand are put together.
     gathers: bool,
     /// The formats of the last object of text: the scan knows their columns.
@@ -64,13 +64,13 @@ impl BatchOutput {
         batches: Sender<Result<RecordBatch>>,
         minutes: Option<Arc<InterfaceMinutes>>,
     ) -> Self {
-        let few = BatchCoalescer::new(Arc::clone(&job.made), job.batch_rows)
+        let few = BatchCoalescer::new(Arc::clone(&job.output_schema), job.batch_rows)
             .with_biggest_coalesce_batch_size(Some(job.batch_rows / 2));
-        Self { job, batches, rows: 0, minutes, few, gathers: false, formats: Vec::new() }
+        Self { job, batches, rows: 0, minutes, coalescer: few, gathers: false, formats: Vec::new() }
     }
 
     /// Says whether the next objects are small: then their rows are put together.
-    pub(crate) fn gather(&mut self, gathers: bool) {
+    pub(crate) fn set_coalescing(&mut self, gathers: bool) {
         self.gathers = gathers;
     }
 
@@ -87,7 +87,7 @@ impl BatchOutput {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let given = self.job.passing(batch)?;
+        let given = self.job.apply_filter(batch)?;
         if let Some(minutes) = &self.minutes {
             minutes.add(&given).map_err(interface_minutes::failure)?;
         }
@@ -99,22 +99,22 @@ impl BatchOutput {
         if is_whole || given.num_columns() == 0 {
             return self.pass_on(given).await;
         }
-        self.few.push_batch(given).map_err(DataFusionError::from)?;
+        self.coalescer.push_batch(given).map_err(DataFusionError::from)?;
         // Whoever wants only some rows does not wait for more.
         if self.job.limit.is_some() {
-            self.few.finish_buffered_batch().map_err(DataFusionError::from)?;
+            self.coalescer.finish_buffered_batch().map_err(DataFusionError::from)?;
         }
         self.pass_on_full().await
     }
 
     /// Sends what is left.
     pub(crate) async fn finish(&mut self) -> std::result::Result<(), ScanStop> {
-        self.few.finish_buffered_batch().map_err(DataFusionError::from)?;
+        self.coalescer.finish_buffered_batch().map_err(DataFusionError::from)?;
         self.pass_on_full().await
     }
 
     async fn pass_on_full(&mut self) -> std::result::Result<(), ScanStop> {
-        while let Some(batch) = self.few.next_completed_batch() {
+        while let Some(batch) = self.coalescer.next_completed_batch() {
             self.pass_on(batch).await?;
         }
         Ok(())
@@ -125,9 +125,9 @@ impl BatchOutput {
             return Ok(());
         }
         self.rows += batch.num_rows();
-        self.batches.send(Ok(batch)).await.map_err(|_| ScanStop::Enough)?;
+        self.batches.send(Ok(batch)).await.map_err(|_| ScanStop::LimitReached)?;
         match self.job.limit.is_some_and(|limit| self.rows >= limit) {
-            true => Err(ScanStop::Enough),
+            true => Err(ScanStop::LimitReached),
             false => Ok(()),
         }
     }

@@ -26,7 +26,7 @@ const WAITING_MAX: usize = 2;
 pub(crate) struct BlockReader {
     /// A permit for each thread that has nothing to read.
     idle: Arc<Semaphore>,
-    here: Option<Box<Inflater>>,
+    inline: Option<Box<Inflater>>,
     elsewhere: Option<BackgroundInflater>,
 }
 
@@ -46,15 +46,15 @@ impl BlockReader {
     ) -> Self {
         let decompressor = Decompressor::new(limits);
         let inflater = Inflater { stored, decompressor, progress, has_ended: false };
-        Self { idle, here: Some(Box::new(inflater)), elsewhere: None }
+        Self { idle, inline: Some(Box::new(inflater)), elsewhere: None }
     }
 
     /// Returns the next block; none at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ScanStop> {
-        if let Some(mut inflater) = self.here.take() {
+        if let Some(mut inflater) = self.inline.take() {
             let Ok(thread) = Arc::clone(&self.idle).try_acquire_owned() else {
                 let block = inflater.next().await;
-                self.here = Some(inflater);
+                self.inline = Some(inflater);
                 return block;
             };
             self.elsewhere = Some(BackgroundInflater::begin(inflater, thread));

@@ -17,7 +17,7 @@ use crate::flow::{InterfacePredicate, RecordSelection};
 const INTERFACE_ID: &str = "interface_id";
 
 /// Tells whether a filter is that of a join which looks at nothing but the interface.
-pub(crate) fn is_of_interface(filter: &Arc<dyn PhysicalExpr>) -> bool {
+pub(crate) fn is_interface_filter(filter: &Arc<dyn PhysicalExpr>) -> bool {
     let is_interface = |key: &&Arc<dyn PhysicalExpr>| {
         key.downcast_ref::<Column>().is_some_and(|column| column.name() == INTERFACE_ID)
     };
@@ -27,7 +27,7 @@ pub(crate) fn is_of_interface(filter: &Arc<dyn PhysicalExpr>) -> bool {
 
 /// Returns the test that an interface has to pass, by what is known of a join now and by a test that there is
 /// already. NULL: all pass.
-pub(crate) fn test(
+pub(crate) fn interface_predicate(
     filter: &Arc<dyn PhysicalExpr>,
     other: Option<InterfacePredicate>,
 ) -> Result<Option<InterfacePredicate>> {

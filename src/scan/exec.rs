@@ -34,7 +34,7 @@ use crate::engine::ScanOptions;
 use crate::engine::functions::window::Beginnings;
 use crate::enrich::{Column, Enricher};
 use crate::flow::{DecodeOptions, MalformedLine};
-use crate::scan::dynamic_filter::is_of_interface;
+use crate::scan::dynamic_filter::is_interface_filter;
 use crate::scan::interface_minutes::InterfaceMinutes;
 use crate::scan::object_reader::read_objects;
 use crate::scan::overlap::Choice;
@@ -50,7 +50,7 @@ use crate::time::Window;
 const VALUES_SHOWN: usize = 5;
 
 /// How many rows a scan is taken to give, since nobody counted them: more than any inventory has.
-const ROWS_TAKEN: usize = 1 << 30;
+const ASSUMED_ROWS: usize = 1 << 30;
 
 /// What one scan has to do.
 #[derive(Debug, Clone)]
@@ -58,9 +58,9 @@ pub(crate) struct ScanTask {
     /// What to decode.
     pub(crate) plan: Arc<DecodeOptions>,
     /// The columns to give, the context's among them.
-    pub(crate) made: SchemaRef,
+    pub(crate) output_schema: SchemaRef,
     /// The context's columns among `made`, in its order.
-    pub(crate) wanted: Vec<Column>,
+    pub(crate) added_columns: Vec<Column>,
     /// Which rows to give; all without it.
     pub(crate) filter: Option<RowFilter>,
     /// Rows of a batch.
@@ -109,7 +109,8 @@ impl ScanTask {
     fn narrowed(&self, joined: &[Arc<dyn PhysicalExpr>]) -> Result<Self> {
         let mut plan = DecodeOptions::clone(&self.plan);
         for filter in joined {
-            plan.filter.interface = dynamic_filter::test(filter, plan.filter.interface.take())?;
+            plan.filter.interface =
+                dynamic_filter::interface_predicate(filter, plan.filter.interface.take())?;
         }
         Ok(Self { plan: Arc::new(plan), ..self.clone() })
     }
@@ -132,7 +133,7 @@ impl ScanTask {
     /// Makes the rows that the filter lets pass.
     ///
     /// What only the other columns need of the context is not worked out for rows that fail.
-    pub(crate) fn passing(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+    pub(crate) fn apply_filter(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let chosen = self.choice.as_ref().map(|choice| choice.filter(batch)).transpose()?;
         let batch = chosen.as_ref().unwrap_or(batch);
         let Some(filter) = &self.filter else { return self.make(batch) };
@@ -140,7 +141,7 @@ impl ScanTask {
         let passes = filter.expr.evaluate(&made)?.into_array(made.num_rows())?;
         let passes = as_boolean_array(&passes)?;
         match passes.true_count() {
-            0 => Ok(RecordBatch::new_empty(Arc::clone(&self.made))),
+            0 => Ok(RecordBatch::new_empty(Arc::clone(&self.output_schema))),
             count if count == made.num_rows() => self.make(batch),
             _ => self.make(&filter_record_batch(batch, passes)?),
         }
@@ -148,7 +149,7 @@ impl ScanTask {
 
     /// Turns a batch of the log's columns into the columns of `made`.
     fn make(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        self.columns(batch, &self.made, &self.wanted)
+        self.columns(batch, &self.output_schema, &self.added_columns)
     }
 
     fn columns(
@@ -184,13 +185,13 @@ pub(crate) struct FlowScanExec {
     scans: Arc<ScanRegistry>,
     properties: Arc<PlanProperties>,
     /// The filters of joins that look for interfaces.
-    joined: Vec<Arc<dyn PhysicalExpr>>,
+    dynamic_filters: Vec<Arc<dyn PhysicalExpr>>,
 }
 
 impl FlowScanExec {
     pub(crate) fn new(job: ScanTask, partitions: usize, scans: Arc<ScanRegistry>) -> Self {
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&job.made)),
+            EquivalenceProperties::new(Arc::clone(&job.output_schema)),
             Partitioning::UnknownPartitioning(partitions),
             EmissionType::Incremental,
             Boundedness::Bounded,
@@ -200,18 +201,18 @@ impl FlowScanExec {
             queue: Arc::new(OnceLock::new()),
             scans,
             properties: Arc::new(properties),
-            joined: Vec::new(),
+            dynamic_filters: Vec::new(),
         }
     }
 
     /// Returns the same scan, not begun, with filters of joins.
-    fn anew(&self, joined: Vec<Arc<dyn PhysicalExpr>>) -> Self {
+    fn with_filters(&self, joined: Vec<Arc<dyn PhysicalExpr>>) -> Self {
         Self {
             job: Arc::clone(&self.job),
             queue: Arc::new(OnceLock::new()),
             scans: Arc::clone(&self.scans),
             properties: Arc::clone(&self.properties),
-            joined,
+            dynamic_filters: joined,
         }
     }
 
@@ -235,7 +236,7 @@ impl FlowScanExec {
         if let Some(jobs) = &self.job.pushed.jobs {
             conditions.push(one_of("job that the interface may serve", jobs));
         }
-        if !self.joined.is_empty() {
+        if !self.dynamic_filters.is_empty() {
             conditions.push("interface is one that the join looks for".to_owned());
         }
         conditions
@@ -300,7 +301,7 @@ impl ExecutionPlan for FlowScanExec {
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
         // A join fills a filter only if it finds it here.
-        for filter in &self.joined {
+        for filter in &self.dynamic_filters {
             if f(filter)? == TreeNodeRecursion::Stop {
                 return Ok(TreeNodeRecursion::Stop);
             }
@@ -324,7 +325,7 @@ impl ExecutionPlan for FlowScanExec {
     }
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(self.anew(self.joined.clone())))
+        Ok(Arc::new(self.with_filters(self.dynamic_filters.clone())))
     }
 
     fn statistics_from_inputs(
@@ -333,8 +334,8 @@ impl ExecutionPlan for FlowScanExec {
         _: &StatisticsArgs,
     ) -> Result<Arc<Statistics>> {
         // A join holds its smaller side in memory, and that should not be the records.
-        let unknown = Statistics::new_unknown(&self.job.made);
-        Ok(Arc::new(Statistics { num_rows: Precision::Inexact(ROWS_TAKEN), ..unknown }))
+        let unknown = Statistics::new_unknown(&self.job.output_schema);
+        Ok(Arc::new(Statistics { num_rows: Precision::Inexact(ASSUMED_ROWS), ..unknown }))
     }
 
     fn handle_child_pushdown_result(
@@ -344,38 +345,41 @@ impl ExecutionPlan for FlowScanExec {
         _: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
         let filters = result.parent_filters.iter().map(|parent| &parent.filter);
-        let joined: Vec<_> = filters.filter(|filter| is_of_interface(filter)).cloned().collect();
+        let joined: Vec<_> =
+            filters.filter(|filter| is_interface_filter(filter)).cloned().collect();
         // The join judges every row as well: what is not understood here costs time and never rows.
         let told = FilterPushdownPropagation::all_unsupported(result);
         // A scan with context may have to count rows that no join asks for.
         Ok(match joined.is_empty() || self.job.context.is_some() {
             true => told,
-            false => told.with_updated_node(Arc::new(self.anew(joined))),
+            false => told.with_updated_node(Arc::new(self.with_filters(joined))),
         })
     }
 
     fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let queue = self.queue.get_or_init(|| {
-            let counted = self.job.context.is_some() && InterfaceMinutes::can_read(&self.job.made);
+            let counted =
+                self.job.context.is_some() && InterfaceMinutes::can_read(&self.job.output_schema);
             let minutes = if counted { self.scans.minutes() } else { None };
             let readers = self.properties.partitioning.partition_count();
             Arc::new(WorkQueue::new(self.scans.begin(self.job.plan.layout), minutes, readers))
         });
         let queue = Arc::clone(queue);
         let begin = |job: Arc<ScanTask>| {
-            let mut stream = RecordBatchReceiverStreamBuilder::new(Arc::clone(&job.made), 2);
+            let mut stream =
+                RecordBatchReceiverStreamBuilder::new(Arc::clone(&job.output_schema), 2);
             let batches = stream.tx();
             stream.spawn(async move { read_objects(job, queue, batches).await });
             stream.build()
         };
-        if self.joined.is_empty() {
+        if self.dynamic_filters.is_empty() {
             return Ok(begin(Arc::clone(&self.job)));
         }
         // A join knows what it looks for when it asks for the first row, and not before.
-        let (job, joined) = (Arc::clone(&self.job), self.joined.clone());
+        let (job, joined) = (Arc::clone(&self.job), self.dynamic_filters.clone());
         let later =
             async move { Ok::<_, DataFusionError>(begin(Arc::new(job.narrowed(&joined)?))) };
         let stream = futures::stream::once(later).try_flatten();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.job.made), stream)))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.job.output_schema), stream)))
     }
 }

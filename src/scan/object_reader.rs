@@ -45,11 +45,11 @@ pub(crate) async fn read_objects(
     let minutes = queue.minutes.clone();
     let mut output = BatchOutput::new(Arc::clone(&job), batches, minutes);
     loop {
-        let run = queue.take(&job).await?;
+        let run = queue.next_units(&job).await?;
         if run.is_empty() {
             break;
         }
-        output.gather(run.len() > 1);
+        output.set_coalescing(run.len() > 1);
         for unit in &run {
             if !read_one(&job, &queue, unit, &mut output).await? {
                 return Ok(());
@@ -84,9 +84,9 @@ async fn read_one(
         queue.add_print(split, print);
     }
     let told = job.options.objects.is_some().then(|| read.clone());
-    queue.scan.update(|summary| summary.absorb(read));
+    queue.scan.update(|summary| summary.add_object(read));
     let fault = match result {
-        Err(ScanStop::Enough) => return Ok(false),
+        Err(ScanStop::LimitReached) => return Ok(false),
         Err(ScanStop::Scan(error)) => return Err(error),
         Err(ScanStop::Object(fault)) => Some(fault),
         Ok(()) => None,
@@ -217,7 +217,7 @@ async fn read_text(
     // What was decoded before the object broke off counts.
     let (tally, mut rest, ended) = text.end();
     let mut sent = Ok(());
-    if !matches!(read, Err(ScanStop::Enough | ScanStop::Scan(_))) {
+    if !matches!(read, Err(ScanStop::LimitReached | ScanStop::Scan(_))) {
         for batch in rest.drain(..) {
             sent = output.send(&batch).await;
             if sent.is_err() {

@@ -23,7 +23,7 @@ pub(crate) async fn read_parquet(
     output: &mut BatchOutput,
 ) -> std::result::Result<(), ScanStop> {
     let split = unit.split;
-    let reader = job.source.seek(split).await.map_err(unopened)?;
+    let reader = job.source.open_random_access(split).await.map_err(unopened)?;
     let request = ParquetRequest {
         object: split.id.clone(),
         lake: split.fields.as_ref().map(|(_, extra)| std::sync::Arc::clone(extra)),

@@ -71,7 +71,7 @@ async fn fields_of(
 ) -> Option<Vec<(Layout, Vec<String>)>> {
     let head = source.head(split, HEAD_BYTES).await.ok()?;
     if head.starts_with(b"PAR1") {
-        let reader = source.seek(split).await.ok()?;
+        let reader = source.open_random_access(split).await.ok()?;
         let format = parquet::format_of(reader, &split.id).await.ok()?;
         return Some(vec![(format.layout, format.extra)]);
     }
@@ -81,7 +81,7 @@ async fn fields_of(
 /// The formats in the head of an object of text, by the decoder itself: whatever it reads, this sees.
 fn formats(head: Bytes, split: &Split, options: &ScanOptions) -> Vec<LogFormat> {
     let plan = DecodeOptions {
-        stated: options.stated.clone(),
+        log_format: options.stated.clone(),
         ..DecodeOptions::new(Layout::Vpc, Schema::empty().into())
     };
     let mut decompressor = Decompressor::new(&plan.limits);

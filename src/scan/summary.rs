@@ -101,7 +101,7 @@ impl ScanSummary {
     }
 
     /// Adds what one object gave to the same scan.
-    pub(crate) fn absorb(&mut self, object: Self) {
+    pub(crate) fn add_object(&mut self, object: Self) {
         self.lines += object.lines;
         self.ok += object.ok;
         self.nodata += object.nodata;
@@ -157,23 +157,23 @@ impl ScanSummary {
         for (layout, scan) in scans {
             match tables.entry(layout) {
                 Entry::Vacant(entry) => drop(entry.insert(scan)),
-                Entry::Occupied(mut entry) => entry.get_mut().again(scan),
+                Entry::Occupied(mut entry) => entry.get_mut().merge_rescan(scan),
             }
         }
-        tables.into_values().reduce(Self::beside).unwrap_or_default()
+        tables.into_values().reduce(Self::merge_other_layout).unwrap_or_default()
     }
 
     /// Takes in another scan of the same layout: a join of a table with itself reads everything twice and
     /// must not count it twice, so the scan that read the most counts. What went wrong counts in any.
-    fn again(&mut self, mut other: Self) {
+    fn merge_rescan(&mut self, mut other: Self) {
         if (other.objects_begun, other.lines) > (self.objects_begun, self.lines) {
             std::mem::swap(self, &mut other);
         }
-        self.also(other);
+        self.merge_problems(other);
     }
 
     /// Adds what a scan of another layout read of the same sources: the same lines, other records.
-    pub fn beside(mut self, mut other: Self) -> Self {
+    pub fn merge_other_layout(mut self, mut other: Self) -> Self {
         if (other.objects_begun, other.lines) > (self.objects_begun, self.lines) {
             std::mem::swap(&mut self, &mut other);
         }
@@ -182,14 +182,14 @@ impl ScanSummary {
         self.skipdata += other.skipdata;
         self.other += other.other;
         self.rows_pruned += other.rows_pruned;
-        self.malformed.merge_seen_twice(std::mem::take(&mut other.malformed));
+        self.malformed.merge_other_layout(std::mem::take(&mut other.malformed));
         self.other_layout = 0;
         self.other_layout = self.lines.saturating_sub(self.known());
-        self.also(other);
+        self.merge_problems(other);
         self
     }
 
-    fn also(&mut self, other: Self) {
+    fn merge_problems(&mut self, other: Self) {
         for problem in other.problems {
             if !self.problems.contains(&problem) {
                 self.problems.push(problem);

@@ -136,10 +136,10 @@ impl FlowTable {
                 let (context, kinds) = (Arc::clone(context), kinds.clone());
                 let jobs = pushed.jobs.clone();
                 let keep = move |id: &str| {
-                    let serves = |jobs| context.may_serve(id, jobs);
+                    let serves = |jobs| context.may_belong_to_job(id, jobs);
                     match kinds.get(&context.interest(id)) {
                         Some(to_jobs) if jobs.as_ref().is_none_or(serves) => match to_jobs {
-                            true => RecordSelection::OfAddresses,
+                            true => RecordSelection::ByAddress,
                             false => RecordSelection::All,
                         },
                         _ => RecordSelection::None,
@@ -205,7 +205,7 @@ impl TableProvider for FlowTable {
             layout: self.layout,
             schema: self.log_schema(&needed)?,
             filter: self.filter(&pushed),
-            stated: self.options.stated.clone(),
+            log_format: self.options.stated.clone(),
             validate_all: self.options.strict || self.options.malformed.is_some(),
             batch_rows: state.config().batch_size(),
             limits: self.options.limits,
@@ -213,10 +213,10 @@ impl TableProvider for FlowTable {
         };
         let job = ScanTask {
             plan: Arc::new(plan),
-            made: Arc::new(self.schema.project(projection)?),
+            output_schema: Arc::new(self.schema.project(projection)?),
             filter: filter.map(|(filter, _)| filter),
             batch_rows: state.config().batch_size(),
-            wanted: self.wanted(projection),
+            added_columns: self.wanted(projection),
             table: Arc::clone(&self.schema),
             context: self.context.clone(),
             window: self.window(),

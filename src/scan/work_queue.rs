@@ -125,10 +125,10 @@ impl WorkQueue {
     }
 
     /// Returns what to read next; nothing at the end.
-    pub(crate) async fn take(&self, job: &ScanTask) -> Result<Vec<WorkUnit<'_>>> {
+    pub(crate) async fn next_units(&self, job: &ScanTask) -> Result<Vec<WorkUnit<'_>>> {
         let listing = self.listing(job).await?;
         let (rest, count, part) = self.advance(job, &listing.splits);
-        job.source.upcoming(rest.get(..UPCOMING).unwrap_or(rest));
+        job.source.prefetch(rest.get(..UPCOMING).unwrap_or(rest));
         let run = rest.get(..count).unwrap_or_default();
         if run.is_empty() {
             self.idle.add_permits(1);
@@ -168,7 +168,7 @@ impl WorkQueue {
             place.part += 1;
             return (rest, 1, part);
         }
-        let count = if of > 1 { 1 } else { self.run(job, rest) };
+        let count = if of > 1 { 1 } else { self.batch_len(job, rest) };
         (place.split, place.part) = (place.split + count, 0);
         (rest, count, part)
     }
@@ -194,7 +194,7 @@ impl WorkQueue {
 
     /// Returns how many objects of `rest` to take at once: small ones together, and fewer towards the end, so that no
     /// reader is left with all of them.
-    fn run(&self, job: &ScanTask, rest: &[Split]) -> usize {
+    fn batch_len(&self, job: &ScanTask, rest: &[Split]) -> usize {
         let share = rest.len() / (4 * self.readers.max(1));
         // Whoever wants only some rows need not have many objects read.
         let count_max = if job.limit.is_some() { 1 } else { share.clamp(1, RUN_MAX) };

@@ -122,8 +122,8 @@ impl Source for Sources {
         self.of(split)?.open(split).await
     }
 
-    async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
-        self.of(split)?.seek(split).await
+    async fn open_random_access(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
+        self.of(split)?.open_random_access(split).await
     }
 
     fn is_small(&self, split: &Split) -> bool {
@@ -144,10 +144,10 @@ impl Source for Sources {
         all
     }
 
-    fn upcoming(&self, splits: &[Split]) {
+    fn prefetch(&self, splits: &[Split]) {
         for run in splits.chunk_by(|a, b| a.source == b.source) {
             if let Some(source) = run.first().and_then(|split| self.of(split).ok()) {
-                source.upcoming(run);
+                source.prefetch(run);
             }
         }
     }
@@ -162,11 +162,11 @@ impl Source for Sources {
         all
     }
 
-    async fn settle(&self, outcome: &ReadOutcome) -> Result<Vec<String>, Error> {
+    async fn acknowledge(&self, outcome: &ReadOutcome) -> Result<Vec<String>, Error> {
         let (mut lines, mut failed) = (Vec::new(), None);
         // One that cannot be told must not keep the others from it.
         for source in &self.sources {
-            match source.settle(outcome).await {
+            match source.acknowledge(outcome).await {
                 Ok(told) => lines.extend(told),
                 Err(error) => failed = failed.or(Some(error)),
             }

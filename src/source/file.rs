@@ -131,7 +131,7 @@ impl Source for FileSource {
         spawn_blocking(changed).await.unwrap_or_default()
     }
 
-    async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
+    async fn open_random_access(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
         if let Some(split) = self.at_rest(split).await {
             let file = tokio::fs::File::open(&split.path).await;
             return Ok(Box::new(file.map_err(|err| Error::io(&split.id, err))?));

@@ -195,9 +195,9 @@ impl Source for LakeSource {
             .boxed())
     }
 
-    async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
+    async fn open_random_access(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
         if let Some(other) = self.other().await? {
-            return other.seek(split).await;
+            return other.open_random_access(split).await;
         }
         let table = self.table(split).await?;
         // A file that is named and missing is told here, in the words that other sources have for it.
@@ -205,9 +205,9 @@ impl Source for LakeSource {
         Ok(Box::new(stored.map_err(|error| failed(split, error))?))
     }
 
-    fn upcoming(&self, splits: &[Split]) {
+    fn prefetch(&self, splits: &[Split]) {
         if let (Some(other), Some([])) = (&self.other, self.tables.get().map(Vec::as_slice)) {
-            other.upcoming(splits);
+            other.prefetch(splits);
         }
     }
 }

@@ -56,7 +56,7 @@ impl Source for MemorySource {
         Ok(stream::iter(chunks).boxed())
     }
 
-    async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
+    async fn open_random_access(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
         Ok(Box::new(Cursor::new(self.get(split)?)))
     }
 }

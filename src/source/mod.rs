@@ -71,7 +71,7 @@ pub trait Source: Send + Sync + Debug {
     /// # Errors
     ///
     /// As [`Source::open`].
-    async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error>;
+    async fn open_random_access(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error>;
 
     /// Tells whether a split is so small that the way to another thread, which reads it, costs as much as reading.
     fn is_small(&self, _split: &Split) -> bool {
@@ -86,7 +86,7 @@ pub trait Source: Send + Sync + Debug {
 
     /// Says which splits will be opened next, in this order, so that a network source can begin to read
     /// them. Told again and again, with overlaps, as reading goes on.
-    fn upcoming(&self, _splits: &[Split]) {}
+    fn prefetch(&self, _splits: &[Split]) {}
 
     /// Returns the ids of splits that are not what they were when they were listed: what was read of them may be
     /// a part of each version.
@@ -100,7 +100,7 @@ pub trait Source: Send + Sync + Debug {
     /// # Errors
     ///
     /// When the source cannot be told: it will give the same splits out again.
-    async fn settle(&self, _outcome: &ReadOutcome) -> Result<Vec<String>, Error> {
+    async fn acknowledge(&self, _outcome: &ReadOutcome) -> Result<Vec<String>, Error> {
         Ok(Vec::new())
     }
 }

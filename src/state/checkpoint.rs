@@ -125,7 +125,7 @@ impl Checkpoint {
     }
 
     /// Since when sources have to be listed, in Unix seconds. NULL: from their beginning.
-    pub fn floor(&self, sources: &[String]) -> Option<i64> {
+    pub fn low_watermark(&self, sources: &[String]) -> Option<i64> {
         let floors: Option<Vec<i64>> =
             sources.iter().map(|source| self.floors.get(source).copied()).collect();
         floors?.into_iter().min()
@@ -133,7 +133,7 @@ impl Checkpoint {
 
     /// Says that all that sources list from `floor` on is known: what ended before is forgotten, apart from what
     /// could not be read.
-    pub fn raise(&mut self, sources: &[String], floor: i64) {
+    pub fn advance(&mut self, sources: &[String], floor: i64) {
         for source in sources {
             let known = self.floors.entry(source.clone()).or_insert(floor);
             *known = floor.max(*known);

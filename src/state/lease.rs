@@ -25,7 +25,7 @@ use crate::time::Clock;
 pub const LEASE_SECS: i64 = 60;
 
 /// How many signs of life a runner gives in that time.
-const BEATS: u64 = 4;
+const HEARTBEATS: u64 = 4;
 
 /// Name of the lease in S3; the file that is locked in a folder.
 const REMOTE: &str = "lease.json";
@@ -208,7 +208,7 @@ impl Lease {
     }
 
     /// Whether the holder before did not give it back: what it was at may lie about.
-    pub fn was_left(&self) -> bool {
+    pub fn was_abandoned(&self) -> bool {
         self.was_left
     }
 
@@ -290,7 +290,7 @@ struct Heartbeat {
 impl Heartbeat {
     fn start(self, version: Arc<Mutex<UpdateVersion>>, lost: &Arc<AtomicBool>) -> JoinHandle<()> {
         let lost = Arc::clone(lost);
-        let every = u64::try_from(self.lease_secs).unwrap_or(0) * 1000 / BEATS;
+        let every = u64::try_from(self.lease_secs).unwrap_or(0) * 1000 / HEARTBEATS;
         tokio::spawn(async move {
             let mut expires = self.clock.now().saturating_add(self.lease_secs);
             loop {

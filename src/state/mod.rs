@@ -279,7 +279,7 @@ impl State {
 
     /// Whether the last runner ended without giving its lease back.
     pub fn was_left(&self) -> bool {
-        self.lease.was_left()
+        self.lease.was_abandoned()
     }
 
     /// Publishes a pass: from now on it counts.

@@ -71,7 +71,7 @@ impl IpRanges {
     }
 
     /// Returns the number of the stretch of time in which no range changes: a key for caches.
-    pub(crate) fn epoch(&self, at: Option<i64>) -> usize {
+    pub(crate) fn version_at(&self, at: Option<i64>) -> usize {
         let at = at.unwrap_or(i64::MAX);
         self.changes.partition_point(|change| *change <= at)
     }
@@ -144,7 +144,7 @@ impl IpRanges {
     ///
     /// AWS's ranges decide; where they do not know the address, the prefix lists: a region's list holds
     /// every S3 address of the region, in the families that it holds at all.
-    pub(crate) fn s3_is_foreign(
+    pub(crate) fn is_s3_of_other_region(
         &self,
         ip: IpAddr,
         range: Option<AwsRange<'_>>,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::alert::sink::{DeliveryError, DeliveryResult, ErrorKind, Transport};
 use crate::alert::transports::{
-    AwsCaller, BatchResults, MESSAGE_BYTES_MAX, calls, entry_failure, region_of,
+    AwsCaller, BatchResults, MESSAGE_BYTES_MAX, entry_failure, region_of, split_batches,
 };
 use crate::alert::{Alert, message};
 use crate::aws::Account;
@@ -36,7 +36,7 @@ impl EventBridgeTransport {
             "EventBusName": self.bus,
             "Source": "flowq",
             "DetailType": if alert.test { "flowq test" } else { "flowq finding" },
-            "Detail": message::fitted(alert, MESSAGE_BYTES_MAX),
+            "Detail": message::json_within(alert, MESSAGE_BYTES_MAX),
             "Resources": alert.finding.job_arn.iter().collect::<Vec<_>>(),
         });
         if let Some(at) = alert.posted_at {
@@ -65,7 +65,7 @@ impl EventBridgeTransport {
 
 #[async_trait]
 impl Transport for EventBridgeTransport {
-    fn together(&self) -> usize {
+    fn batch_size(&self) -> usize {
         10
     }
 
@@ -73,7 +73,7 @@ impl Transport for EventBridgeTransport {
         let entries: Vec<Value> = alerts.iter().map(|alert| self.entry(alert)).collect();
         let size = |entry: &Value| entry["Detail"].as_str().map_or(0, str::len) + 1000;
         let mut fates = BatchResults::default();
-        for call in calls(entries.iter().map(size)) {
+        for call in split_batches(entries.iter().map(size)) {
             let messages = call.len();
             if !fates.add(messages, self.put(&entries[call]).await) {
                 break;

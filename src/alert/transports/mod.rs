@@ -60,7 +60,7 @@ fn region_of(arn: &str) -> Option<&str> {
 }
 
 /// Splits messages of these sizes into as few calls as a service takes.
-fn calls(sizes: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
+fn split_batches(sizes: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
     let mut calls: Vec<Range<usize>> = Vec::new();
     let mut sum = 0;
     for (at, size) in sizes.into_iter().enumerate() {
@@ -118,7 +118,7 @@ fn attributes(alert: &Alert) -> Vec<(&'static str, String)> {
 
 /// What the code of an entry that failed in a batch means.
 fn entry_failure(code: &str, message: &str, sender_fault: Option<bool>) -> DeliveryError {
-    let error = aws::Error::of_service(Some(code), Some(message));
+    let error = aws::Error::from_service(Some(code), Some(message));
     let trouble = match (error.kind, sender_fault) {
         (aws::Kind::Throttled | aws::Kind::Network, _) | (_, Some(false)) => ErrorKind::Passing,
         (aws::Kind::Denied | aws::Kind::Kms | aws::Kind::Missing | aws::Kind::Credentials, _) => {

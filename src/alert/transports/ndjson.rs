@@ -43,7 +43,7 @@ pub(in crate::alert) struct File {
 
 #[async_trait]
 impl Transport for Output {
-    fn together(&self) -> usize {
+    fn batch_size(&self) -> usize {
         TOGETHER
     }
 
@@ -67,7 +67,7 @@ impl Transport for Output {
 
 #[async_trait]
 impl Transport for File {
-    fn together(&self) -> usize {
+    fn batch_size(&self) -> usize {
         TOGETHER
     }
 

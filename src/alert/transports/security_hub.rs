@@ -81,7 +81,7 @@ impl SecurityHubTransport {
 
 #[async_trait]
 impl Transport for SecurityHubTransport {
-    fn together(&self) -> usize {
+    fn batch_size(&self) -> usize {
         100
     }
 

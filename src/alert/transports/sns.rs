@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::alert::sink::{DeliveryError, DeliveryResult, Transport};
 use crate::alert::transports::{
-    AwsCaller, BatchResults, MESSAGE_BYTES_MAX, attributes, calls, entry_failure, region_of,
+    AwsCaller, BatchResults, MESSAGE_BYTES_MAX, attributes, entry_failure, region_of, split_batches,
 };
 use crate::alert::{Alert, message};
 use crate::aws::Account;
@@ -38,7 +38,7 @@ impl SnsTransport {
         let mail = message::cut(&mail, TEXT_CHARS_MAX);
         // The JSON is inside JSON, where each of its quotation marks takes two bytes, and it stands there with
         // a text of 4 bytes a character at most.
-        let json = message::fitted(alert, (MESSAGE_BYTES_MAX - 4 * TEXT_CHARS_MAX) / 2);
+        let json = message::json_within(alert, (MESSAGE_BYTES_MAX - 4 * TEXT_CHARS_MAX) / 2);
         let messages =
             json!({ "default": json, "email": mail, "sms": message::cut(&headline, 140) });
         let attribute = |(name, value)| json!({ "Name": name, "Value": { "DataType": "String", "StringValue": value } });
@@ -88,7 +88,7 @@ fn subject(headline: &str) -> String {
 
 #[async_trait]
 impl Transport for SnsTransport {
-    fn together(&self) -> usize {
+    fn batch_size(&self) -> usize {
         10
     }
 
@@ -97,7 +97,7 @@ impl Transport for SnsTransport {
             alerts.iter().enumerate().map(|(at, alert)| self.entry(at, alert)).collect();
         let size = |entry: &Value| entry["Message"].as_str().map_or(0, str::len) + 1000;
         let mut fates = BatchResults::default();
-        for call in calls(entries.iter().map(size)) {
+        for call in split_batches(entries.iter().map(size)) {
             let messages = call.len();
             if !fates.add(messages, self.publish(&entries[call]).await) {
                 break;

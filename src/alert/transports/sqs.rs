@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use crate::alert::sink::{DeliveryError, DeliveryResult, Transport};
-use crate::alert::transports::{BatchResults, MESSAGE_BYTES_MAX, attributes, calls, entry_failure};
+use crate::alert::transports::{
+    BatchResults, MESSAGE_BYTES_MAX, attributes, entry_failure, split_batches,
+};
 use crate::alert::{Alert, message};
 use crate::aws::Account;
 use crate::aws::sqs::{Address, Outgoing, RejectedMessage, Sender};
@@ -33,21 +35,21 @@ impl SqsTransport {
 
 #[async_trait]
 impl Transport for SqsTransport {
-    fn together(&self) -> usize {
+    fn batch_size(&self) -> usize {
         10
     }
 
     async fn send(&self, alerts: &[Alert], _: i64) -> Vec<DeliveryResult> {
         let sender = self.sender.get_or_init(|| self.account.queue_sender(&self.address)).await;
         let outgoing = |alert: &Alert| Outgoing {
-            body: message::fitted(alert, MESSAGE_BYTES_MAX),
+            body: message::json_within(alert, MESSAGE_BYTES_MAX),
             attributes: attributes(alert),
             once: alert.alert_id.clone(),
         };
         let messages: Vec<Outgoing> = alerts.iter().map(outgoing).collect();
         let size = |message: &Outgoing| message.body.len() + 1000;
         let mut fates = BatchResults::default();
-        for call in calls(messages.iter().map(size)) {
+        for call in split_batches(messages.iter().map(size)) {
             let count = call.len();
             let told = sender.send(&messages[call], self.timeout).await;
             if !fates.add(count, told.map(fates_of).map_err(|error| DeliveryError::of_call(&error)))

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::alert::config::check_url;
 use crate::alert::sink::{DeliveryError, DeliveryResult, ErrorKind, Transport};
 use crate::alert::{Alert, message};
-use crate::aws::http::{HttpResponse, Client, hmac_sha256};
+use crate::aws::http::{Client, ServerResponse, hmac_sha256};
 use crate::aws::redact::redact;
 use crate::detection::Severity;
 
@@ -74,7 +74,7 @@ impl HttpPost {
                     if error.is_retryable() { ErrorKind::Passing } else { ErrorKind::Closed };
                 Err(DeliveryError::new(
                     trouble,
-                    format!("{host}: {}", self.hush(&error.to_string())),
+                    format!("{host}: {}", self.redact_url(&error.to_string())),
                 ))
             }
             Err(_) => {
@@ -85,7 +85,7 @@ impl HttpPost {
         }
     }
 
-    fn fate(&self, answer: &HttpResponse) -> DeliveryResult {
+    fn fate(&self, answer: &ServerResponse) -> DeliveryResult {
         let trouble = match answer.status {
             200..=299 => return Ok(()),
             408 | 425 | 429 | 500.. => ErrorKind::Passing,
@@ -101,14 +101,14 @@ impl HttpPost {
         if !said.is_empty() && !said.starts_with('<') {
             // A secret that begins in what is told must be there whole to be found.
             let said: String = said.chars().take(SAID_READ_MAX).collect();
-            let said = message::cut(&self.hush(&said), SAID_CHARS_MAX);
+            let said = message::cut(&self.redact_url(&said), SAID_CHARS_MAX);
             reason.push_str(&format!(": {said}"));
         }
         Err(DeliveryError { trouble, reason, pause: answer.retry_after })
     }
 
     /// Takes what is secret out of what others say: a server may say back what it was sent.
-    fn hush(&self, said: &str) -> String {
+    fn redact_url(&self, said: &str) -> String {
         redact(said, &self.secrets)
     }
 }
@@ -164,7 +164,7 @@ impl Transport for Webhook {
     async fn send(&self, alerts: &[Alert], now: i64) -> Vec<DeliveryResult> {
         let mut fates = Vec::with_capacity(alerts.len());
         for alert in alerts {
-            let body = message::fitted(alert, usize::MAX);
+            let body = message::json_within(alert, usize::MAX);
             let headers = self.headers(alert, &body, now);
             fates.push(self.post.send(&headers, body).await);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::audit::checks::CheckResult;
-use crate::audit::rules::{Traffic, closed_by_groups, holds_all, nets};
+use crate::audit::rules::{Traffic, holds_all, nets, ports_blocked_by_groups};
 use crate::audit::subject::{AuditContext, Subject};
 use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::reachability::command::Command;
@@ -36,7 +36,7 @@ fn attribute(
 ) -> CheckResult {
     let Some(value) = value else {
         let call = format!("describe-vpc-attribute --vpc-id {} --attribute {name}", shell(vpc));
-        return Err(NotApplicable::lacks(&format!("{name} of {vpc}"), &call));
+        return Err(NotApplicable::missing_from_inventory(&format!("{name} of {vpc}"), &call));
     };
     if value {
         return Ok(CheckOutcome::pass(format!("{name} is on")));
@@ -59,14 +59,19 @@ pub(super) fn servers(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckR
     let vpc = world.vpc(subject)?;
     let options = vpc.dhcp_options_id.as_deref();
     let options = options.ok_or_else(|| {
-        NotApplicable::lacks(&format!("DhcpOptionsId of {}", vpc.vpc_id), "describe-vpcs")
+        NotApplicable::missing_from_inventory(
+            &format!("DhcpOptionsId of {}", vpc.vpc_id),
+            "describe-vpcs",
+        )
     })?;
     let row = world.inventory().dhcp_options.iter().find(|row| row.dhcp_options_id == options);
     let servers = match row {
         Some(row) => row.domain_name_servers.as_slice(),
         // The word for no options at all.
         None if options == "default" => &[],
-        None => return Err(NotApplicable::lacks(options, "describe-dhcp-options")),
+        None => {
+            return Err(NotApplicable::missing_from_inventory(options, "describe-dhcp-options"));
+        }
     };
     let evidence = [format!("{options}: {}", servers.join(", "))];
     if servers.iter().any(|server| server == AMAZON) {
@@ -113,8 +118,9 @@ fn refused(
             let nets = nets([server]);
             for protocol in [UDP, TCP] {
                 let ask = Traffic { direction: "egress", protocol, ports: DNS };
-                let closed =
-                    closed_by_groups(world.network, groups, ask, |peer| holds_all(peer, &nets));
+                let closed = ports_blocked_by_groups(world.network, groups, ask, |peer| {
+                    holds_all(peer, &nets)
+                });
                 match closed {
                     Ok(closed) if closed.is_empty() => {}
                     Ok(_) => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::checks::CheckResult;
 use crate::audit::checks::s3::{is_s3, is_type};
-use crate::audit::rules::{HTTPS, Traffic, closed_by_groups, holds_all, nets};
+use crate::audit::rules::{HTTPS, Traffic, holds_all, nets, ports_blocked_by_groups};
 use crate::audit::subject::{AuditContext, Subject};
 use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::inventory::model::VpcEndpoint;
@@ -59,7 +59,7 @@ pub(super) fn private_dns(world: &AuditContext<'_>, subject: &Subject<'_>) -> Ch
     }
     if let Some(unknown) = endpoints.iter().find(|one| one.private_dns.is_none()) {
         let what = format!("PrivateDnsEnabled of {}", unknown.vpc_endpoint_id);
-        return Err(NotApplicable::lacks(&what, "describe-vpc-endpoints"));
+        return Err(NotApplicable::missing_from_inventory(&what, "describe-vpc-endpoints"));
     }
     Ok(CheckOutcome::pass("all interface endpoints have private DNS"))
 }
@@ -71,7 +71,7 @@ pub(super) fn groups(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckRe
     for endpoint in &endpoints {
         if endpoint.security_group_ids.is_empty() {
             let what = format!("the groups of {}", endpoint.vpc_endpoint_id);
-            return Err(NotApplicable::lacks(&what, "describe-vpc-endpoints"));
+            return Err(NotApplicable::missing_from_inventory(&what, "describe-vpc-endpoints"));
         }
         for job in &subject.jobs {
             let subnets = job.subnet_ids.iter().filter_map(|id| world.network.subnet(id));
@@ -81,7 +81,8 @@ pub(super) fn groups(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckRe
                 job.security_group_ids.iter().any(|group| group == peer)
                     || holds_all(peer, &members)
             };
-            let closed = closed_by_groups(world.network, &endpoint.security_group_ids, ask, fits);
+            let closed =
+                ports_blocked_by_groups(world.network, &endpoint.security_group_ids, ask, fits);
             let closed =
                 closed.map_err(|unknown| crate::audit::checks::unknown_groups(&unknown))?;
             if !closed.is_empty() {

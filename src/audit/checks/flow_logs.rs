@@ -96,7 +96,7 @@ fn covering<'a, 'b>(
 ) -> Result<Vec<(&'b str, Vec<&'a FlowLog>)>, NotApplicable> {
     let vpc = world.vpc_id(subject)?;
     if world.inventory().flow_logs.is_empty() && !world.was_asked("FlowLogs") {
-        return Err(NotApplicable::lacks("flow logs", "describe-flow-logs"));
+        return Err(NotApplicable::missing_from_inventory("flow logs", "describe-flow-logs"));
     }
     let of = |subnet: &'b String| (subnet.as_str(), of_subnet(world, &vpc, subnet));
     let covering: Vec<_> = subject.subnets.iter().map(of).collect();
@@ -148,7 +148,7 @@ pub(super) fn traffic(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckR
     let partly = covering.iter().filter(|(_, logs)| !logs.is_empty() && !logs.iter().any(is_all));
     let partly: Vec<&FlowLog> = partly.flat_map(|(_, logs)| logs).copied().collect();
     if let Some(log) = partly.iter().find(|log| log.traffic_type.is_none()) {
-        return Err(NotApplicable::lacks(
+        return Err(NotApplicable::missing_from_inventory(
             &format!("TrafficType of {}", log.flow_log_id),
             "describe-flow-logs",
         ));
@@ -190,7 +190,7 @@ pub(super) fn delivery(world: &AuditContext<'_>, subject: &Subject<'_>) -> Check
     }
     if let Some(log) = logs.iter().find(|log| log.deliver_logs_status.is_none()) {
         let what = format!("DeliverLogsStatus of {}", log.flow_log_id);
-        return Err(NotApplicable::lacks(&what, "describe-flow-logs"));
+        return Err(NotApplicable::missing_from_inventory(&what, "describe-flow-logs"));
     }
     Ok(CheckOutcome::pass(format!("{} delivered without error", ids(&logs))))
 }
@@ -208,7 +208,7 @@ pub(super) fn fields(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckRe
     }
     let Some((log, missing)) = best else {
         let what = format!("LogFormat of {}", ids(&logs));
-        return Err(NotApplicable::lacks(&what, "describe-flow-logs"));
+        return Err(NotApplicable::missing_from_inventory(&what, "describe-flow-logs"));
     };
     let id = &log.flow_log_id;
     let format = log.log_format.as_deref().unwrap_or_default();
@@ -230,7 +230,7 @@ pub(super) fn interval(world: &AuditContext<'_>, subject: &Subject<'_>) -> Check
     let least = logs.iter().filter_map(|log| Some((log.max_aggregation_secs?, log))).min();
     let Some((secs, log)) = least else {
         let what = format!("MaxAggregationInterval of {}", ids(&logs));
-        return Err(NotApplicable::lacks(&what, "describe-flow-logs"));
+        return Err(NotApplicable::missing_from_inventory(&what, "describe-flow-logs"));
     };
     if secs <= INTERVAL_SECS {
         return Ok(CheckOutcome::pass(format!("{} sums up over {secs} seconds", log.flow_log_id)));

@@ -36,7 +36,7 @@ const fn check(
 
 /// Says that groups are not in the inventory.
 fn unknown_groups(groups: &[String]) -> NotApplicable {
-    NotApplicable::lacks(&groups.join(", "), "describe-security-groups")
+    NotApplicable::missing_from_inventory(&groups.join(", "), "describe-security-groups")
 }
 
 /// Every check, in the order of the guide.

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::audit::checks::CheckResult;
-use crate::audit::rules::{EPHEMERAL, HTTPS, Ports, Traffic, nets, refused_by_acl, shown};
+use crate::audit::rules::{EPHEMERAL, HTTPS, Ports, Traffic, nets, ports_blocked_by_acl, shown};
 use crate::audit::subject::{AuditContext, Subject};
 use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::inventory::model::NetworkAclEntry;
-use crate::reachability::snippets::{acl_block, acl_command};
+use crate::reachability::snippets::{acl_command, network_acl_terraform};
 use crate::vpc::ports::CLIENT_PORTS;
 use crate::vpc::rules::{LAST_ACL_ENTRY, TCP};
 
@@ -91,7 +91,7 @@ fn fix(subject: &Subject<'_>, acl: &str, rows: &[&NetworkAclEntry], refusals: &[
             ..NetworkAclEntry::default()
         };
         commands.push(acl_command(&entry).region(&subject.region()));
-        blocks.push(acl_block(&entry, &format!("{acl}-{}-{number}", ask.direction)));
+        blocks.push(network_acl_terraform(&entry, &format!("{acl}-{}-{number}", ask.direction)));
     }
     let what =
         "allow it; a network ACL does not remember who asked, so replies need rules of their own";
@@ -134,9 +134,12 @@ fn refusal(
     net: IpNet,
     what: &str,
 ) -> Result<Option<Refusal>, NotApplicable> {
-    let refused = refused_by_acl(world.network, subnet, ask, net);
+    let refused = ports_blocked_by_acl(world.network, subnet, ask, net);
     let refused = refused.ok_or_else(|| {
-        NotApplicable::lacks(&format!("the network ACL of {subnet}"), "describe-network-acls")
+        NotApplicable::missing_from_inventory(
+            &format!("the network ACL of {subnet}"),
+            "describe-network-acls",
+        )
     })?;
     let Some(&(_, rule)) = refused.first() else { return Ok(None) };
     let by = rule.map_or_else(|| "no rule allows".to_owned(), |rule| format!("rule {rule} denies"));

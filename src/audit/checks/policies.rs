@@ -40,7 +40,7 @@ fn policies<'a>(
         let id = &endpoint.vpc_endpoint_id;
         let Some(text) = &endpoint.policy else {
             let what = format!("PolicyDocument of {id}");
-            return Err(NotApplicable::lacks(&what, "describe-vpc-endpoints"));
+            return Err(NotApplicable::missing_from_inventory(&what, "describe-vpc-endpoints"));
         };
         let policy = Policy::parse(text);
         let problem = |problem| {

@@ -40,7 +40,7 @@ pub(super) fn blackhole(world: &AuditContext<'_>, subject: &Subject<'_>) -> Chec
     let table = world.table_of(subject.subnet())?;
     let routes: Vec<&Route> = world.network.routes(table.id).collect();
     if routes.is_empty() {
-        return Err(NotApplicable::lacks(
+        return Err(NotApplicable::missing_from_inventory(
             &format!("the routes of {}", table.id),
             "describe-route-tables",
         ));
@@ -159,7 +159,8 @@ pub(super) fn nat(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResul
 fn gateway(world: &AuditContext<'_>, subject: &Subject<'_>, id: &str) -> CheckResult {
     let rows = world.inventory().nat_gateways.iter();
     let row = rows.clone().find(|row| row.nat_gateway_id == id);
-    let row = row.ok_or_else(|| NotApplicable::lacks(id, "describe-nat-gateways"))?;
+    let row =
+        row.ok_or_else(|| NotApplicable::missing_from_inventory(id, "describe-nat-gateways"))?;
     let command = Command::new("ec2 create-nat-gateway")
         .region(&subject.region())
         .option("--subnet-id", "PUBLIC_SUBNET")

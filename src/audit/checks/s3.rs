@@ -200,7 +200,7 @@ pub(super) fn ipv6(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResu
     let kind = endpoint.ip_address_type.as_deref();
     let Some(kind) = kind else {
         let what = format!("IpAddressType of {id}");
-        return Err(NotApplicable::lacks(&what, "describe-vpc-endpoints"));
+        return Err(NotApplicable::missing_from_inventory(&what, "describe-vpc-endpoints"));
     };
     let evidence = [format!("{} has {cidr}", subnet.subnet_id), format!("{id} takes {kind}")];
     let answer = match way {
@@ -240,14 +240,14 @@ pub(super) fn beaten(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckRe
     let id = &endpoint.vpc_endpoint_id;
     let own = world.network.routes(table.id).find(|route| route.target == *id);
     let Some(own) = own else {
-        return Err(NotApplicable::lacks(
+        return Err(NotApplicable::missing_from_inventory(
             &format!("the route of {id} in {}", table.id),
             "describe-route-tables",
         ));
     };
     let Some(ranges) = world.network.prefix_list(&own.destination) else {
         let what = format!("the ranges of {}", own.destination);
-        return Err(NotApplicable::lacks(&what, "describe-prefix-lists"));
+        return Err(NotApplicable::missing_from_inventory(&what, "describe-prefix-lists"));
     };
     let beats = |net: &IpNet| ranges.iter().any(|range| range.contains(net));
     let routes = world.network.routes(table.id);

@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::audit::checks::CheckResult;
 use crate::audit::checks::s3::is_s3;
 use crate::audit::rules::{
-    ALL_PORTS, ALL_PROTOCOLS, HTTPS, Ports, Traffic, closed_by_groups, holds_all, nets, shown,
+    ALL_PORTS, ALL_PROTOCOLS, HTTPS, Ports, Traffic, holds_all, nets, ports_blocked_by_groups,
+    shown,
 };
 use crate::audit::subject::{AuditContext, Subject, names};
 use crate::audit::{CheckOutcome, Fix, NotApplicable, ObservedTraffic};
@@ -15,7 +16,7 @@ use crate::flow::address;
 use crate::inventory::model::SecurityGroupRule;
 use crate::reachability::command::Command;
 use crate::reachability::escape::{hcl, shorthand};
-use crate::reachability::snippets::{group_block, group_command};
+use crate::reachability::snippets::{group_block, security_group_cli};
 use crate::vpc::rules::{ESP, TCP, UDP};
 use crate::vpc::{NextHop, RuleMatch, S3Region, service_name};
 
@@ -44,7 +45,7 @@ fn between(
     for (protocol, ports, name) in what {
         for direction in ["ingress", "egress"] {
             let ask = Traffic { direction, protocol: *protocol, ports: *ports };
-            let closed = closed_by_groups(world.network, &subject.groups, ask, fits)
+            let closed = ports_blocked_by_groups(world.network, &subject.groups, ask, fits)
                 .map_err(|unknown| crate::audit::checks::unknown_groups(&unknown))?;
             if !closed.is_empty() {
                 let on = match *protocol {
@@ -79,7 +80,7 @@ fn fix(subject: &Subject<'_>, missing: &[Missing]) -> Fix {
         let ports = (!matches!(*protocol, Some(ESP) | None)).then_some(*ports);
         let rule = rule(group, direction, *protocol, ports, group);
         let id = format!("{group}-own-{direction}-{}", rule.protocol);
-        commands.push(group_command(&rule).region(&subject.region()));
+        commands.push(security_group_cli(&rule).region(&subject.region()));
         blocks.push(group_block(&rule, &id));
     }
     Fix::new("let the members of the group talk to each other")
@@ -254,7 +255,7 @@ pub(super) fn egress(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckRe
             || holds_all(peer, &of_endpoints)
     };
     let ask = Traffic { direction: "egress", protocol: TCP, ports: HTTPS };
-    let closed = closed_by_groups(world.network, &subject.groups, ask, fits)
+    let closed = ports_blocked_by_groups(world.network, &subject.groups, ask, fits)
         .map_err(|unknown| crate::audit::checks::unknown_groups(&unknown))?;
     if closed.is_empty() {
         return to_nat(world, subject);
@@ -263,7 +264,7 @@ pub(super) fn egress(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckRe
     let list = lists.first().copied().unwrap_or("pl-OF_S3");
     let rule = rule(group, "egress", Some(TCP), Some(HTTPS), list);
     let fix = Fix::new("let HTTPS out to S3's prefix list")
-        .cli(group_command(&rule).region(&subject.region()))
+        .cli(security_group_cli(&rule).region(&subject.region()))
         .terraform(&[group_block(&rule, &format!("{group}-egress-s3"))]);
     let why = format!("{}: no rule for S3 on tcp/443 out", subject.groups.join(", "));
     Ok(CheckOutcome::fail(why).fix(fix))
@@ -291,7 +292,7 @@ fn to_nat(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
         address::parse_net(peer).is_some_and(|net| net.prefix_len() == 0 && net.addr().is_ipv4())
     };
     let ask = Traffic { direction: "egress", protocol: TCP, ports: HTTPS };
-    let closed = closed_by_groups(world.network, &subject.groups, ask, everywhere)
+    let closed = ports_blocked_by_groups(world.network, &subject.groups, ask, everywhere)
         .map_err(|unknown| crate::audit::checks::unknown_groups(&unknown))?;
     let gateways = gateways.into_iter().collect::<Vec<_>>().join(", ");
     if closed.is_empty() {
@@ -314,7 +315,7 @@ fn to_nat(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
          reached by endpoints",
     )
     .cli(
-        group_command(&rule(group, "egress", Some(TCP), Some(HTTPS), "CIDR"))
+        security_group_cli(&rule(group, "egress", Some(TCP), Some(HTTPS), "CIDR"))
             .region(&subject.region()),
     );
     let why = format!(

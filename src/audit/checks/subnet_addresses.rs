@@ -14,7 +14,7 @@ pub(super) fn free(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResu
         let free = world.subnet(id)?.available_addresses;
         let lacks = || {
             let what = format!("AvailableIpAddressCount of {id}");
-            NotApplicable::lacks(&what, "describe-subnets")
+            NotApplicable::missing_from_inventory(&what, "describe-subnets")
         };
         counts.push((id, free.ok_or_else(lacks)?));
     }

@@ -65,7 +65,7 @@ impl S3Client {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let told = error.raw_response().and_then(bucket_region);
-        let lost = Error::of(error).kind == Kind::Elsewhere
+        let lost = Error::of(error).kind == Kind::WrongRegion
             || error.raw_response().is_some_and(|answer| answer.status().as_u16() == 301);
         let region = match told {
             Some(region) => region,

@@ -143,7 +143,7 @@ impl S3Client {
     /// Returns the same store with another patience: how long a body may bring nothing (30 s), and how long
     /// to wait when it broke off for the first time (100 ms).
     #[must_use]
-    pub fn with_patience(self, stall: Duration, backoff: Duration) -> Self {
+    pub fn with_timeouts(self, stall: Duration, backoff: Duration) -> Self {
         Self { stall, backoff, ..self }
     }
 

@@ -59,7 +59,7 @@ impl Reader {
                 Ok(None) if self.is_done() || self.wanted().is_none() => return Ok(None),
                 Ok(None) => "the body is too short".to_owned(),
                 Ok(Some(Err(error))) => {
-                    let error = Error::of_way(&error);
+                    let error = Error::from_transport(&error);
                     if error.message.contains("checksum mismatch") {
                         return Err(Error::new(Kind::Other, error.message));
                     }

@@ -61,7 +61,8 @@ impl Address {
             if region.is_empty() || account.is_empty() || !is_name(name) {
                 return Err(wrong("the ARN lacks a region, an account or a queue's name"));
             }
-            let place = QueueName::Name { name: name.to_owned(), account_id: Some(account.to_owned()) };
+            let place =
+                QueueName::Name { name: name.to_owned(), account_id: Some(account.to_owned()) };
             return Ok(Self { region: Some(region.to_owned()), place });
         }
         let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
@@ -259,7 +260,7 @@ impl Queue {
                 let at = entry.id.parse::<usize>().ok();
                 let Some(handle) = at.and_then(|at| handles.get(at)) else { continue };
                 if entry.sender_fault || again == TRIES {
-                    let error = Error::of_service(Some(&entry.code), entry.message.as_deref());
+                    let error = Error::from_service(Some(&entry.code), entry.message.as_deref());
                     failed.push((handle.clone(), error));
                 } else {
                     left.push(handle.clone());

@@ -71,7 +71,7 @@ impl Sender {
         for entry in told.failed {
             let at = entry.id.parse::<usize>().ok();
             if let Some(place) = at.and_then(|at| refused.get_mut(at)) {
-                let error = Error::of_service(Some(&entry.code), entry.message.as_deref());
+                let error = Error::from_service(Some(&entry.code), entry.message.as_deref());
                 *place = Some(RejectedMessage { error, sender_fault: entry.sender_fault });
             }
         }

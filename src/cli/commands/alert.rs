@@ -113,7 +113,7 @@ pub(crate) async fn tell(
     let sinks = with_means(account, |means| Sink::all(configs, means)).or_exit(Exit::Config)?;
     let outbox = Outbox::open(place.below("alerts"), sinks).await.or_exit(Exit::Output)?;
     outbox.notes().iter().for_each(|note| say.warn(&format!("alerts: {note}")));
-    let posted = outbox.post(findings, now).await.or_exit(Exit::Output)?;
+    let posted = outbox.enqueue(findings, now).await.or_exit(Exit::Output)?;
     let delivered = outbox.deliver(now, DELIVERY).await;
     let whole = report(&posted, &delivered, state.is_some(), say);
     if let Some(lease) = lease {

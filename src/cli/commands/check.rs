@@ -98,7 +98,7 @@ async fn run_in_memory(case: &Case, detection: &Detection) -> Result<Vec<Finding
     let resources = Resources { threads: 1, memory_bytes: 64 << 20 };
     let engine = Engine::new(Arc::new(source), Arc::new(context), options, &resources).await;
     let mut engine = engine.map_err(|error| text(&error))?;
-    engine.keep_conversations().await.map_err(|error| text(&error))?;
+    engine.materialize_conversations().await.map_err(|error| text(&error))?;
     let summary = engine.summary();
     if summary.malformed.total() > 0 || summary.problem_objects > 0 {
         return Err(format!("a record cannot be read: {summary:?}"));

@@ -21,7 +21,7 @@ use crate::detection;
 use crate::detection::answerable::OfQuestion;
 use crate::detection::delivery_gaps::{Deliveries, Span};
 use crate::detection::{Detection, DetectionRun, NotRun};
-use crate::engine::none;
+use crate::engine::no_params;
 use crate::scan::Share;
 
 /// The runs of minutes of each interface.
@@ -55,7 +55,7 @@ pub(crate) async fn run(mut args: Coverage, started: Invocation) -> Result<Exit,
     let opening = OpenOptions { objects, ..OpenOptions::default() };
     let mut session = open_with(&args.read, &config, started.now, MEMORY, opening, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
-    session.engine.keep_conversations().await?;
+    session.engine.materialize_conversations().await?;
     let summary = session.engine.summary();
     let read = incomplete(&summary).map(|exit| session.exit(exit));
     let deliveries = delivered.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -84,7 +84,7 @@ async fn unanswered(
     let query = async |sql: &str, params: &[_]| session.engine.rows(sql, params.to_vec()).await;
     let mut outcome = DetectionRun::default();
     for detection in detections {
-        let obstacle = detection::runner::obstacle(detection, columns, query).await;
+        let obstacle = detection::runner::blocker(detection, columns, query).await;
         outcome.not_run.extend(obstacle.or_exit(Exit::Config)?);
     }
     Ok(outcome)
@@ -103,7 +103,7 @@ async fn parts(
     let mut parts = Vec::new();
     if wanted(Part::Interfaces) {
         let sql = if args.by_minute { BY_MINUTE } else { RUNS };
-        let rows = session.engine.query(sql, none()).await?;
+        let rows = session.engine.query(sql, no_params()).await?;
         let schema = rows.schema();
         let batches: Vec<RecordBatch> = futures::TryStreamExt::try_collect(rows).await?;
         parts.push(("interfaces", concat_batches(&schema, &batches).or_exit(Exit::Output)?));

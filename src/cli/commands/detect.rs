@@ -40,8 +40,8 @@ pub(crate) async fn run(mut args: Detect, started: Invocation) -> Result<Exit, F
     }
     let mut session = open(&args.read, &config, started.now, MEMORY, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
-    session.engine.keep_conversations().await?;
-    let outcome = judge(&session, &detections, &config, started.now).await?;
+    session.engine.materialize_conversations().await?;
+    let outcome = run_detections(&session, &detections, &config, started.now).await?;
     let coverage = coverage(&session, &outcome, &detections).await?;
     drop(line);
     let summary = session.engine.summary();
@@ -52,8 +52,8 @@ pub(crate) async fn run(mut args: Detect, started: Invocation) -> Result<Exit, F
         rows.extend(coverage.unanswered.iter().map(Unanswered::finding));
         findings::print(&rows, &detections, how, started.now)?;
     }
-    tell_rules(&session, &config, &outcome.suppressed, say, started.now);
-    tell(&session, &outcome, &coverage, say, started);
+    print_rule_notes(&session, &config, &outcome.suppressed, say, started.now);
+    print_summary(&session, &outcome, &coverage, say, started);
     let told = if args.alert {
         let account = Arc::new(Account::new(args.read.aws.options()));
         let place = (args.state.as_deref(), &account);
@@ -131,7 +131,7 @@ pub(crate) fn detections(
     Ok(detections)
 }
 
-pub(crate) async fn judge(
+pub(crate) async fn run_detections(
     session: &Session,
     detections: &[Detection],
     config: &Config,
@@ -155,7 +155,7 @@ pub(crate) async fn coverage(
     let mut coverage = coverage.or_exit(Exit::Config)?;
     let summary = session.engine.summary();
     coverage.not_run.clone_from(&outcome.not_run);
-    coverage.less_sure.clone_from(&outcome.less_sure);
+    coverage.less_sure.clone_from(&outcome.reduced_confidence);
     coverage.failed.clone_from(&outcome.failed);
     let problems = summary.problems.iter().map(|(object, reason)| format!("{object}: {reason}"));
     coverage.scan =
@@ -165,7 +165,7 @@ pub(crate) async fn coverage(
 }
 
 /// Says which rules of flowq.toml have run out, and which findings they hid.
-pub(crate) fn tell_rules(
+pub(crate) fn print_rule_notes(
     session: &Session,
     config: &Config,
     suppressed: &[usize],
@@ -187,7 +187,7 @@ pub(crate) fn tell_rules(
 }
 
 /// Says beside the findings how many there are, what could not be seen, and what was read.
-fn tell(
+fn print_summary(
     session: &Session,
     outcome: &DetectionRun,
     coverage: &Coverage,

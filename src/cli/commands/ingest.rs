@@ -244,7 +244,7 @@ pub(crate) fn failure(error: ingest::Error) -> Failure {
         ingest::Error::State(_)
         | ingest::Error::Lake(_)
         | ingest::Error::Store(_)
-        | ingest::Error::Uneven { .. } => Exit::Output,
+        | ingest::Error::Unbalanced { .. } => Exit::Output,
     };
     Failure { exit, error: error.into(), hint }
 }

@@ -63,7 +63,7 @@ async fn replay(
         return Err(Failure::new(Exit::Input, error).with_hint(hint));
     }
     let mut failed = 0;
-    while runner.left() > 0 {
+    while runner.remaining() > 0 {
         let Some(report) = Box::pin(runner.pass()).await.map_err(failure)? else { break };
         say.note(&pass_line(&report));
         tell(&report, say);

@@ -13,7 +13,7 @@ use crate::cli::output::destination;
 use crate::cli::progress::ProgressLine;
 use crate::cli::session::{Session, configure, open};
 use crate::cli::{Invocation, repl};
-use crate::engine::{Engine, none};
+use crate::engine::{Engine, no_params};
 use crate::query::params::params_untyped;
 use crate::scan::ScanSummary;
 use crate::source;
@@ -58,7 +58,7 @@ pub(crate) async fn print_rows(
     };
     let printed = destination::stream(rows, write, ready).await.map(drop);
     if printed.is_err() {
-        session.give_back(say).await;
+        session.release(say).await;
     }
     printed
 }
@@ -144,7 +144,7 @@ fn history() -> Option<std::path::PathBuf> {
 
 impl repl::Sql for Engine {
     async fn query(&self, sql: &str) -> anyhow::Result<SendableRecordBatchStream> {
-        let rows = Self::query(self, sql, none()).await;
+        let rows = Self::query(self, sql, no_params()).await;
         rows.map_err(|error| anyhow!(Failure::from(error).to_string()))
     }
 }

@@ -148,7 +148,7 @@ impl Service {
         loop {
             let started = Instant::now();
             let now = (self.clock)();
-            let (flight, asked) = self.fly(work, now).await;
+            let (flight, asked) = self.run_pass(work, now).await;
             let took = started.elapsed();
             let wait = match flight {
                 PassResult::Killed => return Err(killed()),
@@ -180,7 +180,7 @@ impl Service {
             if asked.reload {
                 self.reload(work).await;
             }
-            match self.rest(work, wait).await {
+            match self.wait_for_next(work, wait).await {
                 Next::Pass => {}
                 Next::End(exit) => return Ok(exit),
             }
@@ -197,7 +197,7 @@ impl Service {
     }
 
     /// Makes a pass, and hears what is asked meanwhile.
-    async fn fly(&mut self, work: &mut impl Worker, now: i64) -> (PassResult, PendingSignals) {
+    async fn run_pass(&mut self, work: &mut impl Worker, now: i64) -> (PassResult, PendingSignals) {
         let mut asked = PendingSignals::default();
         let mut pass = pin!(work.pass(&self.config, now));
         let mut grace = pin!(tokio::time::sleep(NEVER));
@@ -225,7 +225,7 @@ impl Service {
     }
 
     /// Waits for the next pass, and does what is asked meanwhile.
-    async fn rest(&mut self, work: &impl Worker, wait: Duration) -> Next {
+    async fn wait_for_next(&mut self, work: &impl Worker, wait: Duration) -> Next {
         let mut next = pin!(tokio::time::sleep(wait));
         let mut ticks = ticks(&self.notify);
         loop {

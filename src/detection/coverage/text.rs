@@ -12,7 +12,7 @@ const LINES_MAX: usize = 10;
 impl Minutes {
     /// Returns the minutes in one line. NULL when there are none.
     pub fn line(&self) -> Option<String> {
-        let Self { interfaces, minutes, told, quiet, skipdata, gap, unknown } = *self;
+        let Self { interfaces, minutes, covered: told, quiet, skipdata, gap, unknown } = *self;
         if minutes <= 0 {
             return None;
         }

@@ -23,7 +23,7 @@ use datafusion::logical_expr::{
 };
 
 use crate::engine::aggregates::conversation::sums::{BYTES, COLUMNS, Fold, Record, Sums, fields};
-use crate::engine::aggregates::grouping::{each_alone, taken};
+use crate::engine::aggregates::grouping::{group_of_row, rows_as_groups};
 
 /// The arguments of the function, in its order.
 struct Columns {
@@ -217,7 +217,7 @@ impl GroupsAccumulator for Groups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        let group_of = taken(group_indices, filter);
+        let group_of = group_of_row(group_indices, filter);
         self.add(values, group_of)
     }
 
@@ -245,7 +245,7 @@ impl GroupsAccumulator for Groups {
         values: &[ArrayRef],
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        each_alone(Self::new(self.since), values, filter)
+        rows_as_groups(Self::new(self.since), values, filter)
     }
 
     fn size(&self) -> usize {

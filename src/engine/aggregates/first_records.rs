@@ -23,10 +23,10 @@ use datafusion::logical_expr::{
     TypeSignature, Volatility,
 };
 
-use crate::engine::aggregates::grouping::{each_alone, taken};
+use crate::engine::aggregates::grouping::{group_of_row, rows_as_groups};
 
 /// How many records a group keeps: enough to look one up by hand, few enough to hold for every group.
-const KEPT: usize = 3;
+const RECORDS_MAX: usize = 3;
 
 /// Returns the aggregate function `first_records(start, object, line)`, also of its own answers.
 pub(crate) fn first_records() -> AggregateUDF {
@@ -112,7 +112,7 @@ const NONE: RecordReference = RecordReference { start: i64::MAX, object: u32::MA
 /// one does: in a log group each record has a name of its own.
 #[derive(Debug, Default)]
 struct Groups {
-    places: Vec<[RecordReference; KEPT]>,
+    places: Vec<[RecordReference; RECORDS_MAX]>,
     objects: Vec<Object>,
     numbers: HashMap<Arc<str>, u32>,
     /// Numbers of objects that nothing cites any more.
@@ -133,7 +133,7 @@ struct Object {
 
 impl Groups {
     /// Returns the number of an object that one more place cites.
-    fn cite(&mut self, object: &str) -> u32 {
+    fn add_reference(&mut self, object: &str) -> u32 {
         self.cited += 1;
         // Rows of one object stand together: most look-ups are this comparison.
         if let Some(last) = self.objects.get_mut(self.last as usize)
@@ -170,7 +170,7 @@ impl Groups {
     }
 
     /// Takes note that one place less cites an object.
-    fn forget(&mut self, number: u32) {
+    fn drop_reference(&mut self, number: u32) {
         let Some(object) = self.objects.get_mut(number as usize) else { return };
         object.cited -= 1;
         self.cited -= 1;
@@ -202,8 +202,8 @@ impl Groups {
             return;
         };
         let (start, name, line) = record;
-        let object = self.cite(name);
-        self.forget(held[KEPT - 1].object);
+        let object = self.add_reference(name);
+        self.drop_reference(held[RECORDS_MAX - 1].object);
         let places = &mut self.places[group];
         places[slot..].rotate_right(1);
         places[slot] = RecordReference { start, object, line };
@@ -275,7 +275,7 @@ impl Groups {
             .map(|places| places.iter().filter(|place| place.object != u32::MAX).count());
         let offsets = OffsetBuffer::from_lengths(lengths);
         for place in groups.iter().flatten() {
-            self.forget(place.object);
+            self.drop_reference(place.object);
         }
         let columns: Vec<ArrayRef> = vec![Arc::new(starts), objects, Arc::new(lines)];
         let records = StructArray::try_new(record_fields(name), columns, None)?;
@@ -284,7 +284,7 @@ impl Groups {
 
     fn grow(&mut self, total: usize) {
         if self.places.len() < total {
-            self.places.resize(total, [NONE; KEPT]);
+            self.places.resize(total, [NONE; RECORDS_MAX]);
         }
     }
 }
@@ -298,7 +298,7 @@ impl GroupsAccumulator for Groups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        let group_of = taken(group_indices, filter);
+        let group_of = group_of_row(group_indices, filter);
         self.add_values(values, group_of)
     }
 
@@ -325,12 +325,12 @@ impl GroupsAccumulator for Groups {
         values: &[ArrayRef],
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        each_alone(Self::default(), values, filter)
+        rows_as_groups(Self::default(), values, filter)
     }
 
     fn size(&self) -> usize {
         // The answer takes the place of all this, and must not need more memory than was asked for.
-        let held = self.places.capacity() * size_of::<[RecordReference; KEPT]>();
+        let held = self.places.capacity() * size_of::<[RecordReference; RECORDS_MAX]>();
         let answer = self.places.len() * size_of::<i32>() + self.cited * ANSWER_BYTES;
         held.max(answer) + self.object_bytes
     }

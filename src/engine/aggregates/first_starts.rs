@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
 
-use crate::engine::aggregates::grouping::{each_alone, taken};
+use crate::engine::aggregates::grouping::{group_of_row, rows_as_groups};
 
 /// How many times a group keeps: enough to see a rhythm, few enough to hold for every group.
 const KEPT: usize = 100;
@@ -202,7 +202,7 @@ impl GroupsAccumulator for Groups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        let group_of = taken(group_indices, filter);
+        let group_of = group_of_row(group_indices, filter);
         self.add_values(&values[0], group_of)
     }
 
@@ -229,7 +229,7 @@ impl GroupsAccumulator for Groups {
         values: &[ArrayRef],
         filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        each_alone(Self::default(), values, filter)
+        rows_as_groups(Self::default(), values, filter)
     }
 
     fn size(&self) -> usize {

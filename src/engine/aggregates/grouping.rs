@@ -5,7 +5,7 @@ use datafusion::common::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
 /// Returns the group of each row; none of a row that the filter of an aggregate leaves out.
-pub(crate) fn taken(
+pub(crate) fn group_of_row(
     group_indices: &[usize],
     filter: Option<&BooleanArray>,
 ) -> impl Fn(usize) -> Option<usize> {
@@ -16,7 +16,7 @@ pub(crate) fn taken(
 }
 
 /// Returns the states of groups of one row each, for whoever goes on with rows as if they were groups.
-pub(crate) fn each_alone(
+pub(crate) fn rows_as_groups(
     mut groups: impl GroupsAccumulator,
     values: &[ArrayRef],
     filter: Option<&BooleanArray>,

@@ -110,7 +110,7 @@ impl ScalarUDFImpl for AllowFunction {
                 let mut reasons = StringViewBuilder::with_capacity(rows.len);
                 for row in 0..rows.len {
                     let (job, scope, port, protocol) = rows.rest(row);
-                    let fits = |remote| rules.fits(job, remote, scope, port, protocol);
+                    let fits = |remote| rules.matching_rule(job, remote, scope, port, protocol);
                     reasons.append_option(rows.remote(row).and_then(fits));
                 }
                 Arc::new(reasons.finish())
@@ -120,7 +120,8 @@ impl ScalarUDFImpl for AllowFunction {
                 let mut numbers = Int32Builder::with_capacity(rows.len);
                 for row in 0..rows.len {
                     let (job, scope, port, protocol) = rows.rest(row);
-                    let known = |remote| rules.known_by(job, remote, scope, port, protocol);
+                    let known =
+                        |remote| rules.baseline_rule_for(job, remote, scope, port, protocol);
                     numbers.append_option(rows.remote(row).and_then(known));
                 }
                 Arc::new(numbers.finish())

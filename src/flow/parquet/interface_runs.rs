@@ -13,7 +13,7 @@ use crate::flow::{Filter, RecordSelection};
 
 /// Key of the metadata of a Parquet file of the lake: its rows from the first to the last, in stretches of one
 /// interface in one row group. Of each `id rows nodata skipdata`, all separated by blanks; `-` is NULL.
-pub const STRETCHES_KEY: &str = "flowq.stretches";
+pub const INTERFACE_RUNS_KEY: &str = "flowq.stretches";
 
 /// A file of more stretches does not tell them: they would be as long as a column.
 const STRETCHES_MAX: usize = 2048;
@@ -33,7 +33,7 @@ pub struct InterfaceRun<'a> {
 
 /// Returns the value of [`STRETCHES_KEY`]. NULL: there are too many stretches, or an id would not come back as
 /// it is.
-pub fn told(stretches: &[InterfaceRun<'_>]) -> Option<String> {
+pub fn encode_runs(stretches: &[InterfaceRun<'_>]) -> Option<String> {
     if stretches.len() > STRETCHES_MAX {
         return None;
     }

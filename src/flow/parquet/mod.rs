@@ -17,10 +17,10 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
 pub use file_part::FilePart;
-pub use interface_runs::{InterfaceRun, STRETCHES_KEY, told};
+pub use interface_runs::{INTERFACE_RUNS_KEY, InterfaceRun, encode_runs};
 use parquet::errors::ParquetError;
 pub use reader::{FileStream, ParquetRequest, format_of, read};
-pub use schema::{COLUMNS_KEY, NotFlowLog, ParquetFormat, check};
+pub use schema::{COLUMNS_KEY, NotFlowLog, ParquetFormat, detect_schema};
 
 use crate::flow::decode_stats::Reason;
 

@@ -24,10 +24,12 @@ use parquet::schema::types::SchemaDescriptor;
 use crate::flow::Filter;
 use crate::flow::field::Layout;
 use crate::flow::parquet::cast::is_text;
-use crate::flow::parquet::interface_runs::{STRETCHES_KEY, SelectedRuns};
+use crate::flow::parquet::interface_runs::{INTERFACE_RUNS_KEY, SelectedRuns};
 use crate::flow::parquet::row_filter::{Columns, INTERFACE_ID, LOG_STATUS, ROW, column_type};
 use crate::flow::parquet::row_group_filter::{are_all_ok, row_groups};
-use crate::flow::parquet::{COLUMNS_KEY, Error, FilePart, ParquetFormat, Tally, check, footer};
+use crate::flow::parquet::{
+    COLUMNS_KEY, Error, FilePart, ParquetFormat, Tally, detect_schema, footer,
+};
 
 /// Which rows and columns of a file are wanted.
 pub struct ParquetRequest {
@@ -153,8 +155,10 @@ fn chosen(
     groups: &[usize],
 ) -> Option<SelectedRuns> {
     // Who wants every value checked wants every row read.
-    let told = told(metadata, STRETCHES_KEY).filter(|_| {
-        request.lake.is_some() && format.stored(INTERFACE_ID).is_some() && !request.validate_all
+    let told = told(metadata, INTERFACE_RUNS_KEY).filter(|_| {
+        request.lake.is_some()
+            && format.physical_type(INTERFACE_ID).is_some()
+            && !request.validate_all
     })?;
     let chosen =
         SelectedRuns::new(told, metadata.metadata().row_groups(), groups, &request.filter)?;
@@ -197,11 +201,11 @@ fn format(
     object: &str,
     lake: Option<&[String]>,
 ) -> Result<ParquetFormat, Error> {
-    let mut format = check(&stored_schema(metadata), lake)
+    let mut format = detect_schema(&stored_schema(metadata), lake)
         .map_err(|source| Error::NotFlowLog { object: object.to_owned(), source })?;
     let had = told(metadata, COLUMNS_KEY).filter(|had| !had.is_empty());
     if let Some(had) = had.filter(|_| lake.is_some()) {
-        format.narrow(had);
+        format.logical_type(had);
         format.checked = has_types(&format, metadata.schema());
     }
     Ok(format)
@@ -279,7 +283,7 @@ fn stored_schema(metadata: &ArrowReaderMetadata) -> Schema {
 
 fn projection(columns: &Columns, descr: &SchemaDescriptor) -> ProjectionMask {
     let stored: Vec<&str> =
-        columns.names.iter().filter_map(|name| columns.format.stored(name)).collect();
+        columns.names.iter().filter_map(|name| columns.format.physical_type(name)).collect();
     let roots = descr.root_schema().get_fields().iter().enumerate();
     let roots = roots.filter(|(_, root)| stored.contains(&root.name())).map(|(at, _)| at);
     ProjectionMask::roots(descr, roots)
@@ -322,7 +326,7 @@ fn give(
     };
     let good = !&malformed;
     let mut tally = lock(tally);
-    rows.set_aside(&malformed, &mut tally)?;
+    rows.reject_row(&malformed, &mut tally)?;
     rows.count(&good, &mut tally);
     drop(tally);
     filter_record_batch(&whole, &BooleanArray::from(good))

@@ -99,7 +99,7 @@ impl Columns {
     ) -> Self {
         let mut names: Vec<String> = Vec::new();
         for name in wanted {
-            if format.stored(name).is_some() && !names.iter().any(|other| other == name) {
+            if format.physical_type(name).is_some() && !names.iter().any(|other| other == name) {
                 names.push(name.to_owned());
             }
         }
@@ -123,7 +123,7 @@ impl Columns {
             }
             cast = within(cast, range(name))?;
             // What flowq wrote itself is decoded already.
-            if kind == Kind::Name && is_tag(name) && self.format.stored(OBJECT).is_none() {
+            if kind == Kind::Name && is_tag(name) && self.format.physical_type(OBJECT).is_none() {
                 cast.array = decoded(&cast.array);
             }
             arrays.push(cast.array);
@@ -133,7 +133,8 @@ impl Columns {
     }
 
     fn raw<'a>(&self, name: &str, batch: &'a RecordBatch) -> Result<&'a ArrayRef, ArrowError> {
-        let stored = self.format.stored(name).and_then(|stored| batch.column_by_name(stored));
+        let stored =
+            self.format.physical_type(name).and_then(|stored| batch.column_by_name(stored));
         stored.ok_or_else(|| ArrowError::SchemaError(format!("column {name} was not read")))
     }
 }
@@ -167,7 +168,7 @@ impl RowFilter<'_> {
     }
 
     /// Counts the malformed rows and keeps the first.
-    pub(super) fn set_aside(
+    pub(super) fn reject_row(
         &self,
         malformed: &BooleanBuffer,
         tally: &mut Tally,
@@ -237,7 +238,7 @@ impl RowFilter<'_> {
                 &kept & &numbers.nulls().map_or(inside.clone(), |nulls| &inside | &!nulls.inner());
         }
         for (name, values) in &filter.equals {
-            kept = &kept & &among(&self.column(name)?, values)?;
+            kept = &kept & &is_in(&self.column(name)?, values)?;
         }
         if let Some(interface) = &filter.interface {
             let ids = self.column(INTERFACE_ID)?;
@@ -250,7 +251,7 @@ impl RowFilter<'_> {
 }
 
 /// Returns the rows whose value is one of `values`, compared as the column's type.
-fn among(array: &ArrayRef, values: &HashSet<String>) -> Result<BooleanBuffer, ArrowError> {
+fn is_in(array: &ArrayRef, values: &HashSet<String>) -> Result<BooleanBuffer, ArrowError> {
     if let Some(texts) = array.as_string_view_opt() {
         return Ok(all_texts(texts, |text| values.contains(text)));
     }

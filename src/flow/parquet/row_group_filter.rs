@@ -89,7 +89,7 @@ impl Bounds {
         name: &str,
     ) -> Result<Option<Self>, ParquetError> {
         let schema: &Schema = metadata.schema();
-        let Some(stored) = format.stored(name) else { return Ok(None) };
+        let Some(stored) = format.physical_type(name) else { return Ok(None) };
         let Ok(field) = schema.field_with_name(stored) else { return Ok(None) };
         let (from, to) = (field.data_type(), column_type(request.layout, name));
         // A tag is stored percent-encoded, which is another order.

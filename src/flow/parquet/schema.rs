@@ -39,13 +39,13 @@ pub struct ParquetFormat {
 
 impl ParquetFormat {
     /// Returns the name in the file of a SQL column.
-    pub fn stored(&self, column: &str) -> Option<&str> {
+    pub fn physical_type(&self, column: &str) -> Option<&str> {
         self.columns.iter().find(|(name, _)| name == column).map(|(_, stored)| stored.as_str())
     }
 
     /// Leaves out the columns that none of the records in the file had: a file of the lake has them all,
     /// and says in [`COLUMNS_KEY`] which are more than padding.
-    pub(super) fn narrow(&mut self, had: &str) {
+    pub(super) fn logical_type(&mut self, had: &str) {
         let had: Vec<&str> = had.split(',').collect();
         let is_ours = |name: &str| name == OBJECT || name == LINE;
         self.columns.retain(|(name, _)| is_ours(name) || had.contains(&name.as_str()));
@@ -82,7 +82,10 @@ impl fmt::Display for NotFlowLog {
 ///
 /// [`NotFlowLog`] when fewer than three columns are flow log fields (unless all are), when none says
 /// who talked or when, when two columns have one name or one cannot be cast, or when it is OCSF.
-pub fn check(schema: &Schema, lake: Option<&[String]>) -> Result<ParquetFormat, NotFlowLog> {
+pub fn detect_schema(
+    schema: &Schema,
+    lake: Option<&[String]>,
+) -> Result<ParquetFormat, NotFlowLog> {
     let names: Vec<String> =
         schema.fields().iter().map(|field| column_name(field.name())).collect();
     let refused = |looks_like: String| NotFlowLog {

@@ -132,7 +132,7 @@ impl<'a> FieldBytes<'a> {
 
     /// Returns the first sixteen bytes, the first one lowest, and zeros after a shorter text.
     #[inline]
-    pub(in crate::flow) fn head(self) -> u128 {
+    pub(in crate::flow) fn prefix16(self) -> u128 {
         self.head
     }
 

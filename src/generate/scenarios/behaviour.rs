@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::generate::conversation::{Conversation, ESP, TCP, UDP, leg};
+use crate::generate::conversation::{Conversation, ESP, TCP, UDP, leg_record};
 use crate::generate::network::{JOBS, PRIVATE_A, SPARK};
 use crate::generate::record_encoder::Record;
 use crate::generate::scenarios::{Scenario, internet, peered};
@@ -77,7 +77,7 @@ fn probes_network(scenario: &mut Scenario) {
     let target = scenario.world.enis[instance].addr;
     for (i, port) in (0..).zip(SCANNED) {
         let from = probe(scenario, eni, target, port, start + 30 + i);
-        let refused = leg(instance, false, TCP, from, (IpAddr::V4(target), port));
+        let refused = leg_record(instance, false, TCP, from, (IpAddr::V4(target), port));
         scenario.refuse(refused, SYN, start + 30 + i, 1);
     }
     for i in 0..22 {
@@ -95,7 +95,7 @@ fn probe(
     start: i64,
 ) -> (IpAddr, u16) {
     let from = (IpAddr::V4(scenario.world.enis[eni].addr), scenario.port());
-    let sent = leg(eni, true, TCP, from, (IpAddr::V4(target), port));
+    let sent = leg_record(eni, true, TCP, from, (IpAddr::V4(target), port));
     let end = start + 1;
     scenario.records.push(Record { tcp_flags: SYN, path: Some(1), start, end, ..sent });
     from
@@ -124,7 +124,7 @@ fn ssh(scenario: &mut Scenario) {
     let instance = INSTANCE_ENIS[2];
     let from = (IpAddr::V4(scenario.world.enis[instance].addr), scenario.port());
     let to = (IpAddr::V4(scenario.world.enis[eni].addr), 22);
-    scenario.refuse(leg(eni, false, TCP, from, to), SYN, start + 100, 20);
+    scenario.refuse(leg_record(eni, false, TCP, from, to), SYN, start + 100, 20);
 }
 
 /// Two jobs with one security group: one keeps what the other reads.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::generate::conversation::{Conversation, ESP, ICMP, TCP, UDP, leg};
+use crate::generate::conversation::{Conversation, ESP, ICMP, TCP, UDP, leg_record};
 use crate::generate::network::{ENCRYPTED, Group, JOBS, PRIVATE_A, PRIVATE_C, SPARK, SPARK_CLOSED};
 use crate::generate::record_encoder::Record;
 use crate::generate::scenarios::Scenario;
@@ -52,9 +52,9 @@ fn closed_ephemeral_ports(scenario: &mut Scenario) {
             let next_hop = Some(next_hop);
             Record { packets, bytes, start, end, path, next_hop, tcp_flags: SYN, ..record }
         };
-        scenario.records.push(seen(leg(driver, true, TCP, from, to), worker));
-        scenario.records.push(seen(leg(worker, false, TCP, from, to), driver));
-        scenario.refuse(leg(worker, true, TCP, to, from), SYN_ACK, start + 1, 19);
+        scenario.records.push(seen(leg_record(driver, true, TCP, from, to), worker));
+        scenario.records.push(seen(leg_record(worker, false, TCP, from, to), driver));
+        scenario.refuse(leg_record(worker, true, TCP, to, from), SYN_ACK, start + 1, 19);
     }
 }
 
@@ -67,7 +67,7 @@ fn late_packets(scenario: &mut Scenario) {
     let port = scenario.port();
     let talk = Conversation::tcp(enis[1], port, server, 7077).at(start + 30, 100);
     scenario.talk(Conversation { peer: Some(enis[0]), ..talk });
-    let late = leg(enis[0], false, TCP, (client, port), (server, 7077));
+    let late = leg_record(enis[0], false, TCP, (client, port), (server, 7077));
     scenario.refuse(late, 0, start + 140, 10);
     let ping = Conversation::tcp(enis[2], 0, server, 0).at(start + 20, 30);
     scenario.talk(Conversation { peer: Some(enis[0]), protocol: ICMP, ..ping });
@@ -116,10 +116,11 @@ fn knock(
 ) {
     let [src, dst] = addresses(scenario, [from, to]);
     let (src, dst) = ((src, port), (dst, to_port));
-    let sent = Record { next_hop: Some(to), path: Some(1), ..leg(from, true, protocol, src, dst) };
+    let sent =
+        Record { next_hop: Some(to), path: Some(1), ..leg_record(from, true, protocol, src, dst) };
     let end = start + 30;
     scenario.records.push(Record { packets: 3, bytes: 180, start, end, tcp_flags, ..sent });
-    scenario.refuse(leg(to, false, protocol, src, dst), tcp_flags, start, 30);
+    scenario.refuse(leg_record(to, false, protocol, src, dst), tcp_flags, start, 30);
 }
 
 fn addresses<const N: usize>(scenario: &Scenario, enis: [usize; N]) -> [IpAddr; N] {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::generate::conversation::{Conversation, TCP, leg};
+use crate::generate::conversation::{Conversation, TCP, leg_record};
 use crate::generate::network::{
     DUALSTACK, INSTANCES, ISOLATED, JOBS, Kind, LOCKED, PRIVATE_A, PRIVATE_B, PRIVATE_C, RESEARCH,
     SERVING, SPARK,
@@ -126,7 +126,7 @@ fn refused(scenario: &mut Scenario) {
     let local = IpAddr::V4(scenario.world.enis[eni].addr);
     for i in 0..4 {
         let port = scenario.port();
-        let record = leg(eni, true, TCP, (local, port), (internet(99), 443));
+        let record = leg_record(eni, true, TCP, (local, port), (internet(99), 443));
         scenario.refuse(record, SYN, start + 20 + i * 60, 30);
     }
 }
@@ -138,7 +138,7 @@ fn holes(scenario: &mut Scenario) {
     scenario.ordinary(eni, 25);
     let (created, (_, end)) = (scenario.world.enis[eni].created, scenario.lifetime(eni));
     let address = IpAddr::V4(scenario.world.enis[eni].addr);
-    let record = leg(eni, false, TCP, (address, 0), (address, 0));
+    let record = leg_record(eni, false, TCP, (address, 0), (address, 0));
     for (status, start) in
         [(Status::NoData, created), (Status::SkipData, created + 300), (Status::NoData, end + 5)]
     {

@@ -37,7 +37,7 @@ pub(super) fn object(
         failures.map(|(reason, cause)| ObjectFailure::new(&split.id, reason, cause, same));
     let failure = failures.reduce(|a, b| if b.retry { b } else { a });
     let summaries = reads.iter().map(|(_, read)| read.summary.clone());
-    let summary = summaries.reduce(ScanSummary::beside).unwrap_or_default();
+    let summary = summaries.reduce(ScanSummary::merge_other_layout).unwrap_or_default();
     ObjectRecord {
         id: split.id.clone(),
         etag: split.etag.clone(),
@@ -74,7 +74,7 @@ pub(super) fn check(pass: &PassRecord) -> Result<(), Error> {
     let read = pass.totals.counts.records();
     let sum = |of: fn(&crate::state::TableChange) -> u64| pass.tables.values().map(of).sum::<u64>();
     let (rows, known) = (sum(|table| table.rows), sum(|table| table.known));
-    let uneven = |table: String, read, rows, known| Error::Uneven { table, read, rows, known };
+    let uneven = |table: String, read, rows, known| Error::Unbalanced { table, read, rows, known };
     if read != rows + known || !pass.objects.iter().all(|object| object.counts.adds_up()) {
         return Err(uneven("the lake".to_owned(), read, rows, known));
     }

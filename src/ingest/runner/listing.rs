@@ -121,7 +121,7 @@ impl Runner {
     /// Since when sources have to be listed, in Unix seconds: what waits to be read again must be listed too. NULL:
     /// from their beginning.
     fn floor(&self) -> Option<i64> {
-        let floor = self.checkpoint.floor(&self.options.sources)?;
+        let floor = self.checkpoint.low_watermark(&self.options.sources)?;
         let due = self.checkpoint.waiting().filter(|(_, known)| {
             known.failed.as_ref().is_some_and(|failure| failure.cause != Cause::Missing)
         });
@@ -153,14 +153,14 @@ impl Runner {
         if listed.kind == Kind::Ingest {
             self.end_ranges(&listed);
             if let Some(target) = self.target(&listed) {
-                self.checkpoint.raise(&self.options.sources, target);
+                self.checkpoint.advance(&self.options.sources, target);
             }
         }
         self.save().await?;
         self.options.step("settle");
         let outcome = ReadOutcome { complete: true, failed: listed.failed };
         let mut notes = listed.notes;
-        notes.extend(listed.source.settle(&outcome).await?);
+        notes.extend(listed.source.acknowledge(&outcome).await?);
         Ok(notes)
     }
 
@@ -173,7 +173,7 @@ impl Runner {
             false => listed.newest.into_iter().chain(self.checkpoint.newest).min(),
         };
         let target = newest?.min(listed.at).saturating_sub(lateness);
-        let floor = self.checkpoint.floor(&self.options.sources);
+        let floor = self.checkpoint.low_watermark(&self.options.sources);
         let Window { since, until, .. } = self.options.window;
         let covers = since.zip(floor).is_none_or(|(since, floor)| since <= floor)
             && until.is_none_or(|until| until >= listed.at);
@@ -207,7 +207,7 @@ impl Runner {
         let Some(listed) = self.listed.take() else { return };
         let outcome = ReadOutcome { complete: false, failed: listed.failed };
         // They give the same again if they are not told.
-        drop(listed.source.settle(&outcome).await);
+        drop(listed.source.acknowledge(&outcome).await);
     }
 }
 

@@ -18,10 +18,10 @@ impl Runner {
     /// Brings to an end what is left of the passes before.
     pub(super) async fn recover(&mut self) -> Result<(), Error> {
         self.apply_lost().await?;
-        self.catch_up().await?;
+        self.apply_unapplied().await?;
         self.take_back_time().await?;
         if self.state.was_left() {
-            self.fence().await?;
+            self.fence_previous_runner().await?;
         }
         if self.saved != self.checkpoint.pass {
             self.save().await?;
@@ -72,7 +72,7 @@ impl Runner {
     }
 
     /// Applies the passes that the checkpoint does not know.
-    pub(super) async fn catch_up(&mut self) -> Result<(), Error> {
+    pub(super) async fn apply_unapplied(&mut self) -> Result<(), Error> {
         loop {
             let number = self.checkpoint.pass + 1;
             match self.state.reader().pass(number).await {
@@ -112,7 +112,7 @@ impl Runner {
 
     /// Takes the number of the pass that the runner before was at, so that it cannot publish it any more should
     /// it be alive, and deletes what it wrote.
-    async fn fence(&mut self) -> Result<(), Error> {
+    async fn fence_previous_runner(&mut self) -> Result<(), Error> {
         let mut left = FENCES_MAX;
         loop {
             let number = self.checkpoint.pass + 1;
@@ -141,7 +141,7 @@ impl Runner {
                 // It is alive, or its last write arrived late.
                 Err(state::Error::Lost { .. }) if left > 0 => {
                     left -= 1;
-                    self.catch_up().await?;
+                    self.apply_unapplied().await?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -150,7 +150,7 @@ impl Runner {
 
     /// Deletes what a pass wrote that will not be published. What is left is deleted by nobody but does not
     /// count.
-    pub(super) async fn sweep(&self, number: u64) {
+    pub(super) async fn delete_orphans(&self, number: u64) {
         drop(self.sweep_files(&self.file_name(number)).await);
     }
 

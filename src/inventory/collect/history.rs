@@ -61,7 +61,7 @@ pub(super) async fn events(
         });
         let (api, now, reader) = (pass.api, pass.now, &mut pass.reader);
         let result = api.pages(call, &params, |answer| read(reader, answer, now)).await;
-        if pass.told(result, call.action, lost)?.is_none() {
+        if pass.or_warn(result, call.action, lost)?.is_none() {
             return Ok(false);
         }
     }
@@ -108,7 +108,7 @@ pub(super) async fn config(
     };
     let result = api.pages(call, &params, take).await;
     let lost = "interfaces that only AWS Config remembers are not known";
-    let mut all = pass.told(result, call.action, lost)?.is_some();
+    let mut all = pass.or_warn(result, call.action, lost)?.is_some();
     if ids.len() > HISTORIES_MAX {
         let more = ids.len() - HISTORIES_MAX;
         pass.warnings.push(format!(
@@ -119,7 +119,7 @@ pub(super) async fn config(
     for id in ids.iter().take(HISTORIES_MAX) {
         let call = &operations::GET_RESOURCE_CONFIG_HISTORY;
         let result = api.all(call, &json!({ "resourceType": INTERFACE, "resourceId": id })).await;
-        match pass.told(result, call.action, lost)? {
+        match pass.or_warn(result, call.action, lost)? {
             Some(answer) => pass.read(answer),
             None => all = false,
         }

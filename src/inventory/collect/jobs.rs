@@ -57,13 +57,13 @@ pub(super) async fn collect(
     for answer in answers {
         pass.read(answer);
     }
-    let mut all = pass.told(result, call.action, LOST)?.is_some();
+    let mut all = pass.or_warn(result, call.action, LOST)?.is_some();
     for name in names {
         let call = &operations::DESCRIBE_PROCESSING_JOB;
         let result = api.call(call, &json!({ "ProcessingJobName": name })).await;
         let denied = matches!(&result, Err(error) if error.kind == aws::Kind::Denied);
         let lost = format!("the subnets of job {name} are not known");
-        match pass.told(result, call.action, &lost)? {
+        match pass.or_warn(result, call.action, &lost)? {
             Some(answer) => pass.read(answer),
             None => all = false,
         }

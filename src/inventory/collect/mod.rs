@@ -164,7 +164,7 @@ impl<'a> Collector<'a> {
             asked.events = asked.events.max(Some(until));
         }
         if let Some((store, location)) = &self.trail {
-            let place = trail::HubAccount { store, location, account_id: &self.account_id };
+            let place = trail::TrailLocation { store, location, account_id: &self.account_id };
             if trail::collect(&mut pass, &place, asked.from(asked.trail), until).await? {
                 asked.trail = asked.trail.max(Some(until));
             }
@@ -277,7 +277,7 @@ impl<'a> CollectionPass<'a> {
     /// # Errors
     ///
     /// Refused credentials: no other source would tell more.
-    fn told<T>(
+    fn or_warn<T>(
         &mut self,
         result: Result<T, aws::Error>,
         call: &str,
@@ -305,7 +305,7 @@ impl<'a> CollectionPass<'a> {
         lost: &str,
     ) -> Result<bool, aws::Error> {
         let result = self.api.all(call, &params).await;
-        let Some(answer) = self.told(result, call.action, lost)? else { return Ok(false) };
+        let Some(answer) = self.or_warn(result, call.action, lost)? else { return Ok(false) };
         self.read(answer);
         Ok(true)
     }
@@ -320,7 +320,7 @@ impl<'a> CollectionPass<'a> {
 fn read(reader: &mut Reader, answer: Response, now: i64) {
     let mut document = answer.document;
     document.insert("CollectedAt".to_owned(), answer.at.unwrap_or(now).into());
-    reader.take(Value::Object(document));
+    reader.read_document(Value::Object(document));
 }
 
 /// Makes the filter of an EC2 call.
@@ -342,7 +342,7 @@ pub async fn flow_logs(
     let params = filter("log-group-name", &[log_group.to_owned()]);
     let answer = api.all(&operations::DESCRIBE_FLOW_LOGS, &params).await?;
     let mut reader = Reader::default();
-    reader.take(Value::Object(answer.document));
+    reader.read_document(Value::Object(answer.document));
     Ok(merge::inventory(&reader.facts).flow_logs)
 }
 

@@ -93,7 +93,7 @@ async fn network_interfaces(
         result = pass.api.all(call, &filter("vpc-id", vpcs)).await;
     }
     let lost = "interfaces are only known as far as CloudTrail and AWS Config tell";
-    let Some(answer) = pass.told(result, call.action, lost)? else { return Ok(0) };
+    let Some(answer) = pass.or_warn(result, call.action, lost)? else { return Ok(0) };
     let at = answer.at.unwrap_or(pass.now);
     let count = answer.document.get(call.list).and_then(Value::as_array).map_or(0, Vec::len);
     pass.read(answer);
@@ -130,7 +130,7 @@ async fn vpc_dns(pass: &mut CollectionPass<'_>, vpcs: &[String]) -> Result<(), a
         for attribute in ["enableDnsSupport", "enableDnsHostnames"] {
             let params = json!({ "VpcId": vpc_id, "Attribute": attribute });
             let result = pass.api.call(call, &params).await;
-            let Some(answer) = pass.told(result, call.action, lost)? else { return Ok(()) };
+            let Some(answer) = pass.or_warn(result, call.action, lost)? else { return Ok(()) };
             pass.read(answer);
         }
     }
@@ -165,7 +165,7 @@ async fn own_prefix_lists(pass: &mut CollectionPass<'_>) -> Result<(), aws::Erro
         let call = &operations::GET_MANAGED_PREFIX_LIST_ENTRIES;
         let result = pass.api.all(call, &json!({ "PrefixListId": id })).await;
         let lost = format!("the ranges of prefix list {id} are not known");
-        if let Some(answer) = pass.told(result, call.action, &lost)? {
+        if let Some(answer) = pass.or_warn(result, call.action, &lost)? {
             let mut document = answer.document;
             // The answer does not say of which list it is.
             document.insert("PrefixListId".to_owned(), id.into());

@@ -30,7 +30,7 @@ pub(super) async fn collect(
 ) -> Result<bool, aws::Error> {
     let lost = "interfaces that are gone by now are only known as far as other sources tell";
     let folder = folder(place).await;
-    let Some(folder) = pass.told(folder, "--trail", lost)? else { return Ok(false) };
+    let Some(folder) = pass.or_warn(folder, "--trail", lost)? else { return Ok(false) };
     let days = (since - SLACK_SECS, until + SLACK_SECS);
     let (Some(first), Some(last)) = (time(days.0), time(days.1.min(pass.now))) else {
         return Ok(false);
@@ -64,12 +64,12 @@ async fn read_day(
     loop {
         let page = place.store.list(&prefix, false, Some(start), token.as_deref()).await;
         let lost = format!("the events under {prefix} are not known");
-        let Some(page) = pass.told(page, "--trail", &lost)? else { return Ok(false) };
+        let Some(page) = pass.or_warn(page, "--trail", &lost)? else { return Ok(false) };
         for object in page.objects.iter().filter(|object| object.key.ends_with(".json.gz")) {
             let location = Location::new(&prefix.bucket, &object.key);
             let bytes = place.store.get(&location, OBJECT_BYTES_MAX).await;
             let lost = format!("the events of {location} are not known");
-            match pass.told(bytes, "--trail", &lost)? {
+            match pass.or_warn(bytes, "--trail", &lost)? {
                 Some(bytes) => {
                     let told = pass.reader.complaints.len();
                     files::take_object(&bytes, true, &mut pass.reader);

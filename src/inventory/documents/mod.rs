@@ -32,7 +32,7 @@ pub(super) struct Reader {
 type Item = fn(&mut Reader, Value, Option<i64>) -> Result<(), serde_json::Error>;
 
 /// The lists that AWS answers are recognised by, and what reads one element of each.
-const LISTS: &[(&str, Item)] = &[
+const LIST_DOCUMENTS: &[(&str, Item)] = &[
     ("NetworkInterfaces", ec2_network::network_interface),
     ("Vpcs", ec2_network::vpc),
     ("Subnets", ec2_network::subnet),
@@ -54,7 +54,7 @@ const LISTS: &[(&str, Item)] = &[
 ];
 
 /// Documents of one object each: recognised by a key, read as a whole.
-const WHOLES: &[(&str, Item)] = &[
+const OBJECT_DOCUMENTS: &[(&str, Item)] = &[
     ("NetworkInterface", ec2_network::created_interface),
     ("ProcessingJobName", sagemaker::job),
     ("configurationItemCaptureTime", aws_config::item),
@@ -63,9 +63,9 @@ const WHOLES: &[(&str, Item)] = &[
 
 impl Reader {
     /// Takes one JSON value: a document, or an array of documents.
-    pub(super) fn take(&mut self, value: Value) {
+    pub(super) fn read_document(&mut self, value: Value) {
         match value {
-            Value::Array(values) => values.into_iter().for_each(|value| self.take(value)),
+            Value::Array(values) => values.into_iter().for_each(|value| self.read_document(value)),
             Value::Object(answer) => self.take_answer(answer),
             other => {
                 let text: String = other.to_string().chars().take(40).collect();
@@ -87,7 +87,7 @@ impl Reader {
         {
             ec2_network::pages(self, &answer, at);
         }
-        for (key, item) in LISTS {
+        for (key, item) in LIST_DOCUMENTS {
             if let Some(Value::Array(values)) = answer.get_mut(*key).map(Value::take) {
                 known = true;
                 self.add(Fact::Asked((*key).to_owned()));
@@ -98,7 +98,9 @@ impl Reader {
                 }
             }
         }
-        if let Some((key, item)) = WHOLES.iter().find(|(key, _)| answer.contains_key(*key)) {
+        if let Some((key, item)) =
+            OBJECT_DOCUMENTS.iter().find(|(key, _)| answer.contains_key(*key))
+        {
             if let Err(err) = item(self, clean(Value::Object(answer)), at) {
                 self.complaints.push(format!("the document with {key} does not fit: {err}"));
             }

@@ -93,14 +93,14 @@ async fn scan(
     // Which records of an interface are wanted does not matter: any tells that its flow log was there.
     let interface = interface.map(|test| {
         let all = move |id: &str| match test(id) {
-            RecordSelection::OfAddresses => RecordSelection::All,
+            RecordSelection::ByAddress => RecordSelection::All,
             wanted => wanted,
         };
         Arc::new(all) as InterfacePredicate
     });
     let plan = DecodeOptions {
         filter: Filter { since, until, interface, ..Filter::default() },
-        stated: job.options.stated.clone(),
+        log_format: job.options.stated.clone(),
         batch_rows: job.batch_rows,
         limits: job.options.limits,
         ..DecodeOptions::new(job.plan.layout, Arc::clone(&schema))
@@ -113,9 +113,9 @@ async fn scan(
     };
     let own = ScanTask {
         plan: Arc::new(plan),
-        made: Arc::clone(&schema),
+        output_schema: Arc::clone(&schema),
         filter: None,
-        wanted: Vec::new(),
+        added_columns: Vec::new(),
         context: None,
         options: Arc::new(options),
         pushed: Pushed::default(),

@@ -65,7 +65,7 @@ impl Insights {
         while self.rest.from < self.rest.to {
             let to = self.rest.to.min(self.rest.from.saturating_add(self.step));
             let step = Slice { from: self.rest.from, to };
-            let Some(rows) = self.ask(step).await? else {
+            let Some(rows) = self.query_range(step).await? else {
                 if to - step.from == 1 {
                     let second = step.id("second ");
                     let message = format!(
@@ -88,9 +88,9 @@ impl Insights {
     }
 
     /// Returns all rows of a time range, and maybe some of the second after it. NULL when they are too many.
-    async fn ask(&self, slice: Slice) -> Result<Option<Vec<Vec<ResultField>>>, aws::Error> {
+    async fn query_range(&self, slice: Slice) -> Result<Option<Vec<Vec<ResultField>>>, aws::Error> {
         let running = self.queries.running.acquire().await;
-        let _running = running.map_err(|error| aws::Error::of_way(&error))?;
+        let _running = running.map_err(|error| aws::Error::from_transport(&error))?;
         self.queries.start.wait().await;
         let group = &self.reading.group;
         let name = group.arn.is_none().then(|| group.name.clone());

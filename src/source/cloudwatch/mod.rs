@@ -237,7 +237,7 @@ impl Source for CloudWatchSource {
         Ok(pages.flat_map(move |page| stream::iter(document(page, &id))).boxed())
     }
 
-    async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
+    async fn open_random_access(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
         let reason = "log events are no Parquet".to_owned();
         Err(Error::Url { id: split.id.clone(), reason })
     }

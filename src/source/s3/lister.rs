@@ -78,10 +78,12 @@ impl Found {
     pub(super) fn leave_out(&mut self, name: &str, out: Pruned) {
         match out {
             Pruned::Pruned if name.ends_with('/') => {
-                drop(self.pruned_folders.insert(name.to_owned()))
+                self.pruned_folders.insert(name.to_owned());
             }
             Pruned::Pruned => self.pruned_files += 1,
-            Pruned::Skipped => drop(self.skipped.insert(name.to_owned())),
+            Pruned::Skipped => {
+                self.skipped.insert(name.to_owned());
+            }
             Pruned::Folder => {}
         }
     }
@@ -134,7 +136,7 @@ pub(super) async fn list(
             .collect();
         let unknown = below.iter().filter(|(_, step)| *step == Step::Search).count();
         if step == Step::Search && (listed.long || unknown > searches) {
-            todo.push_back((prefix, Step::Scan));
+            todo.push_back((prefix, Step::Flat));
             continue;
         }
         searches = searches.saturating_sub(unknown);
@@ -161,7 +163,7 @@ async fn one(
     // The last folder that was found to be wanted, with those around it.
     let mut wanted = String::new();
     loop {
-        let delimiter = step != Step::Scan;
+        let delimiter = step != Step::Flat;
         let page = lister.page(prefix, delimiter, start_after.as_deref(), token.as_deref());
         let page = page.await.map_err(Error::Aws)?;
         let last = page.objects.last().map(|object| object.key.clone());

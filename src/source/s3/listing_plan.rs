@@ -38,7 +38,7 @@ pub(super) enum Step {
     /// Folder by folder as long as there are few: AWS's folders may come further below.
     Search,
     /// All keys in their order.
-    Scan,
+    Flat,
 }
 
 impl Plan {
@@ -110,7 +110,7 @@ impl Plan {
                 (1, _) => Step::Descend,
                 (2, _) if bounded => Step::Descend,
                 (_, Some((first, last))) if bounded && last - first > HOUR_SECS => Step::Descend,
-                _ => Step::Scan,
+                _ => Step::Flat,
             };
         }
         let aws = parts.iter().position(|part| *part == "AWSLogs");

@@ -170,12 +170,12 @@ impl Source for S3Source {
         self.objects.open(split).await
     }
 
-    async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
+    async fn open_random_access(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
         self.at_hand(split)?;
         self.objects.seek(split).await
     }
 
-    fn upcoming(&self, splits: &[Split]) {
+    fn prefetch(&self, splits: &[Split]) {
         let archived = lock(&self.archived);
         self.objects.upcoming(splits.iter().filter(|split| !archived.contains(&split.id)));
     }

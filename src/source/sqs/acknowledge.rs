@@ -18,7 +18,7 @@ struct Acknowledgements<'a> {
     failed: Vec<(&'a QueueMessage, &'a str)>,
 }
 
-fn judge<'a>(letters: &'a [QueueMessage], outcome: &ReadOutcome) -> Acknowledgements<'a> {
+fn decide<'a>(letters: &'a [QueueMessage], outcome: &ReadOutcome) -> Acknowledgements<'a> {
     let mut verdicts = Acknowledgements::default();
     for letter in letters {
         let fault = letter.splits.iter().find(|split| outcome.failed.contains(*split));
@@ -42,7 +42,7 @@ impl ReceivedMessages {
         outcome: &ReadOutcome,
     ) -> Result<Vec<String>, Error> {
         self.hold.stop();
-        let verdicts = judge(&self.sorted.letters, outcome);
+        let verdicts = decide(&self.sorted.letters, outcome);
         let handles =
             |letters: &[&QueueMessage]| letters.iter().map(|l| l.handle.clone()).collect();
         let undeleted = self.queue.delete(handles(&verdicts.delete)).await;

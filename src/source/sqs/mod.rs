@@ -141,16 +141,16 @@ impl Source for SqsSource {
         self.objects.open(split).await
     }
 
-    async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
+    async fn open_random_access(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
         self.understood(split)?;
         self.objects.seek(split).await
     }
 
-    fn upcoming(&self, splits: &[Split]) {
+    fn prefetch(&self, splits: &[Split]) {
         self.objects.upcoming(splits.iter().filter(|split| self.unclear(split).is_none()));
     }
 
-    async fn settle(&self, outcome: &ReadOutcome) -> Result<Vec<String>, Error> {
+    async fn acknowledge(&self, outcome: &ReadOutcome) -> Result<Vec<String>, Error> {
         match self.taken.get() {
             Some(taken) => taken.settle(&self.url, outcome).await,
             None => Ok(Vec::new()),

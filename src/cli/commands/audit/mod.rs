@@ -12,7 +12,7 @@ use crate::aws::Account;
 use crate::cli::Invocation;
 use crate::cli::args::{Audit, AuditFormat, FindingFormat, Write};
 use crate::cli::commands::alert;
-use crate::cli::commands::detect::{MEMORY, tell_rules};
+use crate::cli::commands::detect::{MEMORY, print_rule_notes};
 use crate::cli::commands::sql::incomplete;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::messages::{Messages, number};
@@ -56,7 +56,7 @@ pub(crate) async fn run(mut args: Audit, started: Invocation) -> Result<Exit, Fa
     if read.is_ok() {
         output(&report, &found, &args, started.now)?;
     }
-    tell_rules(&session, &config, &suppressed, say, started.now);
+    print_rule_notes(&session, &config, &suppressed, say, started.now);
     tell(&session, &report, traffic.is_some(), say, started);
     let told = if args.alert {
         let account = Arc::new(Account::new(args.read.aws.options()));
@@ -96,8 +96,8 @@ fn asked(args: &Audit) -> Result<AuditScope, Failure> {
 
 /// Reads the logs once, and sums up what the checks ask of them.
 async fn seen(session: &mut Session) -> Result<Vec<ObservedTraffic>, Failure> {
-    session.engine.keep_conversations().await?;
-    let rows = session.engine.rows(audit::SQL, engine::none()).await?;
+    session.engine.materialize_conversations().await?;
+    let rows = session.engine.rows(audit::SQL, engine::no_params()).await?;
     ObservedTraffic::from_batches(&rows).or_exit(Exit::Config)
 }
 

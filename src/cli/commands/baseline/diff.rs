@@ -38,7 +38,7 @@ pub(crate) async fn run(mut args: Diff, started: Invocation) -> Result<Exit, Fai
     }
     let mut session = open(&args.read, &config, started.now, MEMORY, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
-    session.engine.keep_conversations().await?;
+    session.engine.materialize_conversations().await?;
     let all = Sides { args: &args, say, session: &session };
     let changes = match (ranges, &args.baseline) {
         (Some((before, after)), _) => all.of_times(before, after).await?,

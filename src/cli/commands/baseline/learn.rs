@@ -44,8 +44,8 @@ pub(crate) async fn run(mut args: Learn, started: Invocation) -> Result<Exit, Fa
     let detections = judges(&mut config, &args.include_flagged)?;
     let mut session = open(&args.read, &config, started.now, MEMORY, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
-    session.engine.keep_conversations().await?;
-    let outcome = detect::judge(&session, &detections, &config, started.now).await?;
+    session.engine.materialize_conversations().await?;
+    let outcome = detect::run_detections(&session, &detections, &config, started.now).await?;
     let mut rows = seen(&session, None, None).await?;
     drop(line);
     let summary = session.engine.summary();

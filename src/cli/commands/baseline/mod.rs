@@ -14,13 +14,13 @@ use crate::cli::args::{Baseline, Read};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::messages::Messages;
 use crate::cli::session::Session;
-use crate::cli::{Invocation, wait};
+use crate::cli::{Invocation, run_cancellable};
 
 /// Runs the command.
 pub(crate) fn run(args: Baseline, started: Invocation) -> Result<Exit, Failure> {
     match args {
-        Baseline::Learn(args) => wait(args.read.threads, learn::run(args, started)),
-        Baseline::Diff(args) => wait(args.read.threads, diff::run(args, started)),
+        Baseline::Learn(args) => run_cancellable(args.read.threads, learn::run(args, started)),
+        Baseline::Diff(args) => run_cancellable(args.read.threads, diff::run(args, started)),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::cli::Invocation;
 use crate::cli::args::{ExplainFinding, Read};
 use crate::cli::commands::detect;
 use crate::cli::commands::explain::{
-    ExplainOutput, failure, logged, needs_inventory, needs_sources, tried,
+    ExplainOutput, failure, logged, needs_inventory, needs_sources, simulate_fixes,
 };
 use crate::cli::commands::sql::finish;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
@@ -68,7 +68,7 @@ pub(crate) async fn run(mut args: ExplainFinding, started: Invocation) -> Result
     let explained = target.explain(&reach, logged);
     let named = (args.explaining.apply.as_slice(), say);
     let asked = (&target.tuple, finding.first_seen);
-    let replay = tried(&session.engine, &reach, &explained, asked, named).await?;
+    let replay = simulate_fixes(&session.engine, &reach, &explained, asked, named).await?;
     drop(line);
     let told = ExplainOutput { finding: Some(finding), explanation: Some(explained), replay };
     told.print(&args.explaining)?;
@@ -83,8 +83,8 @@ async fn detected(
     now: i64,
 ) -> Result<Finding, Failure> {
     let detections = detect::detections(config, &args.queries, &[])?;
-    session.engine.keep_conversations().await?;
-    let outcome = detect::judge(session, &detections, config, now).await?;
+    session.engine.materialize_conversations().await?;
+    let outcome = detect::run_detections(session, &detections, config, now).await?;
     explain::find(&outcome.findings, &args.id).map_err(failure).cloned()
 }
 
@@ -102,7 +102,7 @@ async fn as_it_was(
     // What is wrong with the documents was said when they were read first.
     let said = CapturedWarnings::default();
     let times = (None, finding.first_seen);
-    let read = inventory(&read.inventory, &account, times, now, &Messages::keeping(&said)).await;
+    let read = inventory(&read.inventory, &account, times, now, &Messages::capture(&said)).await;
     read.map(|(inventory, _)| Arc::new(inventory))
 }
 

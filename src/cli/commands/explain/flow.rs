@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cli::Invocation;
 use crate::cli::args::ExplainFlow;
 use crate::cli::commands::explain::{
-    ExplainOutput, failure, logged, needs_inventory, needs_sources, tried,
+    ExplainOutput, failure, logged, needs_inventory, needs_sources, simulate_fixes,
 };
 use crate::cli::commands::sql::{MEMORY, finish};
 use crate::cli::failure::{Exit, Failure};
@@ -44,7 +44,8 @@ pub(crate) async fn run(mut args: ExplainFlow, started: Invocation) -> Result<Ex
     };
     let explained = explain::explain(&reach, &asked, logged).map_err(failure)?;
     let named = (args.explaining.apply.as_slice(), say);
-    let replay = tried(&session.engine, &reach, &explained, (&tuple, Some(at)), named).await?;
+    let replay =
+        simulate_fixes(&session.engine, &reach, &explained, (&tuple, Some(at)), named).await?;
     drop(line);
     if args.at.is_none() && explained.verdict == Verdict::NotKnown {
         say.note("note: evaluated for the current time; --at TIME selects another one");

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 
 use crate::cli::Invocation;
 use crate::cli::args::{ExplainJob, PageFormat};
-use crate::cli::commands::detect::{MEMORY, coverage, detections, judge};
+use crate::cli::commands::detect::{MEMORY, coverage, detections, run_detections};
 use crate::cli::commands::sql::incomplete;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::messages::Messages;
@@ -34,11 +34,11 @@ pub(crate) async fn run(mut args: ExplainJob, started: Invocation) -> Result<Exi
     let mut session = open(&args.read, &config, started.now, MEMORY, &say).await?;
     let job = choose(session.context.inventory(), &args.name).map_err(not_one)?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
-    session.engine.keep_conversations().await?;
+    session.engine.materialize_conversations().await?;
     let summary = session.engine.summary();
     let read = incomplete(&summary).map(|exit| session.exit(exit));
     if read.is_ok() {
-        let outcome = judge(&session, &detections, &config, started.now).await?;
+        let outcome = run_detections(&session, &detections, &config, started.now).await?;
         let coverage = coverage(&session, &outcome, &detections).await?;
         let about = JobReportContext {
             job: &job,

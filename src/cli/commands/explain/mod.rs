@@ -14,7 +14,7 @@ use crate::cli::args::{Explain, ExplainFormat, Explaining};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::messages::Messages;
 use crate::cli::output::destination;
-use crate::engine::{Engine, none};
+use crate::engine::{Engine, no_params};
 use crate::explain;
 use crate::explain::{
     Error, Explanation, LOGGED, LoggedFlow, REJECTED, RejectedFlow, SimulationResult,
@@ -77,7 +77,7 @@ async fn logged(
 }
 
 /// Tries out the fixes that are named, on all that the logs show refused.
-async fn tried(
+async fn simulate_fixes(
     engine: &Engine,
     reach: &Analyzer,
     explained: &Explanation,
@@ -91,7 +91,7 @@ async fn tried(
         }
         return Ok(None);
     }
-    let rows = engine.rows(REJECTED, none()).await?;
+    let rows = engine.rows(REJECTED, no_params()).await?;
     let rejected = RejectedFlow::read(&rows).or_exit(Exit::Input)?;
     Ok(Some(explain::replay(reach, &fixes, tuple, at, &rejected)))
 }

@@ -61,10 +61,10 @@ fn explanation(text: &mut String, explained: &Explanation) {
     line(text, "flow", &format!("{}{at}, by the {}", explained.service, explained.inventory));
     line(text, "verdict", &explained.summary);
     line(text, "", explained.inconsistent.as_deref().unwrap_or_default());
-    let places = explained.steps.iter().map(|step| step.place.words().len());
+    let places = explained.steps.iter().map(|step| step.place.label().len());
     let width = places.max().unwrap_or_default();
     let steps = explained.steps.iter().map(|step| {
-        format!("{:<width$}  {:<7}  {}", step.place.words(), word(step.answer), step.text)
+        format!("{:<width$}  {:<7}  {}", step.place.label(), word(step.answer), step.text)
     });
     line(text, "places", &steps.collect::<Vec<_>>().join("\n"));
     let logged: Vec<String> =
@@ -164,7 +164,7 @@ fn markdown_explanation(text: &mut String, explained: &Explanation) {
     }
     let _ = writeln!(text, "| Place | | Rule |\n|---|---|---|");
     for step in &explained.steps {
-        let (place, answer) = (step.place.words(), word(step.answer));
+        let (place, answer) = (step.place.label(), word(step.answer));
         let _ = writeln!(text, "| {place} | {answer} | {} |", cell(&step.text));
     }
     text.push('\n');

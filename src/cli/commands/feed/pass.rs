@@ -130,7 +130,7 @@ impl FeedState {
     /// Makes one pass: what is new into the lake, findings, alerts, and the lake's own upkeep.
     pub(crate) async fn pass(&mut self, now: i64) -> Result<Report, Failure> {
         let kept = CapturedWarnings::default();
-        let say = Messages::keeping(&kept);
+        let say = Messages::capture(&kept);
         // A clock that is ahead must not make the lake let go of what is new.
         let now = now.min(self.runner.now());
         let places = (&self.account, &self.state);
@@ -172,7 +172,7 @@ impl FeedState {
             report.pass.lake = Some(size(&lake).await?);
         }
         report.pass.findings = Some(counted(&self.findings.findings));
-        report.pass.alerts = self.tell(now, &say).await?;
+        report.pass.alerts = self.send_alerts(now, &say).await?;
         let unsent = |counts: &AlertCounts| counts.failed > 0 || counts.waiting > 0;
         report.incomplete |= self.once && report.pass.alerts.values().any(unsent);
         self.findings.save(&self.state).await.or_exit(Exit::Output)?;
@@ -270,12 +270,12 @@ impl FeedState {
 
     /// Posts what the sinks do not know yet. What waits is sent beside this pass and the next; a single run waits
     /// until it is.
-    async fn tell(
+    async fn send_alerts(
         &mut self,
         now: i64,
         say: &Messages<'_>,
     ) -> Result<BTreeMap<String, AlertCounts>, Failure> {
-        self.outbox.post(&self.findings.findings, now).await.or_exit(Exit::Output)?;
+        self.outbox.enqueue(&self.findings.findings, now).await.or_exit(Exit::Output)?;
         let mut counts = BTreeMap::new();
         for note in self.outbox.notes() {
             say.warn(&format!("alerts: {note}"));
