@@ -120,7 +120,7 @@ impl Storage {
         Self::folder(name, &folder)
     }
 
-    /// As [`Place::open`], and makes the folder if it is not there.
+    /// As [`Storage::open`], and makes the folder if it is not there.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::Error;
 
-/// The SQL whose rows are [`Seen`]. It reads the view `peers`.
+/// The SQL whose rows are [`ObservedTraffic`]. It reads the view `peers`.
 pub const SQL: &str = include_str!("../../queries/audit/traffic.sql");
 
 /// Traffic of one job's interfaces in one subnet, of one kind. A number is 0 where it is not known.

@@ -231,7 +231,7 @@ impl<'a> AuditContext<'a> {
         self.traffic.unwrap_or_default().iter().filter(is_ours).collect()
     }
 
-    /// As [`World::hints`], for what only the logs can tell.
+    /// As [`AuditContext::hints`], for what only the logs can tell.
     pub(super) fn seen(
         &self,
         subject: &Subject<'_>,

@@ -117,7 +117,7 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
     ///
     /// # Errors
     ///
-    /// As [`Api::call`], and [`Kind::Network`] when the time is over.
+    /// As [`ServiceClient::call`], and [`Kind::Network`] when the time is over.
     pub async fn call_once(
         &self,
         call: &Operation,
@@ -142,7 +142,7 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
     ///
     /// # Errors
     ///
-    /// As [`Api::call`], and [`Kind::Other`] for pages that lead to each other or have no end: what was
+    /// As [`ServiceClient::call`], and [`Kind::Other`] for pages that lead to each other or have no end: what was
     /// handed on until then is then not all.
     pub async fn pages(
         &self,
@@ -177,7 +177,7 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
     ///
     /// # Errors
     ///
-    /// As [`Api::pages`].
+    /// As [`ServiceClient::pages`].
     pub async fn all(&self, call: &Operation, params: &Value) -> Result<Response, Error> {
         let (mut rows, mut all) = (Vec::new(), Response::default());
         let take = |mut answer: Response| {

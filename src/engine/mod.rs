@@ -308,7 +308,7 @@ impl Engine {
     }
 
     /// All rows of the table of a layout, as many streams as there are threads. An object's rows are all in one
-    /// of them where objects are told apart ([`ReadOptions::objects`]).
+    /// of them where objects are told apart ([`ScanOptions::objects`]).
     ///
     /// # Errors
     ///

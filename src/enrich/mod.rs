@@ -105,7 +105,7 @@ impl Enricher {
 
     /// Says what records of an interface can be of use for, so that others can be dropped early.
     ///
-    /// No record of an interface that is [`Interest::Other`], [`Interest::Nat`] or [`Interest::Service`] is ever attributed.
+    /// No record of an interface that is [`InterfaceRelevance::Other`], [`InterfaceRelevance::Nat`] or [`InterfaceRelevance::Service`] is ever attributed.
     pub fn interest(&self, interface_id: &str) -> InterfaceRelevance {
         let rows = self.index.interface(interface_id);
         if rows.iter().any(|row| row.who.is_some()) {

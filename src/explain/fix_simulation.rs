@@ -13,7 +13,7 @@ use crate::inventory::model::Eni;
 use crate::reachability::{Analyzer, ConfigChange, Fix, PathAnalysis, Verdict};
 use crate::vpc::FiveTuple;
 
-/// SQL that gives the rows of [`Rejected`].
+/// SQL that gives the rows of [`RejectedFlow`].
 pub const REJECTED: &str = include_str!("../../queries/explain/rejected.sql");
 
 /// The most pairs of interfaces that are tried out.

@@ -7,7 +7,7 @@ use crate::explain::Error;
 use crate::reachability::{FlowEnd, PathAnalysis, Stage, Verdict};
 use crate::vpc::FiveTuple;
 
-/// SQL that gives the rows of [`Logged`]. Its parameters: `source`, `destination`, `port` (-1: any),
+/// SQL that gives the rows of [`LoggedFlow`]. Its parameters: `source`, `destination`, `port` (-1: any),
 /// `protocol`, and the times `since` and `until`.
 pub const LOGGED: &str = include_str!("../../queries/explain/logged.sql");
 

@@ -19,7 +19,7 @@ pub struct DecodeOptions {
     pub schema: SchemaRef,
     /// The rows that are wanted.
     pub filter: Filter,
-    /// The format of objects without a header. `None` = that of [`Object::formats`], or else the default
+    /// The format of objects without a header. `None` = that of [`ObjectMeta::formats`], or else the default
     /// format, and every field checked.
     pub log_format: Option<LogFormat>,
     /// Checks the type of every field, not only of those that are read.
@@ -37,7 +37,7 @@ pub struct DecodeOptions {
 pub struct ObjectMeta {
     /// Names it in [`OBJECT`](crate::flow::field::OBJECT), and where it is at fault.
     pub name: String,
-    /// The formats that records without a header may have; [`Plan::stated`] comes before them. Of several,
+    /// The formats that records without a header may have; [`DecodeOptions::stated`] comes before them. Of several,
     /// each record is read with the only one whose every field fits. Empty: nothing is known.
     pub formats: Vec<LogFormat>,
     /// The log group that its JSON documents are from, as `cloudwatch://…`. A record is then named by its
@@ -92,7 +92,7 @@ pub struct Filter {
     pub ranges: Vec<(String, Option<i64>, Option<i64>)>,
     /// Which ENIs. A record that names none stays: regional NAT gateways have no ENI.
     pub interface: Option<InterfacePredicate>,
-    /// The addresses that interfaces of [`Wanted::OfAddresses`] are asked for.
+    /// The addresses that interfaces of [`RecordSelection::OfAddresses`] are asked for.
     pub addresses: HashSet<IpAddr>,
     /// Drops records that ended before it (Unix seconds). A record that does not tell when it ended stays:
     /// it is not known to lie outside.

@@ -25,7 +25,7 @@ struct CacheSlot {
 pub(super) struct InterfaceFilter {
     test: InterfacePredicate,
     answers: Vec<CacheSlot>,
-    /// Addresses of IPv4 as [`Word::head`] holds their text, which no other text is as long as.
+    /// Addresses of IPv4 as [`FieldBytes::head`] holds their text, which no other text is as long as.
     addresses: foldhash::HashSet<u128>,
 }
 

@@ -119,8 +119,8 @@ impl StringColumn {
         }
         let nulls = nulls.finish(views.len());
         let views = ScalarBuffer::from(views);
-        // SAFETY: every view was made of a `Word`, which is UTF-8. Up to 12 bytes of it are in the view itself,
-        // with zeros after them (`Word::head`); a longer one names the buffer and the offset of the very same
+        // SAFETY: every view was made of a `FieldBytes`, which is UTF-8. Up to 12 bytes of it are in the view itself,
+        // with zeros after them (`FieldBytes::head`); a longer one names the buffer and the offset of the very same
         // bytes, which a `Buffer` never changes: its place in a block was found by its own address, its copy is
         // in the first buffer, and the prefix is its first four bytes. NULL is the empty text, and there are as many
         // bits for it as views.

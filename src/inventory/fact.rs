@@ -212,7 +212,7 @@ impl CreatedBy {
         }
     }
 
-    /// Returns [`Maker::Description`] where a description names SageMaker.
+    /// Returns [`CreatedBy::Description`] where a description names SageMaker.
     pub(super) fn of_description(description: Option<&str>) -> Option<Self> {
         let named = description.is_some_and(|text| text.to_lowercase().contains("sagemaker"));
         named.then_some(Self::Description)

@@ -74,7 +74,7 @@ impl BatchOutput {
         self.gathers = gathers;
     }
 
-    /// Ends the objects that [`Output::gather`] spoke of: sends what was put together of them.
+    /// Ends the objects that [`BatchOutput::gather`] spoke of: sends what was put together of them.
     pub(crate) async fn end_run(&mut self) -> std::result::Result<(), ScanStop> {
         // What a filter leaves of a batch waits for more of the same.
         match self.gathers && self.job.filter.is_none() {

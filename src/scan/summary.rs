@@ -11,7 +11,7 @@ use crate::scan::overlap::{Choice, Share};
 /// How many objects that could not be read are named; the rest are counted.
 const PROBLEMS_MAX: usize = 20;
 
-/// What was read. One SQL query may scan the same sources more than once: [`Summary::of`] counts every
+/// What was read. One SQL query may scan the same sources more than once: [`ScanSummary::of`] counts every
 /// line once all the same.
 #[derive(Debug, Clone, Default)]
 pub struct ScanSummary {

@@ -35,7 +35,7 @@ pub const STDIN: &str = "-";
 /// Local files. Keeps the peeked head of what can be read only once, and nothing else.
 pub(super) struct FileSource {
     args: Vec<String>,
-    /// As in [`Access`].
+    /// As in [`SourceContext`].
     for_ledger: bool,
     now: i64,
     streams: Mutex<HashMap<String, OneShot>>,

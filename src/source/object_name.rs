@@ -131,7 +131,7 @@ pub(super) struct ObjectSeries<'a> {
 }
 
 impl<'a> ObjectSeries<'a> {
-    /// As [`Series::parse`], of a whole name: `<prefix><time>_<hash>.log[.gz|.parquet]`.
+    /// As [`ObjectSeries::parse`], of a whole name: `<prefix><time>_<hash>.log[.gz|.parquet]`.
     fn of_file(file: &'a str) -> Option<Self> {
         let series = Self::parse(file)?;
         let (hash, ending) = file.rsplit('_').next()?.split_once('.')?;
@@ -151,7 +151,7 @@ impl<'a> ObjectSeries<'a> {
         Some(Self { prefix: &file[..parts + 4], time })
     }
 
-    /// When the records of the file end, as [`Name::ends`].
+    /// When the records of the file end, as [`ObjectName::ends`].
     pub(super) fn ends(&self) -> (i64, i64) {
         (self.time, self.time + DELIVERY_SECS)
     }

@@ -242,7 +242,7 @@ impl S3Client {
     ///
     /// # Errors
     ///
-    /// As [`Store::read`].
+    /// As [`S3Client::read`].
     pub async fn range(&self, object: &S3Object, range: Range<u64>) -> Result<Bytes, Error> {
         let parts =
             resuming_stream::stream(self.clone(), object.clone(), range.start, Some(range.end));
@@ -254,7 +254,7 @@ impl S3Client {
     ///
     /// # Errors
     ///
-    /// As [`Store::read`], and [`Kind::Other`] when it has more than `bytes_max` bytes.
+    /// As [`S3Client::read`], and [`Kind::Other`] when it has more than `bytes_max` bytes.
     pub async fn get(&self, location: &Location, bytes_max: usize) -> Result<Bytes, Error> {
         let mut parts = self.read(&location.clone().into(), 0);
         let mut bytes = BytesMut::new();

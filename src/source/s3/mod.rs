@@ -1,6 +1,6 @@
 //! Objects of S3: `s3://bucket/prefix`.
 //!
-//! What is in the bucket is found from the listing, not from a setting. [`S3`] lists; [`Objects`] reads, also
+//! What is in the bucket is found from the listing, not from a setting. [`S3Source`] lists; [`PrefetchingReader`] reads, also
 //! what others found.
 
 mod lister;

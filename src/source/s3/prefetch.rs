@@ -27,7 +27,7 @@ const UNIT_BYTES: u64 = 256 * 1024;
 /// How many bytes of an object are read ahead.
 const AHEAD_BYTES: usize = 1024 * 1024;
 
-/// An object that was not named again in so many calls of [`Objects::upcoming`] is not waited for any more.
+/// An object that was not named again in so many calls of [`PrefetchingReader::upcoming`] is not waited for any more.
 const STALE_CALLS: u64 = 256;
 
 /// Reads any split whose id is `s3://bucket/key`, however it was found.
@@ -105,7 +105,7 @@ impl PrefetchingReader {
     ///
     /// # Errors
     ///
-    /// As [`Objects::head`].
+    /// As [`PrefetchingReader::head`].
     pub(in crate::source) async fn open(&self, split: &Split) -> Result<ByteStream, Error> {
         let id = split.id.clone();
         let rest = match self.take(split).await? {
@@ -127,7 +127,7 @@ impl PrefetchingReader {
     ///
     /// # Errors
     ///
-    /// As [`Objects::head`].
+    /// As [`PrefetchingReader::head`].
     pub(in crate::source) async fn seek(
         &self,
         split: &Split,
