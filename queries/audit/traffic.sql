@@ -1,5 +1,5 @@
--- What the checks of `flowq audit` ask of the logs: one row for each job, subnet and kind of traffic. Times are
--- Unix seconds; a number is 0 where it is not known.
+-- What the checks of `flowq audit` read from the logs: one row for each job, subnet and kind of traffic. Times are
+-- Unix seconds; a number is 0 where it is unknown.
 SELECT
     arrow_cast(job_name, 'Utf8') AS job_name,
     arrow_cast(job_candidates, 'Utf8') AS job_candidates,

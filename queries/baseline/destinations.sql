@@ -1,9 +1,9 @@
 -- What jobs opened: one row for each job, destination, service port, protocol and rule of the baseline.
 --
 -- $since, $until: a conversation belongs to the time in which it was first accepted; NULL: no bound.
--- `rule` is 0 where no rule tells the destination as known, and NULL where the job has no baseline. A job that is
--- one of several has no name here.
--- Containers of isolated jobs are left out: no rule allows them anything.
+-- `rule` is 0 where no rule matches the destination, and NULL where the job has no baseline. A job that is
+-- one of several candidates has no name here.
+-- Containers of isolated jobs are excluded: no rule allows them anything.
 SELECT
     job,
     job_name,

@@ -1,4 +1,4 @@
--- The life of each interface of a job, minute by minute: those of which records tell, and those between.
+-- The lifetime of each interface of a job, minute by minute: minutes with records, and those between.
 SELECT job, interface_id, attribution, state, minute, records, nodata, skipdata
 FROM (
     SELECT

@@ -1,4 +1,4 @@
--- Flow logs of the VPCs, subnets and interfaces of jobs that AWS cannot deliver: what they hold is missing.
+-- Flow logs of the VPCs, subnets and interfaces of jobs that AWS cannot deliver: their records are missing.
 WITH resources AS (
     SELECT vpc_id AS resource_id FROM enis WHERE attribution IS NOT NULL
     UNION

@@ -1,9 +1,9 @@
--- What each flow log that speaks for an interface of a job can hold: the records of which action, and with which fields.
+-- What each flow log that is counted for an interface of a job can contain: records of which action, with which fields.
 --
--- `traffic_type` is what describe-flow-logs says of the flow log, or of all flow logs of the interface, its subnet and
--- its VPC where the objects do not name theirs. The records win where they show otherwise. Where it is not known, it
+-- `traffic_type` is that of describe-flow-logs for the flow log, or for all flow logs of the interface, its subnet and
+-- its VPC where the object names do not identify it. Records that contradict it take precedence. Where it is unknown, it
 -- follows from the records of all jobs' interfaces: without one accepted record nothing shows that any would be
--- logged; that none of many is refused may be by chance, so only from 1,000 accepted records on.
+-- logged; that none of many is rejected may be by chance, so only from 1,000 accepted records on.
 WITH resources AS (
     SELECT interface_id, interface_id AS resource_id FROM enis
     UNION

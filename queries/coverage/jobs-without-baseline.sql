@@ -1,4 +1,4 @@
--- Jobs that opened something and of which no baseline was learned. Where nothing was learned of any job nobody asks.
+-- Jobs that opened connections and have no baseline. Empty where no job has one.
 SELECT
     CAST(NULL AS VARCHAR) AS interface_id,
     coalesce(p.job_name, p.job_candidates) AS job,

@@ -1,4 +1,4 @@
--- Jobs of the window that may have a VpcConfig and of which no interface is known: nothing can be said of them.
+-- Jobs of the window that may have a VpcConfig and have no known interface: they cannot be judged.
 WITH seen AS (
     SELECT min(first_seen) AS since, max(last_seen) AS until FROM peers
 ),

@@ -1,4 +1,4 @@
--- The minutes of all interfaces of jobs, by what the log tells of them.
+-- The minutes of all interfaces of jobs, by state.
 SELECT
     count(DISTINCT interface_id) AS interfaces,
     CAST(coalesce(sum(minutes), 0) AS BIGINT) AS minutes,

@@ -1,5 +1,5 @@
--- Records of jobs' interfaces that nothing orients: the log has no flow-direction, and the inventory does not tell
--- the interface's own addresses at that time. No detection judges them.
+-- Records of jobs' interfaces without a direction: the log has no flow-direction, and the inventory does not have
+-- the interface's own addresses at that time. No detection reads them.
 SELECT
     interface_id,
     coalesce(job_name, job_candidates) AS job,

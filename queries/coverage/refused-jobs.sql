@@ -1,5 +1,5 @@
--- Interfaces of jobs of which every record was refused: the job exchanged nothing with anyone through them. flowq
--- leaves out those of flow logs that are configured for refused records only: they cannot show it.
+-- Interfaces of jobs of which every record was rejected: the job exchanged nothing through them. flowq
+-- excludes those of flow logs that are configured for rejected records only: they cannot show it.
 WITH seen AS (
     SELECT
         interface_id,

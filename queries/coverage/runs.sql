@@ -1,4 +1,4 @@
--- The life of each interface of a job, run by run.
+-- The lifetime of each interface of a job, run by run.
 SELECT
     coalesce(job_name, job_candidates) AS job,
     interface_id,

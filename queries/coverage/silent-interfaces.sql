@@ -1,7 +1,7 @@
--- Interfaces of jobs that lived in the window and of which no record was read, not even NODATA. An interface that
--- served several jobs counts for each. `why` tells what other interfaces logged of it, if they did: NAT gateways, and
+-- Interfaces of jobs that existed in the window and have no record, not even NODATA. An interface that
+-- served several jobs counts for each. `why` has what other interfaces logged of it, if they did: NAT gateways, and
 -- interfaces of jobs.
--- The window is what was asked for, else what the records of all jobs span.
+-- The window is that of --since and --until, else the time span of the records of all jobs.
 WITH seen AS (
     SELECT min(first_seen) AS since, max(last_seen) AS until FROM peers
 ),

@@ -1,5 +1,5 @@
--- How much there was to judge: jobs and interfaces that the inventory knows, and records tied to a job. NODATA counts:
--- it says that there was no traffic. SKIPDATA says nothing.
+-- What there was to judge: jobs and interfaces of the inventory, and records attributed to a job. NODATA counts:
+-- it states that there was no traffic. SKIPDATA states nothing.
 SELECT
     (SELECT count(*) FROM jobs) AS jobs,
     (SELECT count(DISTINCT interface_id) FROM enis WHERE attribution IS NOT NULL) AS interfaces,

@@ -11,7 +11,7 @@
 -- actions     = ["REJECT"]
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "pkt_dstaddr", "reject_reason"]
 -- [params]
--- # Findings of fewer refused records are left out.
+-- # Findings with fewer rejected records are not reported.
 -- min_flows = 1
 WITH peered AS (
     -- A peer VPC belongs to blocked-service.
@@ -36,11 +36,11 @@ judged AS (
         AND (
             c.accepted_out = 0
             OR c.rejected_syn > 0
-            -- Without flags: what was refused before anything was accepted is no late packet of it.
+            -- Without flags: what was rejected before anything was accepted is no late packet.
             OR (c.rejected_flagless = 0 AND c.rejected_first < c.accepted_first)
         )
         AND (c.opened_by IS DISTINCT FROM 'remote')
-        -- The container of an isolated job has a detection of its own: one cause, one finding.
+        -- The container of an isolated job has its own detection: one cause, one finding.
         AND (c.network_isolation IS NOT TRUE OR c.eni_role = 'platform')
         -- AWS's public addresses belong to blocked-service.
         AND c.remote_scope IN ('private', 'internet')

@@ -16,13 +16,13 @@
 -- aggregation_secs = 60
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "pkt_dstaddr"]
 -- [params]
--- # Beats that a rhythm needs at least.
+-- # The fewest connections or records that make a regular interval.
 -- min_beats = 8
--- # Shortest period in seconds, for connections that are opened anew.
+-- # Shortest period in seconds, for connections that are opened again.
 -- min_period_secs = 30
 -- # Shortest period of one connection, in aggregation intervals: all but one of them are empty.
 -- min_intervals = 3
--- # What begins within so many seconds of another is the same beat.
+-- # What begins within so many seconds of another counts as the same one.
 -- beat_secs = 5
 -- # Half of the gaps differ from the period by at most this share of it, and three of four by two and a half times that.
 -- max_jitter = 0.1
@@ -32,7 +32,7 @@ WITH known_vpc AS (
     SELECT vpc_id FROM subnets WHERE cardinality(cidrs) > 0
 ),
 ranges AS (
-    -- Whether anything tells S3 and other AWS addresses from the rest of the internet.
+    -- Whether the inventory distinguishes S3 and other AWS addresses from the rest of the internet.
     SELECT count(*) > 0 AS known
     FROM (
         SELECT service FROM ip_ranges
@@ -57,7 +57,7 @@ judged AS (
     WHERE c.attribution IS NOT NULL
         AND c.accepted_out + c.rejected_out > 0
         AND (c.opened_by IS DISTINCT FROM 'remote')
-        -- The container of an isolated job has a detection of its own: one cause, one finding.
+        -- The container of an isolated job has its own detection: one cause, one finding.
         AND (c.network_isolation IS NOT TRUE OR c.eni_role = 'platform')
         AND c.remote_scope IN ('private', 'aws', 'internet')
         AND c.remote_addr IS NOT NULL
@@ -88,7 +88,7 @@ keyed AS (
         bool_or(is_unplaced) AS is_unplaced,
         sum(connections) >= $min_beats AS is_opened_anew,
         CASE WHEN sum(connections) >= $min_beats THEN first_starts(connection_starts) ELSE first_starts(starts) END AS starts,
-        -- A record longer than 60 s tells that the flow log sums up 600 s.
+        -- A record longer than 60 s shows that the aggregation interval is 600 s.
         CASE WHEN max(longest_secs) > 60 THEN 600 ELSE 60 END AS interval_secs,
         sum(accepted_in) AS answers,
         CAST(sum(connections) AS BIGINT) AS conversations,

@@ -13,7 +13,7 @@
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "reject_reason"]
 -- proven      = ["reject_reason"]
 WITH sides AS (
-    -- Both interfaces log a conversation. `low` is one end of it, the same whichever interface is asked.
+    -- Both interfaces log a conversation. `low` is one end of it, the same for the rows of both interfaces.
     SELECT
         *,
         coalesce(job_arn, job_name) AS job,
@@ -46,8 +46,8 @@ pairs AS (
         bool_or(coalesce(opened_by = CASE WHEN is_low THEN 'remote' ELSE 'local' END, false)) AS high_opened,
         sum(CASE WHEN is_low THEN rejected_out ELSE rejected_in END) AS low_refused,
         sum(CASE WHEN is_low THEN rejected_in ELSE rejected_out END) AS high_refused,
-        -- Without flags nothing tells a late packet from a new attempt, once both directions had worked. What was
-        -- refused before they did is no late packet.
+        -- Without flags a late packet and a new attempt look the same, once both directions had worked. What was
+        -- rejected before they did is no late packet.
         protocol = 6
             AND bool_and(accepted_out_first IS NOT NULL AND accepted_in_first IS NOT NULL)
             AND greatest(max(accepted_out_first), max(accepted_in_first)) < min(rejected_first)
@@ -89,7 +89,7 @@ legs AS (
         CASE WHEN o.from_low THEN o.high_addr ELSE o.low_addr END AS answerer_addr,
         CASE WHEN o.from_low THEN o.low_port ELSE o.high_port END AS opener_port,
         CASE WHEN o.from_low THEN o.high_port ELSE o.low_port END AS answerer_port,
-        -- Frameworks pick their ports anew for each run: the refused ones have one cause.
+        -- Frameworks pick new ports for each run: rejected ones have one cause.
         s.protocol IN (6, 17) AND CASE WHEN o.from_low THEN o.high_port ELSE o.low_port END >= 32768 AS is_ephemeral,
         o.is_vague
     FROM sides AS s
@@ -137,7 +137,7 @@ keyed AS (
         coalesce(sum(rejected_out) FILTER (WHERE NOT is_opener), 0) AS reply_held,
         coalesce(sum(rejected_in) FILTER (WHERE is_opener), 0) AS reply_refused,
         CAST(sum(rejected_out + rejected_in) AS BIGINT) AS refused,
-        -- Counted on the opener's interface; where that logged nothing, on the other one.
+        -- Counted on the initiator's interface; if that has no records, on the other one.
         CAST(coalesce(sum(records) FILTER (WHERE is_opener), sum(records)) AS BIGINT) AS flows,
         CAST(coalesce(
             sum(accepted_packets + rejected_packets) FILTER (WHERE is_opener),
@@ -156,7 +156,7 @@ keyed AS (
     GROUP BY key_job, opener_addr, answerer_addr, CASE WHEN NOT is_ephemeral THEN answerer_port END, protocol
 ),
 refused AS (
-    -- The leg that was refused. A request that left but was refused on arrival says more than one held back.
+    -- The leg that was rejected. A request rejected on arrival is more specific than one rejected where it left.
     SELECT
         *,
         CASE
@@ -168,7 +168,7 @@ refused AS (
     FROM keyed
 ),
 told AS (
-    -- Held against the groups and ACLs of that time. NULL: by those it was let through.
+    -- Evaluated with the groups and ACLs of that time. NULL: they allow the packet.
     SELECT
         *,
         leg IN ('reply-out', 'reply-in') AS is_reply,

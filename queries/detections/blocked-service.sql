@@ -15,7 +15,7 @@
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "bytes", "packets", "reject_reason"]
 -- proven      = ["reject_reason"]
 -- [params]
--- # Requests that nothing answers are reported from this number of records on: a record is one attempt in one interval.
+-- # Requests without an answer are reported from this number of records on: a record is one attempt in one interval.
 -- min_unanswered = 2
 -- # A job that fails to reach at least this many addresses and ports of its network gets one finding for all of them;
 -- # with so many ports of one address, or addresses with one port, within scan_secs it is left to port-scan.
@@ -32,7 +32,7 @@ WITH peered AS (
         AND in_cidr(p.remote_addr, r.destination)
 ),
 far_end AS (
-    -- What the interface of the service refused.
+    -- What the interface of the service rejected.
     SELECT
         interface_id,
         remote_addr AS client_addr,
@@ -60,7 +60,7 @@ answered AS (
     GROUP BY interface_id, remote_addr, coalesce(remote_port, -1), protocol
 ),
 active AS (
-    -- Jobs of which anything got through, both ways where it is TCP.
+    -- Jobs with accepted traffic, in both directions if it is TCP.
     SELECT DISTINCT coalesce(job_arn, job_name, interface_id) AS job
     FROM peers
     WHERE attribution IS NOT NULL
@@ -101,9 +101,9 @@ failed AS (
         AND c.remote_addr IS NOT NULL
         AND (c.opened_by IS DISTINCT FROM 'remote')
         AND (c.remote_scope IN ('s3', 'aws', 'endpoint', 'vpc') OR p.remote_addr IS NOT NULL)
-        -- What a router or a host reports by ICMP was not opened by the job.
+        -- An ICMP error of a router or a host was not opened by the job.
         AND coalesce(c.protocol, -1) NOT IN (1, 58)
-        -- The container of an isolated job has a detection of its own, which leaves S3 out.
+        -- The container of an isolated job has its own detection, which excludes S3.
         AND (c.network_isolation IS NOT TRUE OR c.eni_role = 'platform' OR c.remote_scope = 's3')
         AND c.rejected_out + c.rejected_in + c.accepted_out > 0
         AND (c.accepted_in = 0 OR c.rejected_out > 0)
@@ -169,7 +169,7 @@ horizontal AS (
     HAVING most_within(array_agg(CAST(first_seen AS BIGINT)), $scan_secs) >= $many_destinations
 ),
 placed AS (
-    -- S3 has many addresses for one service; a job that tries half a network has one cause.
+    -- S3 has many addresses for one service; a job that tries many addresses of a network has one cause.
     SELECT
         d.*,
         coalesce(c.destinations >= $many_destinations, false) AND d.remote_scope <> 's3' AS is_many,
@@ -251,7 +251,7 @@ named AS (
     FROM by_subnet
 ),
 explained AS (
-    -- Held against the groups, ACLs and routes of that time. NULL: by those it was let through.
+    -- Evaluated with the groups, ACLs and routes of that time. NULL: they allow the packet.
     SELECT
         *,
         why_refused(
@@ -263,7 +263,7 @@ explained AS (
     FROM named
 ),
 keyed AS (
-    -- Subnets that the same change mends are one finding.
+    -- Subnets with the same fix are one finding.
     SELECT
         job,
         destination,

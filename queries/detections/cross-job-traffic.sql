@@ -32,7 +32,7 @@ sides AS (
         c.*,
         CASE
             WHEN opened_by IS NOT NULL THEN opened_by = 'local'
-            -- Nothing tells who opened: whoever sent, else the lower address, so that both ends say the same.
+            -- The initiator is unknown: the sender, else the lower address, so that both ends give the same row.
             WHEN accepted_in + rejected_in = 0 THEN true
             WHEN accepted_out + rejected_out = 0 THEN false
             ELSE local_addr < remote_addr
@@ -61,7 +61,7 @@ legs AS (
         CASE WHEN is_opener THEN remote_port ELSE local_port END AS other_port
     FROM sides
     WHERE
-        -- Both may serve the same job.
+        -- Both may belong to the same job.
         NOT coalesce(
             array_has_any(
                 string_to_array(coalesce(job_name, job_candidates), ','),
@@ -69,11 +69,11 @@ legs AS (
             ),
             false
         )
-        -- The container of an isolated job has a detection of its own: one cause, one finding.
+        -- The container of an isolated job has its own detection: one cause, one finding.
         AND (network_isolation IS NOT TRUE OR eni_role = 'platform' OR NOT is_opener)
 ),
 pairs AS (
-    -- Both interfaces log a connection: the opener's own rows are counted where there are any.
+    -- Both interfaces log a connection: the initiator's own rows are counted if there are any.
     SELECT
         opener_addr,
         other_addr,

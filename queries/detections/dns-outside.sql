@@ -13,7 +13,7 @@
 -- actions     = ["ACCEPT", "REJECT"]
 -- improves    = ["protocol", "tcp_flags", "flow_direction", "pkt_dstaddr"]
 WITH told AS (
-    -- VPCs of which the DHCP options are known.
+    -- VPCs with known DHCP options.
     SELECT v.vpc_id, min(d.dhcp_options_id) AS dhcp_options_id
     FROM vpcs AS v
     JOIN dhcp_options AS d ON d.dhcp_options_id = v.dhcp_options_id
@@ -39,11 +39,11 @@ judged AS (
         AND c.protocol IN (6, 17)
         AND (c.opened_by IS DISTINCT FROM 'remote')
         AND c.accepted_out + c.rejected_out > 0
-        -- The container of an isolated job has a detection of its own: one cause, one finding.
+        -- The container of an isolated job has its own detection: one cause, one finding.
         AND (c.network_isolation IS NOT TRUE OR c.eni_role = 'platform')
         AND (
             c.remote_scope IN ('private', 'aws', 'internet')
-            -- A server inside the VPC is the VPC's own as far as anybody knows, unless the DHCP options are known.
+            -- A server inside the VPC is assumed to be the VPC's own, unless the DHCP options are known.
             OR (c.remote_scope = 'vpc' AND t.vpc_id IS NOT NULL)
         )
         AND allowed_by(coalesce(c.job_name, c.job_candidates), c.remote_addr, c.remote_scope, c.remote_port, c.protocol) IS NULL

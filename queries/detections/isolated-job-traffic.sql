@@ -14,7 +14,7 @@
 -- actions     = ["ACCEPT", "REJECT"]
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "pkt_dst_aws_service", "pkt_src_aws_service"]
 WITH ranges AS (
-    -- Whether anything tells S3 and other AWS addresses from the rest of the internet.
+    -- Whether the inventory distinguishes S3 and other AWS addresses from the rest of the internet.
     SELECT count(*) > 0 AS known
     FROM (
         SELECT service FROM ip_ranges
@@ -29,7 +29,7 @@ judged AS (
         c.*,
         coalesce(c.job_arn, c.job_name, c.interface_id) AS job,
         coalesce(c.opened_by = 'remote', false) AS answered,
-        -- Nothing tells who opened, and traffic came as well: it may have been an answer.
+        -- The initiator is unknown, and traffic was received as well: it may have been a reply.
         c.opened_by IS NULL AND c.accepted_in > 0 AS is_ambiguous,
         (c.eni_role IS DISTINCT FROM 'container')
             AND c.remote_scope IN ('endpoint', 'aws')
@@ -40,7 +40,7 @@ judged AS (
             AND c.remote_scope = 'internet'
             AND c.remote_port IN (80, 443)
             AND NOT r.known AS is_unplaced,
-        -- Whoever opens uses a new ephemeral port each time: it would make a finding of each connection.
+        -- The initiator uses a new ephemeral port each time, which would make each connection a finding.
         CASE WHEN c.opened_by = 'remote' THEN NULL ELSE c.remote_port END AS service_port
     FROM peers AS c
     CROSS JOIN ranges AS r

@@ -12,11 +12,11 @@
 -- requires    = ["interface_id", "start"]
 -- improves    = ["log_status", "end"]
 -- [params]
--- # Gaps of fewer minutes are left out; SKIPDATA never is.
+-- # Gaps of fewer minutes are not reported; SKIPDATA always is.
 -- min_minutes = 10
--- # Minutes before the job's last record that are not judged: their objects may only be late.
+-- # Minutes before the job's last record that are not judged: their objects may be late.
 -- settle_minutes = 10
--- # From this share of the judged minutes on it is medium.
+-- # From this share of the judged minutes on the severity is medium.
 -- medium_share = 0.2
 WITH judged AS (
     SELECT

@@ -14,7 +14,7 @@
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "pkt_srcaddr", "pkt_dstaddr", "bytes"]
 -- needs       = { baseline = "there is no baseline; flowq baseline learn writes one" }
 -- [params]
--- # What went past its band is low; from so many times the band on it is medium.
+-- # Traffic above its byte limit is low; from this multiple of the limit on it is medium.
 -- medium_factor = 10.0
 WITH judged AS (
     SELECT
@@ -65,7 +65,7 @@ keyed AS (
     WHERE rule IS NOT NULL AND NOT (rule = 0 AND is_unexpected)
     GROUP BY job, local_addr, remote_addr, remote_port, protocol
 ),
--- One row for each new destination and port, and one for each rule, whose band counts all that it fits. It shows
+-- One row for each new destination and port, and one for each rule, whose limit counts all that it matches. It shows
 -- what was seen first.
 summed AS (
     SELECT

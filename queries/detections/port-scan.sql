@@ -17,12 +17,12 @@
 -- min_ports = 20
 -- # Addresses with the same port that make a horizontal scan.
 -- min_addresses = 20
--- # Seconds within which that many have to be tried.
+-- # Seconds within which that many must be tried.
 -- window_secs = 600
--- # A connection of at most so many packets, both directions together, counts as a try though it was answered.
+-- # A connection of at most this many packets, both directions together, counts as an attempt although it was answered.
 -- max_packets = 6
 WITH tries AS (
-    -- One row for each address and port that was tried, and what came of it.
+    -- One row for each address and port that was tried, with the outcome.
     SELECT
         coalesce(job_arn, job_name, interface_id) AS job,
         local_addr,
@@ -62,7 +62,7 @@ WITH tries AS (
         AND coalesce(remote_scope, 'internet') NOT IN ('s3', 'same-job', 'local')
         AND (opened_by = 'local' OR (opened_by IS NULL AND accepted_in + rejected_in = 0))
         AND accepted_out + rejected_out > 0
-        -- The container of an isolated job has a detection of its own: one cause, one finding.
+        -- The container of an isolated job has its own detection: one cause, one finding.
         AND (network_isolation IS NOT TRUE OR eni_role = 'platform')
         AND allowed_by(coalesce(job_name, job_candidates), remote_addr, remote_scope, remote_port, protocol) IS NULL
     GROUP BY coalesce(job_arn, job_name, interface_id), local_addr, remote_addr, remote_port, protocol

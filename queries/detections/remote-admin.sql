@@ -20,7 +20,7 @@ WITH sides AS (
     SELECT
         c.*,
         coalesce(c.job_arn, c.job_name, c.interface_id) AS job,
-        -- Where nothing tells who opened, whose port it is tells.
+        -- If the initiator is unknown, the side with the port of remote administration is the server.
         coalesce(
             c.opened_by = 'remote',
             NOT array_has(string_to_array(CAST($ports AS VARCHAR), ','), CAST(c.remote_port AS VARCHAR))
@@ -30,7 +30,7 @@ WITH sides AS (
         AND c.protocol IN (6, 17)
         AND c.remote_scope IN ('vpc', 'private', 'aws', 'internet')
         AND c.remote_addr IS NOT NULL
-        -- The container of an isolated job has a detection of its own: one cause, one finding.
+        -- The container of an isolated job has its own detection: one cause, one finding.
         AND (c.network_isolation IS NOT TRUE OR c.eni_role = 'platform')
 ),
 judged AS (
@@ -50,7 +50,7 @@ keyed AS (
         job,
         local_addr,
         remote_addr,
-        -- What the other side picks anew each time is no port of the finding.
+        -- An ephemeral port of the other side is not part of the finding.
         CASE WHEN is_inbound THEN NULL ELSE remote_port END AS remote_port,
         protocol,
         bool_or(is_inbound) AS is_inbound,

@@ -15,12 +15,12 @@
 -- strong      = ["traffic_path"]
 -- proven      = ["next_hop_interface_type"]
 -- [params]
--- # Findings of fewer bytes, both directions together, are left out.
+-- # Findings with fewer bytes, both directions together, are not reported.
 -- min_bytes = 0
 -- # What a NAT gateway charges for one GB (us-east-1, 2025), for the estimate in the reason.
 -- nat_usd_per_gb = 0.045
 WITH nat AS (
-    -- What a NAT gateway logged of its client: the packet's own addresses name the S3 side as local.
+    -- What a NAT gateway logged of its client: the packet-level addresses have the S3 side as local.
     SELECT
         remote_addr AS client_addr,
         coalesce(remote_port, -1) AS client_port,
@@ -42,14 +42,14 @@ s3 AS (
     SELECT
         c.*,
         coalesce(c.job_arn, c.job_name, c.interface_id) AS job,
-        -- A request that nothing answers, or whose answer is refused, belongs to blocked-service, which reports it
+        -- A request without an answer, or with a rejected answer, belongs to blocked-service, which reports it
         -- from two records on.
         c.protocol = 6
             AND (c.opened_by IS DISTINCT FROM 'remote')
             AND c.accepted_out > 0
             AND c.accepted_in = 0
             AND (c.rejected_in > 0 OR coalesce(c.accepted_bytes_out <= 100 * c.accepted_packets, true)) AS is_failed,
-        -- It decides where the job's own record does not, and names the way where that only says "another".
+        -- It decides where the job's own record does not, and names the path where that only states "another".
         n.client_addr IS NOT NULL
             AND c.s3_path <> 'cross-region'
             AND (coalesce(c.s3_evidence, 'unknown') NOT IN ('proven', 'strong') OR c.s3_path = 'other') AS has_twin,
@@ -108,7 +108,7 @@ keyed AS (
         min(attribution) AS attribution,
         min(remote_interface_id) AS remote_interface_id,
         min(remote_scope) AS remote_scope,
-        -- The surest path stands for all connections of the finding; the larger one where two are as sure.
+        -- The path with the highest confidence represents all connections of the finding; the one with more bytes if two are equal.
         first_value(path ORDER BY tier DESC, bytes DESC, path) AS path,
         max(tier) AS tier,
         bool_or(has_twin) AS has_twin,

@@ -13,13 +13,13 @@
 -- actions     = ["ACCEPT"]
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "pkt_dstaddr", "pkt_dst_aws_service"]
 -- [params]
--- # Less than this sent to one address is left out: 20 MiB.
+-- # Less than this sent to one address is not reported: 20 MiB.
 -- min_bytes_out = 20971520
--- # The time in seconds that it takes at least.
+-- # The shortest time in seconds.
 -- min_secs = 3600
--- # Share of what the job wrote to S3 that it is at least.
+-- # The smallest share of what the job wrote to S3.
 -- min_ratio = 0.1
--- # A record of more than this sent, on average, is no small portion: 4 MiB.
+-- # If a record has more than this on average, the portions are not small: 4 MiB.
 -- max_record_bytes = 4194304
 WITH known_vpc AS (
     SELECT vpc_id FROM vpcs WHERE cardinality(cidrs) > 0
@@ -27,7 +27,7 @@ WITH known_vpc AS (
     SELECT vpc_id FROM subnets WHERE cardinality(cidrs) > 0
 ),
 ranges AS (
-    -- Whether anything tells S3 and other AWS addresses from the rest of the internet.
+    -- Whether the inventory distinguishes S3 and other AWS addresses from the rest of the internet.
     SELECT count(*) > 0 AS known
     FROM (
         SELECT service FROM ip_ranges
@@ -38,7 +38,7 @@ ranges AS (
     )
 ),
 storage AS (
-    -- What the whole job exchanged with S3, by whatever way.
+    -- What the whole job exchanged with S3, by any path.
     SELECT
         coalesce(job_arn, job_name, interface_id) AS job,
         sum(accepted_bytes_out) AS written,
@@ -62,7 +62,7 @@ judged AS (
     WHERE c.attribution IS NOT NULL
         AND c.accepted_out > 0
         AND (c.opened_by IS DISTINCT FROM 'remote')
-        -- The container of an isolated job has a detection of its own: one cause, one finding.
+        -- The container of an isolated job has its own detection: one cause, one finding.
         AND (c.network_isolation IS NOT TRUE OR c.eni_role = 'platform')
         AND c.remote_scope IN ('private', 'aws', 'internet')
         AND c.remote_addr IS NOT NULL
@@ -70,7 +70,7 @@ judged AS (
         AND allowed_by(coalesce(c.job_name, c.job_candidates), c.remote_addr, c.remote_scope, c.remote_port, c.protocol) IS NULL
 ),
 keyed AS (
-    -- Ports do not matter here: the next portion may go to another one.
+    -- Ports are ignored: the next portion may use another one.
     SELECT
         job,
         local_addr,

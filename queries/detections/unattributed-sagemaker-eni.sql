@@ -23,7 +23,7 @@ WITH lives AS (
         max(e.made_by_from) AS made_by_from,
         max(e.reason) AS why
     FROM enis AS e
-    -- An interface whose creation is not known gets its job record by record, and may have one after all.
+    -- An interface with unknown creation is attributed record by record, and may have a job.
     WHERE e.made_by = 'sagemaker' AND e.belongs_to IS NULL AND e.created_at IS NOT NULL
     GROUP BY e.interface_id
     HAVING count(e.attribution) = 0

@@ -13,7 +13,7 @@
 -- actions     = ["ACCEPT"]
 -- improves    = ["protocol", "flow_direction"]
 -- [params]
--- # Pairs with fewer bytes, both directions together, are left out.
+-- # Pairs with fewer bytes, both directions together, are not reported.
 -- min_bytes = 0
 WITH owners AS (
     SELECT
@@ -28,7 +28,7 @@ WITH owners AS (
     )
 ),
 asked AS (
-    -- A shared interface counts when each of its candidates asked for encryption.
+    -- A shared interface counts if each of its candidates has encryption enabled.
     SELECT
         coalesce(o.job_arn, '') AS job_arn,
         coalesce(o.job_name, '') AS job_name,
@@ -64,7 +64,7 @@ sides AS (
         )
 ),
 pairs AS (
-    -- Both interfaces log the traffic: the lower one's own rows are counted where there are any.
+    -- Both interfaces log the traffic: the rows of the lower one are counted if there are any.
     SELECT
         owner,
         CASE WHEN is_low THEN local_addr ELSE remote_addr END AS local_addr,
@@ -80,7 +80,7 @@ pairs AS (
         min(job_name) AS job_name,
         min(job_arn) AS job_arn,
         min(job_candidates) AS job_candidates,
-        -- The less sure of both, and none of these names says less than the first that fits.
+        -- The lower confidence of both.
         CASE
             WHEN bool_or(attribution = 'shared') THEN 'shared'
             WHEN bool_or(attribution = 'inferred') THEN 'inferred'

@@ -11,9 +11,9 @@
 -- actions     = ["ACCEPT"]
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "pkt_srcaddr", "pkt_dstaddr", "bytes"]
 -- [params]
--- # Findings of fewer bytes, both directions together, are left out.
+-- # Findings with fewer bytes, both directions together, are not reported.
 -- min_bytes = 0
--- # From here on, what went out to the internet is critical: 1 GiB is no telemetry.
+-- # From here on, traffic to the internet is critical: 1 GiB is no telemetry.
 -- critical_bytes_out = 1073741824
 WITH known_vpc AS (
     SELECT vpc_id FROM vpcs WHERE cardinality(cidrs) > 0
@@ -21,7 +21,7 @@ WITH known_vpc AS (
     SELECT vpc_id FROM subnets WHERE cardinality(cidrs) > 0
 ),
 ranges AS (
-    -- Whether anything tells S3 and other AWS addresses from the rest of the internet.
+    -- Whether the inventory distinguishes S3 and other AWS addresses from the rest of the internet.
     SELECT count(*) > 0 AS known
     FROM (
         SELECT service FROM ip_ranges
@@ -46,7 +46,7 @@ judged AS (
     WHERE c.attribution IS NOT NULL
         AND c.accepted_out > 0
         AND (c.opened_by IS DISTINCT FROM 'remote')
-        -- The container of an isolated job has a detection of its own: one cause, one finding.
+        -- The container of an isolated job has its own detection: one cause, one finding.
         AND (c.network_isolation IS NOT TRUE OR c.eni_role = 'platform')
         -- Another VPC is private to this one, or AWS's by its public addresses.
         AND c.remote_scope IN ('private', 'aws', 'internet')

@@ -1,4 +1,4 @@
--- What the log tells of the interfaces.
+-- The minutes of the interfaces, by state.
 SELECT
     interface_id AS interface,
     state,

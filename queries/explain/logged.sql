@@ -1,6 +1,6 @@
 -- What the logs show of one flow and of its replies: by interface, direction and action.
 --
--- $port is -1 where any will do. The port that the client picked is not asked for: client_port is the lowest seen.
+-- $port is -1 for any port. The port that the client picked is not compared: client_port is the lowest seen.
 SELECT
     interface_id,
     is_request,

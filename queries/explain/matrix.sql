@@ -1,5 +1,5 @@
 -- Traffic between the instances.
--- One row for each direction in which a connection was opened, from whichever side logged more of it. Both sides log
+-- One row for each direction in which a connection was opened, from the side that logged more of it. Both sides log
 -- the same packets, so they are not added up.
 WITH mine AS (
     SELECT *

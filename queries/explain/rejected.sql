@@ -1,4 +1,4 @@
--- What of the traffic of jobs was refused: one row for each pair of addresses, service and interface.
+-- The rejected traffic of jobs: one row for each pair of addresses, service and interface.
 SELECT
     interface_id,
     remote_interface_id,

@@ -1,5 +1,5 @@
--- S3 by the way that the bytes took.
--- The price is that of a GB through a NAT gateway, both directions; NULL where none is set.
+-- S3 traffic by path.
+-- The price is that of a GB through a NAT gateway, both directions; NULL if none is configured.
 SELECT
     s3_path AS path,
     s3_evidence AS evidence,

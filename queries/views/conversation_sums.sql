@@ -1,20 +1,20 @@
--- The records of each conversation summed up: the numbers behind the view conversations.
+-- The records of each conversation aggregated: the numbers of the view conversations.
 --
--- What many conversations share (interface, job, remote …) is one number, about, and interned(about, n) is the
--- n-th of it, as listed below. So groups are small, and what is kept on disk is as well.
+-- Values that many conversations share (interface, job, remote …) are one number, about, and interned(about, n) is the
+-- n-th of them, as listed below. This makes groups small, and what is stored on disk as well.
 --
--- conversation() counts and adds up, each direction apart, as the interface sees it:
---   first_out, first_in, local_syn, remote_syn: the first start of what was sent, of what came, of what either
+-- conversation() counts and adds up each direction separately, relative to the interface:
+--   first_out, first_in, local_syn, remote_syn: the first start of what was sent, of what was received, of what either
 --     side began with a SYN; first_seen and last_seen: of all records.
 --   accepted_out, accepted_in, rejected_out, rejected_in: records; with _packets, _bytes_out and _bytes_in: what
---     they carried; accepted_first and _last, rejected_first and _last: when. NULL where no record tells.
---   rejected_syn: refused records with a SYN; rejected_flagless: refused records of TCP whose flags hold none.
+--     they carried; accepted_first and _last, rejected_first and _last: when. NULL without such a record.
+--   rejected_syn: rejected records with a SYN; rejected_flagless: rejected records of TCP with no flag set.
 --   closed_at: the first end of an accepted record with FIN or RST; longest_secs: the longest record.
---   flagged_records: records of TCP that tell their flags; accepted_out_first, accepted_in_first: when what was sent,
---     and what came, was first accepted.
+--   flagged_records: records of TCP with flags; accepted_out_first, accepted_in_first: when what was sent,
+--     and what was received, was first accepted.
 --
 -- Records of the margin before the window are context: first_out, first_in, local_syn, remote_syn, closed_at,
--- flagged_records, accepted_out_first and accepted_in_first heed them, all else only tells of the window. A
+-- flagged_records, accepted_out_first and accepted_in_first include them, all else is of the window only. A
 -- conversation of the margin alone has no records.
 SELECT * EXCEPT (sums),
     sums['first_out'] AS first_out,
@@ -49,7 +49,7 @@ FROM (
     SELECT
         about, local_port, remote_addr, remote_port, protocol,
         conversation(action, direction, syn_by, protocol, tcp_flags, start, "end", packets, bytes) AS sums,
-        -- The best tier wins; among equals the greatest name, so that the answer does not depend on order.
+        -- The best tier wins; among equals the greatest name, so that the result does not depend on order.
         max(CASE WHEN window_since() IS NULL OR "end" IS NULL OR "end" >= window_since() THEN CASE s3_evidence
             WHEN 'proven' THEN '4' WHEN 'strong' THEN '3' WHEN 'inferred' THEN '2' WHEN 'unknown' THEN '1'
         END || s3_path END) AS s3_best,
@@ -57,7 +57,7 @@ FROM (
             THEN traffic_path END) AS traffic_path,
         max(CASE WHEN window_since() IS NULL OR "end" IS NULL OR "end" >= window_since() THEN reject_reason END)
             AS reject_reason,
-        -- When it was active, as far as it sent: a rhythm is in these.
+        -- When it was active, as far as it sent: regular intervals are found in these.
         first_starts(CASE WHEN direction = 'egress' AND (window_since() IS NULL OR "end" IS NULL OR "end" >= window_since())
             THEN start END) AS starts,
         first_records(start, object, line) FILTER (
@@ -91,7 +91,7 @@ FROM (
         FROM flow_context_margin
         WHERE attribution IS NOT NULL
             OR (eni_belongs_to IN ('nat_gateway', 'regional_nat_gateway') AND remote_scope = 'other-job')
-            -- What a service refused of a job: those of the same list in src/enrich.
+            -- What a service rejected from a job: the same list as in src/enrich.
             OR (
                 eni_belongs_to IN (
                     'vpc_endpoint', 'efs', 'load_balancer', 'rds', 'elasticache', 'redshift', 'directory'

@@ -1,12 +1,12 @@
--- What each interface of a job said to whom: one row for each interface, job, 5-tuple, remote and status.
+-- What each interface of a job exchanged: one row for each interface, job, 5-tuple, remote and status.
 -- What interfaces of NAT gateways exchanged with a job's interface, and what those of services (endpoints, file
--- systems …) refused of it, is here as well, as a witness.
+-- systems …) rejected from it, is included as evidence.
 --
--- Both directions are counted apart, as the interface sees them. opened_by goes by the flags of any record. Where
+-- Both directions are counted separately, relative to the interface. opened_by uses the flags of any record. Where
 -- they hold no SYN, whether the beginning of the conversation was seen decides, as in the view flows: where it was,
 -- the direction that started first, else the port rule; where it was not, the port rule, and NULL where the
 -- direction that started first contradicts it. A beginning before the window counts, where the margin holds it.
--- The sums are those of conversation_sums, which holds what many conversations share as one number.
+-- The sums are those of conversation_sums, which stores values that many conversations share as one number.
 SELECT
     interned(about, 0) AS interface_id,
     interned(about, 1) AS account_id,
@@ -28,7 +28,7 @@ SELECT
     CASE
         WHEN local_syn < remote_syn OR (local_syn IS NOT NULL AND remote_syn IS NULL) THEN 'local'
         WHEN remote_syn < local_syn OR (remote_syn IS NOT NULL AND local_syn IS NULL) THEN 'remote'
-        -- The 5-tuple was opened from both sides within a second: the higher port asked the lower one.
+        -- The 5-tuple was opened from both sides within a second: the side with the higher port is the initiator.
         WHEN local_syn = remote_syn AND local_port >= remote_port THEN 'local'
         WHEN local_syn = remote_syn THEN 'remote'
         WHEN flagged_records = 0 AND saw_beginning(interned(about, 0), least(first_out, first_in)) THEN CASE

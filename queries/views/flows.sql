@@ -1,12 +1,12 @@
--- Every record with its job, its side, where the remote is, its way to S3, and who opened the conversation.
+-- Every record with its job, its side, the scope of the remote address, its path to S3, and the initiator of its conversation.
 --
 -- opened_by: TCP flags of the record itself, else of its conversation (same ENI and 5-tuple), else, where the
 -- beginning of the conversation was seen, the direction that started first, else the port rule: the ephemeral side
 -- (>= 32768) opened to a lower port. The beginning was not seen where flags hold no SYN, and at the beginning of the
 -- log of the interface: there the port rule goes first, and where the direction that started first contradicts it,
 -- opened_by is NULL. A beginning before the window counts, where the margin holds it.
--- The conversation is looked at within one day around the record, so that memory stays bounded and a
--- 5-tuple used again days later does not count. It costs a sort, and only when the column is asked for.
+-- Only records within one day around the record are compared, so that memory stays bounded and a
+-- 5-tuple used again days later does not count. It costs a sort, and only if the column is selected.
 SELECT
     * EXCEPT (first_out, first_in, local_syn, remote_syn, flagged_records),
     coalesce(

@@ -1,10 +1,10 @@
--- What each flow log holds of each interface of a job: one row for each interface, job and flow log. The flow log is
--- the one that the name of the object tells; NULL where it tells none.
+-- What each flow log contains of each interface of a job: one row for each interface, job and flow log. The flow log is
+-- taken from the object name; NULL if the name has none.
 --
 -- `records`, `nodata` and `skipdata` count by status; the other numbers are of `records`: how many were accepted and
 -- rejected, and how many have no action, no ports, no start, no end and no bytes. A record of a flow log that has the
 -- field always has a value there, so these are records of flow logs without the field.
--- flowq counts this while it reads for `flowq detect`, and then this SQL is not run; a test holds the two to the same rows.
+-- flowq counts this while reading for `flowq detect`, and then this SQL is not run; a test compares the rows of both.
 SELECT
     interface_id, job_name, job_arn, job_candidates, attribution, flow_log_id,
     count(*) FILTER (WHERE status = 'OK') AS records,

@@ -1,9 +1,9 @@
--- What the log says of each interface of a job, minute by minute: one row for each interface, job and minute of which
--- any record tells. A record tells of all minutes from its start to its end; it is counted where it starts.
+-- The minutes of each interface of a job: one row for each interface, job and minute with a record.
+-- A record covers all minutes from its start to its end; it is counted where it starts.
 --
--- `state` is the worst of what the minute has: skipdata before records before nodata. `minute` is NULL for records
--- without a time: nothing can be said of their minutes.
--- flowq counts this while it reads for `flowq detect`, and then this SQL is not run; a test holds the two to the same rows.
+-- `state` is the worst of the minute: skipdata before records before nodata. `minute` is NULL for records
+-- without a time: their minutes are unknown.
+-- flowq counts this while reading for `flowq detect`, and then this SQL is not run; a test compares the rows of both.
 SELECT
     interface_id, job_name, job_arn, job_candidates, attribution,
     arrow_cast(minute * 60, 'Timestamp(Second, Some("UTC"))') AS minute,
@@ -22,7 +22,7 @@ FROM (
     FROM (
         SELECT
             *,
-            -- AWS sums up over ten minutes at most, and its times are up to a minute off: no record tells of more.
+            -- AWS aggregates over ten minutes at most, and its times are up to a minute off: no record covers more.
             unnest(CASE
                 WHEN first IS NULL THEN make_array(CAST(NULL AS BIGINT))
                 ELSE generate_series(first_minute, first_minute + least(last_minute - first_minute, 15))

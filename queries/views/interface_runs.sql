@@ -1,11 +1,11 @@
--- The life of each interface of a job as runs of minutes: what was logged, what was lost, and where nothing was logged.
+-- The lifetime of each interface of a job as runs of minutes: what was logged, what was lost, and where nothing was logged.
 --
 -- `state`: records, nodata and skipdata as in interface_minutes; `quiet`: no record, but those on both sides are so near
 -- that none need be missing; `gap`: no record for longer than two aggregation intervals and the minute that AWS's times
--- may be off, in which at least one record was due; `unknown`: its records have no time.
--- An interface's life is looked at while its job ran, from the first minute that any record of a job tells of to the
--- last: what comes after it may not be delivered yet. One that the inventory does not know lived from its first to
--- its last record. An interface of several candidates lived as long as it was there.
+-- may be off, in which at least one record was expected; `unknown`: its records have no time.
+-- An interface is covered while its job ran, from the first minute of any record of a job to the
+-- last: what comes after it may not be delivered yet. An interface that is not in the inventory existed from its first to
+-- its last record. An interface of several candidates is covered for its whole lifetime.
 WITH told AS (
     SELECT
         interface_id,
@@ -66,7 +66,7 @@ job_times AS (
 configured AS (
     SELECT resource_id, max(max_aggregation_secs) AS secs FROM aws_flow_logs GROUP BY resource_id
 ),
--- How far records of the job, and of all jobs, reach.
+-- The latest records of the job, and of all jobs.
 reach AS (
     SELECT
         *,
@@ -86,7 +86,7 @@ lives AS (
             WHEN NOT r.is_held OR r.valid_from IS NULL THEN r.first_minute
             ELSE greatest(r.valid_from / 60, coalesce(j.created_at, r.valid_from) / 60, r.all_first)
         END AS life_first,
-        -- The first minute that is no more part of it.
+        -- The first minute after it.
         CASE
             WHEN NOT r.is_held THEN r.last_minute + 1
             ELSE least((r.valid_to + 59) / 60, (j.ended_at + 59) / 60, r.all_last + 1)
@@ -102,14 +102,14 @@ spans AS (
     FROM minute_runs
     WHERE first_minute IS NOT NULL
     UNION ALL
-    -- What follows a run until the next one, and lies between them and the ends of the interface's life.
+    -- The minutes between a run and the next one, and between runs and the ends of the interface's lifetime.
     SELECT interface_id, job, NULL, end_minute, next_minute, 0, 0, 0
     FROM minute_runs
     WHERE next_minute > end_minute
     UNION ALL
     SELECT interface_id, job, NULL, life_first, coalesce(first_minute, life_end), 0, 0, 0
     FROM lives
-    -- Where no record of any job was read, nothing tells which time was.
+    -- Without records of any job the time span is unknown.
     WHERE life_first < life_end AND (all_first IS NOT NULL OR is_unknown)
     UNION ALL
     SELECT interface_id, job, NULL, last_minute + 1, life_end, 0, 0, 0
@@ -133,10 +133,10 @@ SELECT
     CAST(r.skipdata AS BIGINT) AS skipdata,
     CAST(l.aggregation_secs AS BIGINT) AS aggregation_secs,
     CASE WHEN l.is_configured THEN 'flow log' ELSE 'records' END AS aggregation_from,
-    -- From when until when any record of the job tells of anything.
+    -- The time span of the records of the job.
     arrow_cast(l.job_first * 60, 'Timestamp(Second, Some("UTC"))') AS job_first_seen,
     arrow_cast((l.job_last + 1) * 60, 'Timestamp(Second, Some("UTC"))') AS job_last_seen
--- Interfaces are few and stand first: runs may be many.
+-- Interfaces are few and come first: runs may be many.
 FROM lives AS l
 JOIN spans AS r ON l.interface_id = r.interface_id AND l.job = r.job
 WHERE r.first_minute < r.end_minute

@@ -1,9 +1,9 @@
--- Minutes of each interface of a job that follow each other and have the same state, as one row.
+-- Adjacent minutes of each interface of a job with the same state, as one row.
 --
 -- `state` is that of interface_minutes; of several rows of one minute the worst. `next_minute` is the first minute of
 -- the next run of the same interface and job. Minutes are counted since 1970; they and `state` are NULL for records
--- without a time. flowq makes this from what it counts while it reads for `flowq detect`, and then this SQL is not run;
--- a test holds the two to the same rows.
+-- without a time. flowq makes this from what it counts while reading for `flowq detect`, and then this SQL is not run;
+-- a test compares the rows of both.
 SELECT
     *,
     lead(first_minute) OVER (PARTITION BY interface_id, job ORDER BY first_minute NULLS FIRST) AS next_minute
@@ -35,7 +35,7 @@ FROM (
                 max(job_arn) AS job_arn,
                 max(job_candidates) AS job_candidates,
                 max(attribution) AS attribution,
-                -- Their names sort as bad as they are: nodata, records, skipdata.
+                -- The names sort by severity: nodata, records, skipdata.
                 max(state) AS state,
                 sum(records) AS records,
                 sum(nodata) AS nodata,

@@ -1,9 +1,9 @@
--- Conversations summed up over the ports that whoever opens picks anew each time: one row for each interface,
+-- Conversations aggregated over the ephemeral ports of the initiator: one row for each interface,
 -- job, pair of addresses, service port and remote. Columns are those of conversations, and mean the same.
 --
--- A sum here is above zero exactly if it is so in each of its conversations: what was accepted, refused or
--- opened by flags is part of the key. So a question that only asks whether there was any gets the same answer
--- here as there, from far fewer rows. The port that was picked is NULL; `connections` counts what was summed up,
+-- A sum here is above zero exactly if it is so in each of its conversations: whether traffic was accepted, rejected or
+-- opened by flags is part of the key. So a query that only tests whether there was any gets the same result
+-- here as there, from far fewer rows. The ephemeral port is NULL; `connections` counts the conversations,
 -- and `connection_starts` are the first hundred times at which one began.
 SELECT
     interface_id, account_id, region, vpc_id, subnet_id,

@@ -1,6 +1,6 @@
--- Conversations between two instances of one job in which anything was refused, from both ends.
+-- Conversations between two instances of one job with rejected traffic, from both ends.
 --
--- A few out of many: whoever asks why something was refused reads these and not all conversations.
+-- Few out of many: queries about the reasons of rejections read these and not all conversations.
 SELECT c.*
 FROM (
     SELECT

@@ -350,13 +350,15 @@ fn exit_codes() -> String {
         Exit::Config => "`flowq.toml`, a detection, a report or a SQL statement is wrong",
         Exit::Input => "the input could not be read",
         Exit::Incomplete => {
-            "done, but some input could not be read to its end: the result is incomplete"
+            "done, but the result is incomplete: some input could not be read to its end, a document of \
+             the inventory was not understood, no record could be tied to a job, or memory did not \
+             suffice for a question"
         }
         Exit::Output => "the output could not be written",
         Exit::Busy => "another flowq writes to the same lake",
         Exit::Unanswered => {
-            "done, but the flow logs cannot answer every question for every interface of a job \
-             (`--fail-on-unknown`)"
+            "`detect`: done, but the flow logs cannot answer every question for every interface of a \
+             job (`--fail-on-unknown`)"
         }
         Exit::Interrupted => "interrupted; `flowq feed`: by a second signal",
     };
