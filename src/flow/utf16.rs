@@ -36,8 +36,8 @@ fn byte_order(first: u8, second: u8) -> Option<(bool, usize)> {
     match (first, second) {
         (0xff, 0xfe) => Some((false, 2)),
         (0xfe, 0xff) => Some((true, 2)),
-        (1..=0x7f, 0) => Some((false, 0)),
-        (0, 1..=0x7f) => Some((true, 0)),
+        (b' '..=b'~' | b'\t' | b'\n' | b'\r', 0) => Some((false, 0)),
+        (0, b' '..=b'~' | b'\t' | b'\n' | b'\r') => Some((true, 0)),
         _ => None,
     }
 }

@@ -16,7 +16,7 @@ fn people_read_who_what_and_why() {
     );
     let details = message::details(&alert);
     for part in [
-        "what: 192.0.2.10 → 198.51.100.7 (internet) port 443 TCP; 2 records, 52000 bytes out, 0 in; 2026-03-10T08:05:40Z to ",
+        "flow: 192.0.2.10 → 198.51.100.7 (internet) port 443 TCP; 2 records, 52000 bytes out, 0 in; 2026-03-10T08:05:40Z to ",
         "reason: the job talked to 198.51.100.7",
         "sent again: it was low before",
         "evidence: s3://flowq-test/sample.log.gz:1",
