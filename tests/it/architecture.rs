@@ -431,3 +431,27 @@ fn every_detection_has_cases_that_fire_and_cases_that_stay_quiet() {
         assert!(quiet && fires, "{} lacks a firing or a quiet case", detection.display());
     }
 }
+
+/// The names of the SQL files of a folder of `queries`, without their ending, sorted.
+fn sql_names(folder: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("queries").join(folder);
+    let mut found = Vec::new();
+    files_below(&folder, &mut found);
+    found.retain(|path| path.extension().is_some_and(|end| end == "sql"));
+    let name = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let mut names: Vec<String> = found.into_iter().map(name).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_detection_or_report_is_added_by_its_file_alone() {
+    let detections = flowq::detection::built_in().unwrap();
+    let mut ids: Vec<String> = detections.into_iter().map(|detection| detection.id).collect();
+    ids.sort();
+    assert_eq!(ids, sql_names("detections"));
+    let mut ids: Vec<String> =
+        flowq::query::reports::reports().unwrap().into_iter().map(|report| report.id).collect();
+    ids.sort();
+    assert_eq!(ids, sql_names("reports"));
+}
