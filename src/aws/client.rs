@@ -207,7 +207,7 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
         let response =
             self.connector.call(request).await.map_err(|err| Error::from_transport(&err))?;
         let status = response.status();
-        let at = response.headers().get("date").and_then(http_date);
+        let at = response.headers().get("date").and_then(http::http_date);
         let header = response.headers().get("x-amzn-errortype").map(str::to_owned);
         let bytes = http::body(response, ANSWER_BYTES_MAX).await?;
         let document = match call.service.protocol {
@@ -369,10 +369,6 @@ fn escape(text: &str) -> String {
         }
     }
     escaped
-}
-
-pub(super) fn http_date(text: &str) -> Option<i64> {
-    chrono::DateTime::parse_from_rfc2822(text).ok().map(|time| time.timestamp())
 }
 
 #[cfg(test)]

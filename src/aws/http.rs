@@ -12,7 +12,6 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
-use crate::aws::client::http_date;
 use crate::aws::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Error, Kind};
 
 /// The most bytes of an answer that are looked at: it only says how it went.
@@ -113,6 +112,11 @@ fn retry_after(response: &HttpResponse) -> Option<Duration> {
     }
     let now = response.headers().get("date").and_then(http_date)?;
     u64::try_from(http_date(text)? - now).ok().map(Duration::from_secs)
+}
+
+/// Reads the date of an HTTP header, in Unix seconds.
+pub(super) fn http_date(text: &str) -> Option<i64> {
+    chrono::DateTime::parse_from_rfc2822(text).ok().map(|time| time.timestamp())
 }
 
 /// Returns the HMAC-SHA256 of a text in hex.
