@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::file::metadata::RowGroupMetaData;
 
-use crate::flow::parquet::Tally;
-use crate::flow::parquet::reader::rows_of;
-use crate::flow::parquet::row_filter::INTERFACE_ID;
+use crate::flow::parquet::row_group_filter::rows_of;
+use crate::flow::parquet::schema::INTERFACE_ID;
+use crate::flow::parquet::tally::Tally;
 use crate::flow::{Filter, RecordSelection};
 
 /// Key of the metadata of a Parquet file of the lake: its rows from the first to the last, in stretches of one

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _, stream};
@@ -21,38 +21,18 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 use parquet::schema::types::SchemaDescriptor;
 
-use crate::flow::Filter;
-use crate::flow::field::Layout;
 use crate::flow::parquet::cast::is_text;
+use crate::flow::parquet::error::Error;
+use crate::flow::parquet::file_part::FilePart;
+use crate::flow::parquet::footer;
 use crate::flow::parquet::interface_runs::{INTERFACE_RUNS_KEY, SelectedRuns};
-use crate::flow::parquet::row_filter::{Columns, INTERFACE_ID, LOG_STATUS, ROW, column_type};
-use crate::flow::parquet::row_group_filter::{are_all_ok, row_groups};
-use crate::flow::parquet::{
-    COLUMNS_KEY, Error, FilePart, ParquetFormat, Tally, detect_schema, footer,
+use crate::flow::parquet::request::ParquetRequest;
+use crate::flow::parquet::row_filter::Columns;
+use crate::flow::parquet::row_group_filter::{are_all_ok, row_groups, rows_of};
+use crate::flow::parquet::schema::{
+    COLUMNS_KEY, INTERFACE_ID, LOG_STATUS, ParquetFormat, ROW, column_type, detect_schema,
 };
-
-/// Which rows and columns of a file are wanted.
-pub struct ParquetRequest {
-    /// Names the file in errors and in the column `object`.
-    pub object: String,
-    /// The columns that flowq does not know of the lake's table that names the file. NULL: it is of no lake, and
-    /// what it says of itself is not believed.
-    pub lake: Option<Arc<[String]>>,
-    /// The table that is read; rows of the other layout are counted and left out.
-    pub layout: Layout,
-    /// The columns wanted, from [`Layout::schema`]; any order, any subset, maybe none.
-    pub schema: SchemaRef,
-    /// The rows that are wanted. Numbers are compared as numbers.
-    pub filter: Filter,
-    /// Which row groups: counts are of them alone.
-    pub part: FilePart,
-    /// Checks the values of every column, not only of those that are read.
-    pub validate_all: bool,
-    /// Rows in a batch, at most.
-    pub batch_rows: usize,
-    /// How many malformed rows [`Tally::first`] holds; `usize::MAX` for all.
-    pub malformed_max: usize,
-}
+use crate::flow::parquet::tally::Tally;
 
 /// A file that is being read.
 pub struct FileStream {
@@ -177,10 +157,6 @@ fn panicked(panic: Box<dyn Any + Send>) -> ParquetError {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     ParquetError::General(format!("the Parquet reader stopped: {text}"))
-}
-
-pub(super) fn rows_of(rows: i64) -> u64 {
-    u64::try_from(rows).unwrap_or(0)
 }
 
 /// Tells what the columns of a Parquet file that is of no lake are, from its footer.

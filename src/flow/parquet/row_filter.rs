@@ -15,26 +15,14 @@ use arrow::util::display::array_value_to_string;
 
 use crate::flow::decode_options::RecordSelection;
 use crate::flow::decode_stats::Reason;
-use crate::flow::field::{Kind, LINE, Layout, OBJECT};
+use crate::flow::field::{Kind, LINE, OBJECT};
 use crate::flow::parquet::cast::{addresses, cast_column, decoded, within};
-use crate::flow::parquet::{MalformedRow, ParquetFormat, ParquetRequest, Tally};
+use crate::flow::parquet::request::ParquetRequest;
+use crate::flow::parquet::schema::{
+    INTERFACE_ID, LOG_STATUS, ParquetFormat, ROW, column_type, kind_of,
+};
+use crate::flow::parquet::tally::{MalformedRow, Tally};
 use crate::flow::value::{integer, is_tag, range};
-
-/// The virtual column with the row's number in the file, counted from 0.
-pub(super) const ROW: &str = "flowq:row";
-
-pub(super) const LOG_STATUS: &str = "log_status";
-pub(super) const INTERFACE_ID: &str = "interface_id";
-
-/// Returns the type that a column of the layout's table has. An unknown field is text.
-pub(super) fn column_type(layout: Layout, column: &str) -> DataType {
-    if column == LINE { DataType::Int64 } else { kind_of(layout, column).data_type() }
-}
-
-fn kind_of(layout: Layout, column: &str) -> Kind {
-    let known = layout.fields().iter().find(|field| field.column() == column);
-    known.map_or(Kind::Name, |field| field.kind)
-}
 
 /// Says why a value does not fit, in the words that lines of text are counted in.
 fn reason(kind: Kind, text: &str) -> Reason {

@@ -12,9 +12,14 @@ use parquet::file::metadata::RowGroupMetaData;
 
 use crate::flow::decode_options::RecordSelection;
 use crate::flow::parquet::cast::{SECONDS_MAX, cast_column, is_integer};
-use crate::flow::parquet::row_filter::{INTERFACE_ID, LOG_STATUS, column_type};
-use crate::flow::parquet::{ParquetFormat, ParquetRequest};
+use crate::flow::parquet::request::ParquetRequest;
+use crate::flow::parquet::schema::{INTERFACE_ID, LOG_STATUS, ParquetFormat, column_type};
 use crate::flow::value::is_tag;
+
+/// Converts a row count of the footer; a negative one, which a damaged file may have, is 0.
+pub(super) fn rows_of(rows: i64) -> u64 {
+    u64::try_from(rows).unwrap_or(0)
+}
 
 /// Returns the row groups that may hold a row that the filter keeps.
 pub(super) fn row_groups(

@@ -6,8 +6,7 @@ use arrow::compute::can_cast_types;
 use arrow::datatypes::{DataType, Schema};
 
 use crate::flow::columns::columns_of;
-use crate::flow::field::{LINE, Layout, OBJECT, column_name};
-use crate::flow::parquet::row_filter::column_type;
+use crate::flow::field::{Kind, LINE, Layout, OBJECT, column_name};
 
 /// One of these is in every flow log worth reading.
 const KEYS: &[&str] =
@@ -22,6 +21,26 @@ pub const COLUMNS_KEY: &str = "flowq.columns";
 
 /// How many columns [`NotFlowLog`] names.
 const COLUMNS_NAMED: usize = 5;
+
+/// The virtual column with the row's number in the file, counted from 0.
+pub(super) const ROW: &str = "flowq:row";
+
+/// The column with the log status.
+pub(super) const LOG_STATUS: &str = "log_status";
+
+/// The column with the interface.
+pub(super) const INTERFACE_ID: &str = "interface_id";
+
+/// Returns the type that a column of the layout's table has. An unknown field is text.
+pub(super) fn column_type(layout: Layout, column: &str) -> DataType {
+    if column == LINE { DataType::Int64 } else { kind_of(layout, column).data_type() }
+}
+
+/// Returns the kind of a column of the layout's table. An unknown field is a name.
+pub(super) fn kind_of(layout: Layout, column: &str) -> Kind {
+    let known = layout.fields().iter().find(|field| field.column() == column);
+    known.map_or(Kind::Name, |field| field.kind)
+}
 
 /// The columns of one Parquet flow log.
 #[derive(Debug, Clone, PartialEq, Eq)]
