@@ -3,7 +3,7 @@
 use crate::flow::decode_options::{DecodeOptions, ObjectMeta};
 use crate::flow::format_candidates::FormatCandidates;
 use crate::flow::log_format::LogFormat;
-use crate::flow::record_reader::{RecordReader, RecordResult};
+use crate::flow::record_reader::{RecordOutcome, RecordReader};
 use crate::flow::tokenizer::LineBlock;
 
 /// The format, or formats, that hold now.
@@ -16,14 +16,6 @@ pub(super) struct ActiveFormat {
     reader: Option<RecordReader>,
     /// Whether a record fitted the one format.
     proven: bool,
-}
-
-/// What came of one record.
-pub(super) struct RecordOutcome<'a> {
-    pub(super) reader: &'a mut RecordReader,
-    pub(super) fit: RecordResult,
-    /// Whether it is the first record of its format.
-    pub(super) is_new: bool,
 }
 
 impl ActiveFormat {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 
-use crate::flow::active_format::{ActiveFormat, RecordOutcome};
+use crate::flow::active_format::ActiveFormat;
 use crate::flow::batch_builder::BatchBuilder;
 use crate::flow::container::{BOM, Container, detect_container};
 use crate::flow::decode_options::{DecodeOptions, ObjectMeta};
@@ -16,7 +16,7 @@ use crate::flow::envelope::{is_stamped, unstamped};
 use crate::flow::error::{DecodeError, DecodeFailure};
 use crate::flow::log_format::LogFormat;
 use crate::flow::record_block::RecordPosition;
-use crate::flow::record_reader::RecordCounts;
+use crate::flow::record_reader::{RecordCounts, RecordOutcome};
 use crate::flow::tokenizer::{Delimiters, Found, LineBlock, LineLimits, TokenizedLines, Tokenizer};
 use crate::flow::value::{trimmed, without_comment};
 

@@ -1,11 +1,10 @@
 //! Records that have one of several formats, without anything that says which: each is told by its fields.
 
-use crate::flow::active_format::RecordOutcome;
 use crate::flow::decode_options::DecodeOptions;
 use crate::flow::decode_stats::Reason;
 use crate::flow::field::Kind;
 use crate::flow::log_format::LogFormat;
-use crate::flow::record_reader::{RecordCounts, RecordReader, RecordResult};
+use crate::flow::record_reader::{RecordCounts, RecordOutcome, RecordReader, RecordResult};
 use crate::flow::tokenizer::{FieldBytes, LineBlock};
 use crate::flow::value::{Checker, integer};
 

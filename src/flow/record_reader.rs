@@ -42,6 +42,14 @@ pub(super) struct RecordCounts {
 /// one.
 pub(super) type RecordResult = Result<RecordCounts, (Reason, Option<usize>)>;
 
+/// The result of one record, and the reader of its format.
+pub(super) struct RecordOutcome<'a> {
+    pub(super) reader: &'a mut RecordReader,
+    pub(super) fit: RecordResult,
+    /// Whether it is the first record of its format.
+    pub(super) is_new: bool,
+}
+
 /// Reads records of one format.
 pub(super) struct RecordReader {
     pub(super) format: LogFormat,
