@@ -11,9 +11,9 @@ use chrono::DateTime;
 use crate::aws::s3::{Location, S3Client};
 use crate::inventory::collect::{CollectedUntil, CollectionReport, Collector, SINCE_DEFAULT_SECS};
 use crate::inventory::deduplicate::drop_repeats;
-use crate::inventory::files::{Error, UNFINISHED};
-use crate::inventory::import;
-use crate::inventory::import::{Failed, write_error};
+use crate::inventory::error::{Error, Failed, write_error};
+use crate::inventory::files::UNFINISHED;
+use crate::inventory::parquet;
 
 /// The most bytes of one file that is read back; a day of minutes has some hundred kB.
 const FILE_BYTES_MAX: usize = 1 << 30;
@@ -142,7 +142,7 @@ impl<'a> PersistentCollector<'a> {
         let asked = match &newest {
             Some(name) => {
                 let bytes = target.get(name).await.map_err(|err| read_error(name, err))?;
-                let (facts, note) = import::decode(bytes).map_err(|err| read_error(name, err))?;
+                let (facts, note) = parquet::decode(bytes).map_err(|err| read_error(name, err))?;
                 let asked =
                     note.and_then(|note| serde_json::from_str::<CollectedUntil>(&note).ok());
                 let asked = asked.unwrap_or_default();
@@ -192,7 +192,7 @@ impl<'a> PersistentCollector<'a> {
         let failed = |err: Failed| write_error(&self.target.path(&name), err);
         let note =
             serde_json::to_string(&self.collector.asked).map_err(|err| failed(err.into()))?;
-        let bytes = import::encode(&self.collector.facts, Some(note)).map_err(failed)?;
+        let bytes = parquet::encode(&self.collector.facts, Some(note)).map_err(failed)?;
         self.target.put(&name, bytes).await.map_err(failed)
     }
 }

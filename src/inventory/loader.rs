@@ -6,10 +6,10 @@ use crate::aws;
 use crate::aws::s3::{Location, S3Client};
 use crate::inventory::collect::{CollectionReport, Collector};
 use crate::inventory::documents::Reader;
+use crate::inventory::error::{Error, Warning};
 use crate::inventory::fact::Facts;
-use crate::inventory::files::{Error, Warning};
 use crate::inventory::model::Inventory;
-use crate::inventory::{files, import, merge};
+use crate::inventory::{files, merge, parquet};
 
 /// The most bytes of one object of an inventory, as stored.
 const OBJECT_BYTES_MAX: usize = 1 << 30;
@@ -49,7 +49,7 @@ impl InventoryLoader {
             let page = store.list(location, false, None, token.as_deref()).await;
             let page = page.map_err(|err| failed(location, err))?;
             let keys: Vec<String> = page.objects.into_iter().map(|object| object.key).collect();
-            let facts = format!("{}.parquet", import::FACTS);
+            let facts = format!("{}.parquet", parquet::FACTS);
             for key in keys.iter().filter(|key| inside(key) && !key.ends_with('/')) {
                 let object = Location::new(&location.bucket, key);
                 let bytes = store.get(&object, OBJECT_BYTES_MAX).await;

@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use serde::Serialize;
 
-use crate::inventory::files::Error;
+use crate::inventory::error::Error;
 use crate::inventory::model::Inventory;
 
 /// Every table: its name and what it holds.
