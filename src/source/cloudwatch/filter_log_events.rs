@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::aws;
 use crate::aws::rate_limit::Limiter;
+use crate::source::cloudwatch::event::{Event, GroupReader};
 use crate::source::cloudwatch::slices::Slice;
-use crate::source::cloudwatch::{Event, GroupReader};
 
 /// How long behind the newest event an id is kept, in milliseconds: pages come in the order of time.
 const KEPT_MS: i64 = 60_000;

@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::aws;
 use crate::aws::rate_limit::{Limiter, Operation};
+use crate::source::cloudwatch::event::{Event, GroupReader};
 use crate::source::cloudwatch::slices::Slice;
-use crate::source::cloudwatch::{Event, GroupReader};
 
 /// How many rows one query gives: what one call for its results can hold.
 const ROWS_MAX: usize = 10_000;

@@ -3,6 +3,7 @@
 //! A split is a time range of the group. It is given out as JSON documents, one a page, with the events'
 //! streams and ids beside their messages.
 
+mod event;
 mod filter_log_events;
 mod logs_insights;
 mod slices;
@@ -17,7 +18,6 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 use parquet::arrow::async_reader::AsyncFileReader;
-use serde::Serialize;
 use tokio::sync::OnceCell;
 
 use crate::aws;
@@ -25,6 +25,7 @@ use crate::aws::rate_limit::{Limiter, Operation};
 use crate::flow::LogFormat;
 use crate::inventory::collect::flow_logs;
 use crate::inventory::model::FlowLog;
+use crate::source::cloudwatch::event::{Event, GroupReader, Page};
 use crate::source::cloudwatch::filter_log_events::FilterPages;
 use crate::source::cloudwatch::logs_insights::{Insights, Queries};
 use crate::source::cloudwatch::slices::Slice;
@@ -64,27 +65,6 @@ struct GroupInfo {
 enum ReadMethod {
     Filter(Arc<Limiter>),
     Query(Arc<Queries>),
-}
-
-/// What every call about a log group needs.
-#[derive(Debug)]
-struct GroupReader {
-    client: Client,
-    group: Group,
-}
-
-/// An event, as a document holds it.
-#[derive(Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Event {
-    log_stream_name: Option<String>,
-    event_id: Option<String>,
-    message: String,
-}
-
-#[derive(Serialize)]
-struct Page {
-    events: Vec<Event>,
 }
 
 impl CloudWatchSource {
