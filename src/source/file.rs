@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-pub use names::canonical;
+pub use names::{STDIN, canonical};
 use parquet::arrow::async_reader::AsyncFileReader;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
@@ -28,9 +28,6 @@ const CHUNK_BYTES_MIN: usize = 4 << 10;
 
 /// A file of at most so many bytes is small.
 const SMALL_BYTES_MAX: u64 = 64 << 10;
-
-/// The argument that stands for standard input.
-pub const STDIN: &str = "-";
 
 /// Local files. Keeps the peeked head of what can be read only once, and nothing else.
 pub(super) struct FileSource {

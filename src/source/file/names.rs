@@ -3,6 +3,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+/// The argument that names standard input.
+pub const STDIN: &str = "-";
+
 /// Returns the name of a file as text, from which the path can be told again.
 ///
 /// A path that is UTF-8 stands as it is. In others each byte that is not becomes `\xNN`, and each backslash two; so

@@ -1,8 +1,8 @@
 //! Files that somebody is still writing: a pass that is recorded in a ledger leaves them for the next.
 
+use std::fs::Metadata;
 use std::time::Duration;
 
-use crate::source::file::walk::version;
 use crate::source::{Listing, Split};
 
 /// A file that was written in so many last seconds may still be written.
@@ -38,6 +38,12 @@ pub(super) fn is_unfinished(name: &str) -> bool {
     is_of_cli
         || ENDINGS.iter().any(|ending| name.ends_with(ending))
         || (name.len() > 1 && name.starts_with('#') && name.ends_with('#'))
+}
+
+/// The version of a file: its size and when it was written.
+pub(super) fn version(meta: &Metadata) -> Option<String> {
+    let modified = meta.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(format!("\"{}-{}\"", meta.len(), modified.as_nanos()))
 }
 
 /// Tells whether a file is not what it was when it was listed. One that is gone was read before, or was missed then.

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::source::file::glob::Glob;
-use crate::source::file::unfinished::is_unfinished;
-use crate::source::file::{STDIN, names};
+use crate::source::file::names;
+use crate::source::file::names::STDIN;
+use crate::source::file::unfinished::{is_unfinished, version};
 use crate::source::{Error, Listing, ObjectName, Split};
 use crate::time::Window;
 
@@ -219,12 +220,6 @@ enum Unwalked {
     Dangling(String),
     /// A folder that may not be listed, a link that leads to itself.
     Unreadable(PathBuf),
-}
-
-/// What changes when a file is written anew: its size and when that was.
-pub(super) fn version(meta: &Metadata) -> Option<String> {
-    let modified = meta.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(format!("\"{}-{}\"", meta.len(), modified.as_nanos()))
 }
 
 /// When a file was written, in Unix seconds.
