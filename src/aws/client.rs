@@ -21,9 +21,8 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::aws::operations::{Operation, Protocol, Service};
-use crate::aws::{
-    ATTEMPT_TIMEOUT, ATTEMPTS_MAX, Account, BACKOFF_MAX, Error, Kind, endpoint, http, xml,
-};
+use crate::aws::timeouts::{ATTEMPT_TIMEOUT, ATTEMPTS_MAX, BACKOFF_MAX};
+use crate::aws::{Account, Error, Kind, endpoint, http, xml};
 
 /// The most bytes of one answer. A page of a thousand interfaces has some 3 MB.
 const ANSWER_BYTES_MAX: usize = 64 << 20;

@@ -12,7 +12,8 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
-use crate::aws::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Error, Kind};
+use crate::aws::timeouts::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT};
+use crate::aws::{Error, Kind};
 
 /// The most bytes of an answer that are looked at: it only says how it went.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
