@@ -5,59 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Cause;
-use crate::state::{Kind, LineCounts, ObjectFailure, ObjectRecord, PassRecord, PassTotals};
+use crate::state::object_record::{ObjectFailure, ObjectState};
+use crate::state::pass_record::{Kind, PassRecord, PassTotals};
 use crate::time::clock::SKEW_SECS;
-
-/// What is known of an object that was read.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ObjectState {
-    /// The version that was read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub etag: Option<String>,
-    /// Its size as stored; 0 when it is not known.
-    pub size_bytes: u64,
-    /// Device, inode and time of birth of a file. NULL: it is no file, or an earlier version of flowq read it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inode: Option<String>,
-    /// The last second, exclusive, that its records end in, by its name. NULL: it tells no time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ends: Option<i64>,
-    /// Its rows in the lake.
-    pub rows: u64,
-    /// What was in it.
-    pub counts: LineCounts,
-    /// Why it could not be read to its end. NULL: it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed: Option<ObjectFailure>,
-    /// When it was read, Unix seconds.
-    pub read: i64,
-}
-
-impl ObjectState {
-    /// What a pass tells of an object.
-    pub fn of(object: &ObjectRecord, pass: &PassRecord) -> Self {
-        Self { read: pass.ended, ..Self::of_object(object) }
-    }
-
-    /// What a record tells of an object, without when it was read.
-    pub fn of_object(object: &ObjectRecord) -> Self {
-        Self {
-            etag: object.etag.clone(),
-            size_bytes: object.size_bytes.unwrap_or(0),
-            inode: object.inode.clone(),
-            ends: object.ends.map(|(_, last)| last),
-            rows: object.rows.values().sum(),
-            counts: object.counts.clone(),
-            failed: object.failure.clone(),
-            read: 0,
-        }
-    }
-
-    /// Tells whether a later try may read more of the same version.
-    pub fn is_waiting(&self) -> bool {
-        self.failed.as_ref().is_some_and(ObjectFailure::is_due)
-    }
-}
 
 /// What the passes up to one of them say. Derived from them, and small: objects that cannot be listed any
 /// more are not in it.
@@ -120,7 +70,7 @@ impl Checkpoint {
             if let Some(earlier) = &object.earlier {
                 self.totals.replace(earlier);
             }
-            self.known.insert(object.id.clone(), ObjectState::of(object, pass));
+            self.known.insert(object.id.clone(), ObjectState::of(object, pass.ended));
         }
     }
 
@@ -162,7 +112,9 @@ impl Checkpoint {
     /// Adds what a pass says of objects that this does not know.
     pub fn remember(&mut self, pass: &PassRecord) {
         for object in &pass.objects {
-            self.known.entry(object.id.clone()).or_insert_with(|| ObjectState::of(object, pass));
+            self.known
+                .entry(object.id.clone())
+                .or_insert_with(|| ObjectState::of(object, pass.ended));
         }
     }
 

@@ -1,28 +1,24 @@
 //! One runner at a time: who it is, and what becomes of its lease when it dies.
 
-use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat};
 use object_store::path::Path;
 use object_store::{
     ObjectStoreExt as _, PutMode, PutOptions, PutPayload, PutResult, UpdateVersion,
 };
-use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use crate::state::{Error, failed};
+use crate::state::error::Error;
+use crate::state::holder::Holder;
+use crate::state::objects::failed;
 use crate::storage;
 use crate::storage::Storage;
 use crate::time::Clock;
-
-/// How long a lease in S3 lasts without a sign of life, in seconds.
-pub const LEASE_SECS: i64 = 60;
 
 /// How many signs of life a runner gives in that time.
 const HEARTBEATS: u64 = 4;
@@ -30,51 +26,6 @@ const HEARTBEATS: u64 = 4;
 /// Name of the lease in S3; the file that is locked in a folder.
 const REMOTE: &str = "lease.json";
 const LOCAL: &str = "lease";
-
-/// Who has the lease. All times are in Unix seconds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// As it names itself.
-    pub runner: String,
-    /// Tells two of one name apart.
-    token: String,
-    /// Since when.
-    pub since: i64,
-    /// Until when without another sign of life. NULL: the operating system knows.
-    pub expires: Option<i64>,
-    /// How many seconds a sign of life is good for. NULL: an earlier version wrote it.
-    #[serde(default)]
-    lasts: Option<i64>,
-}
-
-impl Holder {
-    /// Whether its lease is over: by the store's clock, which also tells when its last sign of life was written, else
-    /// by ours. `(store, written)` are in Unix seconds.
-    fn is_over(&self, now: i64, store: Option<(i64, i64)>) -> bool {
-        match store {
-            Some((store, written)) => {
-                store.saturating_sub(written) >= self.lasts.unwrap_or(LEASE_SECS)
-            }
-            None => self.expires.is_none_or(|expires| expires <= now),
-        }
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = |secs: i64| {
-            let time = DateTime::from_timestamp(secs, 0).unwrap_or_default();
-            time.to_rfc3339_opts(SecondsFormat::Secs, true)
-        };
-        write!(f, "{} since {}", self.runner, time(self.since))?;
-        match self.expires {
-            Some(expires) => {
-                write!(f, "; its lease ends at {} if it is dead", time(expires))
-            }
-            None => Ok(()),
-        }
-    }
-}
 
 /// The right to change a state. A runner that dies leaves it: in a folder at once, in S3 when it expires.
 #[derive(Debug)]

@@ -3,9 +3,11 @@
 use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, PutMode};
 
-use crate::state::{
-    CHECKPOINT, Checkpoint, Error, Identity, Reader, State, failed, get, name_of, put,
-};
+use crate::state::checkpoint::Checkpoint;
+use crate::state::error::Error;
+use crate::state::objects::{CHECKPOINT, failed, get, name_of, put};
+use crate::state::reader::{Identity, Reader};
+use crate::state::writer::State;
 use crate::storage::Storage;
 
 impl Reader {
