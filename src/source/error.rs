@@ -38,12 +38,6 @@ pub enum Error {
         /// Where it goes wrong.
         source: glob::PatternError,
     },
-    /// The time is in none of the forms that [`parse_time`] takes.
-    #[error("{text:?} is not a time")]
-    Time {
-        /// What was given.
-        text: String,
-    },
     /// A split that can be read only once was asked for again.
     #[error("{id} was read before and can be read only once")]
     OneShot {
@@ -178,10 +172,6 @@ impl Error {
             Self::TooMany { .. } => "name a folder in it, or a time with --since and --until",
             Self::Denied { .. } => "run as a user who may read it, or change its mode",
             Self::Glob { .. } => "* ? ** and [a-z] have a meaning; write [*] for a plain *",
-            Self::Time { .. } => {
-                "write 2026-03-10, 2026-03-10T12:00 (UTC), 2026-03-10T12:00:00+01:00, \
-                 Unix seconds, or 2h, 30m, 7d for so long ago"
-            }
             Self::OneShot { .. } => {
                 "this reads it more than once: save it to a file first, and name that"
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::source::split::Split;
+use crate::time::Window;
 
 /// What came of a reading.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,4 +28,14 @@ pub struct Listing {
     pub skipped: Vec<String>,
     /// What could not be asked and may make the answer poorer, a sentence each.
     pub notes: Vec<String>,
+}
+
+impl Listing {
+    /// Leaves out what the names put outside of a narrower window.
+    pub fn within(mut self, window: &Window) -> Self {
+        let listed = self.splits.len();
+        self.splits.retain(|split| split.name.may_hold(window));
+        self.pruned_files += (listed - self.splits.len()) as u64;
+        self
+    }
 }

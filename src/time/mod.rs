@@ -7,4 +7,4 @@ pub(crate) mod clock;
 pub mod window;
 
 pub use clock::Clock;
-pub use window::{Window, parse_time};
+pub use window::{Error, Window, parse_time};

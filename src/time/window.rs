@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
-use crate::source::{Error, Listing};
-
 /// Default of [`Window::slack_secs`].
 ///
 /// AWS delivers to S3 in about 10 minutes, "best effort", and one aggregation interval lasts up to
@@ -68,13 +66,26 @@ impl Window {
     }
 }
 
-impl Listing {
-    /// Leaves out what the names put outside of a narrower window.
-    pub fn within(mut self, window: &Window) -> Self {
-        let listed = self.splits.len();
-        self.splits.retain(|split| split.name.may_hold(window));
-        self.pruned_files += (listed - self.splits.len()) as u64;
-        self
+/// Why a text is no time.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The time is in none of the forms that [`parse_time`] takes.
+    #[error("{text:?} is not a time")]
+    Time {
+        /// The text that the user wrote.
+        text: String,
+    },
+}
+
+impl Error {
+    /// Returns what the user can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Time { .. } => Some(
+                "write 2026-03-10, 2026-03-10T12:00 (UTC), 2026-03-10T12:00:00+01:00, \
+                 Unix seconds, or 2h, 30m, 7d for so long ago",
+            ),
+        }
     }
 }
 
