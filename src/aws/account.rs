@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use crate::aws::error::Error;
 use crate::aws::timeouts::{ATTEMPT_TIMEOUT, ATTEMPTS_MAX, BACKOFF_MAX, CONNECT_TIMEOUT};
 
-/// What the user said about the account on the command line. NULL: what every AWS tool would take.
+/// The account options of the command line. `None`: what every AWS tool would take.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// `--profile`.
@@ -31,7 +31,7 @@ pub struct Options {
     pub single_runner: bool,
 }
 
-/// An account, reached as every AWS tool reaches it. Nothing is read before the first client is asked for.
+/// An account, reached as every AWS tool reaches it. Nothing is read before the first client is built.
 #[derive(Default)]
 pub struct Account {
     options: Options,
@@ -45,7 +45,7 @@ impl fmt::Debug for Account {
 }
 
 impl Account {
-    /// Makes an account. No call is made and no file is read yet.
+    /// Creates an account. No call is made and no file is read yet.
     pub fn new(options: Options) -> Self {
         Self { options, config: OnceCell::new() }
     }
@@ -82,14 +82,14 @@ impl Account {
     ///
     /// # Errors
     ///
-    /// [`Kind::Region`](crate::aws::Kind::Region) when nothing says which.
+    /// [`Kind::Region`](crate::aws::Kind::Region) when none is configured.
     pub async fn region(&self) -> Result<String, Error> {
         let region = self.config().await.region();
         region.map(ToString::to_string).ok_or_else(Error::no_region)
     }
 
     /// Returns a client of S3, of the region given or of the account's own. Without any region it starts
-    /// at the one from which S3 tells where a bucket lies.
+    /// at the one from which S3 states the region of a bucket.
     pub async fn s3(&self, region: Option<&str>) -> aws_sdk_s3::Client {
         let config = self.config().await;
         let mut own = aws_sdk_s3::config::Builder::from(config);
@@ -99,7 +99,7 @@ impl Account {
         if self.s3_endpoint().await.is_some() {
             own.set_force_path_style(Some(true));
         }
-        // A reader that waits for its turn is no stalled stream; `s3::Store` tells them apart.
+        // A reader that waits for its turn is no stalled stream; `s3::Store` distinguishes them.
         own.set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()));
         // One quota for all objects would fail some only because others were throttled too.
         let quota = RetryPartition::custom("s3").token_bucket(TokenBucket::unlimited());

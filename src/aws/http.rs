@@ -15,10 +15,10 @@ use aws_smithy_types::byte_stream::ByteStream;
 use crate::aws::timeouts::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT};
 use crate::aws::{Error, Kind};
 
-/// The most bytes of an answer that are looked at: it only says how it went.
+/// The most bytes of a response that are read: only the status matters.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
-/// Makes a connector; with a configuration, one that has AWS's timeouts.
+/// Creates a connector; with a configuration, one that has AWS's timeouts.
 pub(super) fn connector(config: Option<&SdkConfig>) -> Connector {
     let mut builder = Connector::builder()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
@@ -34,7 +34,7 @@ pub(super) fn connector(config: Option<&SdkConfig>) -> Connector {
     builder.build()
 }
 
-/// Reads the body of an answer.
+/// Reads the body of a response.
 pub(super) async fn body(response: HttpResponse, bytes_max: usize) -> Result<Vec<u8>, Error> {
     let mut body = ByteStream::new(response.into_body());
     let mut bytes = Vec::new();
@@ -48,12 +48,12 @@ pub(super) async fn body(response: HttpResponse, bytes_max: usize) -> Result<Vec
     Ok(bytes)
 }
 
-/// What a server answered.
+/// The response of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerResponse {
     /// The HTTP status.
     pub status: u16,
-    /// `Retry-After`: how long to wait before the next try. NULL: the server did not say.
+    /// `Retry-After`: how long to wait before the next try. `None`: the server did not state it.
     pub retry_after: Option<Duration>,
     /// Its body, what of it is text.
     pub text: String,
@@ -76,7 +76,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Kind::Network`] for what went wrong on the way, which may have reached the server all the same;
+    /// [`Kind::Network`] for what went wrong in transit, which may have reached the server all the same;
     /// [`Kind::Other`] for a request that cannot be made. Neither names the URL.
     pub async fn post(
         &self,
@@ -99,7 +99,7 @@ impl Client {
         let status = response.status().as_u16();
         let retry_after = retry_after(&response);
         let bytes = crate::aws::http::body(response, ANSWER_BYTES_MAX).await;
-        // The status has said what counts.
+        // The status is the result; the body is only for messages.
         let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
         Ok(ServerResponse { status, retry_after, text })
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How a service is asked, and how it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Protocol {
-    /// A form of this version; the answer is XML.
+    /// A form of this version; the response is XML.
     Query(&'static str),
     /// JSON 1.1; the text before the action in `X-Amz-Target`.
     Json(&'static str),
@@ -22,7 +22,7 @@ pub struct Service {
     pub(super) name: &'static str,
     /// First labels of its host, before the region.
     pub(super) host: &'static str,
-    /// The same where FIPS endpoints are asked for.
+    /// The same where FIPS endpoints are requested.
     pub(super) host_fips: &'static str,
     /// The environment variable of its endpoint.
     pub(super) variable: &'static str,
@@ -143,9 +143,9 @@ pub struct Operation {
     pub(super) service: Service,
     /// AWS's name of it.
     pub action: &'static str,
-    /// Key of its list in the answer; empty where it has none.
+    /// Key of its list in the response; empty where it has none.
     pub list: &'static str,
-    /// The most results that one page may be asked for, with the key that asks. NULL: it has no pages,
+    /// The largest page, with the key of that parameter. `None`: it has no pages,
     /// or pages whose size cannot be chosen.
     pub(super) page: Option<(&'static str, u32)>,
     /// What follows the host and a slash; only [`Protocol::Rest`] has any.
@@ -164,7 +164,7 @@ impl Operation {
         format!("{}:{}", self.service.name, self.action)
     }
 
-    /// Tells whether IAM has to allow it: everybody may ask who they are.
+    /// Returns whether IAM has to allow it: everybody may ask who they are.
     pub fn needs_permission(&self) -> bool {
         self.service.name != "sts"
     }

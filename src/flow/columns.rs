@@ -52,7 +52,7 @@ pub fn columns_of<'a>(layout: Layout, names: impl Iterator<Item = &'a str>) -> V
     columns.into_iter().flatten().collect()
 }
 
-/// Tells whether a column of an own field can stand in a table as it is.
+/// Returns whether a column of an own field can be in a table as it is.
 pub fn is_plain_column(name: &str) -> bool {
     !is_reserved(name) && clean(name) == name && name.chars().count() <= COLUMN_MAX
 }

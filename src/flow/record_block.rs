@@ -1,4 +1,4 @@
-//! The records at hand: lines whose fields were checked, the numbers in them, and which of them are wanted.
+//! The records of a block: lines whose fields were checked, the numbers in them, and which of them are selected.
 
 use crate::flow::decode_stats::Reason;
 use crate::flow::field::Kind;
@@ -30,7 +30,7 @@ pub(super) enum ColumnSource {
 pub(super) struct FieldCheck {
     pub(super) field: usize,
     pub(super) kind: Kind,
-    /// The least and the greatest number that it may hold.
+    /// The least and the greatest number that it may contain.
     pub(super) range: (i64, i64),
 }
 
@@ -48,7 +48,7 @@ pub(super) struct RecordPosition<'a> {
     pub(super) line: u64,
 }
 
-/// The records at hand, and which of them are wanted.
+/// The records at hand, and which of them are selected.
 #[derive(Clone, Copy)]
 pub(super) struct RecordBlock<'a> {
     pub(super) lines: LineBlock<'a>,
@@ -58,12 +58,12 @@ pub(super) struct RecordBlock<'a> {
 }
 
 impl<'a> RecordBlock<'a> {
-    /// Tells whether all lines are kept.
+    /// Returns whether all lines are selected.
     pub(super) fn is_all(&self) -> bool {
         self.selected.len() == self.lines.len()
     }
 
-    /// Calls `push` with the number in each of the kept lines. Those that are NULL are added to `nulls`, of which
+    /// Calls `push` with the number in each of the selected lines. Those that are NULL are added to `nulls`, of which
     /// `first` is the first one.
     #[inline]
     pub(super) fn numbers(
@@ -93,7 +93,7 @@ impl<'a> RecordBlock<'a> {
         }
     }
 
-    /// Returns a text as it stands in a line. `None` is NULL.
+    /// Returns a text as it is in a line. `None` is NULL.
     #[inline]
     pub(super) fn word(&self, line: u32, origin: ColumnSource) -> Option<FieldBytes<'a>> {
         let (ColumnSource::Text(field) | ColumnSource::Addr(field) | ColumnSource::Encoded(field)) =
@@ -118,7 +118,7 @@ impl<'a> RecordBlock<'a> {
 }
 
 impl NumberColumn {
-    /// Checks the values of one field in the kept lines, and reads them if they are numbers.
+    /// Checks the values of one field in the selected lines, and reads them if they are numbers.
     pub(super) fn read(
         &mut self,
         lines: LineBlock<'_>,

@@ -38,7 +38,7 @@ pub(super) struct RecordCounts {
     pub(super) other: u64,
 }
 
-/// What the statuses of records say; or why one of them does not fit, and the field where that shows, if it is
+/// Counts of records by status; or why one of them does not fit, and the field where that shows, if it is
 /// one.
 pub(super) type RecordResult = Result<RecordCounts, (Reason, Option<usize>)>;
 
@@ -53,16 +53,16 @@ pub(super) struct RecordOutcome<'a> {
 /// Reads records of one format.
 pub(super) struct RecordReader {
     pub(super) format: LogFormat,
-    /// Whether its records are of the layout that was asked for.
+    /// Whether its records are of the layout that was requested.
     pub(super) wanted: bool,
     /// Whether nothing states the format: then every field must fit it.
     pub(super) assumed: bool,
     pub(super) origins: Vec<ColumnSource>,
     checks: Vec<FieldCheck>,
     tests: Vec<RowPredicate>,
-    /// The interfaces that are wanted, where nothing else of a record of another one is looked at.
+    /// The interfaces that are selected, where records of other interfaces are not checked further.
     interfaces: Option<(ColumnSource, InterfaceFilter)>,
-    /// The fields that hold addresses.
+    /// The fields that contain addresses.
     addresses: Vec<usize>,
     status: Option<usize>,
     action: Option<usize>,
@@ -70,7 +70,7 @@ pub(super) struct RecordReader {
     checker: Checker,
     /// The numbers of the lines at hand, for each check.
     numbers: Vec<NumberColumn>,
-    /// Which of the lines at hand are wanted.
+    /// Which of the lines at hand are selected.
     kept: Vec<u32>,
 }
 
@@ -185,17 +185,13 @@ impl RecordReader {
     }
 
     /// Checks the fields of lines.
-    ///
-    /// # Errors
-    ///
-    /// Why a line does not fit, and the field where that shows, if it is one field.
     pub(super) fn read(&mut self, lines: LineBlock<'_>) -> RecordResult {
         match lines.fields().cmp(&self.format.names().len()) {
             Ordering::Less => return Err((Reason::TooFewFields, None)),
             Ordering::Greater => return Err((Reason::TooManyFields, None)),
             Ordering::Equal => {}
         }
-        // Whatever the header says, such a record is none of a VPC.
+        // Such a record is none of a VPC, whatever the header.
         if self.format.layout() == Layout::Vpc
             && let Some(field) = self.account
             && lines.column(field).any(|word| word.bytes() == TRANSIT_GATEWAY)
@@ -256,7 +252,7 @@ impl RecordReader {
         Ok(statuses)
     }
 
-    /// Returns the records that [`Self::read`] just read, with those that the filter wants.
+    /// Returns the records of the last [`Self::read`], and which of them pass the filter.
     pub(super) fn records<'a>(
         &'a mut self,
         lines: LineBlock<'a>,

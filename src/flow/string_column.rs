@@ -7,7 +7,7 @@ use arrow::error::ArrowError;
 use crate::flow::null_mask::NullMask;
 use crate::flow::tokenizer::FieldBytes;
 
-/// Longest text that an Arrow view holds within itself.
+/// Longest text that an Arrow view stores inline.
 const INLINE_MAX: usize = 12;
 
 /// The block that lines are in now.
@@ -28,12 +28,12 @@ pub(super) struct StringColumn {
 /// Where the long texts of a column lie.
 #[derive(Debug)]
 struct LongStrings {
-    /// What they lie in. The first one is for copies.
+    /// What they are in. The first one is for copies.
     buffers: Vec<Buffer>,
     copies: Vec<u8>,
     /// The view of the last copy.
     last: u128,
-    /// The last block that a text lies in, and where it is in `buffers`.
+    /// The last block that a text is in, and where it is in `buffers`.
     block: Option<(u64, u32)>,
     is_too_large: bool,
 }
@@ -58,7 +58,7 @@ impl StringColumn {
         self.views.push(0);
     }
 
-    /// Adds texts: within their views if they are short, else where they lie in the block, else as copies. Those
+    /// Adds texts: within their views if they are short, else where they are in the block, else as copies. Those
     /// that are NULL are added to `nulls`.
     #[inline]
     pub(super) fn extend<'w>(
@@ -91,11 +91,7 @@ impl StringColumn {
         self.long.copies.len()
     }
 
-    /// Returns a column that holds one text in every row, once in memory.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::finish`].
+    /// Returns a column that contains one text in every row, once in memory.
     pub(super) fn repeated(text: &str, rows: usize) -> Result<StringViewArray, ArrowError> {
         let mut texts = Self::with_capacity(rows);
         let view = texts.long.view(FieldBytes::from(text), None);
@@ -104,10 +100,6 @@ impl StringColumn {
     }
 
     /// Makes the column.
-    ///
-    /// # Errors
-    ///
-    /// When more was copied than a view can point to; no limit lets that come to pass.
     pub(super) fn finish(self, nulls: NullMask) -> Result<StringViewArray, ArrowError> {
         let Self { views, long: LongStrings { mut buffers, copies, is_too_large, .. } } = self;
         if is_too_large {
@@ -146,7 +138,7 @@ impl LongStrings {
         }
     }
 
-    /// Returns where a text lies in a block: the number of the buffer, and the offset there.
+    /// Returns where a text is in a block: the number of the buffer, and the offset there.
     #[inline]
     fn locate(&mut self, text: &[u8], block: &Block) -> Option<(u32, u32)> {
         let offset = text.as_ptr().addr().checked_sub(block.bytes.as_ptr().addr())?;
@@ -161,7 +153,7 @@ impl LongStrings {
         Some((buffer, offset))
     }
 
-    /// Holds on to a block, and returns the number of its buffer.
+    /// Retains a block, and returns the number of its buffer.
     #[cold]
     fn retain_block(&mut self, block: &Block) -> Option<u32> {
         let buffer = u32::try_from(self.buffers.len()).ok()?;
@@ -215,7 +207,7 @@ impl<'t> DedupStringColumn<'t> {
     pub fn push(&mut self, text: &'t str) {
         let at = text.as_ptr().addr();
         let slot = self.known.get_mut((at >> 4 ^ at >> 10) % CACHE_SLOTS);
-        // The empty text stands for none.
+        // The empty text represents none.
         if let Some((known, view)) = &slot
             && std::ptr::eq(*known, text)
             && !text.is_empty()
@@ -241,10 +233,6 @@ impl<'t> DedupStringColumn<'t> {
     }
 
     /// Makes the column.
-    ///
-    /// # Errors
-    ///
-    /// When more was copied than a view can point to; no limit lets that come to pass.
     pub fn finish(self) -> Result<StringViewArray, ArrowError> {
         self.texts.finish(self.nulls)
     }

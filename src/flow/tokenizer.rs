@@ -9,11 +9,11 @@ pub(super) use line::{FieldBytes, LineBlock};
 use wide::u8x16;
 
 /// Where the fields of lines end in their block. Before the fields of each line is where the byte before the line
-/// is: -1, so to say, before the first one of a block.
+/// is: -1 before the first one of a block.
 #[derive(Debug, Default)]
 pub(super) struct Delimiters {
     room: Vec<u32>,
-    /// How many of them are of lines that are kept.
+    /// How many of them are of lines that are selected.
     kept: usize,
     /// How many of them are of the line at hand.
     last: usize,
@@ -38,7 +38,7 @@ impl Delimiters {
     }
 
     /// Returns the line that has the same fields with a single blank between them, where runs of blanks and tabs
-    /// may lie; the line is made in `plain`.
+    /// may be; the line is made in `plain`.
     pub(super) fn next_simple<'s>(
         &'s mut self,
         line: &str,
@@ -65,7 +65,7 @@ pub(super) struct Found {
     pub(super) start: usize,
     /// Where its newline is.
     pub(super) end: usize,
-    /// How many fields it has, if they are what lies between single blanks. If not, it has to be looked at with
+    /// How many fields it has, if they are the text between single blanks. If not, it has to be looked at with
     /// more care: blanks at its ends or in runs, tabs, other control characters.
     pub(super) fields: Option<usize>,
 }
@@ -133,10 +133,10 @@ pub(super) struct LineLimits {
     pub(super) lines_max: usize,
 }
 
-/// What was found: lines that are wanted, and what ended them.
+/// What was found: lines that are selected, and what ended them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenizedLines {
-    /// There are as many as wanted.
+    /// The requested number of lines was found.
     Enough,
     /// The line after them is another one.
     Before(Found),
@@ -204,7 +204,7 @@ impl<'a> Tokenizer<'a> {
         self.marks = marks;
     }
 
-    /// Takes lines of records as long as they are wanted; where their fields end comes behind what `ends` keeps.
+    /// Takes lines of records up to the requested number; where their fields end comes behind what `ends` keeps.
     pub(super) fn tokenize(&mut self, ends: &mut Delimiters, wanted: LineLimits) -> TokenizedLines {
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
@@ -275,7 +275,7 @@ impl<'a> Tokenizer<'a> {
             let before = 1u64.checked_shl(control).map_or(u64::MAX, |bit| bit - 1);
             let mut blanks = self.marks.separators & before;
             let (offset, blank_count) = (self.base as u32, blanks.count_ones() as usize);
-            // Eight at a time, whether there are as many or not: that costs less than to ask for each.
+            // Eight at a time, whether there are as many or not: that costs less than to check each.
             if let Some(free) = room.get_mut(count..).and_then(|room| room.first_chunk_mut::<64>())
             {
                 for eight in free.as_chunks_mut::<8>().0 {

@@ -30,8 +30,8 @@ struct Utf16 {
     high: Option<u16>,
 }
 
-/// Tells UTF-16 by its byte order mark, or by the zero that one of the bytes of an ASCII character is, and how many
-/// bytes the mark has. NULL: it is something else. A log and JSON begin with ASCII, and UTF-8 has no zeros.
+/// Detects UTF-16 by its byte order mark, or by the zero that one of the bytes of an ASCII character is, and how many
+/// bytes the mark has. `None`: it is something else. A log and JSON begin with ASCII, and UTF-8 has no zeros.
 fn byte_order(first: u8, second: u8) -> Option<(bool, usize)> {
     match (first, second) {
         (0xff, 0xfe) => Some((false, 2)),
@@ -73,7 +73,7 @@ impl Encoding {
     }
 
     /// Returns what was held back when the content ends: a single byte, or a replacement character for half a
-    /// character, so that the line it stands in is not taken for whole.
+    /// character, so that the line it is in is not taken for whole.
     pub(crate) fn finish(&mut self) -> Bytes {
         match std::mem::replace(&mut self.state, State::Bytes) {
             State::First(first) => Bytes::copy_from_slice(&[first]),
@@ -111,7 +111,7 @@ impl Utf16 {
     }
 }
 
-/// Returns a whole text in UTF-16 as UTF-8. NULL: it is not in UTF-16.
+/// Returns a whole text in UTF-16 as UTF-8. `None`: it is not in UTF-16.
 pub(crate) fn utf8(text: &[u8]) -> Option<Vec<u8>> {
     let (is_big_endian, mark) = byte_order(*text.first()?, *text.get(1)?)?;
     let mut encoding =

@@ -1,4 +1,4 @@
-//! Times as AWS answers write them: ISO text, seconds, milliseconds, HTTP dates.
+//! Times as AWS responses write them: ISO text, seconds, milliseconds, HTTP dates.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Deserializer};

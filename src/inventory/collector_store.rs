@@ -37,7 +37,7 @@ impl fmt::Display for CollectorTarget {
 }
 
 impl CollectorTarget {
-    /// Returns where a file of this name lies.
+    /// Returns the location of a file of this name.
     fn path(&self, name: &str) -> PathBuf {
         match self {
             Self::Folder(path) => path.join(name),
@@ -108,19 +108,19 @@ fn replace(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Failed> {
     Ok(())
 }
 
-/// A collector whose passes are kept.
+/// A collector that stores its passes.
 #[derive(Debug)]
 pub struct PersistentCollector<'a> {
     collector: Collector<'a>,
     target: CollectorTarget,
-    /// The day whose facts the collector holds: `2026-03-10`.
+    /// The day of the facts in the collector: `2026-03-10`.
     day: String,
-    /// Whether all that the collector holds was written.
+    /// Whether all facts of the collector were written.
     written: bool,
 }
 
 impl<'a> PersistentCollector<'a> {
-    /// Takes up what the target holds of the collector's account and region. Without `since` the first pass
+    /// Takes up the stored facts of the collector's account and region. Without `since` the first pass
     /// asks from where the last one ended, and where there is none for one day.
     ///
     /// # Errors
@@ -166,7 +166,7 @@ impl<'a> PersistentCollector<'a> {
     /// # Errors
     ///
     /// [`Error::Aws`] when no source told anything, [`Error::Write`] when the file could not be written:
-    /// the next pass tells and writes it again.
+    /// the next pass reports and writes it again.
     pub async fn pass(&mut self, until: i64, now: i64) -> Result<CollectionReport, Error> {
         let today = day(now);
         if today > self.day && self.written {

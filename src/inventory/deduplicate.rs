@@ -1,4 +1,4 @@
-//! Snapshots taken every minute, kept small: of equal sightings in a row the first and the last are kept.
+//! Snapshots taken every minute, kept small: of equal sightings in a row the first and the last are retained.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub(super) fn drop_repeats(facts: Facts) -> Facts {
     kept
 }
 
-/// Tells whether seeing it again says no more than that it is still so.
+/// Returns whether seeing it again states no more than that it is still so.
 fn is_repeatable(fact: &Fact) -> bool {
     match fact {
         Fact::Eni(sighting) => sighting.event == Event::Seen && sighting.source == Source::Snapshot,
@@ -43,7 +43,7 @@ fn is_repeatable(fact: &Fact) -> bool {
     }
 }
 
-/// Returns of what and when a fact is; `None` for those that are kept as they are.
+/// Returns of what and when a fact is; `None` for those that are retained as they are.
 fn key(fact: &Fact) -> Option<(Key, i64)> {
     let (kind, id, at) = match fact {
         Fact::Eni(sighting) => ("eni", &sighting.interface_id, sighting.at),

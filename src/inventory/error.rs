@@ -8,20 +8,20 @@ use crate::aws;
 /// Why an inventory could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A path that was asked for cannot be read.
+    /// A named path cannot be read.
     #[error("could not read inventory {}", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A call of AWS failed, without which there is nothing to tell.
+    /// A call of AWS failed, without which there is no result.
     #[error("could not read inventory {id}")]
     Aws {
         /// The account or the object.
         id: String,
-        /// What AWS said.
+        /// The error of AWS.
         source: aws::Error,
     },
     /// A file of the import could not be written.
@@ -29,7 +29,7 @@ pub enum Error {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system or the encoder said.
+        /// The error of the operating system or the encoder.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Rows could not be made a table.

@@ -17,7 +17,7 @@ use crate::inventory::fact::Facts;
 use crate::inventory::model::Inventory;
 use crate::inventory::{merge, parquet};
 
-/// The most that one file may hold, decompressed: 512 MiB. A trail file has at most some 50 MB.
+/// The largest file, decompressed: 512 MiB. A trail file has at most some 50 MB.
 const FILE_BYTES_MAX: u64 = 512 << 20;
 
 /// How the name of a file begins that a collector has not finished.
@@ -27,10 +27,10 @@ pub(super) const UNFINISHED: &str = ".flowq-";
 const COMPLAINTS_MAX: usize = 20;
 
 impl Inventory {
-    /// Reads files and folders and says what they tell together, with the job of every interface.
+    /// Reads files and folders and returns their inventory, with the job of every interface.
     ///
     /// A file is JSON (one document, lines, or several on end), CSV of a mapping, or Parquet of
-    /// [`import`](crate::inventory::import()), plain or gzip; which one is told by its content. What is not
+    /// [`import`](crate::inventory::import()), plain or gzip; detected by its content. What is not
     /// understood is a warning, never dropped silently.
     ///
     /// # Errors
@@ -80,8 +80,8 @@ pub(super) fn read_facts(paths: &[PathBuf]) -> Result<(Facts, Vec<Warning>), Err
     Ok((facts, warnings))
 }
 
-/// Tells what a walk could not go into; an error where it is what the user named. A link back to a folder that
-/// holds it is nothing to tell of: the folder is read where it stands.
+/// Returns what a walk could not go into; an error where it is what the user named. A link back to a folder that
+/// contains it is no warning: the folder is read where it is.
 fn unwalked(err: walkdir::Error, root: &Path) -> Result<Option<Warning>, Error> {
     let path = err.path().unwrap_or(root).to_path_buf();
     if err.depth() == 0 {
@@ -95,7 +95,7 @@ fn unwalked(err: walkdir::Error, root: &Path) -> Result<Option<Warning>, Error> 
     Ok(Some(Warning::unread(&path, format!("not read: {source}"))))
 }
 
-/// Tells the first complaints of a file, and how many more there are.
+/// Adds the first complaints of a file, and the number of the others.
 pub(super) fn keep(path: &Path, mut complaints: Vec<String>, warnings: &mut Vec<Warning>) {
     let more = complaints.len().saturating_sub(COMPLAINTS_MAX);
     complaints.truncate(COMPLAINTS_MAX);

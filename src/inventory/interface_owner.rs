@@ -64,7 +64,7 @@ const REQUESTERS: &[(&str, &str)] = &[
     ("amazon-redshift", "redshift"),
 ];
 
-/// Interface types of an ordinary interface, which say nothing of its owner.
+/// Interface types of an ordinary interface, which do not show its owner.
 const ORDINARY: &[&str] = &["interface", "efa", "efa-only", "trunk", "branch"];
 
 /// The interfaces that other answers claim for a gateway or an endpoint.
@@ -85,7 +85,7 @@ impl Owners {
         }
     }
 
-    /// Returns what the interface belongs to, and `None` when nothing tells.
+    /// Returns what the interface belongs to, and `None` when that is not known.
     pub(super) fn belongs_to(&self, interface_id: &str, details: &Details) -> Option<String> {
         if self.nat_gateways.contains(interface_id) {
             return Some("nat_gateway".into());
@@ -134,7 +134,7 @@ fn of_description(description: &str) -> Option<&'static str> {
     known.or_else(named).map(|(_, owner)| *owner)
 }
 
-/// Other requesters that AWS names are services as well, but for what asks for many of them.
+/// Other requesters that AWS names are services as well, except those that request many of them.
 fn of_requester(requester_id: &str) -> Option<String> {
     let known = REQUESTERS.iter().find(|(id, _)| *id == requester_id);
     let named = requester_id.strip_prefix("amazon-").or(requester_id.strip_prefix("aws-"));

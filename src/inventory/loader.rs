@@ -75,11 +75,11 @@ impl InventoryLoader {
         Ok(())
     }
 
-    /// Adds what the account itself tells, in one pass. `now` is in Unix seconds.
+    /// Adds the facts of the account, in one pass. `now` is in Unix seconds.
     ///
     /// # Errors
     ///
-    /// [`Error::Aws`] when it tells nothing at all.
+    /// [`Error::Aws`] when no call succeeds.
     pub async fn add_account(
         &mut self,
         collector: &mut Collector<'_>,
@@ -96,9 +96,9 @@ impl InventoryLoader {
         Ok(report)
     }
 
-    /// Says what everything tells together, and what of it was not understood. `at`, in Unix seconds: what
+    /// Returns the inventory of all facts, and the warnings. `at`, in Unix seconds: what
     /// the VPCs are made of is taken as it was then, by the last answers before it, else the first ones
-    /// after it. NULL: as it was last.
+    /// after it. `None`: as it was last.
     pub fn finish(self, at: Option<i64>) -> (Inventory, Vec<Warning>) {
         (merge::inventory_at(&self.facts, at), self.warnings)
     }

@@ -1,4 +1,4 @@
-//! The inventory: configuration of VPCs and jobs over time, from AWS answers, trails and mappings.
+//! The inventory: configuration of VPCs and jobs over time, from AWS responses, trails and mappings.
 //!
 //! Documents become facts (`fact`), facts merge into one [`Inventory`] (`merge`): neither the order nor the
 //! repetition of documents matters. [`InventoryLoader`] reads files, S3 and the account, [`collect`] calls AWS,

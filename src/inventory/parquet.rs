@@ -23,7 +23,7 @@ use crate::inventory::fact::{Fact, Facts};
 /// Key of the Parquet metadata that marks a file of an inventory: `<table> <version>`.
 const TABLE_KEY: &str = "flowq.inventory";
 
-/// Key of the Parquet metadata that holds what a collector notes for its next run.
+/// Key of the Parquet metadata with the collector's note for its next run.
 const COLLECTOR_KEY: &str = "flowq.collected";
 
 /// Version of the facts. Another version is not read.
@@ -32,7 +32,7 @@ const VERSION: &str = "1";
 /// Name of the file, and in the mark, of the facts.
 pub(super) const FACTS: &str = "facts";
 
-/// Facts in one batch; a fact may hold a whole ip-ranges.json.
+/// Facts in one batch; a fact may contain a whole ip-ranges.json.
 const BATCH_FACTS: usize = 1024;
 
 /// Writes facts as a Parquet file, with what a collector notes beside them.
@@ -78,8 +78,8 @@ pub(super) fn write(path: &Path, name: &str, batch: &RecordBatch) -> Result<(), 
     Ok(())
 }
 
-/// Takes the facts of one Parquet file; the tables beside them say nothing more. `has_facts` tells whether
-/// the file of the facts stands beside it.
+/// Takes the facts of one Parquet file; the tables beside them add nothing. `has_facts` returns whether
+/// the file of the facts is beside it.
 pub(super) fn read(
     file: impl ChunkReader + 'static,
     has_facts: impl FnOnce() -> bool,
@@ -107,10 +107,6 @@ pub(super) fn read(
 }
 
 /// Reads back what [`encode`] wrote.
-///
-/// # Errors
-///
-/// What is wrong with the file; also when it is another one.
 pub(super) fn decode(bytes: Bytes) -> Result<(Facts, Option<String>), Failed> {
     match read_marked(bytes)? {
         InventoryFile::Facts { facts, note } => Ok((facts, note)),

@@ -13,7 +13,7 @@ use crate::storage::Storage;
 /// What to do with a lake.
 #[derive(Debug, Clone)]
 pub struct CompactOptions {
-    /// Partitions whose `date` ended longer ago than so many seconds are taken away; NULL keeps all.
+    /// Partitions whose `date` ended longer ago than that many seconds are removed; `None` retains all.
     pub keep_secs: Option<i64>,
     /// How long a file that was replaced stays for those who read an earlier version, in seconds.
     pub grace_secs: i64,
@@ -61,10 +61,6 @@ pub struct Compacted {
 /// longer ago than the grace period. Every step is one commit: who reads the table sees all rows, each once,
 /// at any moment. Stopped anywhere, it goes on where it was; files that were made and not committed have
 /// names that begin with `compact-`. `now` is in Unix seconds.
-///
-/// # Errors
-///
-/// When a table cannot be read or written. What somebody else changed meanwhile is left for another time.
 pub async fn compact(
     lake: &Storage,
     options: &CompactOptions,

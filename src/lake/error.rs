@@ -64,13 +64,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// Tells whether the folder or bucket refused to be read: nothing is known of what is in it.
+    /// Returns whether the folder or bucket refused to be read: nothing is known of what is in it.
     pub fn is_of_store(&self) -> bool {
         let Self::Delta { source, .. } = self else { return false };
         matches!(source.as_ref(), DeltaTableError::ObjectStore { .. })
     }
 
-    /// Tells whether somebody else changed the same files meanwhile: what to do has to be worked out again.
+    /// Returns whether somebody else changed the same files meanwhile: what to do has to be worked out again.
     pub fn is_conflict(&self) -> bool {
         match self {
             Self::Gone { .. } => true,

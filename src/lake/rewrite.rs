@@ -16,10 +16,6 @@ impl LakeTable {
     /// Returns what takes the rows of `objects` away: files that have some of them are written anew without
     /// them, as `<partition>/<name>-r<n>.parquet`. Nothing is committed. Files of the table are changed one at
     /// a time, each held in memory.
-    ///
-    /// # Errors
-    ///
-    /// When a file cannot be read or written.
     pub async fn replace(
         &self,
         objects: &[String],
@@ -58,7 +54,7 @@ impl LakeTable {
         Ok(change)
     }
 
-    /// Tells whether a file has rows of some objects, from that column alone.
+    /// Returns whether a file has rows of some objects, from that column alone.
     async fn has_some(
         &self,
         file: &DataFile,

@@ -10,7 +10,7 @@ use crate::inventory::model::FlowLog;
 pub struct SourceContext {
     /// The account that calls are made in.
     pub account: Arc<Account>,
-    /// The flow logs of the inventory: they tell the formats of log groups.
+    /// The flow logs of the inventory: they state the formats of log groups.
     pub flow_logs: Arc<[FlowLog]>,
     /// Unix seconds.
     pub now: i64,

@@ -2,7 +2,7 @@
 
 use crate::aws;
 
-/// Why a source could not give what was asked for.
+/// Errors of a source.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No source was named.
@@ -14,7 +14,7 @@ pub enum Error {
         /// The argument or the split.
         id: String,
     },
-    /// The folder or glob holds no file to read.
+    /// The folder or glob contains no file to read.
     #[error("nothing to read in {id}")]
     Empty {
         /// The argument.
@@ -27,7 +27,7 @@ pub enum Error {
     Denied {
         /// The argument or the split.
         id: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The glob is not well-formed.
@@ -38,7 +38,7 @@ pub enum Error {
         /// Where it goes wrong.
         source: glob::PatternError,
     },
-    /// A split that can be read only once was asked for again.
+    /// A split that can be read only once was requested again.
     #[error("{id} was read before and can be read only once")]
     OneShot {
         /// The split.
@@ -49,10 +49,10 @@ pub enum Error {
     Io {
         /// The argument or the split.
         id: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// There is more than can be kept in memory.
+    /// There are more objects than fit in memory.
     #[error("more than {objects_max} objects in {id}")]
     TooMany {
         /// The argument.
@@ -65,10 +65,10 @@ pub enum Error {
     Aws {
         /// The argument or the split.
         id: String,
-        /// What AWS said.
+        /// The error of AWS.
         source: aws::Error,
     },
-    /// What a queue told of was read, but it could not be told so.
+    /// Objects of a queue were read, but their messages could not be deleted.
     #[error(
         "{count} of the messages of {id} could not be deleted: what they tell of is read again"
     )]
@@ -77,7 +77,7 @@ pub enum Error {
         id: String,
         /// How many messages.
         count: usize,
-        /// What AWS said of one of them.
+        /// The error of one of them.
         source: aws::Error,
     },
     /// A lake's log cannot be read.
@@ -120,7 +120,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns the error for what AWS said about `id`.
+    /// Converts an error of AWS about `id`.
     pub fn aws(id: impl Into<String>, source: aws::Error) -> Self {
         let id = id.into();
         match source.kind {
@@ -129,7 +129,7 @@ impl Error {
         }
     }
 
-    /// Returns the error for what the operating system said about `id`.
+    /// Converts an error of the operating system about `id`.
     pub fn io(id: impl Into<String>, source: std::io::Error) -> Self {
         let id = id.into();
         match source.kind() {
@@ -139,7 +139,7 @@ impl Error {
         }
     }
 
-    /// Tells whether the same call may succeed later.
+    /// Returns whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Io { .. } | Self::Event(..) => true,

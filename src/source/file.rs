@@ -39,7 +39,7 @@ pub(super) struct FileSource {
 }
 
 impl FileSource {
-    /// Makes the source of all files that the arguments name: files, folders, globs, `-`. What they name
+    /// Creates the source of all files that the arguments name: files, folders, globs, `-`. What they name
     /// is looked up by [`Source::splits`].
     pub(super) fn new(args: Vec<String>, access: &SourceContext) -> Self {
         let SourceContext { for_ledger, now, .. } = *access;
@@ -207,11 +207,7 @@ async fn open_with(split: &Split, first_max: usize) -> Result<ByteStream, Error>
     Ok(stream::iter([Ok(first)]).chain(rest).boxed())
 }
 
-/// Tells that something in a folder is no file that can be read.
-///
-/// # Errors
-///
-/// What it is, or why it may not be looked at.
+/// Checks that something in a folder is a file that can be read.
 fn is_file(split: &Split) -> Result<(), Error> {
     let found = |err| Error::io(&split.id, err);
     let kind = std::fs::metadata(&split.path).map_err(found)?.file_type();
@@ -253,7 +249,7 @@ fn room(left: Option<u64>) -> usize {
 }
 
 /// Gives out what `reader` reads. A pipe gives what it has, without waiting for a full chunk. `size`: how many
-/// bytes there are likely to be, so that a small file does not ask for a whole chunk of memory.
+/// bytes there are likely to be, so that a small file does not request a whole chunk of memory.
 fn chunks<R: Read + Send + 'static>(id: String, reader: R, size: Option<u64>) -> ByteStream {
     stream::try_unfold((reader, id, size), |(reader, id, left)| async move {
         let room = room(left);
@@ -282,7 +278,7 @@ fn read_chunk<R: Read>(mut reader: R, room: usize) -> io::Result<(R, Bytes)> {
             read => break read?,
         }
     };
-    // A short read must not hold on to a whole chunk of memory.
+    // A short read must not retain a whole chunk of memory.
     let short = read < room / 2;
     let bytes =
         if short { Bytes::copy_from_slice(&chunk[..read]) } else { chunk.freeze().slice(..read) };

@@ -26,7 +26,7 @@ pub struct Listing {
     /// Names inside folders that were not read: hidden files, markers such as `_SUCCESS`, links that
     /// lead nowhere. Sorted.
     pub skipped: Vec<String>,
-    /// What could not be asked and may make the answer poorer, a sentence each.
+    /// Failed requests that may make the result less complete, a sentence each.
     pub notes: Vec<String>,
 }
 

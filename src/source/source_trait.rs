@@ -32,10 +32,6 @@ pub trait Source: Send + Sync + Debug {
 
     /// Returns up to the first `bytes_max` bytes of a split; [`Source::open`] gives them out again,
     /// also where the split can be read only once.
-    ///
-    /// # Errors
-    ///
-    /// As [`Source::open`].
     async fn head(&self, split: &Split, bytes_max: usize) -> Result<Bytes, Error>;
 
     /// Opens one split as it is stored: still compressed.
@@ -47,13 +43,9 @@ pub trait Source: Send + Sync + Debug {
     async fn open(&self, split: &Split) -> Result<ByteStream, Error>;
 
     /// Opens one split for reading at any offset, which Parquet needs.
-    ///
-    /// # Errors
-    ///
-    /// As [`Source::open`].
     async fn open_random_access(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error>;
 
-    /// Tells whether a split is so small that the way to another thread, which reads it, costs as much as reading.
+    /// Returns whether a split is so small that the way to another thread, which reads it, costs as much as reading.
     fn is_small(&self, _split: &Split) -> bool {
         false
     }
@@ -64,8 +56,8 @@ pub trait Source: Send + Sync + Debug {
         Vec::new()
     }
 
-    /// Says which splits will be opened next, in this order, so that a network source can begin to read
-    /// them. Told again and again, with overlaps, as reading goes on.
+    /// Announces the splits that will be opened next, in this order, so that a network source can begin to read
+    /// them. Called repeatedly, with overlaps, as reading goes on.
     fn prefetch(&self, _splits: &[Split]) {}
 
     /// Returns the ids of splits that are not what they were when they were listed: what was read of them may be
@@ -74,12 +66,8 @@ pub trait Source: Send + Sync + Debug {
         BTreeSet::new()
     }
 
-    /// Says what came of the reading, once what was made of it is durable: a queue can let go of what was
+    /// Acknowledges splits once their results are durable: a queue deletes the messages of what was
     /// read. Returns what the user should know of, a line each.
-    ///
-    /// # Errors
-    ///
-    /// When the source cannot be told: it will give the same splits out again.
     async fn acknowledge(&self, _outcome: &ReadOutcome) -> Result<Vec<String>, Error> {
         Ok(Vec::new())
     }

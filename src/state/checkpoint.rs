@@ -9,7 +9,7 @@ use crate::state::object_record::{ObjectFailure, ObjectState};
 use crate::state::pass_record::{Kind, PassRecord, PassTotals};
 use crate::time::clock::SKEW_SECS;
 
-/// What the passes up to one of them say. Derived from them, and small: objects that cannot be listed any
+/// The sum of the passes up to one of them. Derived from them, and small: objects that cannot be listed any
 /// more are not in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
@@ -17,10 +17,10 @@ pub struct Checkpoint {
     pub state: String,
     /// The last pass that it knows.
     pub pass: u64,
-    /// By source, as it was named: nothing whose name says that it ended before this is listed any more. Unix
+    /// By source, as it was named: nothing that ended before this by its name is listed any more. Unix
     /// seconds; a source that is not here is listed whole.
     pub floors: BTreeMap<String, i64>,
-    /// What ended before this may have been forgotten, and is looked up in the passes. Unix seconds; NULL:
+    /// What ended before this may have been forgotten, and is looked up in the passes. Unix seconds; `None`:
     /// everything is in `known`.
     pub forgotten: Option<i64>,
     /// By table, the last pass that changed it.
@@ -31,7 +31,7 @@ pub struct Checkpoint {
     pub totals: PassTotals,
     /// When the last pass ended, Unix seconds.
     pub ended: Option<i64>,
-    /// The greatest `end` of a record, Unix seconds. NULL: no record told one.
+    /// The greatest `end` of a record, Unix seconds. `None`: no record has one.
     pub newest: Option<i64>,
 }
 
@@ -74,14 +74,14 @@ impl Checkpoint {
         }
     }
 
-    /// Since when sources have to be listed, in Unix seconds. NULL: from their beginning.
+    /// Since when sources have to be listed, in Unix seconds. `None`: from their beginning.
     pub fn low_watermark(&self, sources: &[String]) -> Option<i64> {
         let floors: Option<Vec<i64>> =
             sources.iter().map(|source| self.floors.get(source).copied()).collect();
         floors?.into_iter().min()
     }
 
-    /// Says that all that sources list from `floor` on is known: what ended before is forgotten, apart from what
+    /// Records that all objects of the sources from `floor` on are known: what ended before is removed, except what
     /// could not be read.
     pub fn advance(&mut self, sources: &[String], floor: i64) {
         for source in sources {
@@ -98,7 +98,7 @@ impl Checkpoint {
     }
 
     /// Takes back what a clock that was ahead has noted. Returns whether objects may have been forgotten or left
-    /// unlisted by it: then what the passes say has to be added again. `now` is in Unix seconds.
+    /// unlisted by it: then the passes have to be added again. `now` is in Unix seconds.
     pub fn take_back(&mut self, now: i64) -> bool {
         let latest = now.saturating_add(SKEW_SECS);
         let is_ahead = self.floors.values().chain(&self.forgotten).any(|floor| *floor > latest);
@@ -109,7 +109,7 @@ impl Checkpoint {
         is_ahead
     }
 
-    /// Adds what a pass says of objects that this does not know.
+    /// Adds the objects of a pass that are not in the checkpoint.
     pub fn remember(&mut self, pass: &PassRecord) {
         for object in &pass.objects {
             self.known

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
-/// How long a lease in S3 lasts without a sign of life, in seconds.
+/// How long a lease in S3 lasts without a heartbeat, in seconds.
 pub const LEASE_SECS: i64 = 60;
 
 /// Who has the lease. All times are in Unix seconds.
@@ -13,19 +13,19 @@ pub const LEASE_SECS: i64 = 60;
 pub struct Holder {
     /// As it names itself.
     pub runner: String,
-    /// Tells two of one name apart.
+    /// Distinguishes two of one name.
     pub(super) token: String,
     /// Since when.
     pub since: i64,
-    /// Until when without another sign of life. NULL: the operating system knows.
+    /// Until when without another heartbeat. `None`: the operating system knows.
     pub expires: Option<i64>,
-    /// How many seconds a sign of life is good for. NULL: an earlier version wrote it.
+    /// How many seconds a heartbeat is valid for. `None`: an earlier version wrote it.
     #[serde(default)]
     pub(super) lasts: Option<i64>,
 }
 
 impl Holder {
-    /// Whether its lease is over: by the store's clock, which also tells when its last sign of life was written, else
+    /// Whether its lease is over: by the store's clock, which also reports when its last heartbeat was written, else
     /// by ours. `(store, written)` are in Unix seconds.
     pub(super) fn is_over(&self, now: i64, store: Option<(i64, i64)>) -> bool {
         match store {

@@ -20,7 +20,7 @@ use crate::storage;
 use crate::storage::Storage;
 use crate::time::Clock;
 
-/// How many signs of life a runner gives in that time.
+/// How many heartbeats a runner sends in that time.
 const HEARTBEATS: u64 = 4;
 
 /// Name of the lease in S3; the file that is locked in a folder.
@@ -153,12 +153,12 @@ impl Lease {
         &self.holder.runner
     }
 
-    /// What tells this holder from all others.
+    /// Distinguishes this holder from all others.
     pub fn token(&self) -> &str {
         &self.holder.token
     }
 
-    /// Whether the holder before did not give it back: what it was at may lie about.
+    /// Whether the holder before did not release it: its unfinished work may remain.
     pub fn was_abandoned(&self) -> bool {
         self.was_left
     }
@@ -172,10 +172,6 @@ impl Lease {
     }
 
     /// Gives it back.
-    ///
-    /// # Errors
-    ///
-    /// When that cannot be written.
     pub async fn give_back(self) -> Result<(), Error> {
         match self.held {
             LeaseStore::Folder(mut file) => write(&mut file, b"").map_err(|source| {
@@ -199,7 +195,7 @@ fn write(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
 /// Who has a lease, when that was written by the store's clock, and the version.
 type Found = (Option<Holder>, Option<i64>, UpdateVersion);
 
-/// Reads who has a lease in S3; NULL inside when it was given back, and outside when there never was one.
+/// Reads who has a lease in S3; `None` inside when it was given back, and outside when there never was one.
 async fn read(place: &Storage) -> Result<Option<Found>, Error> {
     let found = match place.objects().get(&Path::from(REMOTE)).await {
         Err(object_store::Error::NotFound { .. }) => return Ok(None),
@@ -212,7 +208,7 @@ async fn read(place: &Storage) -> Result<Option<Found>, Error> {
     Ok(Some((serde_json::from_slice(&bytes).ok().flatten(), written, version)))
 }
 
-/// Writes who has a lease in S3; NULL when another was quicker.
+/// Writes who has a lease in S3; `None` when another was quicker.
 async fn put(
     place: &Storage,
     holder: Option<&Holder>,
@@ -255,7 +251,7 @@ impl Heartbeat {
         })
     }
 
-    /// Gives a sign of life; returns until when it is good, NULL when it did not arrive.
+    /// Writes a heartbeat; returns until when it is valid, `None` when it did not arrive.
     async fn once(&self, version: &Mutex<UpdateVersion>) -> Option<i64> {
         let mut version = version.lock().await;
         let next = self.clock.now().saturating_add(self.lease_secs);
@@ -304,7 +300,7 @@ mod tests {
         assert!(holder(years).is_over(now, Some((now, now - 61))));
         // Our clock is ahead, and it lives.
         assert!(!holder(0).is_over(now + years, Some((now, now - 5))));
-        // A store that tells no time.
+        // A store that reports no time.
         assert!(!holder(0).is_over(now, None) && holder(-61).is_over(now, None));
     }
 }

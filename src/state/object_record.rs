@@ -13,9 +13,9 @@ pub struct LineCounts {
     pub lines: u64,
     /// Records with traffic.
     pub ok: u64,
-    /// Records that say there was none.
+    /// Records without traffic (NODATA).
     pub nodata: u64,
-    /// Records that say that records were lost.
+    /// Records that report lost records (SKIPDATA).
     pub skipdata: u64,
     /// Records of a status that AWS does not document.
     pub other: u64,
@@ -39,7 +39,7 @@ impl LineCounts {
         self.malformed.values().sum()
     }
 
-    /// Tells whether every line is accounted for.
+    /// Returns whether every line is accounted for.
     pub fn adds_up(&self) -> bool {
         self.lines == self.records() + self.other_layout + self.blank + self.malformed()
     }
@@ -80,23 +80,23 @@ impl LineCounts {
 pub struct ObjectRecord {
     /// Its name, as the source lists it.
     pub id: String,
-    /// Its version. NULL: the source tells none.
+    /// Its version. `None`: the source reports none.
     pub etag: Option<String>,
-    /// Its size as stored. NULL: not known.
+    /// Its size as stored. `None`: not known.
     pub size_bytes: Option<u64>,
-    /// Device, inode and time of birth of a file: it may come under another name. NULL: it is no file.
+    /// Device, inode and time of birth of a file: it may come under another name. `None`: it is no file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inode: Option<String>,
-    /// When its records end, `[first, last)`, as its name tells. NULL: it tells no time.
+    /// When its records end, `[first, last)`, from its name. `None`: the name has no time.
     pub ends: Option<(i64, i64)>,
     /// What was in it.
     pub counts: LineCounts,
     /// Rows by table.
     pub rows: BTreeMap<String, u64>,
-    /// Why it could not be read to its end. NULL: it was.
+    /// Why it could not be read to its end. `None`: it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<ObjectFailure>,
-    /// What an earlier pass had read of it, which this one replaces. NULL: it was not read before.
+    /// What an earlier pass had read of it, which this one replaces. `None`: it was not read before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<Box<ObjectState>>,
 }
@@ -114,10 +114,10 @@ pub struct ObjectFailure {
 }
 
 impl ObjectFailure {
-    /// Makes the failure of an object. `earlier` is what is known of the same version of it, if it was read before.
+    /// Creates the failure of an object. `earlier` is what is known of the same version of it, if it was read before.
     ///
     /// Only content that is proved bad counts as read. Bytes that came over a network are proved bad by two
-    /// readings: one may have been damaged on the way.
+    /// readings: one may have been damaged in transit.
     pub fn new(id: &str, reason: String, cause: Cause, earlier: Option<&ObjectState>) -> Self {
         let before = earlier.and_then(|known| known.failed.as_ref());
         let is_proved =
@@ -139,17 +139,17 @@ pub struct ObjectState {
     pub etag: Option<String>,
     /// Its size as stored; 0 when it is not known.
     pub size_bytes: u64,
-    /// Device, inode and time of birth of a file. NULL: it is no file, or an earlier version of flowq read it.
+    /// Device, inode and time of birth of a file. `None`: it is no file, or an earlier version of flowq read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inode: Option<String>,
-    /// The last second, exclusive, that its records end in, by its name. NULL: it tells no time.
+    /// The last second, exclusive, that its records end in, by its name. `None`: the name has no time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<i64>,
     /// Its rows in the lake.
     pub rows: u64,
     /// What was in it.
     pub counts: LineCounts,
-    /// Why it could not be read to its end. NULL: it was.
+    /// Why it could not be read to its end. `None`: it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<ObjectFailure>,
     /// When it was read, Unix seconds.
@@ -162,7 +162,7 @@ impl ObjectState {
         Self { read: ended, ..Self::of_object(object) }
     }
 
-    /// What a record tells of an object, without when it was read.
+    /// The state of an object from its record, without the time of reading.
     pub fn of_object(object: &ObjectRecord) -> Self {
         Self {
             etag: object.etag.clone(),
@@ -176,7 +176,7 @@ impl ObjectState {
         }
     }
 
-    /// Tells whether a later try may read more of the same version.
+    /// Returns whether a later try may read more of the same version.
     pub fn is_waiting(&self) -> bool {
         self.failed.as_ref().is_some_and(ObjectFailure::is_due)
     }

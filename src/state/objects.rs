@@ -26,7 +26,7 @@ pub(super) fn failed(place: &Storage, name: &str, source: object_store::Error) -
     Error::Object { place: place.to_string(), name: name.to_owned(), source }
 }
 
-/// Reads an object; NULL when it is not there.
+/// Reads an object; `None` when it is not there.
 pub(super) async fn get<T: DeserializeOwned>(
     place: &Storage,
     name: &str,

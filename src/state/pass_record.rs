@@ -40,7 +40,7 @@ pub struct PassRecord {
     pub tables: BTreeMap<String, TableChange>,
     /// The sum over the objects.
     pub totals: PassTotals,
-    /// How many findings were made of it; NULL: nobody looked.
+    /// How many findings were made of it; `None`: nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub findings: Option<u64>,
     /// What the user was warned of.
@@ -67,7 +67,7 @@ pub struct TableChange {
 }
 
 impl TableChange {
-    /// Tells whether the table is another afterwards.
+    /// Returns whether the table is another afterwards.
     pub fn changes(&self) -> bool {
         !self.added.is_empty() || !self.removed.is_empty()
     }

@@ -57,20 +57,12 @@ impl Reader {
         &self.place
     }
 
-    /// Returns a pass; NULL when no pass of this number was published.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read.
+    /// Returns a pass; `None` when no pass of this number was published.
     pub async fn pass(&self, number: u64) -> Result<Option<PassRecord>, Error> {
         get(&self.place, &name_of(number)).await
     }
 
-    /// The numbers of all passes that are kept, in order.
-    ///
-    /// # Errors
-    ///
-    /// When they cannot be listed.
+    /// The numbers of all stored passes, in order.
     pub async fn numbers(&self) -> Result<Vec<u64>, Error> {
         let list = self.place.objects().list(Some(&Path::from("passes")));
         let list: Vec<_> =
@@ -81,11 +73,7 @@ impl Reader {
         Ok(numbers)
     }
 
-    /// The checkpoint as it was last written; NULL when there is none that fits this state.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read for another reason than its content.
+    /// The checkpoint as it was last written; `None` when there is none that fits this state.
     pub async fn checkpoint(&self) -> Result<Option<Checkpoint>, Error> {
         match get::<Checkpoint>(&self.place, CHECKPOINT).await {
             Ok(checkpoint) => Ok(checkpoint.filter(|checkpoint| checkpoint.state == self.id)),
@@ -95,11 +83,7 @@ impl Reader {
         }
     }
 
-    /// The checkpoint as it was last written, or one before the first pass that is kept.
-    ///
-    /// # Errors
-    ///
-    /// When the state cannot be read.
+    /// The checkpoint as it was last written, or one before the first stored pass.
     pub async fn begin(&self) -> Result<Checkpoint, Error> {
         if let Some(checkpoint) = self.checkpoint().await? {
             return Ok(checkpoint);
@@ -109,10 +93,6 @@ impl Reader {
     }
 
     /// The checkpoint, brought up to the last pass.
-    ///
-    /// # Errors
-    ///
-    /// When the state cannot be read.
     pub async fn current(&self) -> Result<Checkpoint, Error> {
         let mut checkpoint = self.begin().await?;
         while let Some(pass) = self.pass(checkpoint.pass + 1).await? {

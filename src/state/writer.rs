@@ -23,7 +23,7 @@ pub struct State {
 
 impl State {
     /// Takes the lease of a state, which is made if there is none. `runner` is how this process is named to
-    /// others, `lease_secs` how long a lease in S3 lasts without a sign of life, [`LEASE_SECS`] but in tests.
+    /// others, `lease_secs` how long a lease in S3 lasts without a heartbeat, [`LEASE_SECS`] but in tests.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl State {
         self.clock
     }
 
-    /// What the user should know of the place and the clock.
+    /// Warning about the place and the clock.
     pub fn warning(&self) -> Option<&str> {
         self.warning.as_deref()
     }
@@ -63,12 +63,12 @@ impl State {
         &self.reader
     }
 
-    /// How this process is named.
+    /// Name of this process.
     pub fn runner(&self) -> &str {
         self.lease.runner()
     }
 
-    /// What tells this process from all others.
+    /// Distinguishes this process from all others.
     pub fn token(&self) -> &str {
         self.lease.token()
     }
@@ -96,20 +96,12 @@ impl State {
     }
 
     /// Writes the checkpoint.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written.
     pub async fn save(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
         put(&self.reader.place, CHECKPOINT, checkpoint, PutMode::Overwrite).await.map(drop)
     }
 
     /// Deletes the records of passes that ended before a time in Unix seconds, the last one apart. Returns how
     /// many.
-    ///
-    /// # Errors
-    ///
-    /// When they cannot be listed, read or deleted.
     pub async fn forget(&self, before: i64) -> Result<u64, Error> {
         let numbers = self.reader.numbers().await?;
         let mut deleted = 0;
@@ -127,11 +119,7 @@ impl State {
         Ok(deleted)
     }
 
-    /// Gives the lease back.
-    ///
-    /// # Errors
-    ///
-    /// When that cannot be written: in S3 it is free when it expires.
+    /// Releases the lease.
     pub async fn close(self) -> Result<(), Error> {
         self.lease.give_back().await
     }

@@ -13,12 +13,12 @@ pub const SLACK_SECS: i64 = 3600;
 /// The longest aggregation interval: by so much a record may start before it ends.
 pub const AGGREGATION_SECS: i64 = 600;
 
-/// Event time asked for, `[since, until)`, in Unix seconds. A source prunes by it from names only.
+/// Event time, `[since, until)`, in Unix seconds. A source prunes by it from names only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// First second wanted; NULL for no lower bound.
+    /// First second; `None` for no lower bound.
     pub since: Option<i64>,
-    /// First second not wanted any more; NULL for no upper bound.
+    /// First second after it; `None` for no upper bound.
     pub until: Option<i64>,
     /// How far off a name may be: late delivery, clocks.
     pub slack_secs: i64,
@@ -53,12 +53,12 @@ impl Window {
         self.since.map(|since| since.saturating_sub(self.margin_secs.max(0)))
     }
 
-    /// How far before `since` the name of an object may lie whose records are wanted.
+    /// How far before `since` the name of an object may be whose records count.
     pub(crate) fn reach_secs(&self) -> i64 {
         self.slack_secs.max(self.margin_secs).max(0)
     }
 
-    /// Tells whether something that lasts from `first` up to `last` may lie inside, give or take the slack.
+    /// Returns whether something that lasts from `first` up to `last` may be inside, give or take the slack.
     pub fn may_hold(&self, first: i64, last: i64) -> bool {
         let slack = self.slack_secs.max(0);
         self.since.is_none_or(|since| last.saturating_add(self.reach_secs()) >= since)

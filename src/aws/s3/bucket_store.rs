@@ -1,4 +1,4 @@
-//! A bucket as an [`ObjectStore`], for what is kept there: the lake and its state.
+//! A bucket as an [`ObjectStore`], for what is stored there: the lake and its state.
 
 use std::fmt;
 use std::ops::Range;
@@ -74,7 +74,7 @@ impl BucketStore {
     }
 }
 
-/// An object of a listing; NULL for a key that no path can stand for, such as that of a folder.
+/// An object of a listing; `None` for a key that no path can represent, such as that of a folder.
 fn meta(object: Object) -> Option<ObjectMeta> {
     Some(ObjectMeta {
         location: Path::parse(&object.key).ok()?,

@@ -49,7 +49,7 @@ impl Location {
         Self { bucket: bucket.into(), key: key.into() }
     }
 
-    /// Reads `s3://bucket/key`. The key is taken as it stands, `%` and spaces included.
+    /// Reads `s3://bucket/key`. The key is taken as it is, `%` and spaces included.
     ///
     /// # Errors
     ///
@@ -76,13 +76,13 @@ impl fmt::Display for Location {
 /// never given out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct S3Object {
-    /// Where it lies.
+    /// Where it is.
     pub location: Location,
-    /// Its size; NULL: whatever the answer says.
+    /// Its size; `None`: whatever the response states.
     pub size_bytes: Option<u64>,
-    /// Its version; NULL: that of the first answer.
+    /// Its version; `None`: that of the first response.
     pub etag: Option<String>,
-    /// When it was written, in Unix seconds of the store's clock; NULL: not known.
+    /// When it was written, in Unix seconds of the store's clock; `None`: not known.
     pub modified: Option<i64>,
 }
 
@@ -97,13 +97,13 @@ impl From<Location> for S3Object {
 pub struct Object {
     /// The key, decoded.
     pub key: String,
-    /// Its size as stored; NULL: the store does not tell.
+    /// Its size as stored; `None`: the store does not report it.
     pub size_bytes: Option<u64>,
     /// Its version, with its quotes.
     pub etag: Option<String>,
     /// When it was written, Unix seconds.
     pub modified: Option<i64>,
-    /// Whether it has to be restored before it can be read. Intelligent tiering does not tell.
+    /// Whether it has to be restored before it can be read. Intelligent tiering does not report it.
     pub archived: bool,
 }
 
@@ -112,9 +112,9 @@ pub struct Object {
 pub struct Page {
     /// The objects.
     pub objects: Vec<Object>,
-    /// With a delimiter: what lies below, each up to and with its `/`.
+    /// With a delimiter: the common prefixes, each with its `/`.
     pub prefixes: Vec<String>,
-    /// Where the next page begins; NULL on the last.
+    /// Where the next page begins; `None` on the last.
     pub next: Option<String>,
 }
 
@@ -153,8 +153,8 @@ impl S3Client {
     ///
     /// # Errors
     ///
-    /// [`Kind::Missing`] when the bucket does not exist, [`Kind::Other`] when the answer was cut again and again or
-    /// leads back to where it began, and what else S3 says.
+    /// [`Kind::Missing`] when the bucket does not exist, [`Kind::Other`] when the response was cut again and again or
+    /// leads back to where it began, and other errors of S3.
     pub async fn list(
         &self,
         prefix: &Location,
@@ -178,7 +178,7 @@ impl S3Client {
         Err(Error::new(Kind::Other, message))
     }
 
-    /// Lists one page; NULL when the answer was cut.
+    /// Lists one page; `None` when the response was cut.
     async fn list_once(
         &self,
         prefix: &Location,
@@ -195,7 +195,7 @@ impl S3Client {
                 .set_delimiter(delimiter.then(|| "/".to_owned()))
                 .set_start_after(start_after.map(str::to_owned))
                 .set_continuation_token(token.map(str::to_owned))
-                // XML cannot hold every character that a key can.
+                // XML cannot contain every character that a key can.
                 .encoding_type(EncodingType::Url)
                 .optional_object_attributes(OptionalObjectAttributes::RestoreStatus)
                 .set_request_payer(self.account.request_payer())
@@ -232,17 +232,13 @@ impl S3Client {
     /// ends without an error only when every byte was given.
     ///
     /// An error ends the stream: [`Kind::Missing`] when it was deleted, [`Kind::Archived`],
-    /// [`Kind::Denied`], [`Kind::Kms`]; [`Kind::Changed`] when it changed meanwhile, [`Kind::Other`] when its checksum is wrong;
-    /// [`Kind::Network`] when it broke off again and again.
+    /// [`Kind::Denied`], [`Kind::Kms`]; [`Kind::Changed`] when it changed meanwhile, [`Kind::Other`] when its
+    /// checksum is wrong; [`Kind::Network`] when it broke off again and again.
     pub fn read(&self, object: &S3Object, from: u64) -> BoxStream<'static, Result<Bytes, Error>> {
         resuming_stream::stream(self.clone(), object.clone(), from, None)
     }
 
-    /// Reads a part of an object: fewer bytes than asked for only where the object ends.
-    ///
-    /// # Errors
-    ///
-    /// As [`S3Client::read`].
+    /// Reads a part of an object: fewer bytes than requested only where the object ends.
     pub async fn range(&self, object: &S3Object, range: Range<u64>) -> Result<Bytes, Error> {
         let parts =
             resuming_stream::stream(self.clone(), object.clone(), range.start, Some(range.end));
@@ -272,7 +268,7 @@ impl S3Client {
     ///
     /// # Errors
     ///
-    /// What S3 says; [`Kind::Missing`] when there is none.
+    /// The error of S3; [`Kind::Missing`] when there is none.
     pub async fn stat(&self, location: &Location) -> Result<S3Object, Error> {
         let head = |client: Client| {
             client
@@ -298,7 +294,7 @@ pub fn decode(text: &str) -> String {
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
-/// Tells whether a GET would be refused: in an archive, and not restored for now.
+/// Returns whether a GET would be refused: in an archive, and not restored for now.
 fn is_archived(object: &aws_sdk_s3::types::Object) -> bool {
     let class = object.storage_class();
     let archive = [ObjectStorageClass::Glacier, ObjectStorageClass::DeepArchive];

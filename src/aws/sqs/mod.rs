@@ -1,5 +1,5 @@
-//! Messages of an SQS queue: received, held while they are worked on, let go of. It knows nothing of what is
-//! in them.
+//! Messages of an SQS queue: received, invisible while they are processed, deleted or released. It knows nothing of
+//! what is in them.
 
 mod sender;
 
@@ -28,13 +28,13 @@ const CALLS: usize = 8;
 /// How often an entry of a batch is tried; a failed call as a whole is the SDK's to try again.
 const TRIES: u64 = 3;
 
-/// The shortest time that a message is taken for: half of it must be long enough to ask for more.
+/// The shortest time that a message is taken for: half of it must be long enough to request more.
 const VISIBILITY_MIN_SECS: i32 = 4;
 
 /// Where a queue is, as a user names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// The region that the name tells; NULL: the account's own.
+    /// The region that the name states; `None`: the account's own.
     pub region: Option<String>,
     place: QueueName,
 }
@@ -129,7 +129,7 @@ pub struct Queue {
     client: Client,
     url: String,
     visibility_secs: i32,
-    /// NULL: what cannot be read comes back for ever.
+    /// `None`: what cannot be read comes back for ever.
     pub redrive: Option<Redrive>,
 }
 
@@ -138,7 +138,7 @@ impl Account {
     ///
     /// # Errors
     ///
-    /// [`Kind::Missing`] when there is none, and what else SQS says.
+    /// [`Kind::Missing`] when there is none, and other errors of SQS.
     pub async fn queue(&self, address: &Address) -> Result<Queue, Error> {
         if address.region.is_none() {
             self.region().await?;
@@ -184,10 +184,6 @@ enum VisibilityChange {
 impl Queue {
     /// Returns up to ten messages, after up to `wait_secs` (20 at most) without any. Nobody else gets them
     /// for the time that is set for the queue.
-    ///
-    /// # Errors
-    ///
-    /// What SQS says.
     pub async fn receive(&self, wait_secs: i32) -> Result<Vec<Message>, Error> {
         let count = MessageSystemAttributeName::ApproximateReceiveCount;
         let ask = self.client.receive_message().queue_url(&self.url).wait_time_seconds(wait_secs);
@@ -217,7 +213,7 @@ impl Queue {
         self.change(VisibilityChange::Visibility(0), handles).await
     }
 
-    /// Begins to keep messages from everybody else, until the hold is dropped.
+    /// Extends the visibility timeout of messages until the hold is dropped.
     pub fn hold(&self) -> VisibilityExtender {
         let held: Arc<InFlightMessages> = Arc::default();
         let (queue, shared) = (self.clone(), Arc::clone(&held));

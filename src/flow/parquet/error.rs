@@ -9,7 +9,7 @@ use crate::flow::parquet::schema::NotFlowLog;
 /// Why a Parquet file was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It holds something else.
+    /// It contains something else.
     #[error("{object} is no flow log")]
     NotFlowLog {
         /// The object.
@@ -47,7 +47,7 @@ impl Error {
         }
     }
 
-    /// Tells whether the same call may succeed later.
+    /// Returns whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Io { .. })
     }

@@ -1,4 +1,4 @@
-//! Where in a file of the lake which interface stands, as the file itself tells: rows of other interfaces need
+//! Row ranges of each interface in a file of the lake, from the file's metadata: rows of other interfaces need
 //! not be read.
 
 use std::fmt::Write as _;
@@ -15,13 +15,13 @@ use crate::flow::{Filter, RecordSelection};
 /// interface in one row group. Of each `id rows nodata skipdata`, all separated by blanks; `-` is NULL.
 pub const INTERFACE_RUNS_KEY: &str = "flowq.stretches";
 
-/// A file of more stretches does not tell them: they would be as long as a column.
+/// The most runs that the metadata of a file lists: more would be as long as a column.
 const STRETCHES_MAX: usize = 2048;
 
 /// Rows of one interface that stand together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InterfaceRun<'a> {
-    /// The interface; NULL for none.
+    /// The interface; `None` for none.
     pub interface: Option<&'a str>,
     /// How many rows there are.
     pub rows: u64,
@@ -31,7 +31,7 @@ pub struct InterfaceRun<'a> {
     pub skipdata: u64,
 }
 
-/// Returns the value of [`STRETCHES_KEY`]. NULL: there are too many stretches, or an id would not come back as
+/// Returns the value of [`INTERFACE_RUNS_KEY`]. `None`: there are too many runs, or an id would not come back as
 /// it is.
 pub fn encode_runs(stretches: &[InterfaceRun<'_>]) -> Option<String> {
     if stretches.len() > STRETCHES_MAX {
@@ -54,17 +54,17 @@ fn read<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<InterfaceRun<'a
     Some(InterfaceRun { interface, rows: number()?, nodata: number()?, skipdata: number()? })
 }
 
-/// Which rows of a file may be wanted, and what the others are.
+/// Which rows of a file may be selected, and what the others are.
 pub(super) struct SelectedRuns {
-    /// Rows of the kept row groups, one after the other.
+    /// Rows of the selected row groups, one after the other.
     pub(super) rows: RowSelection,
     /// The rows of these that need not be read, by status.
     pub(super) others: Tally,
 }
 
 impl SelectedRuns {
-    /// Chooses rows by their interfaces, in the kept ones of all row groups of a file. NULL: the filter does not
-    /// ask for interfaces, or what is told does not fit the file.
+    /// Chooses rows by their interfaces, in the selected ones of all row groups of a file. `None`: the filter does not
+    /// select interfaces, or the metadata does not fit the file.
     pub(super) fn new(
         told: &str,
         groups: &[RowGroupMetaData],

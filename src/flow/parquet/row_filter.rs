@@ -1,4 +1,4 @@
-//! The rows of one batch as the layout types them, and which of them a filter keeps.
+//! The rows of one batch as the layout types them, and which of them pass a filter.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::flow::parquet::schema::{
 use crate::flow::parquet::tally::{MalformedRow, Tally};
 use crate::flow::value::{integer, is_tag, range};
 
-/// Says why a value does not fit, in the words that lines of text are counted in.
+/// Returns why a value does not fit, in the words that lines of text are counted in.
 fn reason(kind: Kind, text: &str) -> Reason {
     match kind {
         Kind::Name => Reason::NotUtf8,
@@ -39,7 +39,7 @@ fn reason(kind: Kind, text: &str) -> Reason {
 pub(super) struct Columns {
     pub(super) request: Arc<ParquetRequest>,
     pub(super) format: Arc<ParquetFormat>,
-    /// SQL columns to read, those that the file holds.
+    /// SQL columns to read, those that the file contains.
     pub(super) names: Vec<String>,
 }
 
@@ -150,12 +150,12 @@ impl RowFilter<'_> {
         Ok(rows.unary(|row| row + 1))
     }
 
-    /// Returns the rows that do not fit; NULL if all do.
+    /// Returns the rows that do not fit; `None` if all do.
     pub(super) fn malformed(&self) -> Option<BooleanBuffer> {
         self.misfits.iter().flatten().cloned().reduce(|all, more| &all | &more)
     }
 
-    /// Counts the malformed rows and keeps the first.
+    /// Counts the malformed rows and retains the first.
     pub(super) fn reject_row(
         &self,
         malformed: &BooleanBuffer,
@@ -192,7 +192,7 @@ impl RowFilter<'_> {
         let mut counts = [0u64; 3];
         for row in chosen.set_indices() {
             match statuses.is_valid(row).then(|| statuses.views()[row]) {
-                // As in text: `-` tells no status.
+                // As in text: `-` is no status.
                 None => counts[0] += 1,
                 Some(view) if view == ok => counts[0] += 1,
                 Some(view) if view == nodata => counts[1] += 1,
@@ -256,7 +256,7 @@ fn all<A: arrow::array::ArrayAccessor>(array: A, fits: impl Fn(A::Item) -> bool)
     }
 }
 
-/// Tells which texts fit. Equal ones often stand together: then one view follows the same one, and is the same text.
+/// Returns which texts fit. Equal ones are often adjacent: then one view follows the same one, and is the same text.
 fn all_texts(texts: &StringViewArray, fits: impl Fn(&str) -> bool) -> BooleanBuffer {
     let mut last = None;
     BooleanBuffer::collect_bool(texts.len(), |row| {

@@ -21,7 +21,7 @@ pub(super) fn rows_of(rows: i64) -> u64 {
     u64::try_from(rows).unwrap_or(0)
 }
 
-/// Returns the row groups that may hold a row that the filter keeps.
+/// Returns the row groups that may contain a row that passes the filter.
 pub(super) fn row_groups(
     metadata: &ArrowReaderMetadata,
     format: &ParquetFormat,
@@ -29,7 +29,7 @@ pub(super) fn row_groups(
 ) -> Result<Vec<usize>, ParquetError> {
     let groups = metadata.metadata().row_groups();
     let mut kept = vec![true; groups.len()];
-    // Who wants every value checked wants every row read.
+    // Checking every value needs every row.
     if request.validate_all {
         return Ok((0..groups.len()).collect());
     }
@@ -63,7 +63,7 @@ pub(super) fn row_groups(
     Ok((0..groups.len()).filter(|group| kept[*group]).collect())
 }
 
-/// Tells whether the statistics say that no row of these row groups has a status other than OK.
+/// Returns whether the statistics state that no row of these row groups has a status other than OK.
 pub(super) fn are_all_ok(
     metadata: &ArrowReaderMetadata,
     format: &ParquetFormat,

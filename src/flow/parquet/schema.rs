@@ -49,7 +49,7 @@ pub struct ParquetFormat {
     pub layout: Layout,
     /// SQL columns of unknown fields, in the order of the file. Read as text.
     pub extra: Vec<String>,
-    /// SQL columns that the file holds, and their names in it. `object` and `line` are here where
+    /// SQL columns that the file contains, and their names in it. `object` and `line` are here where
     /// flowq wrote the file itself.
     pub columns: Vec<(String, String)>,
     /// Whether it is a file of the lake: its values were checked when they were written.
@@ -63,7 +63,7 @@ impl ParquetFormat {
     }
 
     /// Leaves out the columns that none of the records in the file had: a file of the lake has them all,
-    /// and says in [`COLUMNS_KEY`] which are more than padding.
+    /// and states in [`COLUMNS_KEY`] which are more than padding.
     pub(super) fn logical_type(&mut self, had: &str) {
         let had: Vec<&str> = had.split(',').collect();
         let is_ours = |name: &str| name == OBJECT || name == LINE;
@@ -93,13 +93,13 @@ impl fmt::Display for NotFlowLog {
     }
 }
 
-/// Tells what a Parquet file is by its columns. Takes `-` for `_` in names. `lake`: the columns that flowq does
+/// Returns what a Parquet file is by its columns. Takes `-` for `_` in names. `lake`: the columns that flowq does
 /// not know of the lake's table that names the file, where one does. Only then are `object` and `line` what
 /// flowq wrote.
 ///
 /// # Errors
 ///
-/// [`NotFlowLog`] when fewer than three columns are flow log fields (unless all are), when none says
+/// [`NotFlowLog`] when fewer than three columns are flow log fields (unless all are), when none states
 /// who talked or when, when two columns have one name or one cannot be cast, or when it is OCSF.
 pub fn detect_schema(
     schema: &Schema,
@@ -138,7 +138,7 @@ pub fn detect_schema(
         let ours = lake.is_some() && (name == OBJECT || name == LINE);
         let mut name = name;
         if let (Some(extra), false) = (lake, ours || fields.contains(&name)) {
-            // A file may have a column that its table could not take, and a table does not tell cases apart.
+            // A file may have a column that its table could not take, and a table ignores case.
             let same = |column: &&String| column.to_lowercase() == name.to_lowercase();
             let Some(column) = extra.iter().find(same) else { continue };
             name.clone_from(column);

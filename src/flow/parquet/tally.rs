@@ -8,7 +8,7 @@ use crate::flow::decode_stats::Reason;
 /// `rows = ok + nodata + skipdata + other + other_layout + malformed + pruned`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Rows that the file holds, by its footer.
+    /// Rows that the file contains, by its footer.
     pub rows: u64,
     /// Rows with log status OK, or without a status. Rows that a filter dropped are counted too.
     pub ok: u64,
@@ -18,7 +18,7 @@ pub struct Tally {
     pub skipdata: u64,
     /// Rows with a status that AWS does not document.
     pub other: u64,
-    /// Rows of the layout that was not asked for.
+    /// Rows of the layout that was not requested.
     pub other_layout: u64,
     /// Rows set aside because a value does not fit its column.
     pub malformed: u64,

@@ -9,7 +9,7 @@ use crate::aws::operations;
 use crate::inventory::aws_time;
 use crate::inventory::collect::{CollectionPass, OVERLAP_SECS, read};
 
-/// The events that tell of interfaces and of the jobs that they are made for.
+/// The events about interfaces and the jobs that they are created for.
 const EVENTS: &[&str] = &[
     "CreateNetworkInterface",
     "DeleteNetworkInterface",
@@ -22,13 +22,13 @@ const EVENTS: &[&str] = &[
 /// How long `LookupEvents` remembers.
 const EVENTS_SECS_MAX: i64 = 90 * 24 * 60 * 60;
 
-/// How long after the time asked for an interface may be deleted and still tell of it.
+/// How long after the requested time an interface may be deleted and still count.
 const AFTER_SECS: i64 = 60 * 60;
 
 /// How often AWS Config is asked: it records within minutes, and listing all interfaces ever takes many calls.
 const CONFIG_EVERY_SECS: i64 = 10 * 60;
 
-/// The most interfaces whose history is asked for in one pass.
+/// The most interfaces whose history is requested in one pass.
 const HISTORIES_MAX: usize = 1000;
 
 /// What is recorded by AWS Config.
@@ -68,7 +68,7 @@ pub(super) async fn events(
     Ok(true)
 }
 
-/// Asks AWS Config for the history of interfaces that are known or were deleted since, if it records them.
+/// Requests from AWS Config the history of interfaces that are known or were deleted since, if it records them.
 /// `asked`: when it was asked last. Returns whether all was told.
 pub(super) async fn config(
     pass: &mut CollectionPass<'_>,
@@ -130,7 +130,7 @@ pub(super) async fn config(
     Ok(all)
 }
 
-/// Tells whether any recorder records interfaces.
+/// Returns whether any recorder records interfaces.
 fn records_interfaces(recorders: Option<&Value>) -> bool {
     let holds = |group: &Value, path: &str| {
         let types = group.pointer(path).and_then(Value::as_array);

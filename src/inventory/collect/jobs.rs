@@ -14,7 +14,7 @@ use crate::inventory::model::Job;
 /// What is lost without the list of jobs.
 const LOST: &str = "jobs are not known, but for those that CloudTrail tells of";
 
-/// Asks for the jobs that were not over before `since` and describes those that are not known to be over.
+/// Requests the jobs that were not over before `since` and describes those that are not known to be over.
 /// The `first` time also jobs count that were created long before. Returns whether all were told.
 pub(super) async fn collect(
     pass: &mut CollectionPass<'_>,
@@ -74,7 +74,7 @@ pub(super) async fn collect(
     Ok(all)
 }
 
-/// Tells whether nothing more will become known of a job.
+/// Returns whether nothing more will become known of a job.
 fn is_done(job: &Job) -> bool {
     let over = ["Completed", "Failed", "Stopped"];
     let over = job.status.as_deref().is_some_and(|status| over.contains(&status));

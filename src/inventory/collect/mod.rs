@@ -1,8 +1,8 @@
 //! Collects the inventory of one region of an account from its APIs, in passes that take up where the last
 //! one ended.
 //!
-//! A pass asks for the jobs of its time, for the VPCs that their subnets lie in, and for the interfaces in
-//! those, living and gone. A source that is denied is told and the others go on.
+//! A pass requests the jobs of its time, the VPCs that their subnets are in, and the interfaces in
+//! those, living and gone. A source that is denied is reported and the others continue.
 
 mod history;
 mod jobs;
@@ -24,10 +24,10 @@ use crate::inventory::fact::{Fact, Facts};
 use crate::inventory::merge;
 use crate::inventory::model::{FlowLog, Job};
 
-/// How far back a source is asked again, since it may tell late: CloudTrail within some 15 minutes.
+/// How far back a source is asked again, since it may report late: CloudTrail within some 15 minutes.
 const OVERLAP_SECS: i64 = 20 * 60;
 
-/// How far back the first pass looks where nobody says.
+/// How far back the first pass looks without a configured time.
 pub const SINCE_DEFAULT_SECS: i64 = 24 * 60 * 60;
 
 /// How long a job may run: one that was created so long before may still be running.
@@ -36,11 +36,11 @@ const JOB_SECS_MAX: i64 = 9 * 24 * 60 * 60;
 /// The most values that one filter of EC2 takes.
 const FILTER_VALUES_MAX: usize = 200;
 
-/// Until when each source has told all, in Unix seconds. NULL: it never did.
+/// Until when each source is complete, in Unix seconds. `None`: it never did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct CollectedUntil {
-    /// From when on it was meant to tell.
+    /// From when on it was requested.
     pub(super) since: i64,
     jobs: Option<i64>,
     events: Option<i64>,
@@ -86,11 +86,7 @@ pub struct Collector<'a> {
 }
 
 impl<'a> Collector<'a> {
-    /// Makes a collector. `trail`: where CloudTrail delivers to, as its trail says.
-    ///
-    /// # Errors
-    ///
-    /// What stands against any call: no region, no credentials or expired ones, no network.
+    /// Creates a collector. `trail`: where CloudTrail delivers to, from its trail.
     pub async fn new(
         account: &'a Account,
         region: Option<&str>,
@@ -135,7 +131,7 @@ impl<'a> Collector<'a> {
         self.asked = CollectedUntil { since, ..CollectedUntil::default() };
     }
 
-    /// Begins another day: what is known was written, and only what is found from now on is kept.
+    /// Begins another day: what is known was written, and only what is found from now on is retained.
     pub(super) fn begin_day(&mut self) {
         let open = self.jobs(self.asked.from(self.asked.jobs));
         let names: BTreeSet<&str> = open.iter().map(|job| job.job_name.as_str()).collect();
@@ -145,11 +141,6 @@ impl<'a> Collector<'a> {
     }
 
     /// Makes one pass, up to `until`. `now` is in Unix seconds.
-    ///
-    /// # Errors
-    ///
-    /// Refused credentials at once, and else the first error where no source told anything. What an
-    /// earlier pass found is kept.
     pub async fn pass(&mut self, until: i64, now: i64) -> Result<CollectionReport, aws::Error> {
         let until = until.min(now);
         let calls_before: u64 = self.api.tally().values().sum();
@@ -197,7 +188,7 @@ impl<'a> Collector<'a> {
         Ok(report)
     }
 
-    /// Keeps what matters, and says how much of it is new.
+    /// Stores the facts that matter, and counts the new ones.
     fn add(&mut self, found: Facts) -> usize {
         let all: Facts = self.facts.iter().cloned().chain(found.iter().cloned()).collect();
         self.interfaces = relevant(&all, &self.interfaces, &merge::jobs(&all));
@@ -221,7 +212,7 @@ fn in_time(mut jobs: Vec<Job>, since: i64) -> Vec<Job> {
     jobs
 }
 
-/// Returns the interfaces that lie in a VPC which was listed or in a subnet of a job, and `known` ones.
+/// Returns the interfaces that are in a VPC which was listed or in a subnet of a job, and `known` ones.
 fn relevant(facts: &Facts, known: &BTreeSet<String>, jobs: &[Job]) -> BTreeSet<String> {
     let subnets: BTreeSet<&str> =
         jobs.iter().flat_map(|job| job.subnet_ids.iter().map(String::as_str)).collect();
@@ -253,7 +244,7 @@ struct CollectionPass<'a> {
     reader: Reader,
     warnings: Vec<String>,
     notes: Vec<String>,
-    /// How many sources told all that they were asked for.
+    /// How many sources were complete.
     told: usize,
     /// Why the first that did not, did not.
     first: Option<aws::Error>,
@@ -273,10 +264,6 @@ impl<'a> CollectionPass<'a> {
     }
 
     /// Returns what a source told, or warns of what is lost without it.
-    ///
-    /// # Errors
-    ///
-    /// Refused credentials: no other source would tell more.
     fn or_warn<T>(
         &mut self,
         result: Result<T, aws::Error>,
@@ -297,7 +284,7 @@ impl<'a> CollectionPass<'a> {
         }
     }
 
-    /// Makes a call with all its pages and takes the answer; warns when that fails.
+    /// Makes a call with all its pages and takes the response; warns when that fails.
     async fn take(
         &mut self,
         call: &Operation,
@@ -310,13 +297,13 @@ impl<'a> CollectionPass<'a> {
         Ok(true)
     }
 
-    /// Takes an answer, with the time that it was given.
+    /// Takes a response, with the time that it was given.
     fn read(&mut self, answer: Response) {
         read(&mut self.reader, answer, self.now);
     }
 }
 
-/// Takes an answer, with the time that it was given: the service's own, or else `now`.
+/// Takes a response, with the time that it was given: the service's own, or else `now`.
 fn read(reader: &mut Reader, answer: Response, now: i64) {
     let mut document = answer.document;
     document.insert("CollectedAt".to_owned(), answer.at.unwrap_or(now).into());
@@ -329,10 +316,6 @@ fn filter(name: &str, values: &[String]) -> Value {
 }
 
 /// Returns the flow logs that write to a log group, for the formats of its records.
-///
-/// # Errors
-///
-/// What EC2 says.
 pub async fn flow_logs(
     account: &Account,
     log_group: &str,
@@ -382,7 +365,7 @@ mod tests {
         collector.resume(known, Asked { jobs: Some(1_086_400), ..Asked::default() });
         collector.begin_day();
         assert_eq!(collector.facts, facts(&[runs]));
-        // The end of an interface of the day before is kept, that of another one is not.
+        // The end of an interface of the day before is retained, that of another one is not.
         let gone = |id| {
             json!({
                 "eventSource": "ec2.amazonaws.com", "eventName": "DeleteNetworkInterface",

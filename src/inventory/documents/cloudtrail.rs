@@ -51,7 +51,7 @@ struct SessionIssuer {
 const SAGEMAKER: &str = "sagemaker.amazonaws.com";
 
 impl Record {
-    /// Tells whether SageMaker made the call: by its name, or in a session that is called so, as it calls
+    /// Returns whether SageMaker made the call: by its name, or in a session that is called so, as it calls
     /// its own when it takes up a job's role.
     fn is_sagemakers(&self) -> bool {
         let identity = &self.user_identity;
@@ -77,7 +77,7 @@ pub(super) fn looked_up(reader: &mut Reader, value: Value, at: Option<i64>) -> D
     }
 }
 
-/// Reads one record. Dry runs and failed calls did nothing; calls of other kinds say nothing here.
+/// Reads one record. Dry runs and failed calls did nothing; calls of other kinds are ignored.
 pub(super) fn record(reader: &mut Reader, value: Value, _at: Option<i64>) -> Done {
     let record: Record = shape(value)?;
     let (Some(name), Some(source)) = (&record.event_name, &record.event_source) else {
@@ -112,7 +112,7 @@ pub(super) fn record(reader: &mut Reader, value: Value, _at: Option<i64>) -> Don
     Ok(())
 }
 
-/// Takes the addresses of the response, else those that were asked for.
+/// Takes the addresses of the response, else those that were requested.
 fn of_addresses(record: &Record, mut texts: Vec<String>) -> Details {
     if texts.is_empty() {
         texts = text_at(&record.request_parameters, "privateIpAddress");
@@ -130,7 +130,7 @@ fn created(reader: &mut Reader, record: &Record) {
     if groups.is_empty() {
         groups = text_at(&request["groupSet"], "groupId");
     }
-    // The primary address stands outside the sets.
+    // The primary address is outside the sets.
     let mut found: Vec<String> = text("privateIpAddress").into_iter().collect();
     found.extend(text_at(&eni["privateIpAddressesSet"], "privateIpAddress"));
     found.extend(text_at(&eni["ipv6AddressesSet"], "ipv6Address"));
@@ -182,7 +182,7 @@ fn sighted(reader: &mut Reader, record: &Record, event: Event, mut details: Deta
     }));
 }
 
-/// A job as its request says, created when the call was made.
+/// A job from its request, created when the call was made.
 fn created_job(reader: &mut Reader, record: Record) -> Done {
     let Value::Object(mut job) = pascal(record.request_parameters) else {
         reader.complaints.push("CreateProcessingJob without requestParameters".into());

@@ -22,7 +22,7 @@ struct Row {
     role: Option<String>,
 }
 
-/// Tells whether an object is a row of a mapping.
+/// Returns whether an object is a row of a mapping.
 pub(super) fn is_row(answer: &JsonObject) -> bool {
     let either = |a, b| answer.contains_key(a) || answer.contains_key(b);
     either("interface", "interface_id") && either("job", "job_name")

@@ -16,10 +16,10 @@ use serde_json::{Map, Value};
 use crate::inventory::aws_time;
 use crate::inventory::fact::{Fact, Facts};
 
-/// An answer: the top level of a JSON document.
+/// A response: the top level of a JSON document.
 type JsonObject = Map<String, Value>;
 
-/// Takes documents of one file and keeps what they say.
+/// Takes documents of one file and stores their facts.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     /// What was understood.
@@ -28,10 +28,10 @@ pub(super) struct Reader {
     pub(super) complaints: Vec<String>,
 }
 
-/// Reads one element of a list of an answer.
+/// Reads one element of a list of a response.
 type Item = fn(&mut Reader, Value, Option<i64>) -> Result<(), serde_json::Error>;
 
-/// The lists that AWS answers are recognised by, and what reads one element of each.
+/// The lists that AWS responses are recognised by, and the reader of one element of each.
 const LIST_DOCUMENTS: &[(&str, Item)] = &[
     ("NetworkInterfaces", ec2_network::network_interface),
     ("Vpcs", ec2_network::vpc),
@@ -170,7 +170,7 @@ fn shape<T: DeserializeOwned>(value: Value) -> Result<T, serde_json::Error> {
     serde_json::from_value(value)
 }
 
-/// Returns when an answer was given: a key that the collector added, else the response's own date.
+/// Returns when a response was given: a key that the collector added, else the response's own date.
 fn collected_at(answer: &JsonObject) -> Option<i64> {
     ["CollectedAt", "collected_at"]
         .iter()

@@ -94,7 +94,7 @@ struct S3 {
     uri: Option<String>,
 }
 
-/// Reads one of `ProcessingJobSummaries`, which says nothing of the network.
+/// Reads one of `ProcessingJobSummaries`, which has nothing about the network.
 pub(super) fn summary(reader: &mut Reader, value: Value, at: Option<i64>) -> Done {
     add(reader, shape(value)?, at, false);
     Ok(())

@@ -43,12 +43,12 @@ pub struct Inventory {
     pub dhcp_options: Vec<DhcpOptions>,
     /// Flow logs, with the format that CloudWatch records need.
     pub flow_logs: Vec<FlowLog>,
-    /// Policies of buckets, where `get-bucket-policy` answers tell them.
+    /// Policies of buckets, where `get-bucket-policy` responses state them.
     pub bucket_policies: Vec<BucketPolicy>,
     /// The lists that any answer gives, be they empty, by their keys: `VpcEndpoints`. If a table has no row and
     /// its list is not here, nothing is known of it.
     pub asked: Vec<String>,
-    /// When the answers were given that the tables of the VPC are made of: earliest and latest.
+    /// When the responses were given that the tables of the VPC are built from: earliest and latest.
     pub told: Option<(i64, i64)>,
 }
 
@@ -70,9 +70,9 @@ pub struct Job {
     pub created_at: Option<i64>,
     /// `ProcessingStartTime`.
     pub started_at: Option<i64>,
-    /// `ProcessingEndTime`; NULL while it runs.
+    /// `ProcessingEndTime`; `None` while it runs.
     pub ended_at: Option<i64>,
-    /// Whether a VpcConfig is there. NULL when only the listing was seen, which does not say.
+    /// Whether a VpcConfig is there. `None` when only the listing was seen, which does not show it.
     pub in_vpc: Option<bool>,
     /// `VpcConfig.Subnets`.
     pub subnet_ids: Vec<String>,
@@ -107,7 +107,7 @@ const EFA_LARGE: &[&str] = &["g4dn", "g5", "g6", "g6e", "g7", "g7e", "gr6", "trn
 const EFA_FROM: u32 = 8;
 
 impl Job {
-    /// Tells whether its instances have EFA, and its containers are likely to use it: instances with accelerators.
+    /// Returns whether its instances have EFA, and its containers are likely to use it: instances with accelerators.
     /// Others have it in their largest sizes only, and hardly anything there uses it.
     ///
     /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa.html#efa-instance-types>
@@ -141,11 +141,11 @@ pub enum Attribution {
 pub struct Eni {
     /// `NetworkInterfaceId`.
     pub interface_id: String,
-    /// From when on this row holds. NULL: not known, it may have been there long before.
+    /// From when on this row is valid. `None`: not known, it may have been there long before.
     pub valid_from: Option<i64>,
-    /// Until when this row holds, exclusive. NULL: still there.
+    /// Until when this row is valid, exclusive. `None`: still there.
     pub valid_to: Option<i64>,
-    /// When the interface was created, where a source tells.
+    /// When the interface was created, where a source has it.
     pub created_at: Option<i64>,
     /// `OwnerId`.
     pub account_id: Option<String>,
@@ -169,25 +169,25 @@ pub struct Eni {
     pub instance_id: Option<String>,
     /// ARN of the role that created it, from CloudTrail.
     pub creator_role_arn: Option<String>,
-    /// The service that made it, where that is SageMaker: `sagemaker`. NULL: nothing says so.
+    /// The service that created it, where that is SageMaker: `sagemaker`. `None`: not known.
     pub made_by: Option<String>,
-    /// What says so, surest first: `cloudtrail`, `permission`, `operator`, `requester`, or `description`,
+    /// The evidence, strongest first: `cloudtrail`, `permission`, `operator`, `requester`, or `description`,
     /// which anybody may write.
     pub made_by_from: Option<String>,
     /// What it belongs to when that is not a processing job: `nat_gateway`, `vpc_endpoint`, `instance`,
-    /// `lambda`, `notebook`, `studio` …; NULL: nothing else is known.
+    /// `lambda`, `notebook`, `studio` …; `None`: nothing else is known.
     pub belongs_to: Option<String>,
     /// Best source of the interval: `cloudtrail`, `config`, `snapshot` or `mapping`.
     pub source: String,
-    /// The one job it serves; NULL when none or several fit.
+    /// The one job it serves; `None` when none or several fit.
     pub job_name: Option<String>,
     /// ARN of that job.
     pub job_arn: Option<String>,
     /// The jobs that fit when there are several, sorted.
     pub job_candidates: Vec<String>,
-    /// How sure it is. NULL: serves no job that is known.
+    /// How sure it is. `None`: serves no job that is known.
     pub attribution: Option<Attribution>,
-    /// `container`, `platform`, or NULL when the two cannot be told apart.
+    /// `container`, `platform`, or `None` when the two cannot be distinguished.
     pub eni_role: Option<String>,
     /// Why it got its job, or why not: one sentence for `flowq inventory show enis`.
     pub reason: String,

@@ -39,7 +39,7 @@ const ALIKE: f64 = 0.8;
 /// How many such names are told.
 const ALIKE_MAX: usize = 3;
 
-/// A log group. What is asked about it once holds for the whole command.
+/// A log group. What AWS reports about it is cached for the whole command.
 #[derive(Debug)]
 pub(super) struct CloudWatchSource {
     url: String,
@@ -48,7 +48,7 @@ pub(super) struct CloudWatchSource {
     known: OnceCell<GroupInfo>,
 }
 
-/// What AWS says about a log group.
+/// Facts about a log group, from AWS.
 #[derive(Debug)]
 struct GroupInfo {
     reading: Arc<GroupReader>,
@@ -68,7 +68,7 @@ enum ReadMethod {
 }
 
 impl CloudWatchSource {
-    /// Makes the source of what a URL names. No call is made yet.
+    /// Creates the source of what a URL names. No call is made yet.
     ///
     /// # Errors
     ///
@@ -127,7 +127,7 @@ impl CloudWatchSource {
         })
     }
 
-    /// Says that there is no such log group, and which ones have names like it.
+    /// Describes a missing log group, with existing ones of similar names.
     async fn missing(&self, client: &Client, region: &str) -> String {
         let wanted = self.group.name.as_str();
         let word = wanted.rsplit('/').find(|word| !word.is_empty()).unwrap_or(wanted);
@@ -152,7 +152,7 @@ impl CloudWatchSource {
     }
 
     /// Returns the formats of the flow logs that write to the log group, as the account and the inventory
-    /// tell, which knows deleted ones too; none when nothing is known of any.
+    /// state, which knows deleted ones too; none when nothing is known of any.
     fn formats(&self, now: &[FlowLog]) -> Vec<LogFormat> {
         let mut formats = Vec::new();
         for flow_log in self.access.flow_logs.iter().chain(now) {

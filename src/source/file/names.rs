@@ -30,7 +30,7 @@ fn escaped(bytes: &[u8]) -> String {
     text
 }
 
-/// Tells whether `\xNN` stands in a text.
+/// Returns whether `\xNN` is in a text.
 fn has_escape(text: &str) -> bool {
     let parts = text.match_indices("\\x").map(|(at, found)| &text.as_bytes()[at + found.len()..]);
     let mut parts = parts.map(|rest| rest.get(..2));
@@ -39,10 +39,6 @@ fn has_escape(text: &str) -> bool {
 
 /// Returns the one name of a file, folder or glob, however it is spelled: absolute, without `..`, links and doubled
 /// slashes. What is not there, such as a glob, is resolved as far as it is.
-///
-/// # Errors
-///
-/// When there is no working directory.
 pub fn canonical(path: &str) -> std::io::Result<String> {
     if let Ok(found) = Path::new(path).canonicalize() {
         return Ok(text(&found));

@@ -71,7 +71,7 @@ impl Found {
         Ok(())
     }
 
-    /// Takes in one path; returns how many files and pruned folders it stands for.
+    /// Takes in one path; returns how many files and pruned folders it adds.
     fn path(&mut self, path: &Path, meta: &Metadata, window: &Window) -> Result<usize, Error> {
         if meta.is_dir() {
             return self.folder(path, None, window);
@@ -114,8 +114,8 @@ impl Found {
         }
     }
 
-    /// Takes in what a folder holds that is no file: a FIFO, a socket, a device. Opening one may wait for ever, so
-    /// it is listed without a size, and whoever opens it is told what it is.
+    /// Takes in what a folder contains that is no file: a FIFO, a socket, a device. Opening one may wait for ever, so
+    /// it is listed without a size, and opening it reports what it is.
     fn no_file(&mut self, path: &Path) {
         let identity = identity(path);
         let named = if self.for_ledger { Path::new(&identity) } else { path };
@@ -123,7 +123,7 @@ impl Found {
         self.splits.insert(path.as_os_str().to_owned(), split);
     }
 
-    /// Takes in what the walk of a folder could not go into, if it is wanted: it is named with the objects that
+    /// Takes in what the walk of a folder could not go into, if it is selected: it is named with the objects that
     /// could not be read.
     fn unreadable(&mut self, path: &Path, glob: Option<&Glob>, root: &Path) -> bool {
         let below = path.strip_prefix(root).unwrap_or(path);
@@ -135,7 +135,7 @@ impl Found {
         is_wanted
     }
 
-    /// Takes in a folder, or what of it a glob wants; returns how many files and pruned folders that is.
+    /// Takes in a folder, or what of it a glob selects; returns how many files and pruned folders that is.
     fn folder(
         &mut self,
         root: &Path,
@@ -170,7 +170,7 @@ impl Found {
         for entry in WalkDir::new(root).follow_links(true).into_iter().filter_entry(wanted) {
             let entry = match entry {
                 Ok(entry) => entry,
-                // What a loop leads back to is read where it stands.
+                // What a loop leads back to is read where it is.
                 Err(err) if err.loop_ancestor().is_some() => continue,
                 Err(err) => {
                     match unwalked(err, root)? {
@@ -187,7 +187,7 @@ impl Found {
             if !entry.file_type().is_dir() && glob.is_none_or(|glob| glob.matches(below)) {
                 let meta =
                     entry.metadata().map_err(|err| Error::io(shown(entry.path()), err.into()))?;
-                // A glob that starts here says `a.log`, not `./a.log`.
+                // A glob that starts here yields `a.log`, not `./a.log`.
                 let path = if glob.is_some_and(|glob| glob.here) { below } else { entry.path() };
                 files += 1;
                 if !meta.is_file() {
@@ -243,7 +243,7 @@ fn inode(_: &Metadata) -> (Option<String>, u64) {
     (None, 1)
 }
 
-/// Tells what a walk cannot go into; it is an error where it is what the user named.
+/// Returns what a walk cannot go into; it is an error where it is what the user named.
 fn unwalked(err: walkdir::Error, root: &Path) -> Result<Unwalked, Error> {
     let path = err.path().unwrap_or(root).to_owned();
     let is_root = err.depth() == 0;
@@ -296,7 +296,8 @@ impl Inside {
     }
 }
 
-/// Tells hidden files and the markers and checksums that Hadoop, Spark and Hive leave behind.
+/// Returns whether a name is of a hidden file, or of the markers and checksums that Hadoop, Spark and Hive leave
+/// behind.
 pub(in crate::source) fn is_hidden(name: &str) -> bool {
     // Keys of S3 may have the segments `.` and `..`, which mean nothing there.
     !matches!(name, "." | "..") && (name.starts_with(['.', '_']) || name.ends_with(".crc"))

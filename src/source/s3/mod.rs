@@ -1,7 +1,7 @@
 //! Objects of S3: `s3://bucket/prefix`.
 //!
-//! What is in the bucket is found from the listing, not from a setting. [`S3Source`] lists; [`PrefetchingReader`] reads, also
-//! what others found.
+//! What is in the bucket is found from the listing, not from a setting. [`S3Source`] lists; [`PrefetchingReader`]
+//! reads, also what others found.
 
 mod lister;
 mod listing_plan;
@@ -27,7 +27,7 @@ use crate::time::Window;
 /// How many objects one argument may name. Each takes about half a kilobyte.
 const OBJECTS_MAX: usize = 5_000_000;
 
-/// What lies below a prefix of a bucket. It is listed once for each window.
+/// What is below a prefix of a bucket. It is listed once for each window.
 #[derive(Debug)]
 pub(super) struct S3Source {
     url: String,
@@ -40,7 +40,7 @@ pub(super) struct S3Source {
 }
 
 impl S3Source {
-    /// Makes the source of what a URL names: an object, a folder, or all whose keys begin like it.
+    /// Creates the source of what a URL names: an object, a folder, or all whose keys begin like it.
     ///
     /// # Errors
     ///
@@ -136,7 +136,7 @@ impl S3Source {
         Location::new(&self.at.bucket, key).to_string()
     }
 
-    /// Refuses an object that the listing says is in an archive.
+    /// Refuses an object that is in an archive by the listing.
     fn at_hand(&self, split: &Split) -> Result<(), Error> {
         if !lock(&self.archived).contains(&split.id) {
             return Ok(());
@@ -150,7 +150,7 @@ impl S3Source {
 impl Source for S3Source {
     async fn splits(&self, window: &Window) -> Result<Listing, Error> {
         let mut listings = self.listings.lock().await;
-        // What was listed with the margin before the window holds the window.
+        // A listing with the margin before the window includes the window.
         let holds = |of: &Window| of == window || *of == window.with_margin();
         if let Some((_, listing)) = listings.iter().find(|(of, _)| holds(of)) {
             return Ok(listing.clone().within(window));

@@ -102,10 +102,6 @@ impl PrefetchingReader {
     }
 
     /// As [`crate::source::Source::open`].
-    ///
-    /// # Errors
-    ///
-    /// As [`PrefetchingReader::head`].
     pub(in crate::source) async fn open(&self, split: &Split) -> Result<ByteStream, Error> {
         let id = split.id.clone();
         let rest = match self.take(split).await? {
@@ -124,10 +120,6 @@ impl PrefetchingReader {
     }
 
     /// As [`crate::source::Source::seek`].
-    ///
-    /// # Errors
-    ///
-    /// As [`PrefetchingReader::head`].
     pub(in crate::source) async fn seek(
         &self,
         split: &Split,
@@ -199,7 +191,7 @@ impl StartedRead {
     }
 }
 
-/// Tells whether all of an object is wanted: of Parquet only some columns are, unless it is so small that
+/// Returns whether all of an object is selected: of Parquet only some columns are, unless it is so small that
 /// they come with its footer.
 fn is_read_whole(split: &Split) -> bool {
     !split.id.ends_with(".parquet") || split.size_bytes.is_some_and(|size| size <= TAIL_BYTES)
@@ -213,7 +205,7 @@ fn pieces(mut bytes: Bytes) -> impl Iterator<Item = Bytes> {
     })
 }
 
-/// Returns what a split says of its object.
+/// Returns the properties of an object from its split.
 fn stored(split: &Split) -> Result<S3Object, Error> {
     let location = Location::parse(&split.id).map_err(|error| Error::aws(&split.id, error))?;
     let (size_bytes, etag) = (split.size_bytes, split.etag.clone());

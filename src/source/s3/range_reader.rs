@@ -108,7 +108,7 @@ impl AsyncFileReader for Seek {
     }
 }
 
-/// Returns the parts that hold all ranges, sorted, none close to the next.
+/// Returns the parts that contain all ranges, sorted, none close to the next.
 fn joined(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut ranges = ranges.to_vec();
     ranges.sort_by_key(|range| range.start);

@@ -1,4 +1,4 @@
-//! New objects of S3, as a queue tells of them: `sqs://queue`.
+//! New objects of S3, as a queue reports them: `sqs://queue`.
 //!
 //! A message is deleted once what was made of all its objects is durable, and not before. What the objects
 //! hold is read as from `s3://`.
@@ -35,7 +35,7 @@ const OBJECTS_MAX: usize = 100_000;
 /// SQS's servers only, and finds a queue empty that is not.
 const WAIT_SECS: [i32; 2] = [5, 1];
 
-/// The objects that the messages of a queue tell of. The messages are received at the first listing; a
+/// The objects that the messages of a queue report. The messages are received at the first listing; a
 /// command has one window, and all that it reads are the same objects.
 #[derive(Debug)]
 pub(super) struct SqsSource {
@@ -57,7 +57,7 @@ struct ReceivedMessages {
 }
 
 impl SqsSource {
-    /// Makes the source of what a queue tells of: `sqs://` and its URL, its ARN or its name.
+    /// Creates the source of what a queue reports: `sqs://` and its URL, its ARN or its name.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl SqsSource {
         Error::aws(&self.url, error)
     }
 
-    /// Tells why an event of a created object cannot be understood, if the split is one.
+    /// Returns why an event of a created object cannot be understood, if the split is one.
     fn unclear(&self, split: &Split) -> Option<Error> {
         let reason = self.taken.get()?.sorted.unclear.get(&split.id)?.clone();
         Some(Error::Event(split.id.clone(), reason))
