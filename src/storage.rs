@@ -1,4 +1,4 @@
-//! Where flowq keeps what it makes: a folder or a prefix of S3, as one [`ObjectStore`].
+//! Storage of the lake, the state and the inventory: a folder or a prefix of S3, as one [`ObjectStore`].
 //!
 //! Writes are atomic: a name is there whole or not at all. `PutMode::Create` fails when the name is taken, in
 //! a folder as in S3: that is what a commit and a checkpoint are built on.
@@ -120,7 +120,7 @@ impl Storage {
         Self::folder(name, &folder)
     }
 
-    /// As [`Storage::open`], and makes the folder if it is not there.
+    /// As [`Storage::open`], and creates the folder if it is not there.
     ///
     /// # Errors
     ///
@@ -209,7 +209,7 @@ fn slashed(name: &str) -> String {
 }
 
 impl Storage {
-    /// Makes sure that objects outlive a loss of power; what is in S3 does.
+    /// Syncs objects to disk; S3 needs no sync.
     pub fn sync<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
         let Some(folder) = &self.folder else { return Ok(()) };
         for name in names {

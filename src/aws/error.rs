@@ -72,7 +72,7 @@ impl fmt::Display for Error {
 impl StdError for Error {}
 
 impl Error {
-    /// Makes an error of our own.
+    /// Creates an error of our own.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, code: None, message: message.into() }
     }

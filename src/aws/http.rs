@@ -1,4 +1,4 @@
-//! Plain requests over the way that calls of AWS take too: its TLS, and the proxies of the environment.
+//! Plain HTTP requests with the TLS and the proxies of AWS calls.
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ impl Client {
             set.map_err(|_| broken(&format!("the header {name}")))?;
         }
         let response = self.connector.call(request).await.map_err(|err| {
-            // Whatever it is called, it is the way that failed: there are no credentials here.
+            // Always a network error: there are no credentials here.
             Error { kind: Kind::Network, ..Error::from_transport(&err) }
         })?;
         let status = response.status().as_u16();

@@ -1,8 +1,8 @@
-//! The calls that flowq makes without an SDK crate: what each is named, how it is asked, how often.
+//! The calls that flowq makes without an SDK crate: what each is named, its protocol, its rate.
 
 use std::time::Duration;
 
-/// How a service is asked, and how it answers.
+/// The protocol of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Protocol {
     /// A form of this version; the response is XML.
@@ -27,7 +27,7 @@ pub struct Service {
     /// The environment variable of its endpoint.
     pub(super) variable: &'static str,
     pub(super) protocol: Protocol,
-    /// Key of the token that leads to the next page, in request and answer.
+    /// Key of the token that leads to the next page, in request and response.
     pub(super) token: &'static str,
     /// The least time between two calls, which keeps below the rate limit.
     pub(super) min_interval: Duration,
@@ -164,7 +164,7 @@ impl Operation {
         format!("{}:{}", self.service.name, self.action)
     }
 
-    /// Returns whether IAM has to allow it: everybody may ask who they are.
+    /// Returns whether IAM has to allow it: some operations need no permission.
     pub fn needs_permission(&self) -> bool {
         self.service.name != "sts"
     }

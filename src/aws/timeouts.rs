@@ -11,5 +11,5 @@ pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(20);
 /// How long a connection may take to be made.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long one try of a call may take to begin to answer.
+/// How long one try of a call may take to begin to respond.
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);

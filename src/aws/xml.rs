@@ -1,10 +1,10 @@
-//! XML answers of the query protocol as the JSON that the AWS CLI prints for them.
+//! XML responses of the query protocol as the JSON that the AWS CLI prints for them.
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::{Map, Value};
 
-/// The deepest that elements may nest; no answer of EC2 comes near.
+/// The deepest that elements may nest; no response of EC2 comes near.
 const DEPTH_MAX: usize = 32;
 
 /// Elements whose JSON name follows no rule.

@@ -95,7 +95,7 @@ fn is_ipv4(text: &[u8]) -> bool {
             digits = 0;
             octet = 0;
         } else {
-            // A zero can only stand alone.
+            // A zero cannot be followed by digits.
             if !byte.is_ascii_digit() || (digits > 0 && octet == 0) {
                 return false;
             }

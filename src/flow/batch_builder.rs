@@ -174,7 +174,7 @@ fn text(
 }
 
 impl BatchBuilder {
-    /// Makes rows of one object. `mixed`: rows of several formats share a batch.
+    /// Creates rows of one object. `mixed`: rows of several formats share a batch.
     pub(super) fn new(plan: &DecodeOptions, object: &ObjectMeta, mixed: bool) -> Self {
         let events = object.log_group.is_some();
         let columns = plan.schema.fields().iter().map(|field| Column::new(field, 0, events));
@@ -210,7 +210,7 @@ impl BatchBuilder {
         Ok(batch)
     }
 
-    /// Returns which block the next lines are in; `None` when they are in none that can be held.
+    /// Returns which block the next lines are in; `None` when they are in none that can be retained.
     pub(super) fn set_block(&mut self, block: Option<&Bytes>) {
         self.blocks += 1;
         let number = self.blocks;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::flow::field::{LINE, Layout, OBJECT, column_name};
 
-/// Columns that flowq makes itself: where a row came from, the partitions of the lake, and what the inventory
+/// Columns that flowq adds: where a row came from, the partitions of the lake, and what the inventory
 /// adds to a record. A field of a log with one of these names gets another one.
 #[rustfmt::skip]
 pub const RESERVED: &[&str] = &[

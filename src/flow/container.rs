@@ -15,7 +15,7 @@ pub(super) enum Container {
     Unknown(Vec<u8>),
     /// Lines. `stamped`: whether a timestamp is before each record, known from the first one on.
     Lines { stamped: Option<bool> },
-    /// JSON documents. `opened`: whether one of them held log events.
+    /// JSON documents. `opened`: whether one of them had log events.
     Json { scanner: Scanner, opened: bool },
 }
 

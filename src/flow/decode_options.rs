@@ -37,7 +37,7 @@ pub struct DecodeOptions {
 pub struct ObjectMeta {
     /// Names it in [`OBJECT`](crate::flow::field::OBJECT), and where it is at fault.
     pub name: String,
-    /// The formats that records without a header may have; [`DecodeOptions::stated`] comes before them. Of several,
+    /// The formats that records without a header may have; [`DecodeOptions::log_format`] comes before them. Of several,
     /// each record is read with the only one whose every field fits. Empty: nothing is known.
     pub formats: Vec<LogFormat>,
     /// The log group that its JSON documents are from, as `cloudwatch://…`. A record is then named by its
@@ -52,7 +52,7 @@ impl From<&str> for ObjectMeta {
 }
 
 impl DecodeOptions {
-    /// Makes a plan that reads these columns of all rows.
+    /// Creates a plan that reads these columns of all rows.
     pub fn new(layout: Layout, schema: SchemaRef) -> Self {
         Self {
             layout,
@@ -95,7 +95,7 @@ pub struct Filter {
     /// The addresses that select records of [`RecordSelection::OfAddresses`].
     pub addresses: HashSet<IpAddr>,
     /// Drops records that ended before it (Unix seconds). A record that does not state when it ended stays:
-    /// it is not known to lie outside.
+    /// it is not known to be outside.
     pub since: Option<i64>,
     /// Drops records that did not start before it (Unix seconds). A record that does not state when it
     /// started stays.

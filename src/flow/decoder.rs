@@ -16,7 +16,7 @@ use crate::flow::envelope::{is_stamped, unstamped};
 use crate::flow::error::{DecodeError, DecodeFailure};
 use crate::flow::log_format::LogFormat;
 use crate::flow::record_block::RecordPosition;
-use crate::flow::record_reader::{RecordCounts, RecordOutcome};
+use crate::flow::record_reader::RecordOutcome;
 use crate::flow::tokenizer::{Delimiters, Found, LineBlock, LineLimits, TokenizedLines, Tokenizer};
 use crate::flow::value::{trimmed, without_comment};
 
@@ -28,7 +28,7 @@ const LINES_MAX: usize = 128;
 
 /// Turns the lines of one object into batches of `batch_rows` rows.
 ///
-/// A line that does not fit the format is set aside in [`Tally::malformed`]; it never spoils its
+/// A line that does not fit the format is set aside in [`DecodeStats::malformed`]; it never spoils its
 /// neighbours. Rows keep the order of their lines.
 pub struct Decoder {
     plan: Arc<DecodeOptions>,
@@ -52,7 +52,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Makes a decoder for one object.
+    /// Creates a decoder for one object.
     pub fn new(plan: Arc<DecodeOptions>, object: impl Into<ObjectMeta>) -> Self {
         let object = object.into();
         let current = ActiveFormat::new(&plan, &object);
@@ -93,7 +93,7 @@ impl Decoder {
         &self.tally
     }
 
-    /// Returns the malformed lines since the last call, in order, if the plan keeps them all.
+    /// Returns the malformed lines since the last call, in order, if the options retain them all.
     pub fn take_malformed(&mut self) -> Vec<MalformedLine> {
         std::mem::take(&mut self.malformed)
     }
@@ -234,7 +234,7 @@ impl Decoder {
             self.tally.other_layout += count;
             return Ok(());
         }
-        add(&mut self.tally, statuses);
+        statuses.add_to(&mut self.tally);
         let place = RecordPosition { object: &self.object.name, line: first };
         Ok(self.rows.push(reader.records(lines, place), out)?)
     }
@@ -355,8 +355,8 @@ impl Decoder {
             self.tally.other_layout += 1;
             return Ok(());
         }
-        add(&mut self.tally, statuses);
-        let place = place(self.event.as_ref(), &self.object, self.tally.lines);
+        statuses.add_to(&mut self.tally);
+        let place = RecordPosition::new(self.event.as_ref(), &self.object, self.tally.lines);
         Ok(self.rows.push(reader.records(line, place), out)?)
     }
 
@@ -380,31 +380,12 @@ impl Decoder {
     fn malformed(&mut self, reason: Reason, raw: &[u8]) {
         let text = String::from_utf8_lossy(raw.get(..TEXT_BYTES_MAX).unwrap_or(raw));
         let text = text.trim_end_matches(['\r', '\n']).to_owned();
-        let place = place(self.event.as_ref(), &self.object, self.tally.lines);
+        let place = RecordPosition::new(self.event.as_ref(), &self.object, self.tally.lines);
         let (object, line) = (place.object.to_owned(), place.line);
         let line = MalformedLine { object, line, reason, text };
         self.tally.malformed.add(&line);
         if self.plan.keep_all_malformed {
             self.malformed.push(line);
         }
-    }
-}
-
-fn add(tally: &mut DecodeStats, statuses: RecordCounts) {
-    tally.ok += statuses.ok;
-    tally.nodata += statuses.nodata;
-    tally.skipdata += statuses.skipdata;
-    tally.other += statuses.other;
-}
-
-/// Returns where the line at hand stands: in its event, where that has a name.
-fn place<'a>(
-    event: Option<&'a (String, u64)>,
-    object: &'a ObjectMeta,
-    line: u64,
-) -> RecordPosition<'a> {
-    match event {
-        Some((name, line)) => RecordPosition { object: name, line: *line },
-        None => RecordPosition { object: &object.name, line },
     }
 }

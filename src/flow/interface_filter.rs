@@ -1,4 +1,4 @@
-//! The interfaces whose records are selected. Asking is dear beside everything else that is done with a line, and
+//! The interfaces whose records are selected. The predicate is slow compared to the rest of the work on a line, and
 //! the same few interfaces come again and again: the responses are retained where their ids hash to.
 
 use std::collections::HashSet;
@@ -8,10 +8,10 @@ use std::sync::Arc;
 use crate::flow::decode_options::{InterfacePredicate, RecordSelection};
 use crate::flow::tokenizer::FieldBytes;
 
-/// How many answers are retained.
+/// How many results are cached.
 const ANSWERS: usize = 1024;
 
-/// Longest id whose answer is retained; AWS's have 21 bytes.
+/// Longest id whose result is cached; AWS's have 21 bytes.
 const ID_MAX: usize = 30;
 
 #[derive(Clone, Copy)]

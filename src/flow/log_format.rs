@@ -28,7 +28,7 @@ pub enum FormatError {
     /// A word that cannot be a field name: `${srcaddr`, `Src_Addr`.
     #[error("`{0}` is not a field name")]
     Name(String),
-    /// The same field twice: no telling which of the two is meant.
+    /// The same field twice: ambiguous.
     #[error("the log format names field `{0}` twice")]
     Duplicate(String),
 }
@@ -132,7 +132,7 @@ impl fmt::Display for LogFormat {
     }
 }
 
-/// Returns whether a line is a header, without allocating: it is asked about every line that starts with a
+/// Returns whether a line is a header, without allocating: it is called for every line that starts with a
 /// small letter, which some custom formats (`interface-id` first) make every line.
 pub(super) fn looks_like_header(line: &str) -> bool {
     let mut words = line.split_ascii_whitespace();

@@ -1,5 +1,6 @@
 //! The records of a block: lines whose fields were checked, the numbers in them, and which of them are selected.
 
+use crate::flow::decode_options::ObjectMeta;
 use crate::flow::decode_stats::Reason;
 use crate::flow::field::Kind;
 use crate::flow::null_mask::NullMask;
@@ -41,11 +42,21 @@ pub(super) struct NumberColumn {
     nulls: NullMask,
 }
 
-/// Where records stand: in this object, the first one on this line, the others on the next ones.
+/// The positions of records: in this object, the first one on this line, the others on the next ones.
 #[derive(Clone, Copy)]
 pub(super) struct RecordPosition<'a> {
     pub(super) object: &'a str,
     pub(super) line: u64,
+}
+
+impl<'a> RecordPosition<'a> {
+    /// Returns the position of a line of an object: in its log event, where `event` has its name and line.
+    pub(super) fn new(event: Option<&'a (String, u64)>, object: &'a ObjectMeta, line: u64) -> Self {
+        match event {
+            Some((name, line)) => Self { object: name, line: *line },
+            None => Self { object: &object.name, line },
+        }
+    }
 }
 
 /// The records at hand, and which of them are selected.

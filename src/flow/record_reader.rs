@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use crate::flow::decode_options::{DecodeOptions, RecordSelection};
-use crate::flow::decode_stats::Reason;
+use crate::flow::decode_stats::{DecodeStats, Reason};
 use crate::flow::field::{Kind, LINE, Layout, OBJECT};
 use crate::flow::interface_filter::InterfaceFilter;
 use crate::flow::log_format::LogFormat;
@@ -36,6 +36,16 @@ pub(super) struct RecordCounts {
     pub(super) nodata: u64,
     pub(super) skipdata: u64,
     pub(super) other: u64,
+}
+
+impl RecordCounts {
+    /// Adds the counts to those of an object.
+    pub(super) fn add_to(self, stats: &mut DecodeStats) {
+        stats.ok += self.ok;
+        stats.nodata += self.nodata;
+        stats.skipdata += self.skipdata;
+        stats.other += self.other;
+    }
 }
 
 /// Counts of records by status; or why one of them does not fit, and the field where that shows, if it is

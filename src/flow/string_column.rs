@@ -1,4 +1,4 @@
-//! A column of texts to be: short ones within their views, long ones where they lie, or as copies.
+//! Builder of a text column: short texts inline in their views, long ones in the block, or as copies.
 
 use arrow::array::StringViewArray;
 use arrow::buffer::{Buffer, ScalarBuffer};
@@ -25,7 +25,7 @@ pub(super) struct StringColumn {
     long: LongStrings,
 }
 
-/// Where the long texts of a column lie.
+/// The positions of the long texts of a column.
 #[derive(Debug)]
 struct LongStrings {
     /// What they are in. The first one is for copies.
@@ -39,7 +39,7 @@ struct LongStrings {
 }
 
 impl StringColumn {
-    /// Makes room for so many rows.
+    /// Reserves room for that many rows.
     pub(super) fn with_capacity(rows: usize) -> Self {
         let long = LongStrings {
             buffers: vec![Buffer::from_vec(Vec::<u8>::new())],
@@ -99,7 +99,7 @@ impl StringColumn {
         texts.finish(NullMask::default())
     }
 
-    /// Makes the column.
+    /// Creates the column.
     pub(super) fn finish(self, nulls: NullMask) -> Result<StringViewArray, ArrowError> {
         let Self { views, long: LongStrings { mut buffers, copies, is_too_large, .. } } = self;
         if is_too_large {
@@ -111,11 +111,11 @@ impl StringColumn {
         }
         let nulls = nulls.finish(views.len());
         let views = ScalarBuffer::from(views);
-        // SAFETY: every view was made of a `FieldBytes`, which is UTF-8. Up to 12 bytes of it are in the view itself,
-        // with zeros after them (`FieldBytes::head`); a longer one names the buffer and the offset of the very same
-        // bytes, which a `Buffer` never changes: its place in a block was found by its own address, its copy is
-        // in the first buffer, and the prefix is its first four bytes. NULL is the empty text, and there are as many
-        // bits for it as views.
+        // SAFETY: every view was built from a `FieldBytes`, which is UTF-8. Up to 12 bytes of it are in the view
+        // itself, with zeros after them (`FieldBytes::head`); a longer one names the buffer and the offset of the
+        // very same bytes, which a `Buffer` never changes: its place in a block was found by its own address, its
+        // copy is in the first buffer, and the prefix is its first four bytes. NULL is the empty text, and there are
+        // as many bits for it as views.
         #[expect(
             unsafe_code,
             reason = "checking each view again takes a third of the time of a query"
@@ -188,7 +188,7 @@ impl LongStrings {
 pub struct DedupStringColumn<'t> {
     texts: StringColumn,
     nulls: NullMask,
-    /// Texts of this column that were added lately, and their views, by where they lie.
+    /// Texts of this column that were added lately, and their views, by position.
     known: Box<[(&'t str, u128); CACHE_SLOTS]>,
 }
 
@@ -196,7 +196,7 @@ pub struct DedupStringColumn<'t> {
 const CACHE_SLOTS: usize = 64;
 
 impl<'t> DedupStringColumn<'t> {
-    /// Makes room for so many rows.
+    /// Reserves room for that many rows.
     pub fn with_capacity(rows: usize) -> Self {
         let (texts, nulls) = (StringColumn::with_capacity(rows), NullMask::default());
         Self { texts, nulls, known: Box::new([("", 0); CACHE_SLOTS]) }
@@ -232,7 +232,7 @@ impl<'t> DedupStringColumn<'t> {
         self.texts.push_null(&mut self.nulls);
     }
 
-    /// Makes the column.
+    /// Creates the column.
     pub fn finish(self) -> Result<StringViewArray, ArrowError> {
         self.texts.finish(self.nulls)
     }

@@ -25,13 +25,13 @@ impl Delimiters {
         (self.kept, self.last) = (0, 0);
     }
 
-    /// Keeps the line that was found last.
+    /// Selects the line that was found last.
     pub(super) fn keep(&mut self) {
         self.kept += self.last;
         self.last = 0;
     }
 
-    /// Returns the lines that were kept, which are plain and have so many fields each. `block` is the one that
+    /// Returns the selected lines, which are plain and have the same number of fields each. `block` is the one that
     /// they were found in.
     pub(super) fn lines<'s>(&'s self, block: &'s [u8], fields: usize) -> LineBlock<'s> {
         LineBlock::new(block, self.room.get(..self.kept).unwrap_or_default(), fields)
@@ -204,7 +204,7 @@ impl<'a> Tokenizer<'a> {
         self.marks = marks;
     }
 
-    /// Takes lines of records up to the requested number; where their fields end comes behind what `ends` keeps.
+    /// Takes lines of records up to the requested number; where their fields end is appended to `ends`.
     pub(super) fn tokenize(&mut self, ends: &mut Delimiters, wanted: LineLimits) -> TokenizedLines {
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
@@ -245,7 +245,7 @@ impl<'a> Tokenizer<'a> {
         TokenizedLines::Enough
     }
 
-    /// Returns the next line that ends in the block; where its fields end comes behind the lines that `ends` keeps.
+    /// Returns the next line that ends in the block; where its fields end is appended to `ends`.
     pub(super) fn next(&mut self, ends: &mut Delimiters) -> Option<Found> {
         self.next_with(ends, DelimiterMask::of)
     }

@@ -44,7 +44,7 @@ fn byte_order(first: u8, second: u8) -> Option<(bool, usize)> {
 
 impl Encoding {
     /// Returns a block of content as UTF-8. What is not UTF-16 is returned as it is, but for a first byte alone,
-    /// which is held back until the next block.
+    /// which is deferred to the next block.
     pub(crate) fn decode(&mut self, block: Bytes) -> Bytes {
         let block = match self.state {
             State::Bytes => return block,
@@ -72,7 +72,7 @@ impl Encoding {
         }
     }
 
-    /// Returns what was held back when the content ends: a single byte, or a replacement character for half a
+    /// Returns what was deferred when the content ends: a single byte, or a replacement character for half a
     /// character, so that the line it is in is not taken for whole.
     pub(crate) fn finish(&mut self) -> Bytes {
         match std::mem::replace(&mut self.state, State::Bytes) {

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// Larger numbers are milliseconds: as seconds they would lie after the year 5000.
+/// Larger numbers are milliseconds: as seconds they would be after the year 5000.
 const SECONDS_MAX: f64 = 1e11;
 
 /// The first second of year 1.

@@ -1,4 +1,4 @@
-//! Where a collector keeps what it found: one file for each account, region and day (UTC), in a folder or
+//! The stored facts of a collector: one file for each account, region and day (UTC), in a folder or
 //! in S3, each replaced as a whole.
 
 use std::io::Write as _;
@@ -121,7 +121,7 @@ pub struct PersistentCollector<'a> {
 
 impl<'a> PersistentCollector<'a> {
     /// Takes up the stored facts of the collector's account and region. Without `since` the first pass
-    /// asks from where the last one ended, and where there is none for one day.
+    /// starts where the last one ended, and where there is none for one day.
     ///
     /// # Errors
     ///
@@ -161,11 +161,11 @@ impl<'a> PersistentCollector<'a> {
         Ok(Self { collector, target, day, written: true })
     }
 
-    /// Makes a pass and keeps what it found.
+    /// Makes a pass and stores its facts.
     ///
     /// # Errors
     ///
-    /// [`Error::Aws`] when no source told anything, [`Error::Write`] when the file could not be written:
+    /// [`Error::Aws`] when no source returned anything, [`Error::Write`] when the file could not be written:
     /// the next pass reports and writes it again.
     pub async fn pass(&mut self, until: i64, now: i64) -> Result<CollectionReport, Error> {
         let today = day(now);

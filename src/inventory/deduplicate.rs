@@ -1,13 +1,13 @@
-//! Snapshots taken every minute, kept small: of equal sightings in a row the first and the last are retained.
+//! Compacts snapshots of every minute: of equal sightings in a row the first and the last are retained.
 
 use std::collections::BTreeMap;
 
 use crate::inventory::fact::{Event, Fact, Facts, Source};
 
-/// What the facts of one resource or interface are told by.
+/// The key of the facts of one resource or interface.
 type Key = (&'static str, String);
 
-/// Drops the facts that lie between two equal ones of the same resource, with nothing else in between.
+/// Drops the facts that are between two equal ones of the same resource, with nothing else in between.
 ///
 /// An inventory takes the first and the last sighting of an interface and what changed in between, and of
 /// everything else the last: the facts that are left make the same inventory.

@@ -58,7 +58,7 @@ impl Warning {
         Self { path: path.to_path_buf(), message, is_unread: true }
     }
 
-    /// Whether a part of the file was not read: the inventory may lack what stands there, and what is judged by it
+    /// Whether a part of the file was not read: the inventory may be incomplete, and what is judged by it
     /// may be wrong.
     pub fn is_partial(&self) -> bool {
         self.is_unread

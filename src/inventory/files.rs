@@ -23,7 +23,7 @@ const FILE_BYTES_MAX: u64 = 512 << 20;
 /// How the name of a file begins that a collector has not finished.
 pub(super) const UNFINISHED: &str = ".flowq-";
 
-/// The most places of one file that are told one by one.
+/// The most complaints of one file that are listed.
 const COMPLAINTS_MAX: usize = 20;
 
 impl Inventory {

@@ -67,7 +67,7 @@ const REQUESTERS: &[(&str, &str)] = &[
 /// Interface types of an ordinary interface, which do not show its owner.
 const ORDINARY: &[&str] = &["interface", "efa", "efa-only", "trunk", "branch"];
 
-/// The interfaces that other answers claim for a gateway or an endpoint.
+/// The interfaces that other responses claim for a gateway or an endpoint.
 #[derive(Debug)]
 pub(super) struct Owners {
     nat_gateways: HashSet<String>,
@@ -114,7 +114,7 @@ pub(super) fn own_instance(details: &Details) -> Option<String> {
 fn of_type(interface_type: &str) -> Option<String> {
     match interface_type {
         ordinary if ORDINARY.contains(&ordinary) || ordinary.is_empty() => None,
-        // The API's filter and its answer spell it differently.
+        // The API's filter and its response spell it differently.
         "natGateway" | "nat_gateway" => Some("nat_gateway".into()),
         "vpc_endpoint" | "gateway_load_balancer_endpoint" => Some("vpc_endpoint".into()),
         "network_load_balancer" | "gateway_load_balancer" => Some("load_balancer".into()),

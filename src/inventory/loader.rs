@@ -97,7 +97,7 @@ impl InventoryLoader {
     }
 
     /// Returns the inventory of all facts, and the warnings. `at`, in Unix seconds: what
-    /// the VPCs are made of is taken as it was then, by the last answers before it, else the first ones
+    /// the VPCs is taken as it was then, by the last responses before it, else the first ones
     /// after it. `None`: as it was last.
     pub fn finish(self, at: Option<i64>) -> (Inventory, Vec<Warning>) {
         (merge::inventory_at(&self.facts, at), self.warnings)

@@ -27,7 +27,7 @@ impl AsOf {
 }
 
 /// Rows of one resource as of the response that fits best. Responses of the same time (or of none) add up: they
-/// are pages, or the same answer twice.
+/// are pages, or the same response twice.
 #[derive(Debug)]
 struct Latest<R> {
     as_of: AsOf,
@@ -69,12 +69,12 @@ impl<R: Ord + Clone> Latest<R> {
     }
 }
 
-/// Makes the inventory of a set of facts, attribution included.
+/// Creates the inventory of a set of facts, attribution included.
 pub(super) fn inventory(facts: &Facts) -> Inventory {
     inventory_at(facts, None)
 }
 
-/// As [`inventory`], with what the VPCs are made of as it was at a time, in Unix seconds: of each resource
+/// As [`inventory`], with the configuration of VPCs as it was at a time, in Unix seconds: of each resource
 /// the last response before it is valid, else the first one after it. Interfaces, jobs and ranges have their own
 /// times and are all there.
 pub(super) fn inventory_at(facts: &Facts, at: Option<i64>) -> Inventory {
@@ -184,7 +184,7 @@ pub(super) fn jobs(facts: &Facts) -> Vec<Job> {
     }
     let mut jobs = Vec::new();
     for (_, mut arns) in told {
-        // A telling without ARN is of the one job of that name; with several, it stands alone.
+        // A fact without ARN belongs to the one job of that name; with several, it is a job of its own.
         let nameless = if arns.len() == 2 { arns.remove(&None) } else { None };
         for (_, job) in arns {
             let tellings = nameless.iter().flatten().chain(&job);
@@ -195,7 +195,7 @@ pub(super) fn jobs(facts: &Facts) -> Vec<Job> {
     jobs
 }
 
-/// Returns a job as `told`, with the gaps filled from what was `known`.
+/// Returns the job `told`, with the gaps filled from what was `known`.
 fn over(known: Job, told: &Job) -> Job {
     let told = told.clone();
     let list = |told: Vec<String>, known| if told.is_empty() { known } else { told };
@@ -229,7 +229,7 @@ fn vpcs(facts: &Facts, as_of: AsOf) -> Vec<Vpc> {
     for fact in facts {
         match fact {
             Fact::Vpc { at, vpc } => latest.add(&vpc.vpc_id, *at, [vpc.clone()]),
-            // A VPC of which only attributes are known is still a VPC; any answer is later.
+            // A VPC of which only attributes are known is still a VPC; any response is later.
             Fact::VpcDns { vpc_id, .. } => {
                 latest.add(vpc_id, None, [Vpc { vpc_id: vpc_id.clone(), ..Vpc::default() }]);
             }
@@ -249,7 +249,7 @@ fn vpcs(facts: &Facts, as_of: AsOf) -> Vec<Vpc> {
     vpcs
 }
 
-/// Gathers the entries of every list, under the name that any answer gave it.
+/// Gathers the entries of every list, under the name that any response gave it.
 fn prefix_lists(facts: &Facts) -> Vec<PrefixListEntry> {
     let mut lists: BTreeMap<&str, (Option<&str>, BTreeSet<&str>)> = BTreeMap::new();
     for fact in facts {
@@ -313,7 +313,7 @@ fn security_groups(facts: &Facts, as_of: AsOf, made: &mut Inventory) {
     made.security_groups = known.into_values().collect();
 }
 
-/// Makes intervals of the files of ip-ranges.json. A range may come, go and come again.
+/// Converts the files of ip-ranges.json into intervals. A range may come, go and come again.
 fn ip_ranges(facts: &Facts) -> Vec<IpRange> {
     let mut files: BTreeMap<i64, BTreeSet<&Range>> = BTreeMap::new();
     for fact in facts {

@@ -87,7 +87,7 @@ pub(super) fn read(
 ) {
     match read_marked(file) {
         Ok(InventoryFile::Facts { mut facts, .. }) => reader.facts.append(&mut facts),
-        // A table alone is no inventory: its facts stand beside it.
+        // A table alone is no inventory: its facts are beside it.
         Ok(InventoryFile::Table(table)) => {
             if !has_facts() {
                 reader.complaints.push(format!(

@@ -88,7 +88,7 @@ struct State {
     security_group_ids: BTreeSet<String>,
 }
 
-/// Makes the rows of one interface, without its job.
+/// Creates the rows of one interface, without its job.
 pub(super) fn intervals(
     id: &str,
     sightings: &[&Sighting],
@@ -217,7 +217,7 @@ fn life(
     let gone = || {
         let (last, listed) = seen().max()?;
         let missed = listings.first_after(vpc_id, last)?;
-        // Told only by events, it lived on for an unknown while before the listing that lacks it.
+        // Known only from events, it existed for an unknown while before the listing that lacks it.
         Some(if listed { last } else { missed })
     };
     let to = deleted(Source::CloudTrail).or_else(|| deleted(Source::Config)).or_else(gone);
@@ -244,7 +244,7 @@ fn changes(sightings: &[&Sighting], listings: &Listings) -> Vec<(i64, State)> {
         }
         asked_only &= !matches!(sighting.event, Event::Seen | Event::Assigned | Event::Unassigned);
     }
-    // Sightings without a time cannot be placed: what only they know held all the time.
+    // Sightings without a time cannot be placed: their values are valid all the time.
     let mut untimed = State::default();
     for sighting in sightings.iter().filter(|s| s.at.is_none()) {
         let more = &sighting.details;

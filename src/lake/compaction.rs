@@ -17,9 +17,9 @@ pub struct CompactOptions {
     pub keep_secs: Option<i64>,
     /// How long a file that was replaced stays for those who read an earlier version, in seconds.
     pub grace_secs: i64,
-    /// Rows of a file that is made of several, at most: they are held in memory.
+    /// Rows of a merged file, at most: they are in memory.
     pub rows_max: u64,
-    /// Bytes of the files that one file is made of, at most.
+    /// Bytes of the files that are merged into one, at most.
     pub bytes_max: u64,
     /// How many files of a partition there are before it is worth the work.
     pub files_min: usize,

@@ -71,7 +71,7 @@ impl LakeTable {
         Ok(Some(Self { delta, place }))
     }
 
-    /// Opens the table of a layout in a lake and makes it if there is none; `extra` are fields that flowq
+    /// Opens the table of a layout in a lake and creates it if there is none; `extra` are fields that flowq
     /// does not know: the table gets a column for each of them that it lacks.
     ///
     /// # Errors
@@ -291,7 +291,7 @@ fn possible(extra: &[String], there: &HashSet<String>) -> Vec<String> {
     possible.filter(|name| taken.insert(name.to_lowercase())).cloned().collect()
 }
 
-/// A clock that stands still.
+/// A clock with a constant time.
 #[derive(Debug)]
 struct FixedClock(i64);
 

@@ -46,7 +46,7 @@ pub enum Error {
         /// The table's folder or URL.
         table: String,
     },
-    /// The task that makes a file was stopped.
+    /// The task that writes a file was stopped.
     #[error("making a file was stopped")]
     Stopped {
         /// Why.

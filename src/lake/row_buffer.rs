@@ -85,7 +85,7 @@ impl RowBuffer {
         Ok(())
     }
 
-    /// Makes one batch of [`stored_schema`] of them. `schema` is that of the batches added.
+    /// Creates one batch of [`stored_schema`] of them. `schema` is that of the batches added.
     pub(super) fn finish(self, schema: &Schema) -> Result<RecordBatch, Error> {
         let schema: SchemaRef = stored_schema(schema);
         let columns = self.columns.into_iter().zip(schema.fields()).map(|(column, field)| {

@@ -78,7 +78,7 @@ pub(super) fn interface_runs(rows: &RecordBatch, group_rows: usize) -> Option<St
     encode_runs(&stretches)
 }
 
-/// A column of texts as rows are held here.
+/// A column of texts as rows are buffered here.
 struct Texts<'a> {
     keys: &'a Int32Array,
     values: &'a StringArray,

@@ -55,7 +55,7 @@ pub struct WriterOptions {
     pub group_rows: usize,
 }
 
-/// What a row takes while its file is made: as it is held, sorted and encoded, in all files that are made at a time.
+/// Memory of a row while its file is written: buffered, sorted and encoded, in all files that are written at a time.
 const ROW_BYTES: usize = 2048;
 
 /// Rows of a file: so few only with little memory.
@@ -83,7 +83,7 @@ impl Default for WriterOptions {
 }
 
 /// Takes batches in any order and writes them to files of a table. Nothing is committed: what it wrote
-/// counts once [`crate::lake::Table::commit`] adds it.
+/// counts once [`crate::lake::LakeTable::commit`] adds it.
 pub struct Writer {
     place: Storage,
     name: String,
@@ -101,7 +101,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Makes a writer of files `<partition>/<name>-<n>.parquet` of a lake's table. `columns` are those that
+    /// Creates a writer of files `<partition>/<name>-<n>.parquet` of a lake's table. `columns` are those that
     /// the records really have.
     pub fn new(
         lake: &Storage,
@@ -312,7 +312,7 @@ impl PendingFile {
                 .set_column_dictionary_enabled(column.clone(), false)
                 .set_column_encoding(column, *encoding);
         }
-        // Other readers should not see how rows were held here.
+        // Other readers should not see how rows were buffered here.
         let options = ArrowWriterOptions::new()
             .with_properties(properties.build())
             .with_skip_arrow_metadata(true);

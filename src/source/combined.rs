@@ -164,7 +164,7 @@ impl Source for Sources {
 
     async fn acknowledge(&self, outcome: &ReadOutcome) -> Result<Vec<String>, Error> {
         let (mut lines, mut failed) = (Vec::new(), None);
-        // One that cannot be told must not keep the others from it.
+        // A failure of one must not stop the others.
         for source in &self.sources {
             match source.acknowledge(outcome).await {
                 Ok(told) => lines.extend(told),

@@ -105,12 +105,12 @@ pub enum Error {
 }
 
 impl Decompressor {
-    /// Makes a decompressor for one object.
+    /// Creates a decompressor for one object.
     pub fn new(limits: &Limits) -> Self {
         Self::within(0, limits.object_bytes_max)
     }
 
-    /// Creates one for what is in so many layers of gzip.
+    /// Creates one for what is in that many layers of gzip.
     fn within(layers: u8, bytes_max: u64) -> Self {
         Self {
             state: State::Start,

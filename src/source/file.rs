@@ -26,10 +26,10 @@ use crate::time::Window;
 /// Bytes that are read at least at a time, if there are as many.
 const CHUNK_BYTES_MIN: usize = 4 << 10;
 
-/// A file of at most so many bytes is small.
+/// A file of at most that many bytes is small.
 const SMALL_BYTES_MAX: u64 = 64 << 10;
 
-/// Local files. Keeps the peeked head of what can be read only once, and nothing else.
+/// Local files. Caches only the peeked head of what can be read only once.
 pub(super) struct FileSource {
     args: Vec<String>,
     /// As in [`SourceContext`].
@@ -172,8 +172,8 @@ async fn open(split: &Split) -> Result<ByteStream, Error> {
     open_with(split, CHUNK_BYTES_MAX).await
 }
 
-/// Opens the split from its start; its first chunk has at most so many bytes. A file that fits into one chunk is
-/// read to its end at once: with many small files the way to another thread and back is what costs.
+/// Opens the split from its start; its first chunk has at most that many bytes. A file that fits into one chunk is
+/// read to its end at once: with many small files the switch to another thread is the cost.
 async fn open_with(split: &Split, first_max: usize) -> Result<ByteStream, Error> {
     if split.id == STDIN && split.one_shot {
         return Ok(chunks(split.id.clone(), io::stdin(), None));

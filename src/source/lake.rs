@@ -200,7 +200,7 @@ impl Source for LakeSource {
             return other.open_random_access(split).await;
         }
         let table = self.table(split).await?;
-        // A file that is named and missing is told here, in the words that other sources have for it.
+        // A file that is named and missing is reported here, with the error of other sources.
         let stored = Stored::open(&table.place, path(split)?, split.size_bytes.unwrap_or(0)).await;
         Ok(Box::new(stored.map_err(|error| failed(split, error))?))
     }

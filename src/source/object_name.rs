@@ -22,7 +22,7 @@ pub struct ObjectName {
     pub region: Option<String>,
     /// The flow log, `fl-…`.
     pub flow_log_id: Option<String>,
-    /// When its records end, `[first, last)` in Unix seconds, told by the file name, else by the
+    /// When its records end, `[first, last)` in Unix seconds, from the file name, else by the
     /// folders.
     pub ends: Option<(i64, i64)>,
 }
@@ -170,7 +170,7 @@ fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Tells `us-east-1`, `us-gov-west-1`, `cn-north-1` from everything else.
+/// Returns whether a text is a region: `us-east-1`, `us-gov-west-1`, `cn-north-1`.
 fn is_region(text: &str) -> bool {
     let mut parts = text.split('-').rev();
     let number =

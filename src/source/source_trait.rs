@@ -45,7 +45,7 @@ pub trait Source: Send + Sync + Debug {
     /// Opens one split for reading at any offset, which Parquet needs.
     async fn open_random_access(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error>;
 
-    /// Returns whether a split is so small that the way to another thread, which reads it, costs as much as reading.
+    /// Returns whether a split is so small that the switch to a reader thread costs as much as reading.
     fn is_small(&self, _split: &Split) -> bool {
         false
     }

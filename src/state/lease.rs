@@ -260,7 +260,7 @@ impl Heartbeat {
         match put {
             Ok(Some(put)) => *version = UpdateVersion::from(put),
             Ok(None) => {
-                // An earlier sign may have arrived without its answer.
+                // An earlier sign may have arrived without its response.
                 let (found, _, current) = read(&self.place).await.ok()??;
                 let found = found.filter(|found| found.token == self.holder.token)?;
                 *version = current;

@@ -40,7 +40,7 @@ pub struct PassRecord {
     pub tables: BTreeMap<String, TableChange>,
     /// The sum over the objects.
     pub totals: PassTotals,
-    /// How many findings were made of it; `None`: nobody looked.
+    /// How many findings it had; `None`: no detection ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub findings: Option<u64>,
     /// What the user was warned of.

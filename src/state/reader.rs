@@ -39,7 +39,7 @@ impl Reader {
         Ok(Self { place, id: identity.id })
     }
 
-    /// Opens a state and makes it if there is none. `now` is in Unix seconds.
+    /// Opens a state and creates it if there is none. `now` is in Unix seconds.
     pub(super) async fn create(place: Storage, now: i64) -> Result<Self, Error> {
         let random = fastrand::u128(..);
         let identity = Identity { id: format!("flowq-{random:032x}"), made: now };

@@ -25,7 +25,7 @@ impl Storage {
         }
         let path = Path::from(name);
         let tried = self.try_conditions(&path).await;
-        // It is in nobody's way.
+        // A leftover does no harm.
         drop(self.objects.delete(&path).await);
         tried
     }

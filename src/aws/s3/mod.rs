@@ -44,7 +44,7 @@ pub struct Location {
 }
 
 impl Location {
-    /// Makes a location.
+    /// Creates a location.
     pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
         Self { bucket: bucket.into(), key: key.into() }
     }
@@ -72,7 +72,7 @@ impl fmt::Display for Location {
     }
 }
 
-/// What is known of an object that is to be read. What is known is held to: bytes of another version are
+/// What is known of an object that is to be read. It is enforced: bytes of another version are
 /// never given out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct S3Object {

@@ -25,7 +25,7 @@ impl S3Client {
     }
 
     /// Writes an object if the condition is met, and returns its version. The bytes must be such as nobody
-    /// else would write: that is how a write is known whose answer was lost.
+    /// else would write: that is how a write is known whose response was lost.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl S3Client {
         match self.call(&location.bucket, put).await {
             Ok(answer) => Ok(answer.e_tag().map(str::to_owned)),
             Err(error) if error.kind == Kind::Changed => {
-                // The first of two tries may have written it, and its answer been lost.
+                // The first of two tries may have written it, and its response been lost.
                 let known = self.stat(location).await?;
                 match self.get(location, bytes.len()).await {
                     Ok(found) if found == bytes => Ok(known.etag),

@@ -22,7 +22,7 @@ use crate::aws::{Account, Error, Kind};
 /// Messages of one call, as many as SQS takes.
 const BATCH: usize = 10;
 
-/// Calls that are made side by side when many messages are held or deleted.
+/// Calls that are made side by side when many messages are extended or deleted.
 const CALLS: usize = 8;
 
 /// How often an entry of a batch is tried; a failed call as a whole is the SDK's to try again.
@@ -177,7 +177,7 @@ fn redrive(text: &str) -> Option<Redrive> {
 #[derive(Debug, Clone, Copy)]
 enum VisibilityChange {
     Delete,
-    /// Nobody else gets them for so many seconds from now.
+    /// No other consumer receives them for that many seconds from now.
     Visibility(i32),
 }
 
@@ -351,7 +351,7 @@ impl VisibilityExtender {
         self.task.abort();
     }
 
-    /// Returns how many messages could not be held: somebody else may have got them, too.
+    /// Returns how many messages could not be extended: another consumer may have received them.
     pub fn lost(&self) -> u64 {
         self.held.lost.load(Ordering::Relaxed)
     }

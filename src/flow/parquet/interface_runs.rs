@@ -18,7 +18,7 @@ pub const INTERFACE_RUNS_KEY: &str = "flowq.stretches";
 /// The most runs that the metadata of a file lists: more would be as long as a column.
 const STRETCHES_MAX: usize = 2048;
 
-/// Rows of one interface that stand together.
+/// Adjacent rows of one interface.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InterfaceRun<'a> {
     /// The interface; `None` for none.

@@ -12,7 +12,7 @@ use crate::flow::field::{Kind, LINE, Layout, OBJECT, column_name};
 const KEYS: &[&str] =
     &["srcaddr", "dstaddr", "interface_id", "start", "pkt_srcaddr", "pkt_dstaddr"];
 
-/// Columns of OCSF, as Security Lake stores flow logs; it does not keep the records as they were.
+/// Columns of OCSF, as Security Lake stores flow logs; it does not preserve the records.
 const OCSF: &[&str] = &["class_uid", "category_uid", "type_uid", "src_endpoint", "dst_endpoint"];
 
 /// Key of the metadata of a Parquet file of the lake: which columns its records really had, separated by

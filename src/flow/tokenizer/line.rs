@@ -1,5 +1,5 @@
-//! Lines and their fields. The first sixteen bytes of a field are one number: nearly every field is told, read and
-//! copied by that number alone.
+//! Lines and their fields. The first sixteen bytes of a field are one number: nearly every field is classified, read
+//! and copied by that number alone.
 
 /// Lines of a block whose fields are the text between single blanks, the same number in each.
 #[derive(Debug, Clone, Copy)]

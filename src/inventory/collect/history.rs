@@ -25,7 +25,7 @@ const EVENTS_SECS_MAX: i64 = 90 * 24 * 60 * 60;
 /// How long after the requested time an interface may be deleted and still count.
 const AFTER_SECS: i64 = 60 * 60;
 
-/// How often AWS Config is asked: it records within minutes, and listing all interfaces ever takes many calls.
+/// How often AWS Config is queried: it records within minutes, and listing all interfaces ever takes many calls.
 const CONFIG_EVERY_SECS: i64 = 10 * 60;
 
 /// The most interfaces whose history is requested in one pass.
@@ -34,7 +34,7 @@ const HISTORIES_MAX: usize = 1000;
 /// What is recorded by AWS Config.
 const INTERFACE: &str = "AWS::EC2::NetworkInterface";
 
-/// Looks the events of a time up. Returns whether all were told.
+/// Looks the events of a time up. Returns whether all were returned.
 pub(super) async fn events(
     pass: &mut CollectionPass<'_>,
     since: i64,
@@ -69,7 +69,7 @@ pub(super) async fn events(
 }
 
 /// Requests from AWS Config the history of interfaces that are known or were deleted since, if it records them.
-/// `asked`: when it was asked last. Returns whether all was told.
+/// `asked`: time of the last query. Returns whether the result is complete.
 pub(super) async fn config(
     pass: &mut CollectionPass<'_>,
     since: i64,

@@ -15,7 +15,7 @@ use crate::inventory::model::Job;
 const LOST: &str = "jobs are not known, but for those that CloudTrail tells of";
 
 /// Requests the jobs that were not over before `since` and describes those that are not known to be over.
-/// The `first` time also jobs count that were created long before. Returns whether all were told.
+/// The `first` time also jobs count that were created long before. Returns whether all were returned.
 pub(super) async fn collect(
     pass: &mut CollectionPass<'_>,
     since: i64,

@@ -24,7 +24,7 @@ use crate::inventory::fact::{Fact, Facts};
 use crate::inventory::merge;
 use crate::inventory::model::{FlowLog, Job};
 
-/// How far back a source is asked again, since it may report late: CloudTrail within some 15 minutes.
+/// How far back a source is queried again, since it may report late: CloudTrail within some 15 minutes.
 const OVERLAP_SECS: i64 = 20 * 60;
 
 /// How far back the first pass looks without a configured time.
@@ -49,7 +49,7 @@ pub(super) struct CollectedUntil {
 }
 
 impl CollectedUntil {
-    /// Returns from when on a source is to be asked, given until when it told.
+    /// Returns from when on to query a source, given until when it is complete.
     fn from(&self, told: Option<i64>) -> i64 {
         told.map_or(self.since, |told| (told - OVERLAP_SECS).max(self.since))
     }
@@ -66,7 +66,7 @@ pub struct CollectionReport {
     pub interfaces: usize,
     /// Facts that were not known before.
     pub new_facts: usize,
-    /// What was not told, by which call, and what that costs.
+    /// What is missing, by which call, and the effect.
     pub warnings: Vec<String>,
     /// What is worth knowing but costs nothing: no AWS Config recorder.
     pub notes: Vec<String>,
@@ -119,14 +119,14 @@ impl<'a> Collector<'a> {
         self.api.region()
     }
 
-    /// Takes up what an earlier run found and until when it asked.
+    /// Takes up the facts of an earlier run and until when it queried.
     pub(super) fn resume(&mut self, facts: Facts, asked: CollectedUntil) {
         self.facts = facts;
         self.asked = asked;
         self.interfaces = relevant(&self.facts, &self.interfaces, &self.jobs(i64::MIN));
     }
 
-    /// Begins anew at a time, as if nothing had been asked before. What is known stays known.
+    /// Begins anew at a time, as if nothing had been queried before. Known facts stay.
     pub fn begin(&mut self, since: i64) {
         self.asked = CollectedUntil { since, ..CollectedUntil::default() };
     }
@@ -263,7 +263,7 @@ impl<'a> CollectionPass<'a> {
         }
     }
 
-    /// Returns what a source told, or warns of what is lost without it.
+    /// Returns the facts of a source, or warns of what is lost without it.
     fn or_warn<T>(
         &mut self,
         result: Result<T, aws::Error>,
@@ -310,7 +310,7 @@ fn read(reader: &mut Reader, answer: Response, now: i64) {
     reader.read_document(Value::Object(document));
 }
 
-/// Makes the filter of an EC2 call.
+/// Creates the filter of an EC2 call.
 fn filter(name: &str, values: &[String]) -> Value {
     json!({ "Filter": [{ "Name": name, "Value": values }] })
 }

@@ -11,7 +11,7 @@ use crate::aws::operations::Operation;
 use crate::inventory::collect::{CollectionPass, FILTER_VALUES_MAX, filter};
 use crate::inventory::fact::{Fact, Facts};
 
-/// What is asked of every VPC of a job, and what is lost without the response.
+/// The requests for every VPC of a job, and the loss without the response.
 const OF_VPC: &[(&Operation, &str)] = &[
     (&operations::DESCRIBE_VPCS, "the ranges of the VPCs are not known"),
     (&operations::DESCRIBE_SUBNETS, "the ranges of subnets are not known"),
@@ -86,7 +86,7 @@ async fn network_interfaces(
     let mut params = filter("vpc-id", vpcs);
     params["IncludeManagedResources"] = true.into();
     let mut result = pass.api.all(call, &params).await;
-    // Older stand-ins of EC2 do not know it.
+    // Older emulators of EC2 do not know it.
     if let Err(error) = &result
         && error.code.as_deref().is_some_and(|code| code.contains("Parameter"))
     {

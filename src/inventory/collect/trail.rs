@@ -13,7 +13,7 @@ const OBJECT_BYTES_MAX: usize = 64 << 20;
 /// An object contains events of some minutes before the time in its name, and is delivered later still.
 const SLACK_SECS: i64 = 30 * 60;
 
-/// Where the trail objects of an account lie.
+/// The location of the trail objects of an account.
 pub(super) struct TrailLocation<'a> {
     pub(super) store: &'a S3Client,
     /// Bucket and prefix as the trail itself has them.

@@ -165,7 +165,7 @@ pub(super) fn created_interface(reader: &mut Reader, mut value: Value, at: Optio
     network_interface(reader, value["NetworkInterface"].take(), at)
 }
 
-/// Notes which accounts, regions and VPCs a page of a listing covers, so that absence can be told.
+/// Notes which accounts, regions and VPCs a page of a listing covers, so that absence can be detected.
 pub(super) fn pages(reader: &mut Reader, answer: &JsonObject, at: i64) {
     let more = answer.get("NextToken").and_then(Value::as_str).is_some_and(|text| !text.is_empty());
     let mut covered: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();

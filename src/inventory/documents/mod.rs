@@ -109,7 +109,7 @@ impl Reader {
         }
     }
 
-    /// Takes the documents that are told by more than one key.
+    /// Takes the documents that are recognised by more than one key.
     fn take_special(&mut self, answer: &JsonObject, at: Option<i64>) -> bool {
         let has = |key: &str| answer.contains_key(key);
         if has("prefixes") || has("ipv6_prefixes") {
@@ -199,7 +199,7 @@ fn drop_nulls(value: &mut Value) {
     }
 }
 
-/// Drops nulls and writes keys as the EC2 and SageMaker answers do: `vpcId` becomes `VpcId`.
+/// Drops nulls and writes keys as the EC2 and SageMaker responses do: `vpcId` becomes `VpcId`.
 fn pascal(value: Value) -> Value {
     let rename = |mut key: String| {
         if let Some(first) = key.get_mut(..1) {

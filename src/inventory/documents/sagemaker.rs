@@ -1,4 +1,4 @@
-//! SageMaker answers and events of processing jobs.
+//! SageMaker responses and events of processing jobs.
 
 use std::collections::BTreeSet;
 

@@ -37,7 +37,7 @@ pub struct Inventory {
     pub network_acl_entries: Vec<NetworkAclEntry>,
     /// NAT gateways, one row for each address.
     pub nat_gateways: Vec<NatGateway>,
-    /// AWS's public ranges (ip-ranges.json), each with the time from which it held.
+    /// AWS's public ranges (ip-ranges.json), each with the time from which it was valid.
     pub ip_ranges: Vec<IpRange>,
     /// DHCP options, which name the DNS servers of a VPC.
     pub dhcp_options: Vec<DhcpOptions>,
@@ -45,7 +45,7 @@ pub struct Inventory {
     pub flow_logs: Vec<FlowLog>,
     /// Policies of buckets, where `get-bucket-policy` responses state them.
     pub bucket_policies: Vec<BucketPolicy>,
-    /// The lists that any answer gives, be they empty, by their keys: `VpcEndpoints`. If a table has no row and
+    /// The lists that any response gives, be they empty, by their keys: `VpcEndpoints`. If a table has no row and
     /// its list is not here, nothing is known of it.
     pub asked: Vec<String>,
     /// When the responses were given that the tables of the VPC are built from: earliest and latest.

@@ -1,4 +1,4 @@
-//! The rows of what the VPC is made of.
+//! Rows of the configuration of VPCs.
 
 use serde::{Deserialize, Serialize};
 

@@ -16,7 +16,7 @@ const KEPT_MS: i64 = 60_000;
 /// How many ids are retained at most: those of some pages.
 const IDS_MAX: usize = 100_000;
 
-/// The way through the pages of a slice.
+/// Iterates over the pages of a slice.
 pub(super) struct FilterPages {
     reading: Arc<GroupReader>,
     limiter: Arc<Limiter>,

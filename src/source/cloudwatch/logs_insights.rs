@@ -43,7 +43,7 @@ impl Queries {
     }
 }
 
-/// The way through a slice, in steps so small that no answer is cut.
+/// Iterates over a slice, in steps so small that no answer is cut.
 pub(super) struct Insights {
     reading: Arc<GroupReader>,
     queries: Arc<Queries>,

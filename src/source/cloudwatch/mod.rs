@@ -33,10 +33,10 @@ use crate::source::cloudwatch::url::Group;
 use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, SourceContext, Split};
 use crate::time::Window;
 
-/// How alike a name has to be to be told as what may be meant.
+/// Least similarity of a suggested name.
 const ALIKE: f64 = 0.8;
 
-/// How many such names are told.
+/// How many names are suggested.
 const ALIKE_MAX: usize = 3;
 
 /// A log group. What AWS reports about it is cached for the whole command.

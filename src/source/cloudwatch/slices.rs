@@ -7,7 +7,7 @@ use crate::time::Window;
 /// How many slices a range is cut into, give or take the first and the last.
 const SLICES: i64 = 64;
 
-/// Lengths of slices in seconds; longer ones are whole days. Ends lie on whole multiples, so that another run
+/// Lengths of slices in seconds; longer ones are whole days. Ends are whole multiples, so that another run
 /// cuts at the same times.
 const STEPS: &[i64] = &[600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600];
 

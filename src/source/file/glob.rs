@@ -39,7 +39,7 @@ impl Glob {
         self.level(depth).is_none_or(|level| level.matches(name))
     }
 
-    /// Returns whether the glob spells out what makes a name a hidden one: `.*`, `_SUCCESS`.
+    /// Returns whether the glob spells out what hides a name: `.*`, `_SUCCESS`.
     pub(super) fn names_hidden(&self, depth: usize, name: &str) -> bool {
         self.level(depth).is_some_and(|level| level.as_str().chars().next() == name.chars().next())
     }

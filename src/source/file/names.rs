@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 /// The argument that names standard input.
 pub const STDIN: &str = "-";
 
-/// Returns the name of a file as text, from which the path can be told again.
+/// Returns the name of a file as text, from which the path can be restored.
 ///
-/// A path that is UTF-8 stands as it is. In others each byte that is not becomes `\xNN`, and each backslash two; so
+/// A path that is UTF-8 is unchanged. In others each byte that is not becomes `\xNN`, and each backslash two; so
 /// does a path that reads as if that had been done.
 pub(super) fn text(path: &Path) -> String {
     let bytes = path.as_os_str().as_encoded_bytes();

@@ -265,7 +265,7 @@ fn length(split: &Split) -> (usize, &str) {
     (split.path.components().count(), &split.id)
 }
 
-/// Returns what makes the file itself; a pipe of `/dev/fd` has no canonical path and is its own name.
+/// Returns the identity of the file; a pipe of `/dev/fd` has no canonical path and is its own name.
 fn identity(path: &Path) -> OsString {
     path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string()
 }

@@ -20,7 +20,7 @@ const SEARCHES_MAX: usize = 256;
 /// Where pages of keys come from.
 #[async_trait]
 pub(super) trait Lister: Send + Sync {
-    /// Returns a page of the keys that start with `prefix`, as [`Store::list`].
+    /// Returns a page of the keys that start with `prefix`, as `S3Client::list`.
     async fn page(
         &self,
         prefix: &str,
@@ -54,7 +54,7 @@ impl Lister for Bucket<'_> {
 #[derive(Debug)]
 pub(super) enum Error {
     Aws(aws::Error),
-    /// More objects than [`list`] may keep.
+    /// More objects than [`list`] may return.
     TooMany,
 }
 
@@ -106,7 +106,7 @@ impl Found {
 
 /// Lists what is selected below a prefix, at most `objects_max` objects.
 ///
-/// A key whose names state that it is not selected is passed over with all like it, so that what is listed
+/// A key that is not selected by its names is skipped with all like it, so that what is listed
 /// grows with what is selected, not with what is there.
 pub(super) async fn list(
     lister: &dyn Lister,

@@ -27,7 +27,7 @@ const UNIT_BYTES: u64 = 256 * 1024;
 /// How many bytes of an object are read ahead.
 const AHEAD_BYTES: usize = 1024 * 1024;
 
-/// An object that was not named again in so many calls of [`PrefetchingReader::upcoming`] is not waited for any more.
+/// An object that was not named again in that many calls of [`PrefetchingReader::upcoming`] is not waited for any more.
 const STALE_CALLS: u64 = 256;
 
 /// Reads any split whose id is `s3://bucket/key`, however it was found.
@@ -119,7 +119,7 @@ impl PrefetchingReader {
         Ok(chunks.map_err(move |error| Error::aws(&id, error)).boxed())
     }
 
-    /// As [`crate::source::Source::seek`].
+    /// As [`crate::source::Source::open_random_access`].
     pub(in crate::source) async fn seek(
         &self,
         split: &Split,
@@ -134,7 +134,7 @@ impl PrefetchingReader {
         Ok(Box::new(Seek::new(self.store.clone(), known, whole)))
     }
 
-    /// As [`crate::source::Source::upcoming`]. What there is no room for is left for later.
+    /// As [`crate::source::Source::prefetch`]. What there is no room for is left for later.
     pub(in crate::source) fn upcoming<'a>(&self, splits: impl Iterator<Item = &'a Split>) {
         let mut ahead = lock(&self.ahead);
         ahead.calls += 1;

@@ -16,7 +16,7 @@ use crate::aws::s3::{S3Client, S3Object};
 /// How much of the end of a file is fetched for its footer. A flow log's fits, and a small file whole.
 pub(super) const TAIL_BYTES: u64 = 64 * 1024;
 
-/// Two parts that lie closer are fetched as one: a request costs more than the bytes between.
+/// Two parts that are closer are fetched as one: a request costs more than the bytes between.
 const GAP_BYTES: u64 = 64 * 1024;
 
 /// How many parts of a file are fetched at once.
@@ -31,7 +31,7 @@ pub(super) struct Seek {
 }
 
 impl Seek {
-    /// Makes the reader of an object, of which all bytes may be here already.
+    /// Creates the reader of an object, of which all bytes may be here already.
     pub(super) fn new(store: S3Client, object: S3Object, whole: Option<Bytes>) -> Self {
         Self { store, object, tail: whole.map(|whole| (0, whole)) }
     }

@@ -1,4 +1,4 @@
-//! What becomes of the messages once what was made of their objects is durable.
+//! Deletes or releases messages once the results of their objects are durable.
 
 use crate::aws::sqs::Redrive;
 use crate::source::sqs::ReceivedMessages;

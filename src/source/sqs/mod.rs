@@ -1,6 +1,6 @@
 //! New objects of S3, as a queue reports them: `sqs://queue`.
 //!
-//! A message is deleted once what was made of all its objects is durable, and not before. What the objects
+//! A message is deleted once the results of all its objects are durable, and not before. What the objects
 //! hold is read as from `s3://`.
 
 mod acknowledge;

@@ -19,7 +19,7 @@ const RECORDS_MAX: usize = 1000;
 pub(super) struct Created {
     /// Where it is; its key is decoded.
     pub(super) at: Location,
-    /// Its size as stored, where it is told.
+    /// Its size as stored, where it is reported.
     pub(super) size_bytes: Option<u64>,
     /// Its version, without the quotes that S3 puts around it elsewhere.
     pub(super) etag: Option<String>,
@@ -41,7 +41,7 @@ pub(super) enum Content {
     Created(Events),
     /// Notifications were set up.
     Test,
-    /// Something else: whose message it is, we do not know. The reason is for people.
+    /// Something else: a message of another sender. The reason is text.
     Other(String),
 }
 

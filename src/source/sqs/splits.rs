@@ -14,7 +14,7 @@ pub(super) struct QueueMessage {
     pub(super) message_id: String,
     pub(super) handle: String,
     pub(super) receives: u64,
-    /// Its objects: those in the window are read. None: it told that notifications were set up.
+    /// Its objects: those in the window are read. None: it is the test event of a new notification.
     pub(super) splits: Vec<String>,
     /// Whether all records of its objects are in the window.
     pub(super) whole: bool,
@@ -22,7 +22,7 @@ pub(super) struct QueueMessage {
     pub(super) read: bool,
 }
 
-/// Messages, told apart.
+/// Messages, classified.
 #[derive(Debug, Default)]
 pub(super) struct SplitMap {
     /// Those that are ours, by their ids.
