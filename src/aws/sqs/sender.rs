@@ -6,7 +6,7 @@ use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use tokio::sync::OnceCell;
 
-use crate::aws::sqs::{Address, QueueName};
+use crate::aws::sqs::address::{Address, QueueName};
 use crate::aws::{Account, Error, Kind};
 
 /// A message in transit to a queue.

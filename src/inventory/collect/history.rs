@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::aws;
 use crate::aws::operations;
 use crate::inventory::aws_time;
-use crate::inventory::collect::{CollectionPass, OVERLAP_SECS, read};
+use crate::inventory::collect::pass::{CollectionPass, OVERLAP_SECS, read};
 
 /// The events about interfaces and the jobs that they are created for.
 const EVENTS: &[&str] = &[

@@ -8,7 +8,7 @@ use crate::aws;
 use crate::aws::client::Response;
 use crate::aws::operations;
 use crate::inventory::aws_time;
-use crate::inventory::collect::{CollectionPass, JOB_SECS_MAX};
+use crate::inventory::collect::pass::{CollectionPass, JOB_SECS_MAX};
 use crate::inventory::model::Job;
 
 /// What is lost without the list of jobs.

@@ -8,7 +8,7 @@ use crate::aws;
 use crate::aws::client::Response;
 use crate::aws::operations;
 use crate::aws::operations::Operation;
-use crate::inventory::collect::{CollectionPass, FILTER_VALUES_MAX, filter};
+use crate::inventory::collect::pass::{CollectionPass, FILTER_VALUES_MAX, filter};
 use crate::inventory::fact::{Fact, Facts};
 
 /// The requests for every VPC of a job, and the loss without the response.

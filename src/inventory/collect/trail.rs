@@ -4,7 +4,7 @@ use chrono::{DateTime, Days, Utc};
 
 use crate::aws;
 use crate::aws::s3::{Location, S3Client};
-use crate::inventory::collect::CollectionPass;
+use crate::inventory::collect::pass::CollectionPass;
 use crate::inventory::files;
 
 /// The most bytes of one trail object, as stored. CloudTrail begins a new one long before.
