@@ -34,8 +34,8 @@ pub struct Options {
 /// An account, reached as every AWS tool reaches it. Nothing is read before the first client is built.
 #[derive(Default)]
 pub struct Account {
-    options: Options,
-    config: OnceCell<SdkConfig>,
+    pub(super) options: Options,
+    pub(super) config: OnceCell<SdkConfig>,
 }
 
 impl fmt::Debug for Account {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::inventory::aws_time::AwsTime;
 use crate::inventory::documents::ec2_network::{Done, NetworkInterface};
-use crate::inventory::documents::{Reader, pascal, shape};
+use crate::inventory::documents::reader::{Reader, pascal, shape};
 use crate::inventory::fact::{Details, Event, Fact, Sighting, Source};
 
 #[derive(Debug, Default, Deserialize)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::inventory::documents::{JsonObject, Reader};
+use crate::inventory::documents::reader::{JsonObject, Reader};
 use crate::inventory::fact::Fact;
 use crate::inventory::model::BucketPolicy;
 

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::inventory::aws_time::AwsTime;
 use crate::inventory::documents::ec2_network::{Done, addresses};
-use crate::inventory::documents::{Reader, pascal, sagemaker, shape};
+use crate::inventory::documents::reader::{Reader, pascal, shape};
+use crate::inventory::documents::sagemaker;
 use crate::inventory::fact::{CreatedBy, Details, Event, Fact, Sighting, Source};
 use crate::inventory::zone::region_of_zone;
 
@@ -67,9 +68,11 @@ impl Record {
 /// Reads one of `Events` of `LookupEvents`: the record is text inside it.
 pub(super) fn looked_up(reader: &mut Reader, value: Value, at: Option<i64>) -> Done {
     match value.get("CloudTrailEvent") {
-        Some(Value::String(text)) => {
-            record(reader, crate::inventory::documents::clean(serde_json::from_str(text)?), at)
-        }
+        Some(Value::String(text)) => record(
+            reader,
+            crate::inventory::documents::reader::clean(serde_json::from_str(text)?),
+            at,
+        ),
         _ => {
             reader.complaints.push("not recognised: an event without CloudTrailEvent".into());
             Ok(())

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::inventory::aws_time::AwsTime;
 use crate::inventory::documents::ec2_network::{Done, Group, group_ids};
-use crate::inventory::documents::{JsonObject, Reader, shape};
+use crate::inventory::documents::reader::{JsonObject, Reader, shape};
 use crate::inventory::fact::Fact;
 use crate::inventory::model;
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::inventory::aws_time::AwsTime;
-use crate::inventory::documents::{JsonObject, Reader, shape};
+use crate::inventory::documents::reader::{JsonObject, Reader, shape};
 use crate::inventory::fact::{CreatedBy, Details, Event, Fact, Sighting, Source};
 use crate::inventory::model;
 use crate::inventory::zone::region_of_zone;

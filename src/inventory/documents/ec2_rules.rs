@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::inventory::documents::ec2_network::Done;
-use crate::inventory::documents::{Reader, shape};
+use crate::inventory::documents::reader::{Reader, shape};
 use crate::inventory::fact::Fact;
 use crate::inventory::model;
 

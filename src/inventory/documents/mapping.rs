@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::inventory::aws_time;
 use crate::inventory::documents::ec2_network::{Done, missing};
-use crate::inventory::documents::{JsonObject, Reader, shape};
+use crate::inventory::documents::reader::{JsonObject, Reader, shape};
 use crate::inventory::fact::{Fact, MappingRow};
 
 /// A row, under any of the names it may have in a header or as JSON keys.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::inventory::aws_time::AwsTime;
 use crate::inventory::documents::ec2_network::Done;
-use crate::inventory::documents::{Reader, shape};
+use crate::inventory::documents::reader::{Reader, shape};
 use crate::inventory::fact::Fact;
 use crate::inventory::model::Job;
 
