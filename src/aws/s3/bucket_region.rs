@@ -1,24 +1,15 @@
 //! The region of a bucket, and what S3's errors mean for it.
 
-use std::collections::HashMap;
-
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::aws::s3::S3Client;
+use crate::aws::s3::client::S3Client;
 use crate::aws::{Error, Kind};
 
 /// The header in which S3 states the region of a bucket, also when it refuses.
 const BUCKET_REGION: &str = "x-amz-bucket-region";
-
-/// A client for each region, and the region of each bucket that is not where the account looks first.
-#[derive(Debug, Default)]
-pub(super) struct Clients {
-    of_region: HashMap<Option<String>, Client>,
-    regions: HashMap<String, String>,
-}
 
 impl S3Client {
     /// Makes a call in the region of the bucket, which is found out if it is not the one expected.

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, stream};
 
-use crate::aws::s3::{S3Client, S3Object};
+use crate::aws::s3::client::S3Client;
+use crate::aws::s3::object::S3Object;
 use crate::aws::{Error, Kind};
 
 /// How often in a row a body may break off, or bring nothing, before the object is given up.

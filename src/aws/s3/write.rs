@@ -4,7 +4,8 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
-use crate::aws::s3::{Location, S3Client};
+use crate::aws::s3::client::S3Client;
+use crate::aws::s3::location::Location;
 use crate::aws::{Error, Kind};
 
 /// What must be true for an object to be written.
