@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -13,7 +13,6 @@ use tokio::task::JoinHandle;
 use crate::aws;
 use crate::aws::Account;
 use crate::aws::s3::{Location, S3Client, S3Object};
-use crate::source::s3::lock;
 use crate::source::s3::range_reader::{Seek, TAIL_BYTES};
 use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Split};
 
@@ -210,4 +209,9 @@ fn stored(split: &Split) -> Result<S3Object, Error> {
     let location = Location::parse(&split.id).map_err(|error| Error::aws(&split.id, error))?;
     let (size_bytes, etag) = (split.size_bytes, split.etag.clone());
     Ok(S3Object { location, size_bytes, etag, modified: split.modified })
+}
+
+/// Locks a mutex, also after a panic of another thread.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,8 +1,8 @@
 //! Deletes or releases messages once the results of their objects are durable.
 
 use crate::aws::sqs::Redrive;
-use crate::source::sqs::ReceivedMessages;
 use crate::source::sqs::splits::QueueMessage;
+use crate::source::sqs::sqs_source::ReceivedMessages;
 use crate::source::{Error, ReadOutcome};
 
 /// Messages that failed and are reported one by one; the rest are counted.
