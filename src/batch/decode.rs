@@ -1,4 +1,4 @@
-//! Reading the columns of a result, whatever Arrow type the SQL gave them.
+//! Reads the columns of a query result, whatever Arrow type the SQL returned.
 
 use std::sync::Arc;
 

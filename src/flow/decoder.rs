@@ -36,7 +36,7 @@ pub struct Decoder {
     shape: Container,
     /// The current format or formats.
     current: ActiveFormat,
-    /// The log event at hand, where it has a name, and how many of its lines were read.
+    /// The current log event, where it has a name, and how many of its lines were read.
     event: Option<(String, u64)>,
     rows: BatchBuilder,
     /// The beginning of a line whose end has not come yet.

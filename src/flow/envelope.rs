@@ -59,7 +59,7 @@ impl Scanner {
         (!piece.is_empty()).then_some(piece)
     }
 
-    /// Returns the line at hand. Only its beginning is retained.
+    /// Returns the current line. Only its beginning is retained.
     fn stray(&mut self, input: &mut &[u8]) -> Option<Vec<u8>> {
         let end = memchr::memchr(b'\n', input);
         let (head, tail) = input.split_at(end.unwrap_or(input.len()));

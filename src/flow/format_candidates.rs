@@ -88,7 +88,7 @@ impl Candidate {
         self.fit = read.and_then(fits);
     }
 
-    /// How well the line at hand fits: in all, in its number of fields and its layout, or not even so.
+    /// How well the current line fits: in all, in its number of fields and its layout, or not even so.
     fn rank(&self) -> (bool, bool, bool) {
         match self.fit {
             Ok(_) => (true, true, true),

@@ -35,7 +35,7 @@ pub(super) struct FieldCheck {
     pub(super) range: (i64, i64),
 }
 
-/// The numbers in one field of the lines at hand.
+/// The numbers in one field of the current lines.
 #[derive(Debug, Default)]
 pub(super) struct NumberColumn {
     values: Vec<i64>,
@@ -59,7 +59,7 @@ impl<'a> RecordPosition<'a> {
     }
 }
 
-/// The records at hand, and which of them are selected.
+/// The current records, and which of them are selected.
 #[derive(Clone, Copy)]
 pub(super) struct RecordBlock<'a> {
     pub(super) lines: LineBlock<'a>,

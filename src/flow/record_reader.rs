@@ -78,9 +78,9 @@ pub(super) struct RecordReader {
     action: Option<usize>,
     account: Option<usize>,
     checker: Checker,
-    /// The numbers of the lines at hand, for each check.
+    /// The numbers of the current lines, for each check.
     numbers: Vec<NumberColumn>,
-    /// Which of the lines at hand are selected.
+    /// Which of the current lines are selected.
     kept: Vec<u32>,
 }
 

@@ -14,7 +14,7 @@ const INLINE_MAX: usize = 12;
 #[derive(Debug, Clone)]
 pub(super) struct Block {
     pub(super) bytes: Buffer,
-    /// Counts blocks, so that a column knows whether it has the block at hand already.
+    /// Counts blocks, so that a column knows whether it has the current block already.
     pub(super) number: u64,
 }
 

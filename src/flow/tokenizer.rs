@@ -1,6 +1,6 @@
 //! Finds lines and their fields in one pass, 64 bytes at a time.
 //!
-//! Every record is looked at here, so this is where the time goes. Blanks, tabs and line ends are all at most
+//! Every record passes here: the hottest code of the program. Blanks, tabs and line ends are all at most
 //! 0x20, so that one comparison finds any of them; sixteen bytes are compared at once.
 
 mod line;
@@ -15,7 +15,7 @@ pub(super) struct Delimiters {
     room: Vec<u32>,
     /// How many of them are of lines that are selected.
     kept: usize,
-    /// How many of them are of the line at hand.
+    /// How many of them are of the current line.
     last: usize,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Found {
     pub(super) start: usize,
     /// Where its newline is.
     pub(super) end: usize,
-    /// How many fields it has, if they are the text between single blanks. If not, it has to be looked at with
+    /// How many fields it has, if they are the text between single blanks. If not, it has to be parsed with
     /// more care: blanks at its ends or in runs, tabs, other control characters.
     pub(super) fields: Option<usize>,
 }
@@ -148,15 +148,15 @@ pub(super) enum TokenizedLines {
 #[derive(Debug)]
 pub(super) struct Tokenizer<'a> {
     block: &'a [u8],
-    /// What was not looked at yet.
+    /// Input that was not examined yet.
     rest: &'a [u8],
-    /// Where the 64 bytes at hand start.
+    /// Where the current 64 bytes start.
     base: usize,
-    /// What was not taken yet of the bytes at hand.
+    /// Bits of the current bytes that were not taken yet.
     marks: DelimiterMask,
     /// Separators that follow another one, or begin a line.
     odd: u64,
-    /// Whether the last of the bytes at hand is a separator.
+    /// Whether the last of the current bytes is a separator.
     after_separator: bool,
     /// Where the next line starts.
     start: usize,

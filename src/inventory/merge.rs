@@ -62,8 +62,8 @@ impl<R: Ord + Clone> Latest<R> {
         all.into_iter().collect()
     }
 
-    /// Returns one row for each resource. Rows that contradict each other at one time cannot be told
-    /// apart: the last in their own order is taken.
+    /// Returns one row for each resource. Rows that contradict each other at one time have no
+    /// order in time: the last in their sort order is taken.
     fn singles(self) -> Vec<R> {
         self.held.into_values().filter_map(|(_, mut rows)| rows.pop_last()).collect()
     }

@@ -39,10 +39,10 @@ const UNSUPPORTED: &[(&[u8], &str)] = &[
 #[derive(Debug)]
 pub struct Decompressor {
     state: State,
-    /// Input that was not looked at yet.
+    /// Input that was not examined yet.
     input: VecDeque<Bytes>,
     ended: bool,
-    /// The output block at hand.
+    /// The current output block.
     block: Vec<u8>,
     /// Whether the last block was filled, so that more output may come without more input.
     waiting: bool,
@@ -318,7 +318,7 @@ impl Decompressor {
         Ok(if self.waiting { self.take_block() } else { None })
     }
 
-    /// Returns the content of the block at hand. A block that is mostly empty is copied and used again.
+    /// Returns the content of the current block. A block that is mostly empty is copied and used again.
     fn take_block(&mut self) -> Option<Bytes> {
         if self.block.is_empty() {
             return None;

@@ -104,7 +104,7 @@ pub struct ObjectRecord {
 /// Why an object could not be read to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectFailure {
-    /// In words.
+    /// The message.
     pub reason: String,
     /// Whether it is read again by the next pass; otherwise it is read again only by a replay, or when it changes.
     pub retry: bool,

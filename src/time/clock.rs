@@ -18,7 +18,7 @@ impl Clock {
         Self { set: now, at: Instant::now() }
     }
 
-    /// Returns this clock, or one that goes by the store's own time where this one is ahead of it, and by how much it
+    /// Returns this clock, or one that follows the store's own time where this one is ahead of it, and by how much it
     /// is, in seconds. `store` is in Unix seconds; `None`: the store reports no time.
     #[must_use]
     pub fn not_ahead_of(self, store: Option<i64>) -> (Self, i64) {

@@ -11,7 +11,7 @@ use crate::flow::parquet::schema::INTERFACE_ID;
 use crate::flow::parquet::tally::Tally;
 use crate::flow::{Filter, RecordSelection};
 
-/// Key of the metadata of a Parquet file of the lake: its rows from the first to the last, in stretches of one
+/// Key of the metadata of a Parquet file of the lake: its rows from the first to the last, in runs of one
 /// interface in one row group. Of each `id rows nodata skipdata`, all separated by blanks; `-` is NULL.
 pub const INTERFACE_RUNS_KEY: &str = "flowq.stretches";
 

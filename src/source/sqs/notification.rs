@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::aws::s3::Location;
 
-/// The longest message that is looked at. SQS takes up to 1 MiB.
+/// The longest message that is parsed. SQS takes up to 1 MiB.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// How many objects one message may report. S3 puts one into each.
