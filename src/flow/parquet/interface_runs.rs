@@ -16,7 +16,7 @@ use crate::flow::{Filter, RecordSelection};
 pub const INTERFACE_RUNS_KEY: &str = "flowq.stretches";
 
 /// The most runs that the metadata of a file lists: more would be as long as a column.
-const STRETCHES_MAX: usize = 2048;
+const RUNS_MAX: usize = 2048;
 
 /// Adjacent rows of one interface.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,19 +33,19 @@ pub struct InterfaceRun<'a> {
 
 /// Returns the value of [`INTERFACE_RUNS_KEY`]. `None`: there are too many runs, or an id would not come back as
 /// it is.
-pub fn encode_runs(stretches: &[InterfaceRun<'_>]) -> Option<String> {
-    if stretches.len() > STRETCHES_MAX {
+pub fn encode_runs(runs: &[InterfaceRun<'_>]) -> Option<String> {
+    if runs.len() > RUNS_MAX {
         return None;
     }
-    let mut told = String::new();
-    for InterfaceRun { interface, rows, nodata, skipdata } in stretches {
+    let mut encoded = String::new();
+    for InterfaceRun { interface, rows, nodata, skipdata } in runs {
         if interface.is_some_and(|id| matches!(id, "" | "-") || id.contains(char::is_whitespace)) {
             return None;
         }
         let id = interface.unwrap_or("-");
-        write!(told, "{id} {rows} {nodata} {skipdata} ").ok()?;
+        write!(encoded, "{id} {rows} {nodata} {skipdata} ").ok()?;
     }
-    Some(told)
+    Some(encoded)
 }
 
 fn read<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<InterfaceRun<'a>> {
@@ -66,7 +66,7 @@ impl SelectedRuns {
     /// Chooses rows by their interfaces, in the selected ones of all row groups of a file. `None`: the filter does not
     /// select interfaces, or the metadata does not fit the file.
     pub(super) fn new(
-        told: &str,
+        encoded: &str,
         groups: &[RowGroupMetaData],
         kept: &[usize],
         filter: &Filter,
@@ -84,27 +84,27 @@ impl SelectedRuns {
                 .is_none_or(|wanted| id.is_none_or(|id| wanted(id) != RecordSelection::None))
                 && lists.iter().all(|ids| id.is_some_and(|id| ids.contains(id)))
         };
-        let mut words = told.split_ascii_whitespace();
+        let mut words = encoded.split_ascii_whitespace();
         let (mut selectors, mut others) = (Vec::new(), Tally::default());
         for (at, group) in groups.iter().enumerate() {
             let is_kept = kept.contains(&at);
             let mut left = rows_of(group.num_rows());
             while left > 0 {
-                let stretch = read(&mut words)?;
-                left = left.checked_sub(stretch.rows)?;
+                let run = read(&mut words)?;
+                left = left.checked_sub(run.rows)?;
                 if !is_kept {
                     continue;
                 }
-                let rows = usize::try_from(stretch.rows).ok()?;
-                if is_wanted(stretch.interface) {
+                let rows = usize::try_from(run.rows).ok()?;
+                if is_wanted(run.interface) {
                     selectors.push(RowSelector::select(rows));
                     continue;
                 }
                 selectors.push(RowSelector::skip(rows));
-                let ok = stretch.rows.checked_sub(stretch.nodata.checked_add(stretch.skipdata)?)?;
+                let ok = run.rows.checked_sub(run.nodata.checked_add(run.skipdata)?)?;
                 others.ok += ok;
-                others.nodata += stretch.nodata;
-                others.skipdata += stretch.skipdata;
+                others.nodata += run.nodata;
+                others.skipdata += run.skipdata;
             }
         }
         words.next().is_none().then(|| Self { rows: RowSelection::from(selectors), others })
