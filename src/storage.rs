@@ -1,4 +1,4 @@
-//! Where flowq keeps what it makes: a folder or a prefix of S3, as one [`ObjectStore`].
+//! Storage of the lake, the state and the inventory: a folder or a prefix of S3, as one [`ObjectStore`].
 //!
 //! Writes are atomic: a name is there whole or not at all. `PutMode::Create` fails when the name is taken, in
 //! a folder as in S3: that is what a commit and a checkpoint are built on.
@@ -53,13 +53,13 @@ pub enum Error {
     Folder {
         /// The folder.
         name: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The URL names no place in S3.
     #[error(transparent)]
     S3(#[from] aws::Error),
-    /// The store does not hold to the condition of a write.
+    /// The store ignores the condition of a write.
     #[error("{name} ignores {condition}: two runners could both write the same pass")]
     Unconditional {
         /// What was named.
@@ -120,7 +120,7 @@ impl Storage {
         Self::folder(name, &folder)
     }
 
-    /// As [`Storage::open`], and makes the folder if it is not there.
+    /// As [`Storage::open`], and creates the folder if it is not there.
     ///
     /// # Errors
     ///
@@ -194,7 +194,7 @@ impl Storage {
     }
 }
 
-/// Returns the location of `s3://…`; NULL for a folder.
+/// Returns the location of `s3://…`; `None` for a folder.
 fn s3(name: &str) -> Result<Option<Location>, Error> {
     match name.split_once("://") {
         Some(("s3", _)) => Ok(Some(Location::parse(name)?)),
@@ -209,11 +209,7 @@ fn slashed(name: &str) -> String {
 }
 
 impl Storage {
-    /// Makes sure that objects outlive a loss of power; what is in S3 does.
-    ///
-    /// # Errors
-    ///
-    /// What the operating system says.
+    /// Syncs objects to disk; S3 needs no sync.
     pub fn sync<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
         let Some(folder) = &self.folder else { return Ok(()) };
         for name in names {

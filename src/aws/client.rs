@@ -1,7 +1,7 @@
-//! Calls of the services that have no SDK crate here: signed, retried, kept below their rate limits.
+//! Calls of the services that have no SDK crate here: signed, retried, limited in rate.
 //!
-//! EC2's crate alone costs as much to compile as all others together, and no crate can write an answer
-//! down again. Here the answer is the document itself, as the AWS CLI prints it.
+//! EC2's crate alone costs as much to compile as all others together, and no crate can write a response
+//! down again. Here the response is the document itself, as the AWS CLI prints it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -21,11 +21,10 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::aws::operations::{Operation, Protocol, Service};
-use crate::aws::{
-    ATTEMPT_TIMEOUT, ATTEMPTS_MAX, Account, BACKOFF_MAX, Error, Kind, endpoint, http, xml,
-};
+use crate::aws::timeouts::{ATTEMPT_TIMEOUT, ATTEMPTS_MAX, BACKOFF_MAX};
+use crate::aws::{Account, Error, Kind, endpoint, http, xml};
 
-/// The most bytes of one answer. A page of a thousand interfaces has some 3 MB.
+/// The most bytes of one response. A page of a thousand interfaces has some 3 MB.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// The most pages of one call: the tokens may go on for ever.
@@ -34,13 +33,13 @@ const PAGES_MAX: usize = 20_000;
 /// The first wait between two tries; it doubles, and chance shortens it.
 const BACKOFF: Duration = Duration::from_millis(250);
 
-/// Credentials are asked for again this long before they end.
+/// Credentials are requested again this long before they end.
 const CREDENTIALS_SLACK: Duration = Duration::from_secs(300);
 
-/// What a service answered.
+/// The response of a service.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Response {
-    /// When, by the clock of the service. Unix seconds; NULL: it did not say.
+    /// Date of the response, by the clock of the service. Unix seconds; `None`: the response has no date.
     pub at: Option<i64>,
     /// The document, with the keys that the AWS CLI prints.
     pub document: Map<String, Value>,
@@ -59,11 +58,11 @@ pub struct ServiceClient<A> {
 }
 
 impl<A: Deref<Target = Account>> ServiceClient<A> {
-    /// Makes it, for the region given or the account's own. No call is made yet.
+    /// Creates it, for the region given or the account's own. No call is made yet.
     ///
     /// # Errors
     ///
-    /// [`Kind::Region`] when nothing says which.
+    /// [`Kind::Region`] when none is configured.
     pub async fn new(account: A, region: Option<&str>) -> Result<Self, Error> {
         let region = match region {
             Some(region) => region.to_owned(),
@@ -95,7 +94,7 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
     ///
     /// # Errors
     ///
-    /// What the service, or the way to it, said last; every [`Error::is_retryable`] was tried again.
+    /// The last error of the service or the network; every [`Error::is_retryable`] was tried again.
     pub async fn call(&self, call: &Operation, params: &Value) -> Result<Response, Error> {
         let mut backoff = BACKOFF;
         let mut attempt = 1;
@@ -113,7 +112,7 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
         }
     }
 
-    /// Makes one call, once: who calls has a way of its own to try again.
+    /// Makes one call without retries: the caller has its own.
     ///
     /// # Errors
     ///
@@ -138,7 +137,7 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
         })
     }
 
-    /// Makes a call page by page and hands each answer on.
+    /// Makes a call page by page and hands each response on.
     ///
     /// # Errors
     ///
@@ -173,11 +172,7 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
         Err(Error::new(Kind::Other, format!("{} has more than {PAGES_MAX} pages", call.action)))
     }
 
-    /// Makes a call and puts the lists of all its pages into the last answer.
-    ///
-    /// # Errors
-    ///
-    /// As [`ServiceClient::pages`].
+    /// Makes a call and puts the lists of all its pages into the last response.
     pub async fn all(&self, call: &Operation, params: &Value) -> Result<Response, Error> {
         let (mut rows, mut all) = (Vec::new(), Response::default());
         let take = |mut answer: Response| {
@@ -207,7 +202,7 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
         let response =
             self.connector.call(request).await.map_err(|err| Error::from_transport(&err))?;
         let status = response.status();
-        let at = response.headers().get("date").and_then(http_date);
+        let at = response.headers().get("date").and_then(http::http_date);
         let header = response.headers().get("x-amzn-errortype").map(str::to_owned);
         let bytes = http::body(response, ANSWER_BYTES_MAX).await?;
         let document = match call.service.protocol {
@@ -226,7 +221,7 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
         Err(refusal(status.as_u16(), header.as_deref(), &document.unwrap_or_default()))
     }
 
-    /// Makes a signed request.
+    /// Builds a signed request.
     async fn request(&self, call: &Operation, params: &Value) -> Result<HttpRequest, Error> {
         let config = self.account.config().await;
         let service = &call.service;
@@ -309,7 +304,7 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
     }
 }
 
-/// Returns what an error answer means: `document` is its body, `header` the error that JSON services
+/// Returns what an error response means: `document` is its body, `header` the error that JSON services
 /// name beside it.
 fn refusal(status: u16, header: Option<&str>, document: &Map<String, Value>) -> Error {
     let xml = document.get("Errors").and_then(|errors| errors.get("Error"));
@@ -358,7 +353,7 @@ fn flatten(form: &mut String, path: &str, value: &Value) {
     }
 }
 
-/// Writes text as it stands in a form.
+/// Percent-encodes a text for a form.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -369,10 +364,6 @@ fn escape(text: &str) -> String {
         }
     }
     escaped
-}
-
-pub(super) fn http_date(text: &str) -> Option<i64> {
-    chrono::DateTime::parse_from_rfc2822(text).ok().map(|time| time.timestamp())
 }
 
 #[cfg(test)]

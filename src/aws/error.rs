@@ -21,11 +21,11 @@ pub enum Kind {
     Kms,
     /// The bucket, object, queue or log group is not there.
     Missing,
-    /// The object lies in an archive and has to be restored first.
+    /// The object is in an archive and has to be restored first.
     Archived,
     /// The object is not, or no longer, what the request was made for.
     Changed,
-    /// Another region than the one asked.
+    /// Another region than the requested one.
     WrongRegion,
     /// Too many calls; a later try may work.
     Throttled,
@@ -42,7 +42,7 @@ pub struct Error {
     pub kind: Kind,
     /// AWS's own code (`AccessDenied`), where there is one.
     pub code: Option<String>,
-    /// One sentence: what the service, or the way to it, said.
+    /// One sentence: the message of the service or the network.
     pub message: String,
 }
 
@@ -72,7 +72,7 @@ impl fmt::Display for Error {
 impl StdError for Error {}
 
 impl Error {
-    /// Makes an error of our own.
+    /// Creates an error of our own.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, code: None, message: message.into() }
     }
@@ -105,7 +105,7 @@ impl Error {
         Self { kind, code: code.map(str::to_owned), message }
     }
 
-    /// Returns what went wrong on the way to the service and back.
+    /// Returns what went wrong in transit to the service and back.
     pub fn from_transport(error: &(dyn StdError + 'static)) -> Self {
         let mut parts: Vec<String> = Vec::new();
         let mut cause = Some(error);
@@ -118,7 +118,7 @@ impl Error {
         }
         let text = parts.join(": ");
         let lower = text.to_lowercase();
-        // The SDK tells of each place where it looked; only a profile that is not there is worth a word.
+        // The SDK reports each place where it looked; only a profile that is not there is worth a word.
         if lower.contains("no credentials found") || lower.contains("no providers in chain") {
             let profile = text.find("profile `").map(|at| &text[at..]);
             let profile = profile.and_then(|text| text.split_inclusive("was not defined").next());
@@ -135,7 +135,7 @@ impl Error {
         Self::new(kind, text)
     }
 
-    /// Tells whether the same call may succeed later.
+    /// Returns whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
         matches!(self.kind, Kind::Throttled | Kind::Network)
     }
@@ -160,7 +160,7 @@ impl Error {
     }
 }
 
-/// Tells what a code of any service means; AWS names the same thing in many ways.
+/// Returns what a code of any service means; AWS names the same thing in many ways.
 fn kind(code: &str, message: &str) -> Kind {
     match code {
         "ExpiredToken"

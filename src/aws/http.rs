@@ -1,4 +1,4 @@
-//! Plain requests over the way that calls of AWS take too: its TLS, and the proxies of the environment.
+//! Plain HTTP requests with the TLS and the proxies of AWS calls.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
-use crate::aws::client::http_date;
-use crate::aws::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Error, Kind};
+use crate::aws::timeouts::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT};
+use crate::aws::{Error, Kind};
 
-/// The most bytes of an answer that are looked at: it only says how it went.
+/// The most bytes of a response that are read: only the status matters.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
-/// Makes a connector; with a configuration, one that has AWS's timeouts.
+/// Creates a connector; with a configuration, one that has AWS's timeouts.
 pub(super) fn connector(config: Option<&SdkConfig>) -> Connector {
     let mut builder = Connector::builder()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
@@ -34,7 +34,7 @@ pub(super) fn connector(config: Option<&SdkConfig>) -> Connector {
     builder.build()
 }
 
-/// Reads the body of an answer.
+/// Reads the body of a response.
 pub(super) async fn body(response: HttpResponse, bytes_max: usize) -> Result<Vec<u8>, Error> {
     let mut body = ByteStream::new(response.into_body());
     let mut bytes = Vec::new();
@@ -48,12 +48,12 @@ pub(super) async fn body(response: HttpResponse, bytes_max: usize) -> Result<Vec
     Ok(bytes)
 }
 
-/// What a server answered.
+/// The response of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerResponse {
     /// The HTTP status.
     pub status: u16,
-    /// `Retry-After`: how long to wait before the next try. NULL: the server did not say.
+    /// `Retry-After`: how long to wait before the next try. `None`: the server did not state it.
     pub retry_after: Option<Duration>,
     /// Its body, what of it is text.
     pub text: String,
@@ -76,7 +76,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Kind::Network`] for what went wrong on the way, which may have reached the server all the same;
+    /// [`Kind::Network`] for what went wrong in transit, which may have reached the server all the same;
     /// [`Kind::Other`] for a request that cannot be made. Neither names the URL.
     pub async fn post(
         &self,
@@ -93,13 +93,13 @@ impl Client {
             set.map_err(|_| broken(&format!("the header {name}")))?;
         }
         let response = self.connector.call(request).await.map_err(|err| {
-            // Whatever it is called, it is the way that failed: there are no credentials here.
+            // Always a network error: there are no credentials here.
             Error { kind: Kind::Network, ..Error::from_transport(&err) }
         })?;
         let status = response.status().as_u16();
         let retry_after = retry_after(&response);
         let bytes = crate::aws::http::body(response, ANSWER_BYTES_MAX).await;
-        // The status has said what counts.
+        // The status is the result; the body is only for messages.
         let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
         Ok(ServerResponse { status, retry_after, text })
     }
@@ -113,6 +113,11 @@ fn retry_after(response: &HttpResponse) -> Option<Duration> {
     }
     let now = response.headers().get("date").and_then(http_date)?;
     u64::try_from(http_date(text)? - now).ok().map(Duration::from_secs)
+}
+
+/// Reads the date of an HTTP header, in Unix seconds.
+pub(super) fn http_date(text: &str) -> Option<i64> {
+    chrono::DateTime::parse_from_rfc2822(text).ok().map(|time| time.timestamp())
 }
 
 /// Returns the HMAC-SHA256 of a text in hex.

@@ -1,8 +1,13 @@
-//! The account: its configuration, its clients, and what its errors mean.
+//! The AWS account: configuration, clients, and the meaning of AWS's errors.
 //!
-//! Only this room reads AWS's own configuration (environment, files, SSO, instance metadata, web identity)
-//! and makes clients. It knows nothing of flow logs and jobs.
+//! [`Account`] reads AWS's own configuration (environment, files, SSO, instance metadata, web identity) and
+//! builds clients; [`client::ServiceClient`] signs calls of the services without an SDK crate. [`s3`] and [`sqs`]
+//! add what their services need, [`operations`] lists each operation with its IAM action, [`Error`] has a
+//! [`Kind`].
+//!
+//! No other room reads AWS's configuration. Nothing here knows flow logs or jobs.
 
+mod account;
 pub mod client;
 mod endpoint;
 mod error;
@@ -12,177 +17,9 @@ pub(crate) mod rate_limit;
 pub mod redact;
 pub mod s3;
 pub mod sqs;
+mod timeouts;
 mod xml;
 
-use std::fmt;
-use std::time::Duration;
-
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_s3::config::StalledStreamProtectionConfig;
-use aws_sdk_s3::config::retry::{RetryPartition, TokenBucket};
-use aws_sdk_s3::types::RequestPayer;
+pub use account::{Account, Options};
 pub use endpoint::partition;
 pub use error::{Error, Kind};
-use tokio::sync::OnceCell;
-
-/// How often a call is tried. S3 answers 503 for some minutes while it makes room for more requests.
-const ATTEMPTS_MAX: u32 = 8;
-
-/// The longest wait between two tries.
-const BACKOFF_MAX: Duration = Duration::from_secs(20);
-
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long one try of a call may take to begin to answer.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// What the user said about the account on the command line. NULL: what every AWS tool would take.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Options {
-    /// `--profile`.
-    pub profile: Option<String>,
-    /// `--region`.
-    pub region: Option<String>,
-    /// `--endpoint-url`: the endpoint of every service.
-    pub endpoint_url: Option<String>,
-    /// `--request-payer`: pay for reading from the bucket of somebody else.
-    pub request_payer: bool,
-    /// `--expected-bucket-owner`: the account that every bucket must belong to.
-    pub expected_bucket_owner: Option<String>,
-    /// `--single-runner`: the user sees to it that one process at a time writes, for stores without conditional
-    /// writes.
-    pub single_runner: bool,
-}
-
-/// An account, reached as every AWS tool reaches it. Nothing is read before the first client is asked for.
-#[derive(Default)]
-pub struct Account {
-    options: Options,
-    config: OnceCell<SdkConfig>,
-}
-
-impl fmt::Debug for Account {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Account").field("options", &self.options).finish_non_exhaustive()
-    }
-}
-
-impl Account {
-    /// Makes an account. No call is made and no file is read yet.
-    pub fn new(options: Options) -> Self {
-        Self { options, config: OnceCell::new() }
-    }
-
-    /// Returns the configuration, read at the first call.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads AWS's configuration")]
-    pub async fn config(&self) -> &SdkConfig {
-        let load = || async {
-            let retry = RetryConfig::standard()
-                .with_max_attempts(ATTEMPTS_MAX)
-                .with_max_backoff(BACKOFF_MAX);
-            let timeout = TimeoutConfig::builder()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                .build();
-            let mut loader = aws_config::defaults(BehaviorVersion::latest())
-                .retry_config(retry)
-                .timeout_config(timeout);
-            if let Some(profile) = &self.options.profile {
-                loader = loader.profile_name(profile);
-            }
-            if let Some(region) = &self.options.region {
-                loader = loader.region(Region::new(region.clone()));
-            }
-            if let Some(url) = &self.options.endpoint_url {
-                loader = loader.endpoint_url(url);
-            }
-            loader.load().await
-        };
-        self.config.get_or_init(load).await
-    }
-
-    /// Returns the region that calls go to.
-    ///
-    /// # Errors
-    ///
-    /// [`Kind::Region`] when nothing says which.
-    pub async fn region(&self) -> Result<String, Error> {
-        let region = self.config().await.region();
-        region.map(ToString::to_string).ok_or_else(Error::no_region)
-    }
-
-    /// Returns a client of S3, of the region given or of the account's own. Without any region it starts
-    /// at the one from which S3 tells where a bucket lies.
-    pub async fn s3(&self, region: Option<&str>) -> aws_sdk_s3::Client {
-        let config = self.config().await;
-        let mut own = aws_sdk_s3::config::Builder::from(config);
-        let fallback = || config.region().cloned().unwrap_or(Region::from_static("us-east-1"));
-        own.set_region(Some(region.map_or_else(fallback, |region| Region::new(region.to_owned()))));
-        // Stores other than S3 have no host name for each bucket.
-        if self.s3_endpoint().await.is_some() {
-            own.set_force_path_style(Some(true));
-        }
-        // A reader that waits for its turn is no stalled stream; `s3::Store` tells them apart.
-        own.set_stalled_stream_protection(Some(StalledStreamProtectionConfig::disabled()));
-        // One quota for all objects would fail some only because others were throttled too.
-        let quota = RetryPartition::custom("s3").token_bucket(TokenBucket::unlimited());
-        own.set_retry_partition(Some(quota.build()));
-        aws_sdk_s3::Client::from_conf(own.build())
-    }
-
-    /// Returns a client of CloudWatch Logs, of the region given or of the account's own.
-    pub async fn logs(&self, region: Option<&str>) -> aws_sdk_cloudwatchlogs::Client {
-        let mut own = aws_sdk_cloudwatchlogs::config::Builder::from(self.config().await);
-        if let Some(region) = region {
-            own.set_region(Some(Region::new(region.to_owned())));
-        }
-        aws_sdk_cloudwatchlogs::Client::from_conf(own.build())
-    }
-
-    /// Returns a client of SQS, of the region given or of the account's own.
-    pub async fn sqs(&self, region: Option<&str>) -> aws_sdk_sqs::Client {
-        let mut own = aws_sdk_sqs::config::Builder::from(self.config().await);
-        if let Some(region) = region {
-            own.set_region(Some(Region::new(region.to_owned())));
-        }
-        aws_sdk_sqs::Client::from_conf(own.build())
-    }
-
-    /// Returns who pays for reading S3 objects, for the calls that take it.
-    pub fn request_payer(&self) -> Option<RequestPayer> {
-        self.options.request_payer.then_some(RequestPayer::Requester)
-    }
-
-    /// Returns the account that a bucket must belong to, for the calls that take it.
-    pub fn expected_bucket_owner(&self) -> Option<String> {
-        self.options.expected_bucket_owner.clone()
-    }
-
-    /// Whether writes need not be conditional, since the user sees to it that one process at a time writes.
-    pub fn is_single_runner(&self) -> bool {
-        self.options.single_runner
-    }
-
-    async fn s3_endpoint(&self) -> Option<String> {
-        self.endpoint("S3", "AWS_ENDPOINT_URL_S3").await
-    }
-
-    /// Returns the endpoint that the user set for a service, by its own setting or by that of all.
-    /// `service_id` is AWS's name of it (`S3`, `SageMaker`), `variable` its own environment variable.
-    pub async fn endpoint(&self, service_id: &str, variable: &str) -> Option<String> {
-        if self.options.endpoint_url.is_some() {
-            return self.options.endpoint_url.clone();
-        }
-        let config = self.config().await;
-        let key = aws_types::service_config::ServiceConfigKey::builder()
-            .service_id(service_id)
-            .env(variable)
-            .profile("endpoint_url")
-            .build();
-        let own = key.ok().and_then(|key| config.service_config()?.load_config(key));
-        own.or_else(|| config.endpoint_url().map(str::to_owned))
-    }
-}

@@ -1,11 +1,11 @@
-//! The calls that flowq makes without an SDK crate: what each is named, how it is asked, how often.
+//! The calls that flowq makes without an SDK crate: what each is named, its protocol, its rate.
 
 use std::time::Duration;
 
-/// How a service is asked, and how it answers.
+/// The protocol of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Protocol {
-    /// A form of this version; the answer is XML.
+    /// A form of this version; the response is XML.
     Query(&'static str),
     /// JSON 1.1; the text before the action in `X-Amz-Target`.
     Json(&'static str),
@@ -22,12 +22,12 @@ pub struct Service {
     pub(super) name: &'static str,
     /// First labels of its host, before the region.
     pub(super) host: &'static str,
-    /// The same where FIPS endpoints are asked for.
+    /// The same where FIPS endpoints are requested.
     pub(super) host_fips: &'static str,
     /// The environment variable of its endpoint.
     pub(super) variable: &'static str,
     pub(super) protocol: Protocol,
-    /// Key of the token that leads to the next page, in request and answer.
+    /// Key of the token that leads to the next page, in request and response.
     pub(super) token: &'static str,
     /// The least time between two calls, which keeps below the rate limit.
     pub(super) min_interval: Duration,
@@ -143,9 +143,9 @@ pub struct Operation {
     pub(super) service: Service,
     /// AWS's name of it.
     pub action: &'static str,
-    /// Key of its list in the answer; empty where it has none.
+    /// Key of its list in the response; empty where it has none.
     pub list: &'static str,
-    /// The most results that one page may be asked for, with the key that asks. NULL: it has no pages,
+    /// The largest page, with the key of that parameter. `None`: it has no pages,
     /// or pages whose size cannot be chosen.
     pub(super) page: Option<(&'static str, u32)>,
     /// What follows the host and a slash; only [`Protocol::Rest`] has any.
@@ -164,7 +164,7 @@ impl Operation {
         format!("{}:{}", self.service.name, self.action)
     }
 
-    /// Tells whether IAM has to allow it: everybody may ask who they are.
+    /// Returns whether IAM has to allow it: some operations need no permission.
     pub fn needs_permission(&self) -> bool {
         self.service.name != "sts"
     }

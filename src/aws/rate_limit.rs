@@ -1,4 +1,4 @@
-//! Keeps calls under the rate that a region allows.
+//! Limits calls to the rate that a region allows.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};

@@ -1,10 +1,10 @@
-//! Secrets taken out of what others say, before it is printed or kept.
+//! Removes secrets from messages of servers before they are printed or stored.
 //!
-//! A server that answers with an error may say back what it was sent, headers and all.
+//! A server that answers with an error may repeat what it was sent, headers and all.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What stands for a secret.
+/// The replacement of a secret.
 const HIDDEN: &str = "…";
 
 /// A secret shorter than this is no secret, and would be found in ordinary words.
@@ -30,7 +30,7 @@ pub fn redact(text: &str, secrets: &[String]) -> String {
     let mut text = text.to_owned();
     let long = secrets.iter().filter(|secret| secret.chars().count() >= SECRET_CHARS_MIN);
     let mut forms: Vec<String> = long.flat_map(|secret| forms(secret)).collect();
-    // What holds another one goes first.
+    // A secret that contains another one is replaced first.
     forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
     for form in &forms {
         text = text.replace(form.as_str(), HIDDEN);

@@ -1,10 +1,10 @@
-//! XML answers of the query protocol as the JSON that the AWS CLI prints for them.
+//! XML responses of the query protocol as the JSON that the AWS CLI prints for them.
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::{Map, Value};
 
-/// The deepest that elements may nest; no answer of EC2 comes near.
+/// The deepest that elements may nest; no response of EC2 comes near.
 const DEPTH_MAX: usize = 32;
 
 /// Elements whose JSON name follows no rule.
@@ -53,7 +53,7 @@ struct Element {
 }
 
 impl Element {
-    /// Returns its value; NULL when it is empty, which means the same as absent.
+    /// Returns its value; `None` when it is empty, which means the same as absent.
     fn close(self, key: &str) -> Value {
         if !self.items.is_empty() {
             Value::Array(self.items)
@@ -69,11 +69,7 @@ impl Element {
     }
 }
 
-/// Reads an answer; the root element itself says nothing.
-///
-/// # Errors
-///
-/// What is not well-formed, or nests too deeply.
+/// Reads a response; the root element itself states nothing.
 pub(super) fn to_json(text: &str) -> Result<Map<String, Value>, String> {
     let mut reader = Reader::from_str(text);
     let mut stack: Vec<Element> = Vec::new();

@@ -1,4 +1,4 @@
-//! Reading the columns of a result, whatever Arrow type the SQL gave them.
+//! Reads the columns of a query result, whatever Arrow type the SQL returned.
 
 use std::sync::Arc;
 
@@ -9,8 +9,6 @@ use arrow::buffer::OffsetBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::error::ArrowError;
-
-use crate::detection::Evidence;
 
 /// Returns a column as text.
 pub(crate) fn texts(array: &ArrayRef) -> Result<StringArray, ArrowError> {
@@ -62,6 +60,9 @@ impl TextListColumn {
     }
 }
 
+/// A reference to one record: the second in which it starts, its object, its line.
+pub(crate) type RecordReference = (Option<i64>, String, Option<i64>);
+
 /// A column of lists of `{start, object, line}`.
 pub(crate) struct EvidenceColumn {
     lists: OffsetBuffer<i32>,
@@ -92,16 +93,14 @@ impl EvidenceColumn {
         })
     }
 
-    pub(crate) fn get(&self, row: usize) -> Vec<Evidence> {
+    pub(crate) fn get(&self, row: usize) -> impl Iterator<Item = RecordReference> {
         let number = |column: &Int64Array, at: usize| column.is_valid(at).then(|| column.value(at));
         range(&self.lists, row)
             .filter(|at| self.valid.is_valid(*at) && self.object.is_valid(*at))
-            .map(|at| Evidence {
-                start: number(&self.start, at),
-                object: self.object.value(at).to_owned(),
-                line: number(&self.line, at),
+            .map(move |at| {
+                let object = self.object.value(at).to_owned();
+                (number(&self.start, at), object, number(&self.line, at))
             })
-            .collect()
     }
 }
 

@@ -309,7 +309,10 @@ pub(crate) fn times(
     now: i64,
 ) -> Result<(Option<i64>, Option<i64>), Failure> {
     let time = |text: Option<&str>| text.map(|text| crate::time::parse_time(text, now)).transpose();
-    let usage = |error| Failure { exit: Exit::Usage, ..source_failure(error) };
+    let usage = |error: crate::time::Error| {
+        let hint = error.hint().map(str::to_owned);
+        Failure { exit: Exit::Usage, error: error.into(), hint }
+    };
     let (since, until) = (time(since).map_err(usage)?, time(until).map_err(usage)?);
     if let (Some(since), Some(until)) = (since, until)
         && since >= until

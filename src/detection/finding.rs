@@ -325,7 +325,12 @@ impl Columns {
             path: text("path"),
             cause: text("cause"),
             remediation: text("remediation").or_else(|| Some(detection.remediation.clone())),
-            evidence: self.evidence.as_ref().map_or_else(Vec::new, |list| list.get(row)),
+            evidence: self
+                .evidence
+                .iter()
+                .flat_map(|list| list.get(row))
+                .map(|(start, object, line)| Evidence { start, object, line })
+                .collect(),
         };
         finding.evidence.sort();
         finding.evidence.dedup();

@@ -1,4 +1,6 @@
-//! Messages about what a user wrote: a wrong key, a wrong name, with its line and the nearest known one.
+//! Messages about user input: an unknown key or name, with its line and the nearest known one.
+//!
+//! [`check_keys`] finds unknown keys of TOML, [`one_line`] shortens a TOML error, [`nearest`] suggests a name.
 
 pub mod suggest;
 pub mod toml;

@@ -3,27 +3,19 @@
 use crate::flow::decode_options::{DecodeOptions, ObjectMeta};
 use crate::flow::format_candidates::FormatCandidates;
 use crate::flow::log_format::LogFormat;
-use crate::flow::record_reader::{RecordReader, RecordResult};
+use crate::flow::record_reader::{RecordOutcome, RecordReader};
 use crate::flow::tokenizer::LineBlock;
 
-/// The format, or formats, that hold now.
+/// The current format or formats.
 pub(super) struct ActiveFormat {
     /// The format of records without a header, if it is one.
     stated: Option<LogFormat>,
     /// The formats that records may have until a header states one, if they are several.
     several: Option<FormatCandidates>,
-    /// The one format that holds. `None` until a header or a record was seen, and with several formats.
+    /// The current format. `None` until a header or a record was seen, and with several formats.
     reader: Option<RecordReader>,
     /// Whether a record fitted the one format.
     proven: bool,
-}
-
-/// What came of one record.
-pub(super) struct RecordOutcome<'a> {
-    pub(super) reader: &'a mut RecordReader,
-    pub(super) fit: RecordResult,
-    /// Whether it is the first record of its format.
-    pub(super) is_new: bool,
 }
 
 impl ActiveFormat {
@@ -36,12 +28,12 @@ impl ActiveFormat {
         Self { stated, several, reader: None, proven: false }
     }
 
-    /// Tells whether each record may have another format than the one before it.
+    /// Returns whether each record may have another format than the one before it.
     pub(super) fn is_mixed(&self) -> bool {
         self.several.is_some() && self.reader.is_none()
     }
 
-    /// Tells whether nothing but the next record itself can tell that it has the default format.
+    /// Returns whether only the next record can show that it has the default format.
     pub(super) fn is_default_assumed(&self) -> bool {
         match &self.reader {
             Some(reader) => reader.assumed && !self.proven,
@@ -49,7 +41,7 @@ impl ActiveFormat {
         }
     }
 
-    /// Returns how many fields a record may have where no header tells.
+    /// Returns how many fields a record may have without a header.
     pub(super) fn field_counts(&self) -> impl Iterator<Item = usize> {
         let default = self.is_default_assumed().then(LogFormat::default_v2);
         let one = self.stated.iter().map(|format| format.names().len());
@@ -58,7 +50,7 @@ impl ActiveFormat {
         one.chain(several).chain(default.map(|format| format.names().len()))
     }
 
-    /// Takes the format of a header, which holds from here on. NULL where it holds already.
+    /// Takes the format of a header, which is current from here on. `None` where it is current already.
     pub(super) fn set(
         &mut self,
         format: &LogFormat,
@@ -71,12 +63,12 @@ impl ActiveFormat {
         Some(self.reader.insert(RecordReader::new(format.clone(), plan, false)))
     }
 
-    /// Returns how many fields a record has, where one format holds.
+    /// Returns how many fields a record has, where one format is current.
     pub(super) fn fields(&self) -> Option<usize> {
         self.reader.as_ref().map(|reader| reader.format.names().len())
     }
 
-    /// Returns the reader of the one format that holds, once a header or a record has shown that it does.
+    /// Returns the reader of the current format, once a header or a record has shown that it does.
     pub(super) fn confirmed_reader(&mut self) -> Option<&mut RecordReader> {
         let is_settled = |reader: &&mut RecordReader| self.proven || !reader.assumed;
         self.reader.as_mut().filter(is_settled)

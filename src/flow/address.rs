@@ -30,7 +30,7 @@ pub fn ip_family(ip: IpAddr) -> i32 {
     if ip.to_canonical().is_ipv4() { 4 } else { 6 }
 }
 
-/// Tells whether an address is private: RFC 1918, RFC 6598 (100.64.0.0/10), or ULA (fc00::/7).
+/// Returns whether an address is private: RFC 1918, RFC 6598 (100.64.0.0/10), or ULA (fc00::/7).
 pub fn is_private(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => ip.is_private() || is_shared(ip),
@@ -44,12 +44,12 @@ pub fn is_private(ip: IpAddr) -> bool {
 /// Source: <https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html>
 const AWS_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0);
 
-/// Tells whether an address is one of AWS's own on the link: `fd00:ec2::/32`.
+/// Returns whether an address is one of AWS's own on the link: `fd00:ec2::/32`.
 fn is_aws_local(ip: Ipv6Addr) -> bool {
     ip.segments()[..2] == AWS_LOCAL.segments()[..2]
 }
 
-/// Tells whether an address never leaves its link or its host, or is no single host: link-local (what AWS answers
+/// Returns whether an address never leaves its link or its host, or is no single host: link-local (what AWS answers
 /// at in `fd00:ec2::/32` as well), loopback, multicast, broadcast, unspecified.
 pub fn is_local(ip: IpAddr) -> bool {
     match ip.to_canonical() {
@@ -75,7 +75,7 @@ fn is_shared(ip: Ipv4Addr) -> bool {
     a == 100 && b & 0b1100_0000 == 64
 }
 
-/// Tells whether a text is an address, as [`parse`] does. Every record holds several, nearly all of them
+/// Returns whether a text is an address, as [`parse`] does. Every record contains several, nearly all of them
 /// IPv4, so that case does not build the address.
 pub(super) fn is_addr(text: &str) -> bool {
     is_ipv4(text.as_bytes()) || (text.contains(':') && text.parse::<Ipv6Addr>().is_ok())
@@ -95,7 +95,7 @@ fn is_ipv4(text: &[u8]) -> bool {
             digits = 0;
             octet = 0;
         } else {
-            // A zero can only stand alone.
+            // A zero cannot be followed by digits.
             if !byte.is_ascii_digit() || (digits > 0 && octet == 0) {
                 return false;
             }

@@ -1,4 +1,4 @@
-//! Builds batches from records. Long texts are not copied: a batch holds on to the blocks they lie in.
+//! Builds batches from records. Long texts are not copied: a batch retains the blocks they are in.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::flow::string_column::{Block, StringColumn};
 use crate::flow::tokenizer::FieldBytes;
 use crate::flow::value::percent_decoded;
 
-/// Most bytes of blocks that a batch may hold on to before it is cut short.
+/// Most bytes of blocks that a batch may retain before it is cut short.
 const RETAINED_BYTES_MAX: usize = 16 << 20;
 
 /// The rows of a batch to be.
@@ -35,7 +35,7 @@ pub(super) struct BatchBuilder {
     block: Option<Block>,
     blocks: u64,
     retained_bytes: usize,
-    /// Whether rows are dropped: then a batch would hold on to much that is not in it.
+    /// Whether rows are dropped: then a batch would retain much that is not in it.
     sparse: bool,
     /// Whether rows of several formats share a batch: a column that one of them lacks is NULL there.
     mixed: bool,
@@ -87,7 +87,7 @@ impl Column {
         Self { values, origin: ColumnSource::Absent, nulls: NullMask::default() }
     }
 
-    /// Adds the values of the kept records.
+    /// Adds the values of the selected records.
     fn push(&mut self, records: &RecordBlock<'_>, block: Option<&Block>) {
         let Self { values, origin, nulls } = self;
         match values {
@@ -108,7 +108,7 @@ impl Column {
         }
     }
 
-    /// Returns how many bytes it holds beside those of blocks.
+    /// Returns how many bytes it contains beside those of blocks.
     fn copied(&self) -> usize {
         match &self.values {
             ColumnBuffer::Text(texts) | ColumnBuffer::Event(texts) => texts.copied(),
@@ -141,7 +141,7 @@ impl Column {
     }
 }
 
-/// Adds the texts of the kept records.
+/// Adds the texts of the selected records.
 fn text(
     texts: &mut StringColumn,
     origin: ColumnSource,
@@ -164,7 +164,7 @@ fn text(
             texts.extend(lines.column(field), is_none, nulls, block);
         }
         ColumnSource::Addr(field) => texts.extend(kept(field), is_none, nulls, block),
-        // What is decoded lies in no block, and is no NULL, whatever it says.
+        // What is decoded is in no block, and is no NULL, whatever its text.
         ColumnSource::Encoded(field) => kept(field).for_each(|word| match word.is_null() {
             true => texts.push_null(nulls),
             false => texts.push_copy(&percent_decoded(word.text())),
@@ -174,7 +174,7 @@ fn text(
 }
 
 impl BatchBuilder {
-    /// Makes rows of one object. `mixed`: rows of several formats share a batch.
+    /// Creates rows of one object. `mixed`: rows of several formats share a batch.
     pub(super) fn new(plan: &DecodeOptions, object: &ObjectMeta, mixed: bool) -> Self {
         let events = object.log_group.is_some();
         let columns = plan.schema.fields().iter().map(|field| Column::new(field, 0, events));
@@ -194,7 +194,7 @@ impl BatchBuilder {
         }
     }
 
-    /// Tells where the values of the next rows come from. Returns the rows so far if they came from
+    /// Returns where the values of the next rows come from. Returns the rows so far if they came from
     /// elsewhere: a column that the log does not have costs nothing for each row, only for each batch.
     pub(super) fn set_origins(
         &mut self,
@@ -210,7 +210,7 @@ impl BatchBuilder {
         Ok(batch)
     }
 
-    /// Tells which block the next lines are in; `None` when they are in none that can be held.
+    /// Returns which block the next lines are in; `None` when they are in none that can be retained.
     pub(super) fn set_block(&mut self, block: Option<&Bytes>) {
         self.blocks += 1;
         let number = self.blocks;
@@ -226,11 +226,7 @@ impl BatchBuilder {
         self.block.as_ref().map_or(0, |block| block.bytes.len())
     }
 
-    /// Adds the kept records, and appends the batches that are full to `out`.
-    ///
-    /// # Errors
-    ///
-    /// When Arrow refuses a batch.
+    /// Adds the selected records, and appends the batches that are full to `out`.
     pub(super) fn push(
         &mut self,
         records: RecordBlock<'_>,
@@ -257,7 +253,7 @@ impl BatchBuilder {
         Ok(())
     }
 
-    /// Tells whether it is time for a batch.
+    /// Returns whether it is time for a batch.
     fn is_full(&self) -> bool {
         self.rows >= self.rows_max || (self.retained_bytes > RETAINED_BYTES_MAX && self.rows > 0)
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::flow::field::{LINE, Layout, OBJECT, column_name};
 
-/// Columns that flowq makes itself: where a row came from, the partitions of the lake, and what the inventory
+/// Columns that flowq adds: where a row came from, the partitions of the lake, and what the inventory
 /// adds to a record. A field of a log with one of these names gets another one.
 #[rustfmt::skip]
 pub const RESERVED: &[&str] = &[
@@ -52,7 +52,7 @@ pub fn columns_of<'a>(layout: Layout, names: impl Iterator<Item = &'a str>) -> V
     columns.into_iter().flatten().collect()
 }
 
-/// Tells whether a column of an own field can stand in a table as it is.
+/// Returns whether a column of an own field can be in a table as it is.
 pub fn is_plain_column(name: &str) -> bool {
     !is_reserved(name) && clean(name) == name && name.chars().count() <= COLUMN_MAX
 }

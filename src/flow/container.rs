@@ -1,25 +1,25 @@
-//! What an object holds, told by its first bytes.
+//! What an object contains, detected from its first bytes.
 
 use crate::flow::envelope::Scanner;
 use crate::flow::error::DecodeFailure;
 
-/// The bytes before a text that says it is Unicode.
+/// The bytes before a text that mark it as Unicode.
 pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// White space after which an object is taken for text, whatever comes.
 const LEADING_MAX: usize = 64 << 10;
 
-/// What the object holds, told by its first bytes.
+/// What the object contains, detected from its first bytes.
 pub(super) enum Container {
     /// Not known yet: nothing but white space so far.
     Unknown(Vec<u8>),
-    /// Lines. `stamped`: whether a timestamp stands before each record, known from the first one on.
+    /// Lines. `stamped`: whether a timestamp is before each record, known from the first one on.
     Lines { stamped: Option<bool> },
-    /// JSON documents. `opened`: whether one of them held log events.
+    /// JSON documents. `opened`: whether one of them had log events.
     Json { scanner: Scanner, opened: bool },
 }
 
-/// Tells what an object holds by its first bytes; `None` while that is open.
+/// Returns what an object contains by its first bytes; `None` while that is open.
 pub(super) fn detect_container(bytes: &[u8]) -> Result<Option<Container>, DecodeFailure> {
     let (text, undecided) = match bytes.strip_prefix(BOM) {
         Some(text) => (text, false),

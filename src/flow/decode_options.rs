@@ -1,4 +1,4 @@
-//! What is wanted of an object: which columns, which rows, and how far to trust it.
+//! What to decode of an object: columns, rows, and how strictly to check it.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -17,7 +17,7 @@ pub struct DecodeOptions {
     pub layout: Layout,
     /// The columns of the batches: any of [`Layout::schema`], in any order. Empty = row counts only.
     pub schema: SchemaRef,
-    /// The rows that are wanted.
+    /// The rows to select.
     pub filter: Filter,
     /// The format of objects without a header. `None` = that of [`ObjectMeta::formats`], or else the default
     /// format, and every field checked.
@@ -28,7 +28,7 @@ pub struct DecodeOptions {
     pub batch_rows: usize,
     /// How much of what is accepted.
     pub limits: Limits,
-    /// Keeps every malformed line for `Decoder::take_malformed`, not only the first ones.
+    /// Retains every malformed line for `Decoder::take_malformed`, not only the first ones.
     pub keep_all_malformed: bool,
 }
 
@@ -37,7 +37,7 @@ pub struct DecodeOptions {
 pub struct ObjectMeta {
     /// Names it in [`OBJECT`](crate::flow::field::OBJECT), and where it is at fault.
     pub name: String,
-    /// The formats that records without a header may have; [`DecodeOptions::stated`] comes before them. Of several,
+    /// The formats that records without a header may have; [`DecodeOptions::log_format`] comes before them. Of several,
     /// each record is read with the only one whose every field fits. Empty: nothing is known.
     pub formats: Vec<LogFormat>,
     /// The log group that its JSON documents are from, as `cloudwatch://…`. A record is then named by its
@@ -52,7 +52,7 @@ impl From<&str> for ObjectMeta {
 }
 
 impl DecodeOptions {
-    /// Makes a plan that reads these columns of all rows.
+    /// Creates a plan that reads these columns of all rows.
     pub fn new(layout: Layout, schema: SchemaRef) -> Self {
         Self {
             layout,
@@ -67,22 +67,22 @@ impl DecodeOptions {
     }
 }
 
-/// Which records of an interface are wanted.
+/// Which records of an interface to select.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordSelection {
     /// None.
     None,
-    /// Those that name one of [`Filter::addresses`], whichever field it stands in. More may be given: an
+    /// Those that name one of [`Filter::addresses`], whichever field it is in. More may be given: an
     /// address of IPv6 is not looked up, nor is any in Parquet.
     ByAddress,
     /// All.
     All,
 }
 
-/// Tells of an `interface_id` which of its records are wanted.
+/// Returns which records of an `interface_id` are selected.
 pub type InterfacePredicate = Arc<dyn Fn(&str) -> RecordSelection + Send + Sync>;
 
-/// Which rows are wanted: all conditions hold. Rows that fail are dropped, but counted. A NULL, or a field
+/// Which rows to select: all conditions are true. Rows that fail are dropped, but counted. A NULL, or a field
 /// that the log does not have, fails every condition but `interface`, `since` and `until`, as in SQL.
 #[derive(Clone, Default)]
 pub struct Filter {
@@ -92,18 +92,18 @@ pub struct Filter {
     pub ranges: Vec<(String, Option<i64>, Option<i64>)>,
     /// Which ENIs. A record that names none stays: regional NAT gateways have no ENI.
     pub interface: Option<InterfacePredicate>,
-    /// The addresses that interfaces of [`RecordSelection::OfAddresses`] are asked for.
+    /// The addresses that select records of [`RecordSelection::OfAddresses`].
     pub addresses: HashSet<IpAddr>,
-    /// Drops records that ended before it (Unix seconds). A record that does not tell when it ended stays:
-    /// it is not known to lie outside.
+    /// Drops records that ended before it (Unix seconds). A record that does not state when it ended stays:
+    /// it is not known to be outside.
     pub since: Option<i64>,
-    /// Drops records that did not start before it (Unix seconds). A record that does not tell when it
+    /// Drops records that did not start before it (Unix seconds). A record that does not state when it
     /// started stays.
     pub until: Option<i64>,
 }
 
 impl Filter {
-    /// Tells whether every row is wanted.
+    /// Returns whether every row is selected.
     pub fn is_empty(&self) -> bool {
         self.equals.is_empty()
             && self.ranges.is_empty()

@@ -7,10 +7,10 @@ use serde::{Serialize, Serializer};
 
 use crate::flow::log_format::LogFormat;
 
-/// How many malformed lines are kept to be shown.
+/// How many malformed lines are retained to be shown.
 const SAMPLES_MAX: usize = 10;
 
-/// How much of a malformed line is kept.
+/// How much of a malformed line is retained.
 pub(super) const TEXT_BYTES_MAX: usize = 200;
 
 /// What was in an object, or in many.
@@ -20,15 +20,15 @@ pub(super) const TEXT_BYTES_MAX: usize = 200;
 pub struct DecodeStats {
     /// Lines of text; in a JSON envelope log events.
     pub lines: u64,
-    /// Records with status OK, or of a log that does not tell the status.
+    /// Records with status OK, or of a log that does not state the status.
     pub ok: u64,
-    /// Records that say: no traffic.
+    /// Records without traffic (NODATA).
     pub nodata: u64,
-    /// Records that say: some records were lost.
+    /// Records that report lost records (SKIPDATA).
     pub skipdata: u64,
     /// Records of a status that AWS does not document.
     pub other: u64,
-    /// Records of the layout that was not asked for.
+    /// Records of the layout that was not requested.
     pub other_layout: u64,
     /// Headers, blank lines, comments, control messages.
     pub blank: u64,
@@ -57,12 +57,12 @@ impl DecodeStats {
         self.bytes += other.bytes;
     }
 
-    /// Returns the records of the layout that was asked for, filtered out or not.
+    /// Returns the records of the layout that was requested, filtered out or not.
     pub fn records(&self) -> u64 {
         self.ok + self.nodata + self.skipdata + self.other
     }
 
-    /// Tells whether every line is accounted for. Always true, unless flowq has a bug.
+    /// Returns whether every line is accounted for. Always true, unless flowq has a bug.
     pub fn is_balanced(&self) -> bool {
         self.lines == self.records() + self.other_layout + self.blank + self.malformed.total()
     }
@@ -147,7 +147,7 @@ pub enum Reason {
     TooManyFields,
     /// Letters in a field of numbers.
     NotANumber,
-    /// A number that its type cannot hold.
+    /// A number that its type cannot represent.
     OutOfRange,
     /// Neither IPv4 nor IPv6.
     NotAnAddress,
@@ -161,12 +161,12 @@ pub enum Reason {
     NotUtf8,
     /// Longer than the limit.
     LineTooLong,
-    /// JSON that is broken, or that holds no record.
+    /// JSON that is broken, or that contains no record.
     NotARecord,
 }
 
 impl Reason {
-    /// Tells whether it is about the value of a field, which only a reading of the line's own layout checks.
+    /// Returns whether it is about the value of a field, which only a reading of the line's own layout checks.
     fn is_of_values(self) -> bool {
         matches!(
             self,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 
-use crate::flow::active_format::{ActiveFormat, RecordOutcome};
+use crate::flow::active_format::ActiveFormat;
 use crate::flow::batch_builder::BatchBuilder;
 use crate::flow::container::{BOM, Container, detect_container};
 use crate::flow::decode_options::{DecodeOptions, ObjectMeta};
@@ -16,11 +16,11 @@ use crate::flow::envelope::{is_stamped, unstamped};
 use crate::flow::error::{DecodeError, DecodeFailure};
 use crate::flow::log_format::LogFormat;
 use crate::flow::record_block::RecordPosition;
-use crate::flow::record_reader::RecordCounts;
+use crate::flow::record_reader::RecordOutcome;
 use crate::flow::tokenizer::{Delimiters, Found, LineBlock, LineLimits, TokenizedLines, Tokenizer};
 use crate::flow::value::{trimmed, without_comment};
 
-/// Most bytes that are one block, which is what a batch may hold on to.
+/// Most bytes that are one block, which is what a batch may retain.
 const BLOCK_MAX: usize = 4 << 20;
 
 /// Most lines that are read together: what there is to know of them stays near the processor.
@@ -28,15 +28,15 @@ const LINES_MAX: usize = 128;
 
 /// Turns the lines of one object into batches of `batch_rows` rows.
 ///
-/// A line that does not fit the format is set aside in [`Tally::malformed`]; it never spoils its
+/// A line that does not fit the format is set aside in [`DecodeStats::malformed`]; it never spoils its
 /// neighbours. Rows keep the order of their lines.
 pub struct Decoder {
     plan: Arc<DecodeOptions>,
     object: ObjectMeta,
     shape: Container,
-    /// The format, or formats, that hold now.
+    /// The current format or formats.
     current: ActiveFormat,
-    /// The log event at hand, where it has a name, and how many of its lines were read.
+    /// The current log event, where it has a name, and how many of its lines were read.
     event: Option<(String, u64)>,
     rows: BatchBuilder,
     /// The beginning of a line whose end has not come yet.
@@ -52,7 +52,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Makes a decoder for one object.
+    /// Creates a decoder for one object.
     pub fn new(plan: Arc<DecodeOptions>, object: impl Into<ObjectMeta>) -> Self {
         let object = object.into();
         let current = ActiveFormat::new(&plan, &object);
@@ -82,10 +82,6 @@ impl Decoder {
     }
 
     /// Ends the object: appends the last rows to `out` and returns the count of everything in it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::push`].
     pub fn finish(mut self, out: &mut Vec<RecordBatch>) -> Result<DecodeStats, DecodeError> {
         let ended = self.end(out);
         ended.map_err(|refusal| self.refused(refusal, out))?;
@@ -97,13 +93,13 @@ impl Decoder {
         &self.tally
     }
 
-    /// Returns the malformed lines since the last call, in order, if the plan keeps them all.
+    /// Returns the malformed lines since the last call, in order, if the options retain them all.
     pub fn take_malformed(&mut self) -> Vec<MalformedLine> {
         std::mem::take(&mut self.malformed)
     }
 
     fn refused(&mut self, refusal: DecodeFailure, out: &mut Vec<RecordBatch>) -> DecodeError {
-        // What cannot be built now could not be built before either: the refusal says so already.
+        // What cannot be built now could not be built before either: the refusal reports it already.
         out.extend(self.rows.flush().ok().flatten());
         let tally = Box::new(std::mem::take(&mut self.tally));
         DecodeError { object: self.object.name.clone(), refusal, tally }
@@ -207,14 +203,14 @@ impl Decoder {
         self.line_too_long(out)
     }
 
-    /// Returns how many fields a record has, if it is of the one format that holds and nothing comes before it.
+    /// Returns how many fields a record has, if it is of the current format and nothing comes before it.
     fn plain_fields(&mut self) -> Option<usize> {
         let is_plain = matches!(self.shape, Container::Lines { stamped: Some(false) });
         let reader = self.current.confirmed_reader().filter(|_| is_plain)?;
         Some(reader.format.names().len())
     }
 
-    /// Reads lines that are all records of the one format that holds. If one of them does not fit, each is read
+    /// Reads lines that are all records of the current format. If one of them does not fit, each is read
     /// alone.
     fn records(
         &mut self,
@@ -238,7 +234,7 @@ impl Decoder {
             self.tally.other_layout += count;
             return Ok(());
         }
-        add(&mut self.tally, statuses);
+        statuses.add_to(&mut self.tally);
         let place = RecordPosition { object: &self.object.name, line: first };
         Ok(self.rows.push(reader.records(lines, place), out)?)
     }
@@ -250,7 +246,7 @@ impl Decoder {
         if is_first && is_long { self.complete_partial_line(out) } else { Ok(()) }
     }
 
-    /// Keeps the beginning of a line, and no more of it than tells that it is too long.
+    /// Retains the beginning of a line, and no more of it than shows that it is too long.
     fn partial_line(&mut self, bytes: &[u8]) {
         let kept = self.plan.limits.line_bytes_max.max(TEXT_BYTES_MAX) + 1;
         let room = kept.saturating_sub(self.carry.len());
@@ -292,7 +288,7 @@ impl Decoder {
         self.decode_line_slowly(without_comment(line, self.current.fields()), raw, out)
     }
 
-    /// Reads a record whose fields may lie between runs of blanks and tabs: between single blanks they are the
+    /// Reads a record whose fields may be between runs of blanks and tabs: between single blanks they are the
     /// same.
     fn decode_line_slowly(
         &mut self,
@@ -307,7 +303,7 @@ impl Decoder {
         done
     }
 
-    /// Tells whether records have a timestamp before them; the first line with something in it decides.
+    /// Returns whether records have a timestamp before them; the first line with something in it decides.
     fn is_stamped(&mut self, line: &str) -> bool {
         let Container::Lines { stamped } = &mut self.shape else { return false };
         if stamped.is_none() && !line.is_empty() && !line.starts_with('#') {
@@ -316,7 +312,7 @@ impl Decoder {
         *stamped == Some(true)
     }
 
-    /// Reads a header, if the line is one: it holds from here on.
+    /// Reads a header, if the line is one: it is current from here on.
     fn header(&mut self, line: &str, out: &mut Vec<RecordBatch>) -> Result<bool, DecodeFailure> {
         let found = LogFormat::from_header(line);
         if !matches!(found, Ok(None)) {
@@ -359,8 +355,8 @@ impl Decoder {
             self.tally.other_layout += 1;
             return Ok(());
         }
-        add(&mut self.tally, statuses);
-        let place = place(self.event.as_ref(), &self.object, self.tally.lines);
+        statuses.add_to(&mut self.tally);
+        let place = RecordPosition::new(self.event.as_ref(), &self.object, self.tally.lines);
         Ok(self.rows.push(reader.records(line, place), out)?)
     }
 
@@ -384,31 +380,12 @@ impl Decoder {
     fn malformed(&mut self, reason: Reason, raw: &[u8]) {
         let text = String::from_utf8_lossy(raw.get(..TEXT_BYTES_MAX).unwrap_or(raw));
         let text = text.trim_end_matches(['\r', '\n']).to_owned();
-        let place = place(self.event.as_ref(), &self.object, self.tally.lines);
+        let place = RecordPosition::new(self.event.as_ref(), &self.object, self.tally.lines);
         let (object, line) = (place.object.to_owned(), place.line);
         let line = MalformedLine { object, line, reason, text };
         self.tally.malformed.add(&line);
         if self.plan.keep_all_malformed {
             self.malformed.push(line);
         }
-    }
-}
-
-fn add(tally: &mut DecodeStats, statuses: RecordCounts) {
-    tally.ok += statuses.ok;
-    tally.nodata += statuses.nodata;
-    tally.skipdata += statuses.skipdata;
-    tally.other += statuses.other;
-}
-
-/// Returns where the line at hand stands: in its event, where that has a name.
-fn place<'a>(
-    event: Option<&'a (String, u64)>,
-    object: &'a ObjectMeta,
-    line: u64,
-) -> RecordPosition<'a> {
-    match event {
-        Some((name, line)) => RecordPosition { object: name, line: *line },
-        None => RecordPosition { object: &object.name, line },
     }
 }

@@ -1,4 +1,4 @@
-//! What records are wrapped in on their way: JSON of CloudWatch Logs, or a timestamp before each line.
+//! What records are wrapped in: JSON of CloudWatch Logs, or a timestamp before each line.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ impl Scanner {
         (!piece.is_empty()).then_some(piece)
     }
 
-    /// Returns the line at hand. Only its beginning is kept.
+    /// Returns the current line. Only its beginning is retained.
     fn stray(&mut self, input: &mut &[u8]) -> Option<Vec<u8>> {
         let end = memchr::memchr(b'\n', input);
         let (head, tail) = input.split_at(end.unwrap_or(input.len()));
@@ -102,7 +102,7 @@ impl Scanner {
 pub(super) enum Opened {
     /// Log events, in order.
     Messages(Vec<Event>),
-    /// So many events with which CloudWatch Logs only tests the way.
+    /// Number of test events of CloudWatch Logs.
     Control(usize),
     /// Something else: what it looks like.
     Unknown(String),
@@ -143,7 +143,7 @@ pub(super) fn open(json: &[u8]) -> Opened {
     }
 }
 
-/// Says what a JSON document that holds no log events looks like.
+/// Describes what a JSON document that contains no log events looks like.
 fn describe(json: &[u8]) -> String {
     let Ok(keys) = serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(json) else {
         return "broken JSON".to_owned();
@@ -171,7 +171,7 @@ fn is_api_key(key: &str) -> bool {
         && key.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// Tells whether the first line of an object starts with the timestamp that a CloudWatch Logs export puts
+/// Returns whether the first line of an object starts with the timestamp that a CloudWatch Logs export puts
 /// before each record. `fields`: how many fields a record has if there is no header.
 pub(super) fn is_stamped(line: &str, fields: usize) -> bool {
     if is_csv_header(line) {
@@ -185,7 +185,7 @@ pub(super) fn is_stamped(line: &str, fields: usize) -> bool {
 }
 
 /// Returns the record in a line of an export, of `aws logs tail`, which names the log stream after the time, or of the
-/// console's CSV, whose header holds none.
+/// console's CSV, whose header has none.
 pub(super) fn unstamped(line: &str) -> &str {
     if is_csv_header(line) {
         return "";
@@ -204,13 +204,13 @@ pub(super) fn unstamped(line: &str) -> &str {
     if is_stream(stream) { record } else { rest }
 }
 
-/// Tells whether a word is the name that flow logs give to a log stream, which no field of a record looks like.
+/// Returns whether a word is the name that flow logs give to a log stream, which no field of a record looks like.
 fn is_stream(word: &str) -> bool {
     word.starts_with("eni-")
         && ["-all", "-accept", "-reject"].iter().any(|ending| word.ends_with(ending))
 }
 
-/// Tells whether a line is the header of log events that the console wrote as CSV.
+/// Returns whether a line is the header of log events that the console wrote as CSV.
 fn is_csv_header(line: &str) -> bool {
     let mut names = line.split(',').map(|name| name.trim_matches('"').trim_start_matches('@'));
     (names.next(), names.next(), names.next()) == (Some("timestamp"), Some("message"), None)

@@ -30,7 +30,7 @@ pub enum DecodeFailure {
         reason: Reason,
         /// The field that does not fit, if it is one.
         field: Option<String>,
-        /// Whether commas stand in the line.
+        /// Whether the line has commas.
         is_csv: bool,
     },
     /// A header that cannot be read.
@@ -59,7 +59,7 @@ pub enum DecodeFailure {
         /// The limit.
         bytes_max: u64,
     },
-    /// The columns asked for are none of the table's.
+    /// The requested columns are none of the table's.
     #[error("the batch could not be built")]
     Batch(#[from] ArrowError),
 }

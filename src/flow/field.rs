@@ -19,16 +19,16 @@ pub struct Field {
     pub name: &'static str,
     /// The flow log version that introduced it.
     pub version: u8,
-    /// What kind of value it holds.
+    /// What kind of value it contains.
     pub kind: Kind,
     /// One line of meaning. `-` in a record is NULL in SQL.
     pub meaning: &'static str,
 }
 
-/// The kind of value that a field holds; decides its Arrow type.
+/// The kind of value that a field contains; decides its Arrow type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// An IPv4 or IPv6 address, kept as text.
+    /// An IPv4 or IPv6 address, stored as text.
     Addr,
     /// Free text: ids, names, enumerations.
     Name,
@@ -201,7 +201,8 @@ impl Layout {
     }
 
     /// Returns the table's schema: every known field, then `extra` (columns of fields that this build does
-    /// not know, see [`columns_of`](crate::flow::columns::columns_of), as text), then where the row came from: `object` and `line`. All columns are nullable.
+    /// not know, see [`columns_of`](crate::flow::columns::columns_of), as text), then where the row came from:
+    /// `object` and `line`. All columns are nullable.
     pub fn schema(self, extra: &[String]) -> SchemaRef {
         let known = self.fields().iter();
         let mut columns: Vec<ArrowField> =

@@ -1,11 +1,10 @@
-//! Records that have one of several formats, without anything that says which: each is told by its fields.
+//! Records that have one of several formats, without anything that states which: each is detected by its fields.
 
-use crate::flow::active_format::RecordOutcome;
 use crate::flow::decode_options::DecodeOptions;
 use crate::flow::decode_stats::Reason;
 use crate::flow::field::Kind;
 use crate::flow::log_format::LogFormat;
-use crate::flow::record_reader::{RecordCounts, RecordReader, RecordResult};
+use crate::flow::record_reader::{RecordCounts, RecordOutcome, RecordReader, RecordResult};
 use crate::flow::tokenizer::{FieldBytes, LineBlock};
 use crate::flow::value::{Checker, integer};
 
@@ -30,7 +29,7 @@ struct Candidate {
 }
 
 impl FormatCandidates {
-    /// Prepares the formats. NULL unless there are at least two.
+    /// Prepares the formats. `None` unless there are at least two.
     pub(super) fn new(formats: &[LogFormat], plan: &DecodeOptions) -> Option<Self> {
         let candidate = |format: &LogFormat| Candidate {
             reader: RecordReader::new(format.clone(), plan, false),
@@ -57,8 +56,8 @@ impl FormatCandidates {
         [&self.first].into_iter().chain(&self.others).map(|candidate| &candidate.reader.format)
     }
 
-    /// Reads a record with the one format that it fits, or with any of those that say the same of it. A
-    /// record that fits none is told by the format that it comes closest to, for its reason.
+    /// Reads a record with the one format that it fits, or with any of those that state the same of it. A
+    /// record that fits none gets the reason of the format that it comes closest to.
     pub(super) fn read(&mut self, line: LineBlock<'_>) -> RecordOutcome<'_> {
         let mut best = &mut self.first;
         best.evaluate(line);
@@ -89,7 +88,7 @@ impl Candidate {
         self.fit = read.and_then(fits);
     }
 
-    /// How well the line at hand fits: in all, in its number of fields and its layout, or not even so.
+    /// How well the current line fits: in all, in its number of fields and its layout, or not even so.
     fn rank(&self) -> (bool, bool, bool) {
         match self.fit {
             Ok(_) => (true, true, true),
@@ -98,7 +97,7 @@ impl Candidate {
     }
 }
 
-/// Checks every field of a record by all that AWS says of its values: the number of fields proves nothing.
+/// Checks every field of a record by all that AWS states of its values: the number of fields proves nothing.
 fn fits(
     reader: &RecordReader,
     checker: &mut Checker,
@@ -146,7 +145,7 @@ impl NumericFields {
     }
 }
 
-/// Tells whether AWS would write this value into this field.
+/// Returns whether AWS would write this value into this field.
 fn is_valid_value(name: &str, word: FieldBytes<'_>, number: Option<i64>) -> bool {
     let text = word.text();
     let within = |low, high| number.is_none_or(|number| (low..=high).contains(&number));
@@ -173,7 +172,7 @@ fn is_valid_value(name: &str, word: FieldBytes<'_>, number: Option<i64>) -> bool
     }
 }
 
-/// Tells whether two formats say the same of a record: every field that has a value in one has it in the
+/// Returns whether two formats state the same of a record: every field that has a value in one has it in the
 /// other.
 fn agree(a: &RecordReader, b: &RecordReader, line: LineBlock<'_>) -> bool {
     has_fields_of(a, b, line) && has_fields_of(b, a, line)

@@ -1,5 +1,5 @@
-//! The interfaces whose records are wanted. Asking is dear beside everything else that is done with a line, and
-//! the same few interfaces come again and again: the answers are kept where their ids hash to.
+//! The interfaces whose records are selected. The predicate is slow compared to the rest of the work on a line, and
+//! the same few interfaces come again and again: the responses are retained where their ids hash to.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -8,10 +8,10 @@ use std::sync::Arc;
 use crate::flow::decode_options::{InterfacePredicate, RecordSelection};
 use crate::flow::tokenizer::FieldBytes;
 
-/// How many answers are kept.
+/// How many results are cached.
 const ANSWERS: usize = 1024;
 
-/// Longest id whose answer is kept; AWS's have 21 bytes.
+/// Longest id whose result is cached; AWS's have 21 bytes.
 const ID_MAX: usize = 30;
 
 #[derive(Clone, Copy)]
@@ -21,11 +21,11 @@ struct CacheSlot {
     wanted: RecordSelection,
 }
 
-/// The interfaces that a filter wants.
+/// The interfaces that a filter selects.
 pub(super) struct InterfaceFilter {
     test: InterfacePredicate,
     answers: Vec<CacheSlot>,
-    /// Addresses of IPv4 as [`FieldBytes::head`] holds their text, which no other text is as long as.
+    /// Addresses of IPv4 as [`FieldBytes::head`] contains their text, which no other text is as long as.
     addresses: foldhash::HashSet<u128>,
 }
 
@@ -37,12 +37,12 @@ impl InterfaceFilter {
         Self { test: Arc::clone(test), answers: vec![none; ANSWERS], addresses }
     }
 
-    /// Tells whether an address is one of those asked for, or of IPv6: those have many spellings.
+    /// Returns whether an address is one of those requested, or of IPv6: those have many spellings.
     pub(super) fn may_match_address(&self, address: FieldBytes<'_>) -> bool {
         self.addresses.contains(&address.prefix16()) || address.bytes().contains(&b':')
     }
 
-    /// Tells which records of this interface are wanted.
+    /// Returns which records of this interface are selected.
     pub(super) fn wanted(&mut self, id: FieldBytes<'_>) -> RecordSelection {
         let bytes = id.bytes();
         // What is different in ids comes behind `eni-`.

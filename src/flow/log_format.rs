@@ -28,7 +28,7 @@ pub enum FormatError {
     /// A word that cannot be a field name: `${srcaddr`, `Src_Addr`.
     #[error("`{0}` is not a field name")]
     Name(String),
-    /// The same field twice: no telling which of the two is meant.
+    /// The same field twice: ambiguous.
     #[error("the log format names field `{0}` twice")]
     Duplicate(String),
 }
@@ -42,8 +42,8 @@ impl LogFormat {
 
     /// Reads a header line; `None` when the line is not one.
     ///
-    /// A header holds nothing but field names, and this build knows at least one of them. No record
-    /// looks like that: one would have to hold a field's name as its value, and no digit-led value.
+    /// A header contains nothing but field names, and this build knows at least one of them. No record
+    /// looks like that: one would have to contain a field's name as its value, and no digit-led value.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl LogFormat {
         Ok(Some(Self::of(line.split_ascii_whitespace().map(str::to_owned).collect())))
     }
 
-    /// Returns the layout, as its field names tell it.
+    /// Returns the layout, as its field names state it.
     pub fn layout(&self) -> Layout {
         self.layout
     }
@@ -132,7 +132,7 @@ impl fmt::Display for LogFormat {
     }
 }
 
-/// Tells whether a line is a header, without allocating: it is asked about every line that starts with a
+/// Returns whether a line is a header, without allocating: it is called for every line that starts with a
 /// small letter, which some custom formats (`interface-id` first) make every line.
 pub(super) fn looks_like_header(line: &str) -> bool {
     let mut words = line.split_ascii_whitespace();
@@ -149,7 +149,7 @@ fn is_known(name: &str) -> bool {
     FIELDS.iter().chain(TRANSIT_GATEWAY_FIELDS).any(|field| field.name == name)
 }
 
-/// Tells whether only records of transit gateways have a field.
+/// Returns whether only records of transit gateways have a field.
 fn is_transit_gateway(name: &str) -> bool {
     let has = |fields: &[Field]| fields.iter().any(|field| field.name == name);
     name.starts_with("tgw-") || (has(TRANSIT_GATEWAY_FIELDS) && !has(FIELDS))

@@ -1,36 +1,34 @@
-//! Turns the text of a flow log object into Arrow batches.
+//! The flow log format: bytes of an object, decoded into Arrow batches.
 //!
-//! Does no I/O, knows no clock, and remembers nothing between objects.
-
-pub mod field;
-
-pub mod columns;
-
-pub mod protocol;
-
-mod value;
-
-pub(crate) mod utf16;
-
-mod envelope;
+//! [`Decoder`] decodes text and JSON under [`DecodeOptions`] and counts lines in [`DecodeStats`]; [`parquet`]
+//! reads Parquet into the same columns. [`LogFormat`] is the order of the fields, [`field`] lists them all,
+//! [`Filter`] drops rows while they are decoded.
+//!
+//! No I/O, no clock, no DataFusion, and no state between objects.
 
 mod active_format;
 pub mod address;
 mod batch_builder;
+pub mod columns;
 mod container;
 mod decode_options;
 mod decode_stats;
 pub mod decoder;
+mod envelope;
 mod error;
+pub mod field;
 mod format_candidates;
 mod interface_filter;
 pub mod log_format;
 pub mod null_mask;
 pub mod parquet;
+pub mod protocol;
 mod record_block;
 mod record_reader;
 pub mod string_column;
 mod tokenizer;
+pub(crate) mod utf16;
+mod value;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 pub struct NullMask(Vec<u64>);
 
 impl NullMask {
-    /// Makes a row NULL.
+    /// Sets a row to NULL.
     #[inline]
     pub fn add(&mut self, row: usize) {
         let at = row / 64;
@@ -33,7 +33,7 @@ impl NullMask {
         self.0.clear();
     }
 
-    /// Returns what tells which of so many rows have a value; nothing when all have.
+    /// Returns the null buffer of that many rows; `None` when all have.
     pub fn finish(self, rows: usize) -> Option<NullBuffer> {
         let Self(mut bits) = self;
         if bits.is_empty() || rows == 0 {

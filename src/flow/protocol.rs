@@ -22,11 +22,11 @@ const PROTOCOLS: &[&str] = &[
     "Shim6", "WESP", "ROHC", "Ethernet", "AGGFRAG", "NSH",
 ];
 
-/// TCP flags with their bit, in the order in which they are told. SYN-ACK is handled apart.
+/// TCP flags with their bit, in the order in which they are printed. SYN-ACK is handled apart.
 const FLAGS: &[(i32, &str)] =
     &[(2, "SYN"), (16, "ACK"), (1, "FIN"), (4, "RST"), (8, "PSH"), (32, "URG")];
 
-/// SYN and ACK together: the answer of the side that was called.
+/// SYN and ACK together: the reply of the side that was connected to.
 const SYN_ACK: i32 = 18;
 
 /// Returns IANA's keyword of a protocol number: 6 is `TCP`. `None` for numbers without one.
@@ -42,7 +42,7 @@ pub fn protocol_number(name: &str) -> Option<i32> {
 }
 
 /// Returns the TCP flags of a record as text: `SYN`, `SYN-ACK,FIN`; `none` for 0. Bits that are no flag AWS
-/// documents are told as a number.
+/// documents are printed as a number.
 pub fn tcp_flags_text(flags: i32) -> String {
     if flags == 0 {
         return "none".to_owned();

@@ -1,5 +1,6 @@
-//! The records at hand: lines whose fields were checked, the numbers in them, and which of them are wanted.
+//! The records of a block: lines whose fields were checked, the numbers in them, and which of them are selected.
 
+use crate::flow::decode_options::ObjectMeta;
 use crate::flow::decode_stats::Reason;
 use crate::flow::field::Kind;
 use crate::flow::null_mask::NullMask;
@@ -30,25 +31,35 @@ pub(super) enum ColumnSource {
 pub(super) struct FieldCheck {
     pub(super) field: usize,
     pub(super) kind: Kind,
-    /// The least and the greatest number that it may hold.
+    /// The least and the greatest number that it may contain.
     pub(super) range: (i64, i64),
 }
 
-/// The numbers in one field of the lines at hand.
+/// The numbers in one field of the current lines.
 #[derive(Debug, Default)]
 pub(super) struct NumberColumn {
     values: Vec<i64>,
     nulls: NullMask,
 }
 
-/// Where records stand: in this object, the first one on this line, the others on the next ones.
+/// The positions of records: in this object, the first one on this line, the others on the next ones.
 #[derive(Clone, Copy)]
 pub(super) struct RecordPosition<'a> {
     pub(super) object: &'a str,
     pub(super) line: u64,
 }
 
-/// The records at hand, and which of them are wanted.
+impl<'a> RecordPosition<'a> {
+    /// Returns the position of a line of an object: in its log event, where `event` has its name and line.
+    pub(super) fn new(event: Option<&'a (String, u64)>, object: &'a ObjectMeta, line: u64) -> Self {
+        match event {
+            Some((name, line)) => Self { object: name, line: *line },
+            None => Self { object: &object.name, line },
+        }
+    }
+}
+
+/// The current records, and which of them are selected.
 #[derive(Clone, Copy)]
 pub(super) struct RecordBlock<'a> {
     pub(super) lines: LineBlock<'a>,
@@ -58,12 +69,12 @@ pub(super) struct RecordBlock<'a> {
 }
 
 impl<'a> RecordBlock<'a> {
-    /// Tells whether all lines are kept.
+    /// Returns whether all lines are selected.
     pub(super) fn is_all(&self) -> bool {
         self.selected.len() == self.lines.len()
     }
 
-    /// Calls `push` with the number in each of the kept lines. Those that are NULL are added to `nulls`, of which
+    /// Calls `push` with the number in each of the selected lines. Those that are NULL are added to `nulls`, of which
     /// `first` is the first one.
     #[inline]
     pub(super) fn numbers(
@@ -93,7 +104,7 @@ impl<'a> RecordBlock<'a> {
         }
     }
 
-    /// Returns a text as it stands in a line. `None` is NULL.
+    /// Returns a text as it is in a line. `None` is NULL.
     #[inline]
     pub(super) fn word(&self, line: u32, origin: ColumnSource) -> Option<FieldBytes<'a>> {
         let (ColumnSource::Text(field) | ColumnSource::Addr(field) | ColumnSource::Encoded(field)) =
@@ -118,7 +129,7 @@ impl<'a> RecordBlock<'a> {
 }
 
 impl NumberColumn {
-    /// Checks the values of one field in the kept lines, and reads them if they are numbers.
+    /// Checks the values of one field in the selected lines, and reads them if they are numbers.
     pub(super) fn read(
         &mut self,
         lines: LineBlock<'_>,

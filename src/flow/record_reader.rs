@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use crate::flow::decode_options::{DecodeOptions, RecordSelection};
-use crate::flow::decode_stats::Reason;
+use crate::flow::decode_stats::{DecodeStats, Reason};
 use crate::flow::field::{Kind, LINE, Layout, OBJECT};
 use crate::flow::interface_filter::InterfaceFilter;
 use crate::flow::log_format::LogFormat;
@@ -38,31 +38,49 @@ pub(super) struct RecordCounts {
     pub(super) other: u64,
 }
 
-/// What the statuses of records say; or why one of them does not fit, and the field where that shows, if it is
+impl RecordCounts {
+    /// Adds the counts to those of an object.
+    pub(super) fn add_to(self, stats: &mut DecodeStats) {
+        stats.ok += self.ok;
+        stats.nodata += self.nodata;
+        stats.skipdata += self.skipdata;
+        stats.other += self.other;
+    }
+}
+
+/// Counts of records by status; or why one of them does not fit, and the field where that shows, if it is
 /// one.
 pub(super) type RecordResult = Result<RecordCounts, (Reason, Option<usize>)>;
+
+/// The result of one record, and the reader of its format.
+pub(super) struct RecordOutcome<'a> {
+    pub(super) reader: &'a mut RecordReader,
+    pub(super) fit: RecordResult,
+    /// Whether it is the first record of its format.
+    pub(super) is_new: bool,
+}
 
 /// Reads records of one format.
 pub(super) struct RecordReader {
     pub(super) format: LogFormat,
-    /// Whether its records are of the layout that was asked for.
+    /// Whether its records are of the layout that was requested.
     pub(super) wanted: bool,
     /// Whether nothing states the format: then every field must fit it.
     pub(super) assumed: bool,
     pub(super) origins: Vec<ColumnSource>,
     checks: Vec<FieldCheck>,
     tests: Vec<RowPredicate>,
-    /// The interfaces that are wanted, where nothing else of a record of another one is looked at.
+    /// The interfaces that are selected, where records of other interfaces are not checked further.
     interfaces: Option<(ColumnSource, InterfaceFilter)>,
-    /// The fields that hold addresses.
+    /// The fields that contain addresses.
     addresses: Vec<usize>,
     status: Option<usize>,
     action: Option<usize>,
     account: Option<usize>,
     checker: Checker,
-    /// The numbers of the lines at hand, for each check.
+    /// The numbers of the current lines, for each check.
     numbers: Vec<NumberColumn>,
-    /// Which of the lines at hand are wanted.
+    /// Which of the current lines are selected.
     kept: Vec<u32>,
 }
 
@@ -177,17 +195,13 @@ impl RecordReader {
     }
 
     /// Checks the fields of lines.
-    ///
-    /// # Errors
-    ///
-    /// Why a line does not fit, and the field where that shows, if it is one field.
     pub(super) fn read(&mut self, lines: LineBlock<'_>) -> RecordResult {
         match lines.fields().cmp(&self.format.names().len()) {
             Ordering::Less => return Err((Reason::TooFewFields, None)),
             Ordering::Greater => return Err((Reason::TooManyFields, None)),
             Ordering::Equal => {}
         }
-        // Whatever the header says, such a record is none of a VPC.
+        // Such a record is none of a VPC, whatever the header.
         if self.format.layout() == Layout::Vpc
             && let Some(field) = self.account
             && lines.column(field).any(|word| word.bytes() == TRANSIT_GATEWAY)
@@ -248,7 +262,7 @@ impl RecordReader {
         Ok(statuses)
     }
 
-    /// Returns the records that [`Self::read`] just read, with those that the filter wants.
+    /// Returns the records of the last [`Self::read`], and which of them pass the filter.
     pub(super) fn records<'a>(
         &'a mut self,
         lines: LineBlock<'a>,

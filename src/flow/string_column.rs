@@ -1,4 +1,4 @@
-//! A column of texts to be: short ones within their views, long ones where they lie, or as copies.
+//! Builder of a text column: short texts inline in their views, long ones in the block, or as copies.
 
 use arrow::array::StringViewArray;
 use arrow::buffer::{Buffer, ScalarBuffer};
@@ -7,14 +7,14 @@ use arrow::error::ArrowError;
 use crate::flow::null_mask::NullMask;
 use crate::flow::tokenizer::FieldBytes;
 
-/// Longest text that an Arrow view holds within itself.
+/// Longest text that an Arrow view stores inline.
 const INLINE_MAX: usize = 12;
 
 /// The block that lines are in now.
 #[derive(Debug, Clone)]
 pub(super) struct Block {
     pub(super) bytes: Buffer,
-    /// Counts blocks, so that a column knows whether it has the block at hand already.
+    /// Counts blocks, so that a column knows whether it has the current block already.
     pub(super) number: u64,
 }
 
@@ -25,21 +25,21 @@ pub(super) struct StringColumn {
     long: LongStrings,
 }
 
-/// Where the long texts of a column lie.
+/// The positions of the long texts of a column.
 #[derive(Debug)]
 struct LongStrings {
-    /// What they lie in. The first one is for copies.
+    /// What they are in. The first one is for copies.
     buffers: Vec<Buffer>,
     copies: Vec<u8>,
     /// The view of the last copy.
     last: u128,
-    /// The last block that a text lies in, and where it is in `buffers`.
+    /// The last block that a text is in, and where it is in `buffers`.
     block: Option<(u64, u32)>,
     is_too_large: bool,
 }
 
 impl StringColumn {
-    /// Makes room for so many rows.
+    /// Reserves room for that many rows.
     pub(super) fn with_capacity(rows: usize) -> Self {
         let long = LongStrings {
             buffers: vec![Buffer::from_vec(Vec::<u8>::new())],
@@ -58,7 +58,7 @@ impl StringColumn {
         self.views.push(0);
     }
 
-    /// Adds texts: within their views if they are short, else where they lie in the block, else as copies. Those
+    /// Adds texts: within their views if they are short, else where they are in the block, else as copies. Those
     /// that are NULL are added to `nulls`.
     #[inline]
     pub(super) fn extend<'w>(
@@ -91,11 +91,7 @@ impl StringColumn {
         self.long.copies.len()
     }
 
-    /// Returns a column that holds one text in every row, once in memory.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::finish`].
+    /// Returns a column that contains one text in every row, once in memory.
     pub(super) fn repeated(text: &str, rows: usize) -> Result<StringViewArray, ArrowError> {
         let mut texts = Self::with_capacity(rows);
         let view = texts.long.view(FieldBytes::from(text), None);
@@ -103,11 +99,7 @@ impl StringColumn {
         texts.finish(NullMask::default())
     }
 
-    /// Makes the column.
-    ///
-    /// # Errors
-    ///
-    /// When more was copied than a view can point to; no limit lets that come to pass.
+    /// Creates the column.
     pub(super) fn finish(self, nulls: NullMask) -> Result<StringViewArray, ArrowError> {
         let Self { views, long: LongStrings { mut buffers, copies, is_too_large, .. } } = self;
         if is_too_large {
@@ -119,11 +111,11 @@ impl StringColumn {
         }
         let nulls = nulls.finish(views.len());
         let views = ScalarBuffer::from(views);
-        // SAFETY: every view was made of a `FieldBytes`, which is UTF-8. Up to 12 bytes of it are in the view itself,
-        // with zeros after them (`FieldBytes::head`); a longer one names the buffer and the offset of the very same
-        // bytes, which a `Buffer` never changes: its place in a block was found by its own address, its copy is
-        // in the first buffer, and the prefix is its first four bytes. NULL is the empty text, and there are as many
-        // bits for it as views.
+        // SAFETY: every view was built from a `FieldBytes`, which is UTF-8. Up to 12 bytes of it are in the view
+        // itself, with zeros after them (`FieldBytes::head`); a longer one names the buffer and the offset of the
+        // very same bytes, which a `Buffer` never changes: its place in a block was found by its own address, its
+        // copy is in the first buffer, and the prefix is its first four bytes. NULL is the empty text, and there are
+        // as many bits for it as views.
         #[expect(
             unsafe_code,
             reason = "checking each view again takes a third of the time of a query"
@@ -146,7 +138,7 @@ impl LongStrings {
         }
     }
 
-    /// Returns where a text lies in a block: the number of the buffer, and the offset there.
+    /// Returns where a text is in a block: the number of the buffer, and the offset there.
     #[inline]
     fn locate(&mut self, text: &[u8], block: &Block) -> Option<(u32, u32)> {
         let offset = text.as_ptr().addr().checked_sub(block.bytes.as_ptr().addr())?;
@@ -161,7 +153,7 @@ impl LongStrings {
         Some((buffer, offset))
     }
 
-    /// Holds on to a block, and returns the number of its buffer.
+    /// Retains a block, and returns the number of its buffer.
     #[cold]
     fn retain_block(&mut self, block: &Block) -> Option<u32> {
         let buffer = u32::try_from(self.buffers.len()).ok()?;
@@ -196,7 +188,7 @@ impl LongStrings {
 pub struct DedupStringColumn<'t> {
     texts: StringColumn,
     nulls: NullMask,
-    /// Texts of this column that were added lately, and their views, by where they lie.
+    /// Texts of this column that were added lately, and their views, by position.
     known: Box<[(&'t str, u128); CACHE_SLOTS]>,
 }
 
@@ -204,7 +196,7 @@ pub struct DedupStringColumn<'t> {
 const CACHE_SLOTS: usize = 64;
 
 impl<'t> DedupStringColumn<'t> {
-    /// Makes room for so many rows.
+    /// Reserves room for that many rows.
     pub fn with_capacity(rows: usize) -> Self {
         let (texts, nulls) = (StringColumn::with_capacity(rows), NullMask::default());
         Self { texts, nulls, known: Box::new([("", 0); CACHE_SLOTS]) }
@@ -215,7 +207,7 @@ impl<'t> DedupStringColumn<'t> {
     pub fn push(&mut self, text: &'t str) {
         let at = text.as_ptr().addr();
         let slot = self.known.get_mut((at >> 4 ^ at >> 10) % CACHE_SLOTS);
-        // The empty text stands for none.
+        // The empty text represents none.
         if let Some((known, view)) = &slot
             && std::ptr::eq(*known, text)
             && !text.is_empty()
@@ -240,11 +232,7 @@ impl<'t> DedupStringColumn<'t> {
         self.texts.push_null(&mut self.nulls);
     }
 
-    /// Makes the column.
-    ///
-    /// # Errors
-    ///
-    /// When more was copied than a view can point to; no limit lets that come to pass.
+    /// Creates the column.
     pub fn finish(self) -> Result<StringViewArray, ArrowError> {
         self.texts.finish(self.nulls)
     }

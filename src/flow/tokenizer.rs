@@ -1,6 +1,6 @@
 //! Finds lines and their fields in one pass, 64 bytes at a time.
 //!
-//! Every record is looked at here, so this is where the time goes. Blanks, tabs and line ends are all at most
+//! Every record passes here: the hottest code of the program. Blanks, tabs and line ends are all at most
 //! 0x20, so that one comparison finds any of them; sixteen bytes are compared at once.
 
 mod line;
@@ -9,13 +9,13 @@ pub(super) use line::{FieldBytes, LineBlock};
 use wide::u8x16;
 
 /// Where the fields of lines end in their block. Before the fields of each line is where the byte before the line
-/// is: -1, so to say, before the first one of a block.
+/// is: -1 before the first one of a block.
 #[derive(Debug, Default)]
 pub(super) struct Delimiters {
     room: Vec<u32>,
-    /// How many of them are of lines that are kept.
+    /// How many of them are of lines that are selected.
     kept: usize,
-    /// How many of them are of the line at hand.
+    /// How many of them are of the current line.
     last: usize,
 }
 
@@ -25,20 +25,20 @@ impl Delimiters {
         (self.kept, self.last) = (0, 0);
     }
 
-    /// Keeps the line that was found last.
+    /// Selects the line that was found last.
     pub(super) fn keep(&mut self) {
         self.kept += self.last;
         self.last = 0;
     }
 
-    /// Returns the lines that were kept, which are plain and have so many fields each. `block` is the one that
+    /// Returns the selected lines, which are plain and have the same number of fields each. `block` is the one that
     /// they were found in.
     pub(super) fn lines<'s>(&'s self, block: &'s [u8], fields: usize) -> LineBlock<'s> {
         LineBlock::new(block, self.room.get(..self.kept).unwrap_or_default(), fields)
     }
 
     /// Returns the line that has the same fields with a single blank between them, where runs of blanks and tabs
-    /// may lie; the line is made in `plain`.
+    /// may be; the line is made in `plain`.
     pub(super) fn next_simple<'s>(
         &'s mut self,
         line: &str,
@@ -65,7 +65,7 @@ pub(super) struct Found {
     pub(super) start: usize,
     /// Where its newline is.
     pub(super) end: usize,
-    /// How many fields it has, if they are what lies between single blanks. If not, it has to be looked at with
+    /// How many fields it has, if they are the text between single blanks. If not, it has to be parsed with
     /// more care: blanks at its ends or in runs, tabs, other control characters.
     pub(super) fields: Option<usize>,
 }
@@ -133,10 +133,10 @@ pub(super) struct LineLimits {
     pub(super) lines_max: usize,
 }
 
-/// What was found: lines that are wanted, and what ended them.
+/// What was found: lines that are selected, and what ended them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenizedLines {
-    /// There are as many as wanted.
+    /// The requested number of lines was found.
     Enough,
     /// The line after them is another one.
     Before(Found),
@@ -148,15 +148,15 @@ pub(super) enum TokenizedLines {
 #[derive(Debug)]
 pub(super) struct Tokenizer<'a> {
     block: &'a [u8],
-    /// What was not looked at yet.
+    /// Input that was not examined yet.
     rest: &'a [u8],
-    /// Where the 64 bytes at hand start.
+    /// Where the current 64 bytes start.
     base: usize,
-    /// What was not taken yet of the bytes at hand.
+    /// Bits of the current bytes that were not taken yet.
     marks: DelimiterMask,
     /// Separators that follow another one, or begin a line.
     odd: u64,
-    /// Whether the last of the bytes at hand is a separator.
+    /// Whether the last of the current bytes is a separator.
     after_separator: bool,
     /// Where the next line starts.
     start: usize,
@@ -204,7 +204,7 @@ impl<'a> Tokenizer<'a> {
         self.marks = marks;
     }
 
-    /// Takes lines of records as long as they are wanted; where their fields end comes behind what `ends` keeps.
+    /// Takes lines of records up to the requested number; where their fields end is appended to `ends`.
     pub(super) fn tokenize(&mut self, ends: &mut Delimiters, wanted: LineLimits) -> TokenizedLines {
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
@@ -245,7 +245,7 @@ impl<'a> Tokenizer<'a> {
         TokenizedLines::Enough
     }
 
-    /// Returns the next line that ends in the block; where its fields end comes behind the lines that `ends` keeps.
+    /// Returns the next line that ends in the block; where its fields end is appended to `ends`.
     pub(super) fn next(&mut self, ends: &mut Delimiters) -> Option<Found> {
         self.next_with(ends, DelimiterMask::of)
     }
@@ -275,7 +275,7 @@ impl<'a> Tokenizer<'a> {
             let before = 1u64.checked_shl(control).map_or(u64::MAX, |bit| bit - 1);
             let mut blanks = self.marks.separators & before;
             let (offset, blank_count) = (self.base as u32, blanks.count_ones() as usize);
-            // Eight at a time, whether there are as many or not: that costs less than to ask for each.
+            // Eight at a time, whether there are as many or not: that costs less than to check each.
             if let Some(free) = room.get_mut(count..).and_then(|room| room.first_chunk_mut::<64>())
             {
                 for eight in free.as_chunks_mut::<8>().0 {

@@ -30,8 +30,8 @@ struct Utf16 {
     high: Option<u16>,
 }
 
-/// Tells UTF-16 by its byte order mark, or by the zero that one of the bytes of an ASCII character is, and how many
-/// bytes the mark has. NULL: it is something else. A log and JSON begin with ASCII, and UTF-8 has no zeros.
+/// Detects UTF-16 by its byte order mark, or by the zero that one of the bytes of an ASCII character is, and how many
+/// bytes the mark has. `None`: it is something else. A log and JSON begin with ASCII, and UTF-8 has no zeros.
 fn byte_order(first: u8, second: u8) -> Option<(bool, usize)> {
     match (first, second) {
         (0xff, 0xfe) => Some((false, 2)),
@@ -44,7 +44,7 @@ fn byte_order(first: u8, second: u8) -> Option<(bool, usize)> {
 
 impl Encoding {
     /// Returns a block of content as UTF-8. What is not UTF-16 is returned as it is, but for a first byte alone,
-    /// which is held back until the next block.
+    /// which is deferred to the next block.
     pub(crate) fn decode(&mut self, block: Bytes) -> Bytes {
         let block = match self.state {
             State::Bytes => return block,
@@ -72,8 +72,8 @@ impl Encoding {
         }
     }
 
-    /// Returns what was held back when the content ends: a single byte, or a replacement character for half a
-    /// character, so that the line it stands in is not taken for whole.
+    /// Returns what was deferred when the content ends: a single byte, or a replacement character for half a
+    /// character, so that the line it is in is not taken for whole.
     pub(crate) fn finish(&mut self) -> Bytes {
         match std::mem::replace(&mut self.state, State::Bytes) {
             State::First(first) => Bytes::copy_from_slice(&[first]),
@@ -111,7 +111,7 @@ impl Utf16 {
     }
 }
 
-/// Returns a whole text in UTF-16 as UTF-8. NULL: it is not in UTF-16.
+/// Returns a whole text in UTF-16 as UTF-8. `None`: it is not in UTF-16.
 pub(crate) fn utf8(text: &[u8]) -> Option<Vec<u8>> {
     let (is_big_endian, mark) = byte_order(*text.first()?, *text.get(1)?)?;
     let mut encoding =

@@ -7,7 +7,7 @@ use crate::flow::decode_stats::Reason;
 use crate::flow::field::Kind;
 use crate::flow::tokenizer::FieldBytes;
 
-/// The last second of the year 9999: what is later is no time that a log can hold.
+/// The last second of the year 9999: what is later is no time that a log can contain.
 const TIME_MAX: i64 = 253_402_300_799;
 
 /// Above this a time is in milliseconds: AWS once wrote a few such records, and no record is from the
@@ -45,7 +45,7 @@ impl Checker {
         }
     }
 
-    /// Tells whether a value is an address, or stands for none.
+    /// Returns whether a value is an address, or represents none.
     #[inline]
     pub(super) fn is_addr_or_null(&mut self, word: FieldBytes<'_>) -> bool {
         word.is_null() || self.is_addr(word) || word.is_none()
@@ -57,7 +57,7 @@ impl Checker {
         if length > 15 {
             return address::is_addr(word.text());
         }
-        // The head of so short a text is the whole text; its length tells it from one with zeros at its end.
+        // The head of so short a text is the whole text; its length distinguishes it from one with zeros at its end.
         let key = word.prefix16() | (length as u128) << 120;
         let hash = (key as u64 ^ (key >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let slot = self.addresses.get_mut((hash >> 32) as usize % ADDRESSES);
@@ -89,7 +89,7 @@ pub(super) fn number(word: FieldBytes<'_>, kind: Kind) -> Result<Option<i64>, Re
     }
 }
 
-/// Returns the least and the greatest number that a field may hold, beyond what its kind says.
+/// Returns the least and the greatest number that a field may contain, beyond its kind.
 pub(super) fn range(name: &str) -> (i64, i64) {
     match name {
         "srcport" | "dstport" => (0, 65_535),
@@ -132,7 +132,7 @@ fn parsed(text: &str) -> Result<i64, Reason> {
     text.parse().map_err(|_| Reason::OutOfRange)
 }
 
-/// Tells whether a field, or its column, holds the value of a tag, which AWS percent-encodes.
+/// Returns whether a field, or its column, contains the value of a tag, which AWS percent-encodes.
 pub(super) fn is_tag(name: &str) -> bool {
     ["instance", "interface", "asg"].iter().any(|of| {
         let rest = name
@@ -168,7 +168,7 @@ fn hex_byte(hex: &[u8]) -> Option<u8> {
 }
 
 /// Returns a record without the comment at its end, as rows of AWS's own documentation have one: what begins with `#`
-/// after a blank, where the record has more fields than its format, or nothing tells its format.
+/// after a blank, where the record has more fields than its format, or nothing states its format.
 pub(super) fn without_comment(line: &str, fields: Option<usize>) -> &str {
     let Some(at) = line.find(" #").or_else(|| line.find("\t#")) else { return line };
     match fields {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::inventory::fact::MappingRow;
 use crate::inventory::model::{Attribution, Eni, Job};
 
-/// An interface may be created this long before the job says that it was.
+/// An interface may be created this long before the creation time of the job.
 const BEFORE_SECS: i64 = 60;
 
 /// Why an interface without history has no job in its row.
@@ -62,7 +62,7 @@ pub(super) fn attribute(enis: &mut [Eni], jobs: &[Job]) {
 const PER_INSTANCE: i32 = 2;
 
 /// Lowers the attribution of all interfaces of a job that has more at one time than it can have: some are of another
-/// job or service, and nothing tells which. One without an end counts until now.
+/// job or service, and nothing states which. One without an end counts until now.
 fn lower_surplus(enis: &mut [Eni], jobs: &[Job]) {
     let mut by_job: HashMap<(&str, Option<&str>), i32> = HashMap::new();
     for job in jobs {
@@ -167,7 +167,7 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     names.collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect()
 }
 
-/// Tells whether a creator may be the execution role. An assumed role and its role are written
+/// Returns whether a creator may be the execution role. An assumed role and its role are written
 /// differently, and only one of them has the path; account and name are the same.
 fn same_role(creator: Option<&str>, role: Option<&str>) -> bool {
     let (Some(creator), Some(role)) = (creator, role) else { return true };

@@ -1,10 +1,10 @@
-//! Times as AWS answers write them: ISO text, seconds, milliseconds, HTTP dates.
+//! Times as AWS responses write them: ISO text, seconds, milliseconds, HTTP dates.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// Larger numbers are milliseconds: as seconds they would lie after the year 5000.
+/// Larger numbers are milliseconds: as seconds they would be after the year 5000.
 const SECONDS_MAX: f64 = 1e11;
 
 /// The first second of year 1.

@@ -1,4 +1,4 @@
-//! Where a collector keeps what it found: one file for each account, region and day (UTC), in a folder or
+//! The stored facts of a collector: one file for each account, region and day (UTC), in a folder or
 //! in S3, each replaced as a whole.
 
 use std::io::Write as _;
@@ -11,9 +11,9 @@ use chrono::DateTime;
 use crate::aws::s3::{Location, S3Client};
 use crate::inventory::collect::{CollectedUntil, CollectionReport, Collector, SINCE_DEFAULT_SECS};
 use crate::inventory::deduplicate::drop_repeats;
-use crate::inventory::files::{Error, UNFINISHED};
-use crate::inventory::import;
-use crate::inventory::import::{Failed, write_error};
+use crate::inventory::error::{Error, Failed, write_error};
+use crate::inventory::files::UNFINISHED;
+use crate::inventory::parquet;
 
 /// The most bytes of one file that is read back; a day of minutes has some hundred kB.
 const FILE_BYTES_MAX: usize = 1 << 30;
@@ -37,7 +37,7 @@ impl fmt::Display for CollectorTarget {
 }
 
 impl CollectorTarget {
-    /// Returns where a file of this name lies.
+    /// Returns the location of a file of this name.
     fn path(&self, name: &str) -> PathBuf {
         match self {
             Self::Folder(path) => path.join(name),
@@ -108,20 +108,20 @@ fn replace(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Failed> {
     Ok(())
 }
 
-/// A collector whose passes are kept.
+/// A collector that stores its passes.
 #[derive(Debug)]
 pub struct PersistentCollector<'a> {
     collector: Collector<'a>,
     target: CollectorTarget,
-    /// The day whose facts the collector holds: `2026-03-10`.
+    /// The day of the facts in the collector: `2026-03-10`.
     day: String,
-    /// Whether all that the collector holds was written.
+    /// Whether all facts of the collector were written.
     written: bool,
 }
 
 impl<'a> PersistentCollector<'a> {
-    /// Takes up what the target holds of the collector's account and region. Without `since` the first pass
-    /// asks from where the last one ended, and where there is none for one day.
+    /// Takes up the stored facts of the collector's account and region. Without `since` the first pass
+    /// starts where the last one ended, and where there is none for one day.
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl<'a> PersistentCollector<'a> {
         let asked = match &newest {
             Some(name) => {
                 let bytes = target.get(name).await.map_err(|err| read_error(name, err))?;
-                let (facts, note) = import::decode(bytes).map_err(|err| read_error(name, err))?;
+                let (facts, note) = parquet::decode(bytes).map_err(|err| read_error(name, err))?;
                 let asked =
                     note.and_then(|note| serde_json::from_str::<CollectedUntil>(&note).ok());
                 let asked = asked.unwrap_or_default();
@@ -161,12 +161,12 @@ impl<'a> PersistentCollector<'a> {
         Ok(Self { collector, target, day, written: true })
     }
 
-    /// Makes a pass and keeps what it found.
+    /// Makes a pass and stores its facts.
     ///
     /// # Errors
     ///
-    /// [`Error::Aws`] when no source told anything, [`Error::Write`] when the file could not be written:
-    /// the next pass tells and writes it again.
+    /// [`Error::Aws`] when no source returned anything, [`Error::Write`] when the file could not be written:
+    /// the next pass reports and writes it again.
     pub async fn pass(&mut self, until: i64, now: i64) -> Result<CollectionReport, Error> {
         let today = day(now);
         if today > self.day && self.written {
@@ -192,7 +192,7 @@ impl<'a> PersistentCollector<'a> {
         let failed = |err: Failed| write_error(&self.target.path(&name), err);
         let note =
             serde_json::to_string(&self.collector.asked).map_err(|err| failed(err.into()))?;
-        let bytes = import::encode(&self.collector.facts, Some(note)).map_err(failed)?;
+        let bytes = parquet::encode(&self.collector.facts, Some(note)).map_err(failed)?;
         self.target.put(&name, bytes).await.map_err(failed)
     }
 }

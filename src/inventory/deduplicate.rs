@@ -1,13 +1,13 @@
-//! Snapshots taken every minute, kept small: of equal sightings in a row the first and the last are kept.
+//! Compacts snapshots of every minute: of equal sightings in a row the first and the last are retained.
 
 use std::collections::BTreeMap;
 
 use crate::inventory::fact::{Event, Fact, Facts, Source};
 
-/// What the facts of one resource or interface are told by.
+/// The key of the facts of one resource or interface.
 type Key = (&'static str, String);
 
-/// Drops the facts that lie between two equal ones of the same resource, with nothing else in between.
+/// Drops the facts that are between two equal ones of the same resource, with nothing else in between.
 ///
 /// An inventory takes the first and the last sighting of an interface and what changed in between, and of
 /// everything else the last: the facts that are left make the same inventory.
@@ -35,7 +35,7 @@ pub(super) fn drop_repeats(facts: Facts) -> Facts {
     kept
 }
 
-/// Tells whether seeing it again says no more than that it is still so.
+/// Returns whether seeing it again states no more than that it is still so.
 fn is_repeatable(fact: &Fact) -> bool {
     match fact {
         Fact::Eni(sighting) => sighting.event == Event::Seen && sighting.source == Source::Snapshot,
@@ -43,7 +43,7 @@ fn is_repeatable(fact: &Fact) -> bool {
     }
 }
 
-/// Returns of what and when a fact is; `None` for those that are kept as they are.
+/// Returns of what and when a fact is; `None` for those that are retained as they are.
 fn key(fact: &Fact) -> Option<(Key, i64)> {
     let (kind, id, at) = match fact {
         Fact::Eni(sighting) => ("eni", &sighting.interface_id, sighting.at),

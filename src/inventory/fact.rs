@@ -1,6 +1,6 @@
-//! What one document says, before anything is concluded from it.
+//! Facts of one document, before they are merged.
 //!
-//! Facts are kept as a set: the same document twice adds nothing, and their order is their own.
+//! Facts are stored as a set: the same document twice adds nothing, and their order is their own.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use crate::inventory::model::{
     RouteTableAssociation, SecurityGroupRule, Subnet, Vpc, VpcEndpoint,
 };
 
-/// Everything that a set of documents says.
+/// The facts of a set of documents.
 pub(super) type Facts = BTreeSet<Fact>;
 
-/// One thing that a document says. `at` is when the answer was given, in Unix seconds.
+/// One fact of a document. `at` is when the response was given, in Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Fact {
     /// A job, as it was at `modified`.
@@ -95,7 +95,7 @@ pub(super) enum Fact {
         at: Option<i64>,
         policy: BucketPolicy,
     },
-    /// A list was asked for: `VpcEndpoints`. If nothing of it is there, there is none.
+    /// A list was requested: `VpcEndpoints`. What is not in it does not exist.
     Asked(String),
     /// One ip-ranges.json, as of its `createDate`.
     IpRanges {
@@ -160,7 +160,7 @@ pub(super) struct Sighting {
     pub(super) details: Details,
 }
 
-/// What a sighting tells of the interface; everything may be missing.
+/// State of the interface at a sighting; everything may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Details {
     pub(super) account_id: Option<String>,
@@ -177,15 +177,15 @@ pub(super) struct Details {
     pub(super) instance_id: Option<String>,
     pub(super) instance_owner_id: Option<String>,
     pub(super) attached_at: Option<i64>,
-    /// When it was created, where the answer itself tells.
+    /// When it was created, where the response itself has it.
     pub(super) created_at: Option<i64>,
     pub(super) creator_arn: Option<String>,
-    /// What says that SageMaker made it.
+    /// The evidence that SageMaker created it.
     #[serde(default)]
     pub(super) sagemaker: Option<CreatedBy>,
 }
 
-/// What says that SageMaker made an interface, surest first.
+/// The evidence that SageMaker created an interface, strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum CreatedBy {
     /// The call that created it came from SageMaker.

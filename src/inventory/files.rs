@@ -1,103 +1,36 @@
 //! Files and folders to facts: compression, kinds of file, and every place that did not fit.
 
 use std::fs::File;
+use std::io;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::{fmt, io};
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use serde_json::{Deserializer, Value};
 use walkdir::WalkDir;
 
-use crate::aws;
 use crate::flow::utf16;
 use crate::inventory::documents::Reader;
+use crate::inventory::error::{Error, Warning};
 use crate::inventory::fact::Facts;
 use crate::inventory::model::Inventory;
-use crate::inventory::{import, merge};
+use crate::inventory::{merge, parquet};
 
-/// The most that one file may hold, decompressed: 512 MiB. A trail file has at most some 50 MB.
+/// The largest file, decompressed: 512 MiB. A trail file has at most some 50 MB.
 const FILE_BYTES_MAX: u64 = 512 << 20;
 
 /// How the name of a file begins that a collector has not finished.
 pub(super) const UNFINISHED: &str = ".flowq-";
 
-/// The most places of one file that are told one by one.
+/// The most complaints of one file that are listed.
 const COMPLAINTS_MAX: usize = 20;
 
-/// Why an inventory could not be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A path that was asked for cannot be read.
-    #[error("could not read inventory {}", path.display())]
-    Read {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A call of AWS failed, without which there is nothing to tell.
-    #[error("could not read inventory {id}")]
-    Aws {
-        /// The account or the object.
-        id: String,
-        /// What AWS said.
-        source: aws::Error,
-    },
-    /// A file of the import could not be written.
-    #[error("could not write inventory {}", path.display())]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system or the encoder said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Rows could not be made a table.
-    #[error("could not make table {table}")]
-    Table {
-        /// Name of the table.
-        table: &'static str,
-        /// What did not fit.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
-
-/// Something in the inventory's files that was not understood; everything beside it was read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Warning {
-    /// The file.
-    pub path: PathBuf,
-    /// What is wrong, and where in the file.
-    pub message: String,
-    /// Whether nothing of the file, or not all of it, was read.
-    pub is_unread: bool,
-}
-
-impl Warning {
-    fn unread(path: &Path, message: String) -> Self {
-        Self { path: path.to_path_buf(), message, is_unread: true }
-    }
-
-    /// Whether a part of the file was not read: the inventory may lack what stands there, and what is judged by it
-    /// may be wrong.
-    pub fn is_partial(&self) -> bool {
-        self.is_unread
-            || ["broken ", "not read"].iter().any(|begin| self.message.starts_with(begin))
-    }
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "inventory {}: {}", self.path.display(), self.message)
-    }
-}
-
 impl Inventory {
-    /// Reads files and folders and says what they tell together, with the job of every interface.
+    /// Reads files and folders and returns their inventory, with the job of every interface.
     ///
     /// A file is JSON (one document, lines, or several on end), CSV of a mapping, or Parquet of
-    /// [`import`](crate::inventory::import()), plain or gzip; which one is told by its content. What is not
+    /// [`import`](crate::inventory::import()), plain or gzip; detected by its content. What is not
     /// understood is a warning, never dropped silently.
     ///
     /// # Errors
@@ -147,8 +80,8 @@ pub(super) fn read_facts(paths: &[PathBuf]) -> Result<(Facts, Vec<Warning>), Err
     Ok((facts, warnings))
 }
 
-/// Tells what a walk could not go into; an error where it is what the user named. A link back to a folder that
-/// holds it is nothing to tell of: the folder is read where it stands.
+/// Returns what a walk could not go into; an error where it is what the user named. A link back to a folder that
+/// contains it is no warning: the folder is read where it is.
 fn unwalked(err: walkdir::Error, root: &Path) -> Result<Option<Warning>, Error> {
     let path = err.path().unwrap_or(root).to_path_buf();
     if err.depth() == 0 {
@@ -162,7 +95,7 @@ fn unwalked(err: walkdir::Error, root: &Path) -> Result<Option<Warning>, Error> 
     Ok(Some(Warning::unread(&path, format!("not read: {source}"))))
 }
 
-/// Tells the first complaints of a file, and how many more there are.
+/// Adds the first complaints of a file, and the number of the others.
 pub(super) fn keep(path: &Path, mut complaints: Vec<String>, warnings: &mut Vec<Warning>) {
     let more = complaints.len().saturating_sub(COMPLAINTS_MAX);
     complaints.truncate(COMPLAINTS_MAX);
@@ -180,8 +113,8 @@ fn read_file(path: &Path, reader: &mut Reader) -> Result<(), Error> {
     File::open(path).and_then(|file| file.take(4).read_to_end(&mut head)).map_err(error)?;
     let file = File::open(path).map_err(error)?;
     if head == b"PAR1" {
-        let has_facts = || path.with_file_name(format!("{}.parquet", import::FACTS)).exists();
-        import::read(file, has_facts, reader);
+        let has_facts = || path.with_file_name(format!("{}.parquet", parquet::FACTS)).exists();
+        parquet::read(file, has_facts, reader);
         return Ok(());
     }
     take_stored(&head, file, reader).map_err(error)
@@ -220,11 +153,11 @@ fn take_stored(head: &[u8], file: impl io::Read, reader: &mut Reader) -> io::Res
     Ok(())
 }
 
-/// Takes the bytes of an object of a folder in S3. `has_facts` as for [`import::read`].
+/// Takes the bytes of an object of a folder in S3. `has_facts` as for [`parquet::read`].
 pub(super) fn take_object(bytes: &Bytes, has_facts: bool, reader: &mut Reader) {
     let head = bytes.get(..4).unwrap_or_default();
     if head == b"PAR1" {
-        import::read(bytes.clone(), || has_facts, reader);
+        parquet::read(bytes.clone(), || has_facts, reader);
     } else if let Err(err) = take_stored(head, bytes.as_ref(), reader) {
         reader.complaints.push(err.to_string());
     }

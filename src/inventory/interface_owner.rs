@@ -64,10 +64,10 @@ const REQUESTERS: &[(&str, &str)] = &[
     ("amazon-redshift", "redshift"),
 ];
 
-/// Interface types of an ordinary interface, which say nothing of its owner.
+/// Interface types of an ordinary interface, which do not show its owner.
 const ORDINARY: &[&str] = &["interface", "efa", "efa-only", "trunk", "branch"];
 
-/// The interfaces that other answers claim for a gateway or an endpoint.
+/// The interfaces that other responses claim for a gateway or an endpoint.
 #[derive(Debug)]
 pub(super) struct Owners {
     nat_gateways: HashSet<String>,
@@ -85,7 +85,7 @@ impl Owners {
         }
     }
 
-    /// Returns what the interface belongs to, and `None` when nothing tells.
+    /// Returns what the interface belongs to, and `None` when that is not known.
     pub(super) fn belongs_to(&self, interface_id: &str, details: &Details) -> Option<String> {
         if self.nat_gateways.contains(interface_id) {
             return Some("nat_gateway".into());
@@ -114,7 +114,7 @@ pub(super) fn own_instance(details: &Details) -> Option<String> {
 fn of_type(interface_type: &str) -> Option<String> {
     match interface_type {
         ordinary if ORDINARY.contains(&ordinary) || ordinary.is_empty() => None,
-        // The API's filter and its answer spell it differently.
+        // The API's filter and its response spell it differently.
         "natGateway" | "nat_gateway" => Some("nat_gateway".into()),
         "vpc_endpoint" | "gateway_load_balancer_endpoint" => Some("vpc_endpoint".into()),
         "network_load_balancer" | "gateway_load_balancer" => Some("load_balancer".into()),
@@ -134,7 +134,7 @@ fn of_description(description: &str) -> Option<&'static str> {
     known.or_else(named).map(|(_, owner)| *owner)
 }
 
-/// Other requesters that AWS names are services as well, but for what asks for many of them.
+/// Other requesters that AWS names are services as well, except those that request many of them.
 fn of_requester(requester_id: &str) -> Option<String> {
     let known = REQUESTERS.iter().find(|(id, _)| *id == requester_id);
     let named = requester_id.strip_prefix("amazon-").or(requester_id.strip_prefix("aws-"));

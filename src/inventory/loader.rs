@@ -6,10 +6,10 @@ use crate::aws;
 use crate::aws::s3::{Location, S3Client};
 use crate::inventory::collect::{CollectionReport, Collector};
 use crate::inventory::documents::Reader;
+use crate::inventory::error::{Error, Warning};
 use crate::inventory::fact::Facts;
-use crate::inventory::files::{Error, Warning};
 use crate::inventory::model::Inventory;
-use crate::inventory::{files, import, merge};
+use crate::inventory::{files, merge, parquet};
 
 /// The most bytes of one object of an inventory, as stored.
 const OBJECT_BYTES_MAX: usize = 1 << 30;
@@ -49,7 +49,7 @@ impl InventoryLoader {
             let page = store.list(location, false, None, token.as_deref()).await;
             let page = page.map_err(|err| failed(location, err))?;
             let keys: Vec<String> = page.objects.into_iter().map(|object| object.key).collect();
-            let facts = format!("{}.parquet", import::FACTS);
+            let facts = format!("{}.parquet", parquet::FACTS);
             for key in keys.iter().filter(|key| inside(key) && !key.ends_with('/')) {
                 let object = Location::new(&location.bucket, key);
                 let bytes = store.get(&object, OBJECT_BYTES_MAX).await;
@@ -75,11 +75,11 @@ impl InventoryLoader {
         Ok(())
     }
 
-    /// Adds what the account itself tells, in one pass. `now` is in Unix seconds.
+    /// Adds the facts of the account, in one pass. `now` is in Unix seconds.
     ///
     /// # Errors
     ///
-    /// [`Error::Aws`] when it tells nothing at all.
+    /// [`Error::Aws`] when no call succeeds.
     pub async fn add_account(
         &mut self,
         collector: &mut Collector<'_>,
@@ -96,9 +96,9 @@ impl InventoryLoader {
         Ok(report)
     }
 
-    /// Says what everything tells together, and what of it was not understood. `at`, in Unix seconds: what
-    /// the VPCs are made of is taken as it was then, by the last answers before it, else the first ones
-    /// after it. NULL: as it was last.
+    /// Returns the inventory of all facts, and the warnings. `at`, in Unix seconds: what
+    /// the VPCs is taken as it was then, by the last responses before it, else the first ones
+    /// after it. `None`: as it was last.
     pub fn finish(self, at: Option<i64>) -> (Inventory, Vec<Warning>) {
         (merge::inventory_at(&self.facts, at), self.warnings)
     }

@@ -10,13 +10,13 @@ use crate::inventory::model::{
 use crate::inventory::timeline::Listings;
 use crate::inventory::{attribution, timeline};
 
-/// Which of several answers about one resource holds.
+/// Which of several responses about one resource is valid.
 #[derive(Debug, Clone, Copy)]
 struct AsOf(Option<i64>);
 
 impl AsOf {
-    /// Returns how well an answer of a time fits: the last one before the time asked for, else the first
-    /// one after it. Without a time asked for, the latest. Answers without a time fit least.
+    /// Returns how well a response of a time fits: the last one before the requested time, else the first
+    /// one after it. Without a requested time, the latest. Responses without a time fit least.
     fn rank(self, at: Option<i64>) -> (u8, i64) {
         match (at, self.0) {
             (None, _) => (0, 0),
@@ -26,8 +26,8 @@ impl AsOf {
     }
 }
 
-/// Rows of one resource as of the answer that fits best. Answers of the same time (or of none) add up: they
-/// are pages, or the same answer twice.
+/// Rows of one resource as of the response that fits best. Responses of the same time (or of none) add up: they
+/// are pages, or the same response twice.
 #[derive(Debug)]
 struct Latest<R> {
     as_of: AsOf,
@@ -49,7 +49,7 @@ impl<R: Ord + Clone> Latest<R> {
         }
     }
 
-    /// Widens a span by the times of the answers that hold.
+    /// Widens a span by the times of the valid responses.
     fn widen(&self, told: &mut Option<(i64, i64)>) {
         for at in self.held.values().filter_map(|(at, _)| *at) {
             *told = Some(told.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
@@ -62,20 +62,20 @@ impl<R: Ord + Clone> Latest<R> {
         all.into_iter().collect()
     }
 
-    /// Returns one row for each resource. Rows that contradict each other at one time cannot be told
-    /// apart: the last in their own order is taken.
+    /// Returns one row for each resource. Rows that contradict each other at one time have no
+    /// order in time: the last in their sort order is taken.
     fn singles(self) -> Vec<R> {
         self.held.into_values().filter_map(|(_, mut rows)| rows.pop_last()).collect()
     }
 }
 
-/// Makes the inventory of a set of facts, attribution included.
+/// Creates the inventory of a set of facts, attribution included.
 pub(super) fn inventory(facts: &Facts) -> Inventory {
     inventory_at(facts, None)
 }
 
-/// As [`inventory`], with what the VPCs are made of as it was at a time, in Unix seconds: of each resource
-/// the last answer before it holds, else the first one after it. Interfaces, jobs and ranges have their own
+/// As [`inventory`], with the configuration of VPCs as it was at a time, in Unix seconds: of each resource
+/// the last response before it is valid, else the first one after it. Interfaces, jobs and ranges have their own
 /// times and are all there.
 pub(super) fn inventory_at(facts: &Facts, at: Option<i64>) -> Inventory {
     let as_of = AsOf(at);
@@ -101,7 +101,7 @@ pub(super) fn inventory_at(facts: &Facts, at: Option<i64>) -> Inventory {
     made
 }
 
-/// Fills the tables whose rows are taken as one answer gives them.
+/// Fills the tables whose rows are taken as one response gives them.
 fn resources(facts: &Facts, as_of: AsOf, made: &mut Inventory) {
     let (mut subnets, mut endpoints) = (Latest::new(as_of), Latest::new(as_of));
     let (mut flow_logs, mut dhcp) = (Latest::new(as_of), Latest::new(as_of));
@@ -135,7 +135,7 @@ fn resources(facts: &Facts, as_of: AsOf, made: &mut Inventory) {
             _ => {}
         }
     }
-    // Subnets tell how many addresses are free, which changes all the time and lets nothing pass.
+    // Subnets have a count of free addresses, which changes all the time and lets nothing pass.
     let told = &mut made.told;
     endpoints.widen(told);
     routes.widen(told);
@@ -167,7 +167,7 @@ fn enis(facts: &Facts, owners: &Owners) -> Vec<Eni> {
         .collect()
 }
 
-/// Merges what is told of each job, a later telling over an earlier one, known over unknown.
+/// Merges the facts of each job, a later one over an earlier one, known over unknown.
 pub(super) fn jobs(facts: &Facts) -> Vec<Job> {
     let mut told: BTreeMap<&str, BTreeMap<Option<&str>, Vec<&Job>>> = BTreeMap::new();
     let mut order: Vec<(Option<i64>, bool, &Job)> = facts
@@ -184,7 +184,7 @@ pub(super) fn jobs(facts: &Facts) -> Vec<Job> {
     }
     let mut jobs = Vec::new();
     for (_, mut arns) in told {
-        // A telling without ARN is of the one job of that name; with several, it stands alone.
+        // A fact without ARN belongs to the one job of that name; with several, it is a job of its own.
         let nameless = if arns.len() == 2 { arns.remove(&None) } else { None };
         for (_, job) in arns {
             let tellings = nameless.iter().flatten().chain(&job);
@@ -195,7 +195,7 @@ pub(super) fn jobs(facts: &Facts) -> Vec<Job> {
     jobs
 }
 
-/// Returns a job as `told`, with the gaps filled from what was `known`.
+/// Returns the job `told`, with the gaps filled from what was `known`.
 fn over(known: Job, told: &Job) -> Job {
     let told = told.clone();
     let list = |told: Vec<String>, known| if told.is_empty() { known } else { told };
@@ -229,7 +229,7 @@ fn vpcs(facts: &Facts, as_of: AsOf) -> Vec<Vpc> {
     for fact in facts {
         match fact {
             Fact::Vpc { at, vpc } => latest.add(&vpc.vpc_id, *at, [vpc.clone()]),
-            // A VPC of which only attributes are known is still a VPC; any answer is later.
+            // A VPC of which only attributes are known is still a VPC; any response is later.
             Fact::VpcDns { vpc_id, .. } => {
                 latest.add(vpc_id, None, [Vpc { vpc_id: vpc_id.clone(), ..Vpc::default() }]);
             }
@@ -237,7 +237,7 @@ fn vpcs(facts: &Facts, as_of: AsOf) -> Vec<Vpc> {
         }
     }
     let mut vpcs = latest.singles();
-    // The facts of one VPC stand in the order of their times: the latest answer holds.
+    // The facts of one VPC are in the order of their times: the latest response is valid.
     for fact in facts {
         if let Fact::VpcDns { vpc_id, support, hostnames, .. } = fact {
             for vpc in vpcs.iter_mut().filter(|vpc| vpc.vpc_id == *vpc_id) {
@@ -249,7 +249,7 @@ fn vpcs(facts: &Facts, as_of: AsOf) -> Vec<Vpc> {
     vpcs
 }
 
-/// Gathers the entries of every list, under the name that any answer gave it.
+/// Gathers the entries of every list, under the name that any response gave it.
 fn prefix_lists(facts: &Facts) -> Vec<PrefixListEntry> {
     let mut lists: BTreeMap<&str, (Option<&str>, BTreeSet<&str>)> = BTreeMap::new();
     for fact in facts {
@@ -275,7 +275,7 @@ fn prefix_lists(facts: &Facts) -> Vec<PrefixListEntry> {
 }
 
 /// Fills groups and their rules. The rules of both APIs are merged: the same rule is taken once, with its id
-/// where one tells it.
+/// where one has it.
 fn security_groups(facts: &Facts, as_of: AsOf, made: &mut Inventory) {
     let (mut groups, mut rules) = (Latest::new(as_of), Latest::new(as_of));
     let mut known: BTreeMap<&str, SecurityGroup> = BTreeMap::new();
@@ -313,7 +313,7 @@ fn security_groups(facts: &Facts, as_of: AsOf, made: &mut Inventory) {
     made.security_groups = known.into_values().collect();
 }
 
-/// Makes intervals of the files of ip-ranges.json. A range may come, go and come again.
+/// Converts the files of ip-ranges.json into intervals. A range may come, go and come again.
 fn ip_ranges(facts: &Facts) -> Vec<IpRange> {
     let mut files: BTreeMap<i64, BTreeSet<&Range>> = BTreeMap::new();
     for fact in facts {

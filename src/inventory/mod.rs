@@ -1,7 +1,10 @@
-//! What the VPC and its jobs were, and when: reads AWS answers, trails and mappings into tables.
+//! The inventory: configuration of VPCs and jobs over time, from AWS responses, trails and mappings.
 //!
-//! It judges no record. Documents become facts (`fact`); a set of facts makes one inventory (`merge`), so
-//! neither the order nor the repetition of documents matters. `collect` asks AWS for the documents.
+//! Documents become facts (`fact`), facts merge into one [`Inventory`] (`merge`): neither the order nor the
+//! repetition of documents matters. [`InventoryLoader`] reads files, S3 and the account, [`collect`] calls AWS,
+//! [`import()`] writes Parquet.
+//!
+//! Nothing here reads flow log records.
 
 mod attribution;
 mod aws_time;
@@ -9,6 +12,7 @@ pub mod collect;
 mod collector_store;
 mod deduplicate;
 mod documents;
+mod error;
 mod fact;
 mod files;
 pub(crate) mod import;
@@ -16,16 +20,17 @@ mod interface_owner;
 mod loader;
 mod merge;
 pub mod model;
+mod parquet;
 mod tables;
 mod timeline;
 pub mod zone;
 
+#[cfg(test)]
+mod tests;
+
 pub use collector_store::{CollectorTarget, PersistentCollector};
-pub use files::{Error, Warning};
+pub use error::{Error, Warning};
 pub use import::import;
 pub use loader::InventoryLoader;
 pub use model::Inventory;
 pub use tables::TABLES;
-
-#[cfg(test)]
-mod tests;

@@ -6,10 +6,10 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use serde::Serialize;
 
-use crate::inventory::files::Error;
+use crate::inventory::error::Error;
 use crate::inventory::model::Inventory;
 
-/// Every table: its name and what it holds.
+/// Every table: its name and what it contains.
 pub const TABLES: &[(&str, &str)] = &[
     ("jobs", "SageMaker processing jobs"),
     ("enis", "interfaces, one row for each interval in which nothing about them changed"),

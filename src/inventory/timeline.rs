@@ -1,7 +1,7 @@
 //! Sightings of one interface to the intervals of its life.
 //!
 //! An interface id is never used again, so an interface has one life. It begins and ends where the best
-//! source says; inside it a new interval begins where its addresses or security groups changed.
+//! source states; inside it a new interval begins where its addresses or security groups changed.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +17,7 @@ type SubnetAndVpc<'a> = (Option<&'a str>, Option<&'a str>);
 
 /// When whole listings of interfaces were taken, and of which VPCs.
 ///
-/// A listing may be filtered, so it only tells of a VPC of which it lists at least one interface.
+/// A listing may be filtered, so it is complete only for a VPC of which it lists at least one interface.
 #[derive(Debug, Default)]
 pub(super) struct Listings {
     /// Times of whole listings of a VPC.
@@ -27,7 +27,7 @@ pub(super) struct Listings {
 }
 
 impl Listings {
-    /// Puts pages together: a page that says more follow, and the next of that account and region.
+    /// Puts pages together: a page with a next token, and the next of that account and region.
     pub(super) fn new(facts: &Facts) -> Self {
         let mut pages: BTreeMap<SubnetAndVpc<'_>, BTreeMap<i64, (bool, BTreeSet<&str>)>> =
             BTreeMap::new();
@@ -88,7 +88,7 @@ struct State {
     security_group_ids: BTreeSet<String>,
 }
 
-/// Makes the rows of one interface, without its job.
+/// Creates the rows of one interface, without its job.
 pub(super) fn intervals(
     id: &str,
     sightings: &[&Sighting],
@@ -125,7 +125,7 @@ pub(super) fn intervals(
         if valid_to.is_some_and(|to| from.is_some_and(|from| from >= to)) && !rows.is_empty() {
             break;
         }
-        // Two changes in one second, or before the creation: the later one holds.
+        // Two changes in one second, or before the creation: the later one is valid.
         match rows.last_mut() {
             Some(last) if last.valid_from == from => drop(rows.pop()),
             Some(last) => last.valid_to = from,
@@ -171,7 +171,7 @@ fn merged(sightings: &[&Sighting]) -> Details {
     }
 }
 
-/// Returns when it was created, and how that is known. An attachment stands for a creation only where
+/// Returns when it was created, and how that is known. An attachment counts as the creation only where
 /// `short_lived`: an interface of a gateway or an own instance may be attached again and again.
 fn created(
     sightings: &[&Sighting],
@@ -217,7 +217,7 @@ fn life(
     let gone = || {
         let (last, listed) = seen().max()?;
         let missed = listings.first_after(vpc_id, last)?;
-        // Told only by events, it lived on for an unknown while before the listing that lacks it.
+        // Known only from events, it existed for an unknown while before the listing that lacks it.
         Some(if listed { last } else { missed })
     };
     let to = deleted(Source::CloudTrail).or_else(|| deleted(Source::Config)).or_else(gone);
@@ -225,13 +225,13 @@ fn life(
     (from, to.map(|to| from.map_or(to, |from| to.max(from.saturating_add(1)))))
 }
 
-/// Returns the states of its life in order; the first one holds from its beginning. Never empty.
+/// Returns the states of its life in order; the first one is valid from its beginning. Never empty.
 fn changes(sightings: &[&Sighting], listings: &Listings) -> Vec<(i64, State)> {
     let mut timed: Vec<(i64, &Sighting)> =
         sightings.iter().filter_map(|s| Some((listings.time(s)?, *s))).collect();
     timed.sort_by_key(|(at, sighting)| (*at, sighting.event, Reverse(sighting.source), *sighting));
     let mut states: Vec<(i64, State)> = Vec::new();
-    // A creation tells what was asked for; the first full view completes it rather than changes it.
+    // A creation has the requested values; the first full view completes it rather than changes it.
     let mut asked_only = true;
     for (at, sighting) in timed {
         let before = states.last().map(|(_, state)| state.clone()).unwrap_or_default();
@@ -244,7 +244,7 @@ fn changes(sightings: &[&Sighting], listings: &Listings) -> Vec<(i64, State)> {
         }
         asked_only &= !matches!(sighting.event, Event::Seen | Event::Assigned | Event::Unassigned);
     }
-    // Sightings without a time cannot be placed: what only they know held all the time.
+    // Sightings without a time cannot be placed: their values are valid all the time.
     let mut untimed = State::default();
     for sighting in sightings.iter().filter(|s| s.at.is_none()) {
         let more = &sighting.details;
@@ -267,7 +267,7 @@ fn changes(sightings: &[&Sighting], listings: &Listings) -> Vec<(i64, State)> {
     states
 }
 
-/// Returns the state after a sighting; what it does not tell stays.
+/// Returns the state after a sighting; missing values stay.
 fn next(before: &State, sighting: &Sighting) -> State {
     let mut state = before.clone();
     let told = &sighting.details;

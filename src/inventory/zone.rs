@@ -1,4 +1,4 @@
-//! Which region a zone lies in.
+//! The region of a zone.
 
 /// Returns the region of an availability, Local or Wavelength zone by its name: `us-west-2` of `us-west-2a`, of
 /// `us-west-2-lax-1a` and of `us-west-2-wl1-las-wlz-1`. `None` for zone ids (`usw2-az1`) and other texts.

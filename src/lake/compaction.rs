@@ -13,13 +13,13 @@ use crate::storage::Storage;
 /// What to do with a lake.
 #[derive(Debug, Clone)]
 pub struct CompactOptions {
-    /// Partitions whose `date` ended longer ago than so many seconds are taken away; NULL keeps all.
+    /// Partitions whose `date` ended longer ago than that many seconds are removed; `None` retains all.
     pub keep_secs: Option<i64>,
     /// How long a file that was replaced stays for those who read an earlier version, in seconds.
     pub grace_secs: i64,
-    /// Rows of a file that is made of several, at most: they are held in memory.
+    /// Rows of a merged file, at most: they are in memory.
     pub rows_max: u64,
-    /// Bytes of the files that one file is made of, at most.
+    /// Bytes of the files that are merged into one, at most.
     pub bytes_max: u64,
     /// How many files of a partition there are before it is worth the work.
     pub files_min: usize,
@@ -61,10 +61,6 @@ pub struct Compacted {
 /// longer ago than the grace period. Every step is one commit: who reads the table sees all rows, each once,
 /// at any moment. Stopped anywhere, it goes on where it was; files that were made and not committed have
 /// names that begin with `compact-`. `now` is in Unix seconds.
-///
-/// # Errors
-///
-/// When a table cannot be read or written. What somebody else changed meanwhile is left for another time.
 pub async fn compact(
     lake: &Storage,
     options: &CompactOptions,

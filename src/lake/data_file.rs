@@ -1,4 +1,4 @@
-//! One Parquet file of the lake, as Delta's log tells of it.
+//! One Parquet file of the lake, as Delta's log reports it.
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ use crate::flow::columns::hash;
 /// Bytes of a folder's name that a value takes, at most.
 const FOLDER_MAX: usize = 100;
 
-/// What stands for NULL in the name of a Hive folder.
+/// What represents NULL in the name of a Hive folder.
 const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// Where a row belongs. NULL: not known.
+/// Where a row belongs. `None`: not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Partition {
     /// The account of the flow log.
@@ -39,7 +39,7 @@ impl Partition {
         let (date, hour) = self.date_hour();
         let [account, region, date_column, hour_column] = crate::lake::PARTITION_COLUMNS;
         [
-            // Delta's log does not tell an empty text from NULL.
+            // Delta's log does not distinguish an empty text from NULL.
             (account, self.log_account.clone().filter(|text| !text.is_empty())),
             (region, self.log_region.clone().filter(|text| !text.is_empty())),
             (date_column, date),
@@ -59,7 +59,7 @@ impl Partition {
         self.values().map(part).join("/")
     }
 
-    /// The partition as Delta's log tells it: what the log cannot hold is NULL.
+    /// The partition as Delta's log states it: what the log cannot contain is NULL.
     pub(super) fn storable(mut self) -> Self {
         self.log_account = self.log_account.filter(|text| !text.is_empty());
         self.log_region = self.log_region.filter(|text| !text.is_empty());
@@ -81,7 +81,7 @@ impl Partition {
     }
 }
 
-/// Returns the time, where a date of Delta and of readers in other languages can tell it: year 1 to 9999.
+/// Returns the time, where a date of Delta and of readers in other languages can represent it: year 1 to 9999.
 fn time_of(secs: i64) -> Option<DateTime<chrono::Utc>> {
     let time = DateTime::from_timestamp(secs, 0)?;
     (1..=9999).contains(&chrono::Datelike::year(&time)).then_some(time)
@@ -110,11 +110,11 @@ pub struct DataFile {
     pub size_bytes: u64,
     /// How many rows it has.
     pub rows: u64,
-    /// The first and the last `start` in it, Unix seconds. NULL: no row has one.
+    /// The first and the last `start` in it, Unix seconds. `None`: no row has one.
     pub start: Option<(i64, i64)>,
-    /// The last `end` in it, Unix seconds. NULL: some row has none.
+    /// The last `end` in it, Unix seconds. `None`: some row has none.
     pub end: Option<i64>,
-    /// The least and the greatest `interface_id` in it. NULL: no row has one, or it is not known.
+    /// The least and the greatest `interface_id` in it. `None`: no row has one, or it is not known.
     pub interfaces: Option<(String, String)>,
     /// The least and the greatest `object` in it.
     pub objects: Option<(String, String)>,

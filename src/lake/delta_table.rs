@@ -34,7 +34,7 @@ pub struct TableCommit {
     pub remove: Vec<DataFile>,
     /// Whether the table has other rows afterwards; `false` where files were only written anew.
     pub data_change: bool,
-    /// What the commit's entry in the log tells beside it.
+    /// Further fields of the commit's entry in the log.
     pub info: serde_json::Map<String, Value>,
 }
 
@@ -46,7 +46,7 @@ pub struct LakeTable {
 }
 
 impl LakeTable {
-    /// Opens the table of a layout in a lake; NULL when there is none.
+    /// Opens the table of a layout in a lake; `None` when there is none.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl LakeTable {
         Self::at(lake.below(folder(layout))).await
     }
 
-    /// Opens the Delta table that a folder or prefix is; NULL when it is none.
+    /// Opens the Delta table that a folder or prefix is; `None` when it is none.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl LakeTable {
         Ok(Some(Self { delta, place }))
     }
 
-    /// Opens the table of a layout in a lake and makes it if there is none; `extra` are fields that flowq
+    /// Opens the table of a layout in a lake and creates it if there is none; `extra` are fields that flowq
     /// does not know: the table gets a column for each of them that it lacks.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ impl LakeTable {
         &self.place
     }
 
-    /// The layout of the rows, and the columns that flowq does not know; NULL when flowq did not write the
+    /// The layout of the rows, and the columns that flowq does not know; `None` when flowq did not write the
     /// table.
     ///
     /// # Errors
@@ -169,7 +169,7 @@ impl LakeTable {
         Ok(files)
     }
 
-    /// Returns the number of the last change of `app` that was applied; NULL: none was.
+    /// Returns the number of the last change of `app` that was applied; `None`: none was.
     ///
     /// # Errors
     ///
@@ -268,7 +268,7 @@ impl LakeTable {
         if removed.is_empty() {
             return Ok(0);
         }
-        // The log tells of a removed file for a week, also when it was deleted long ago.
+        // The log reports a removed file for a week, also when it was deleted long ago.
         let unread = |source| Error::Read { path: self.place.to_string(), source };
         let there = self.place.objects().list(None).map_ok(|object| object.location);
         let there = there.try_filter(|path| ready(removed.contains(path.as_ref())));
@@ -291,7 +291,7 @@ fn possible(extra: &[String], there: &HashSet<String>) -> Vec<String> {
     possible.filter(|name| taken.insert(name.to_lowercase())).cloned().collect()
 }
 
-/// A clock that stands still.
+/// A clock with a constant time.
 #[derive(Debug)]
 struct FixedClock(i64);
 

@@ -35,10 +35,6 @@ pub struct Stored {
 
 impl Stored {
     /// Opens a file by its path in the table and its size, and reads its end.
-    ///
-    /// # Errors
-    ///
-    /// [`object_store::Error::NotFound`] when it is not there.
     pub async fn open(place: &Storage, path: &str, size: u64) -> Result<Self, object_store::Error> {
         let key = Key::parse(path)?;
         let objects = Arc::clone(place.objects());

@@ -15,11 +15,7 @@ use crate::lake::{DataFile, Error, LakeTable, TableCommit, WriterOptions, reader
 impl LakeTable {
     /// Returns what takes the rows of `objects` away: files that have some of them are written anew without
     /// them, as `<partition>/<name>-r<n>.parquet`. Nothing is committed. Files of the table are changed one at
-    /// a time, each held in memory.
-    ///
-    /// # Errors
-    ///
-    /// When a file cannot be read or written.
+    /// a time, each in memory.
     pub async fn replace(
         &self,
         objects: &[String],
@@ -58,7 +54,7 @@ impl LakeTable {
         Ok(change)
     }
 
-    /// Tells whether a file has rows of some objects, from that column alone.
+    /// Returns whether a file has rows of some objects, from that column alone.
     async fn has_some(
         &self,
         file: &DataFile,
@@ -83,7 +79,7 @@ impl LakeTable {
         Ok(stored_schema(&layout.schema(&unknown)))
     }
 
-    /// Writes the rows of files of one partition as one file. They are held in memory.
+    /// Writes the rows of files of one partition as one file. They are in memory.
     pub(super) async fn merge(
         &self,
         files: &[DataFile],

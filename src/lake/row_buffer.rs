@@ -57,10 +57,6 @@ impl RowBuffer {
     }
 
     /// Adds these rows of a batch, which all have one schema.
-    ///
-    /// # Errors
-    ///
-    /// When Arrow refuses to take them.
     pub(super) fn add(&mut self, batch: &RecordBatch, rows: &[u32]) -> Result<(), Error> {
         if self.columns.is_empty() {
             let column = |array: &ArrayRef| match array.as_string_view_opt() {
@@ -89,11 +85,7 @@ impl RowBuffer {
         Ok(())
     }
 
-    /// Makes one batch of [`stored_schema`] of them. `schema` is that of the batches added.
-    ///
-    /// # Errors
-    ///
-    /// When Arrow refuses to put them together.
+    /// Creates one batch of [`stored_schema`] of them. `schema` is that of the batches added.
     pub(super) fn finish(self, schema: &Schema) -> Result<RecordBatch, Error> {
         let schema: SchemaRef = stored_schema(schema);
         let columns = self.columns.into_iter().zip(schema.fields()).map(|(column, field)| {

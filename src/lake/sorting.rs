@@ -1,4 +1,4 @@
-//! Rows as files hold them: Delta's types, in one order.
+//! Rows as files store them: Delta's types, in one sort order.
 
 use std::sync::Arc;
 
@@ -54,8 +54,8 @@ pub(super) fn sort_rows(rows: &RecordBatch) -> Result<RecordBatch, Error> {
     Ok(take_record_batch(rows, &order)?)
 }
 
-/// Tells which interfaces stand where in sorted rows, in words for the reader. NULL: it cannot be told, or is
-/// not worth it.
+/// Returns the row ranges of the interfaces in sorted rows, as metadata for the reader. `None`: they cannot be
+/// listed, or it is not worth it.
 pub(super) fn interface_runs(rows: &RecordBatch, group_rows: usize) -> Option<String> {
     let interfaces = Texts::new(rows.column_by_name("interface_id")?)?;
     let statuses = Texts::new(rows.column_by_name("log_status")?)?;
@@ -78,7 +78,7 @@ pub(super) fn interface_runs(rows: &RecordBatch, group_rows: usize) -> Option<St
     encode_runs(&stretches)
 }
 
-/// A column of texts as rows are held here.
+/// A column of texts as rows are buffered here.
 struct Texts<'a> {
     keys: &'a Int32Array,
     values: &'a StringArray,
@@ -135,7 +135,7 @@ mod tests {
         let statuses = vec![Some("NODATA"), Some("OK"), None, Some("SKIPDATA"), Some("OK")];
         let got = told(ids.clone(), statuses);
         assert_eq!(got.as_deref(), Some("- 1 1 0 a 2 0 0 a 1 0 1 b 1 0 0 "));
-        // What cannot be said is not said.
+        // What cannot be reported is not reported.
         assert_eq!(told(ids, vec![Some("NEW"); 5]), None);
         assert_eq!(told(vec![Some("a b")], vec![Some("OK")]), None);
         assert_eq!(told(vec![Some("-")], vec![Some("OK")]), None);

@@ -41,7 +41,7 @@ const ENCODINGS: &[(&str, Encoding)] = &[
 /// How many files are made at a time, beside the reading.
 const FILES_AT_A_TIME: usize = 2;
 
-/// The account and the region of the flow log that an object holds, from its name. NULL: not told.
+/// The account and the region of the flow log of an object, from its name. `None`: not in the name.
 pub type Origin = dyn Fn(&str) -> (Option<String>, Option<String>) + Send + Sync;
 
 /// How files are written.
@@ -55,7 +55,7 @@ pub struct WriterOptions {
     pub group_rows: usize,
 }
 
-/// What a row takes while its file is made: as it is held, sorted and encoded, in all files that are made at a time.
+/// Memory of a row while its file is written: buffered, sorted and encoded, in all files that are written at a time.
 const ROW_BYTES: usize = 2048;
 
 /// Rows of a file: so few only with little memory.
@@ -83,7 +83,7 @@ impl Default for WriterOptions {
 }
 
 /// Takes batches in any order and writes them to files of a table. Nothing is committed: what it wrote
-/// counts once [`crate::lake::Table::commit`] adds it.
+/// counts once [`crate::lake::LakeTable::commit`] adds it.
 pub struct Writer {
     place: Storage,
     name: String,
@@ -101,7 +101,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Makes a writer of files `<partition>/<name>-<n>.parquet` of a lake's table. `columns` are those that
+    /// Creates a writer of files `<partition>/<name>-<n>.parquet` of a lake's table. `columns` are those that
     /// the records really have.
     pub fn new(
         lake: &Storage,
@@ -125,7 +125,7 @@ impl Writer {
         }
     }
 
-    /// Says which columns the records of the coming batches may have, beside those said before.
+    /// Adds columns that the records of the next batches may have.
     pub fn add_columns(&mut self, columns: impl IntoIterator<Item = String>) {
         self.columns.extend(columns);
         self.columns.sort();
@@ -133,10 +133,6 @@ impl Writer {
     }
 
     /// Takes rows of [`Layout::schema`].
-    ///
-    /// # Errors
-    ///
-    /// When a file cannot be written.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         self.schema = batch.schema();
         for (partition, rows) in self.partitions(batch) {
@@ -158,10 +154,6 @@ impl Writer {
     }
 
     /// Writes what is left and returns all files, in the order of their paths.
-    ///
-    /// # Errors
-    ///
-    /// When a file cannot be written.
     pub async fn finish(mut self) -> Result<Vec<DataFile>, Error> {
         let mut partitions: Vec<Partition> = self.pending.keys().cloned().collect();
         partitions.sort();
@@ -196,7 +188,7 @@ impl Writer {
                 if last.as_ref().is_none_or(|(other, _)| other.object != key.object) {
                     origin = (self.origin)(text_at(cut.objects, row).unwrap_or_default());
                 }
-                // What the object's name tells, the record need not.
+                // The object's name has it, the record need not.
                 let (account, region) = origin.clone();
                 let text = |texts| text_at(texts, row).map(str::to_owned);
                 let partition = Partition {
@@ -246,7 +238,8 @@ fn stopped(error: tokio::task::JoinError) -> Error {
     Error::Stopped { source: error }
 }
 
-/// What tells the partition of a row: texts by their views, of which the same one is always the same text.
+/// The values that determine the partition of a row: texts by their views, of which the same one is always the same
+/// text.
 #[derive(Clone, Copy, PartialEq)]
 struct PartitionKey {
     object: Option<u128>,
@@ -255,7 +248,7 @@ struct PartitionKey {
     region: Option<u128>,
 }
 
-/// The columns that tell the partition of a row.
+/// The columns that determine the partition of a row.
 struct PartitionColumns<'a> {
     starts: Option<&'a TimestampSecondArray>,
     objects: Option<&'a StringViewArray>,
@@ -319,7 +312,7 @@ impl PendingFile {
                 .set_column_dictionary_enabled(column.clone(), false)
                 .set_column_encoding(column, *encoding);
         }
-        // Other readers should not see how rows were held here.
+        // Other readers should not see how rows were buffered here.
         let options = ArrowWriterOptions::new()
             .with_properties(properties.build())
             .with_skip_arrow_metadata(true);
@@ -354,7 +347,7 @@ fn describe(path: String, partition: &Partition, rows: &RecordBatch, size_bytes:
         size_bytes,
         rows: rows.num_rows() as u64,
         start: time("start").map(|(first, last, _)| (first, last)),
-        // A row without an end may lie in any time.
+        // A row without an end may be of any time.
         end: time("end").filter(|(.., nulls)| *nulls == 0).map(|(_, last, _)| last),
         interfaces: text("interface_id"),
         objects: text(OBJECT),

@@ -46,7 +46,7 @@ pub fn open_sources(args: &[String], access: &SourceContext) -> Result<Arc<dyn S
     Ok(Arc::new(Sources { sources }))
 }
 
-/// Tells `s3` from what stands before a `://` in the name of a file.
+/// Distinguishes `s3` from what is before a `://` in the name of a file.
 fn is_scheme(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
@@ -80,7 +80,7 @@ fn unusable(arg: &str, error: storage::Error) -> Error {
     Error::Lake { id: arg.to_owned(), source: Box::new(error.into()) }
 }
 
-/// Several sources as one. Of two splits with one id the first is kept.
+/// Several sources as one. Of two splits with one id the first is retained.
 #[derive(Debug)]
 struct Sources {
     sources: Vec<Arc<dyn Source>>,
@@ -164,7 +164,7 @@ impl Source for Sources {
 
     async fn acknowledge(&self, outcome: &ReadOutcome) -> Result<Vec<String>, Error> {
         let (mut lines, mut failed) = (Vec::new(), None);
-        // One that cannot be told must not keep the others from it.
+        // A failure of one must not stop the others.
         for source in &self.sources {
             match source.acknowledge(outcome).await {
                 Ok(told) => lines.extend(told),

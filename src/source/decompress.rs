@@ -1,4 +1,4 @@
-//! Decompresses an object as its bytes come, told by content and never by name. Text in UTF-16 becomes UTF-8.
+//! Decompresses an object as its bytes come, detected by content and never by name. Text in UTF-16 becomes UTF-8.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use crate::flow::utf16::Encoding;
 /// Bytes of an output block.
 const BLOCK_BYTES: usize = 512 << 10;
 
-/// Bytes of the first block: a small object does not ask for a whole one.
+/// Bytes of the first block: a small object does not request a whole one.
 const FIRST_BLOCK_BYTES: usize = 64 << 10;
 
 /// Window of gzip: 32 KiB.
@@ -22,7 +22,7 @@ const GZIP: &[u8] = b"\x1f\x8b";
 /// How often an object may be compressed: a tool compresses again what AWS delivers compressed.
 const LAYERS_MAX: u8 = 2;
 
-/// Compressions and containers that are told apart from text, but not read.
+/// Compressions and containers that are distinguished from text, but not read.
 const UNSUPPORTED: &[(&[u8], &str)] = &[
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"PK\x03\x04", "zip"),
@@ -34,15 +34,15 @@ const UNSUPPORTED: &[(&[u8], &str)] = &[
 
 /// Turns the bytes of an object, as stored, into its content.
 ///
-/// Feed a chunk, take blocks until there is none, feed the next. Memory holds one chunk and one block,
+/// Feed a chunk, take blocks until there is none, feed the next. Memory contains one chunk and one block,
 /// however far the content expands.
 #[derive(Debug)]
 pub struct Decompressor {
     state: State,
-    /// Input that was not looked at yet.
+    /// Input that was not examined yet.
     input: VecDeque<Bytes>,
     ended: bool,
-    /// The output block at hand.
+    /// The current output block.
     block: Vec<u8>,
     /// Whether the last block was filled, so that more output may come without more input.
     waiting: bool,
@@ -61,7 +61,7 @@ pub struct Decompressor {
 
 #[derive(Debug)]
 enum State {
-    /// Too few bytes so far to tell.
+    /// Too few bytes so far to decide.
     Start,
     Plain,
     /// Within a gzip member.
@@ -105,12 +105,12 @@ pub enum Error {
 }
 
 impl Decompressor {
-    /// Makes a decompressor for one object.
+    /// Creates a decompressor for one object.
     pub fn new(limits: &Limits) -> Self {
         Self::within(0, limits.object_bytes_max)
     }
 
-    /// Makes one for what lies in so many layers of gzip.
+    /// Creates one for what is in that many layers of gzip.
     fn within(layers: u8, bytes_max: u64) -> Self {
         Self {
             state: State::Start,
@@ -135,7 +135,7 @@ impl Decompressor {
         }
     }
 
-    /// Says that no more bytes come. Take the last blocks after it.
+    /// Ends the input. Take the last blocks after it.
     pub fn finish(&mut self) {
         self.ended = true;
     }
@@ -155,7 +155,7 @@ impl Decompressor {
         block
     }
 
-    /// Returns the next block of what the content of gzip holds: itself, or what is compressed in it.
+    /// Returns the next block of what the content of gzip contains: itself, or what is compressed in it.
     fn pass_on(&mut self, inner: &mut Self) -> Result<Option<Bytes>, Error> {
         loop {
             if let Some(block) = inner.next_block().inspect_err(|_| self.stop())? {
@@ -318,7 +318,7 @@ impl Decompressor {
         Ok(if self.waiting { self.take_block() } else { None })
     }
 
-    /// Returns the content of the block at hand. A block that is mostly empty is copied and used again.
+    /// Returns the content of the current block. A block that is mostly empty is copied and used again.
     fn take_block(&mut self) -> Option<Bytes> {
         if self.block.is_empty() {
             return None;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-pub use names::canonical;
+pub use names::{STDIN, canonical};
 use parquet::arrow::async_reader::AsyncFileReader;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
@@ -26,13 +26,10 @@ use crate::time::Window;
 /// Bytes that are read at least at a time, if there are as many.
 const CHUNK_BYTES_MIN: usize = 4 << 10;
 
-/// A file of at most so many bytes is small.
+/// A file of at most that many bytes is small.
 const SMALL_BYTES_MAX: u64 = 64 << 10;
 
-/// The argument that stands for standard input.
-pub const STDIN: &str = "-";
-
-/// Local files. Keeps the peeked head of what can be read only once, and nothing else.
+/// Local files. Caches only the peeked head of what can be read only once.
 pub(super) struct FileSource {
     args: Vec<String>,
     /// As in [`SourceContext`].
@@ -42,7 +39,7 @@ pub(super) struct FileSource {
 }
 
 impl FileSource {
-    /// Makes the source of all files that the arguments name: files, folders, globs, `-`. What they name
+    /// Creates the source of all files that the arguments name: files, folders, globs, `-`. What they name
     /// is looked up by [`Source::splits`].
     pub(super) fn new(args: Vec<String>, access: &SourceContext) -> Self {
         let SourceContext { for_ledger, now, .. } = *access;
@@ -175,8 +172,8 @@ async fn open(split: &Split) -> Result<ByteStream, Error> {
     open_with(split, CHUNK_BYTES_MAX).await
 }
 
-/// Opens the split from its start; its first chunk has at most so many bytes. A file that fits into one chunk is
-/// read to its end at once: with many small files the way to another thread and back is what costs.
+/// Opens the split from its start; its first chunk has at most that many bytes. A file that fits into one chunk is
+/// read to its end at once: with many small files the switch to another thread is the cost.
 async fn open_with(split: &Split, first_max: usize) -> Result<ByteStream, Error> {
     if split.id == STDIN && split.one_shot {
         return Ok(chunks(split.id.clone(), io::stdin(), None));
@@ -210,11 +207,7 @@ async fn open_with(split: &Split, first_max: usize) -> Result<ByteStream, Error>
     Ok(stream::iter([Ok(first)]).chain(rest).boxed())
 }
 
-/// Tells that something in a folder is no file that can be read.
-///
-/// # Errors
-///
-/// What it is, or why it may not be looked at.
+/// Checks that something in a folder is a file that can be read.
 fn is_file(split: &Split) -> Result<(), Error> {
     let found = |err| Error::io(&split.id, err);
     let kind = std::fs::metadata(&split.path).map_err(found)?.file_type();
@@ -256,7 +249,7 @@ fn room(left: Option<u64>) -> usize {
 }
 
 /// Gives out what `reader` reads. A pipe gives what it has, without waiting for a full chunk. `size`: how many
-/// bytes there are likely to be, so that a small file does not ask for a whole chunk of memory.
+/// bytes there are likely to be, so that a small file does not request a whole chunk of memory.
 fn chunks<R: Read + Send + 'static>(id: String, reader: R, size: Option<u64>) -> ByteStream {
     stream::try_unfold((reader, id, size), |(reader, id, left)| async move {
         let room = room(left);
@@ -285,7 +278,7 @@ fn read_chunk<R: Read>(mut reader: R, room: usize) -> io::Result<(R, Bytes)> {
             read => break read?,
         }
     };
-    // A short read must not hold on to a whole chunk of memory.
+    // A short read must not retain a whole chunk of memory.
     let short = read < room / 2;
     let bytes =
         if short { Bytes::copy_from_slice(&chunk[..read]) } else { chunk.freeze().slice(..read) };

@@ -25,7 +25,7 @@ use crate::time::Window;
 /// What a Parquet file begins with.
 const MAGIC: &[u8] = b"PAR1";
 
-/// Tells whether a folder is a lake, or a Delta table.
+/// Returns whether a folder is a lake, or a Delta table.
 pub(super) fn is_folder(folder: &str) -> bool {
     let folder = Path::new(folder);
     let tables =
@@ -55,12 +55,12 @@ struct Listed {
 }
 
 impl LakeSource {
-    /// Makes the source of a place that is a lake.
+    /// Creates the source of a place that is a lake.
     pub(super) fn new(id: &str, place: Storage) -> Self {
         Self { id: id.to_owned(), place, tables: OnceCell::new(), other: None }
     }
 
-    /// Makes the source of a place that is a lake, or else `other`: which of them, the first listing finds
+    /// Creates the source of a place that is a lake, or else `other`: which of them, the first listing finds
     /// out.
     pub(super) fn or(id: &str, place: Storage, other: Arc<dyn Source>) -> Self {
         Self { other: Some(other), ..Self::new(id, place) }
@@ -122,7 +122,7 @@ fn key(split: &Split) -> Result<Key, Error> {
     Key::parse(path(split)?).map_err(|_| Error::Missing { id: split.id.clone() })
 }
 
-/// Tells whether a file may hold rows of the window.
+/// Returns whether a file may contain rows of the window.
 fn may_hold(file: &DataFile, window: &Window) -> bool {
     let first = file.start.map(|(first, _)| first);
     window.read_from().zip(file.end).is_none_or(|(from, end)| end >= from)
@@ -130,7 +130,7 @@ fn may_hold(file: &DataFile, window: &Window) -> bool {
 }
 
 /// Returns the flow log that all rows of a file are from: what the least and the greatest object begin with alike, all
-/// between begin with. NULL: there may be several.
+/// between begin with. `None`: there may be several.
 fn only_flow_log(file: &DataFile) -> Option<String> {
     let (least, greatest) = file.objects.as_ref()?;
     let id = flow_log(least)?;
@@ -200,7 +200,7 @@ impl Source for LakeSource {
             return other.open_random_access(split).await;
         }
         let table = self.table(split).await?;
-        // A file that is named and missing is told here, in the words that other sources have for it.
+        // A file that is named and missing is reported here, with the error of other sources.
         let stored = Stored::open(&table.place, path(split)?, split.size_bytes.unwrap_or(0)).await;
         Ok(Box::new(stored.map_err(|error| failed(split, error))?))
     }

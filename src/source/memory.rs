@@ -11,7 +11,7 @@ use parquet::arrow::async_reader::AsyncFileReader;
 use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Listing, Source, Split};
 use crate::time::Window;
 
-/// A source of named objects in memory. Of two with one name the last is kept.
+/// A source of named objects in memory. Of two with one name the last is retained.
 #[derive(Debug, Clone, Default)]
 pub struct MemorySource {
     objects: BTreeMap<String, Bytes>,

@@ -1,4 +1,4 @@
-//! What the name of an object tells about the records inside.
+//! Facts in the name of an object about the records inside.
 //!
 //! Layouts: <https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-path.html>
 
@@ -7,13 +7,13 @@ use chrono::{NaiveDate, NaiveDateTime};
 use crate::time::Window;
 use crate::time::window::AGGREGATION_SECS;
 
-/// A file named `T` holds records that end in `[T, T + 300)`.
+/// A file named `T` contains records that end in `[T, T + 300)`.
 const DELIVERY_SECS: i64 = 300;
 
 /// How a file's name writes its time.
 const SERIES_TIME: &str = "%Y%m%dT%H%MZ";
 
-/// What a path tells about the records inside. What it does not tell is NULL.
+/// What a path states about the records inside. What it does not state is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObjectName {
     /// The account that owns the flow log.
@@ -22,7 +22,7 @@ pub struct ObjectName {
     pub region: Option<String>,
     /// The flow log, `fl-…`.
     pub flow_log_id: Option<String>,
-    /// When its records end, `[first, last)` in Unix seconds, told by the file name, else by the
+    /// When its records end, `[first, last)` in Unix seconds, from the file name, else by the
     /// folders.
     pub ends: Option<(i64, i64)>,
 }
@@ -41,12 +41,12 @@ impl ObjectName {
         name
     }
 
-    /// Tells whether a record inside may fall into the window. True where the name tells no time.
+    /// Returns whether a record inside may fall into the window. True where the name reports no time.
     pub fn may_hold(&self, window: &Window) -> bool {
         self.ends.is_none_or(|(first, last)| window.may_hold(first - AGGREGATION_SECS, last))
     }
 
-    /// Tells whether all records inside fall into the window. False where the name tells no time and the
+    /// Returns whether all records inside fall into the window. False where the name reports no time and the
     /// window has a bound.
     pub fn lies_within(&self, window: &Window) -> bool {
         let Some((first, last)) = self.ends else {
@@ -105,7 +105,7 @@ impl ObjectName {
 const CLOUDWATCH: &str = "cloudwatch://";
 
 /// Returns the flow log that a record is from, by its `object`: `fl-…` of an object that AWS named, and
-/// `cloudwatch://…` without the stream for a log event. NULL: the name does not tell.
+/// `cloudwatch://…` without the stream for a log event. `None`: not in the name.
 pub fn flow_log(object: &str) -> Option<&str> {
     if object.starts_with(CLOUDWATCH) {
         let (stream, _) = object.rsplit_once('#')?;
@@ -156,11 +156,11 @@ impl<'a> ObjectSeries<'a> {
         (self.time, self.time + DELIVERY_SECS)
     }
 
-    /// Returns the first time, as it stands in a name, whose file may hold records of the window; NULL when
+    /// Returns the first time, as written in names, whose file may contain records of the window; `None` when
     /// the window has no beginning.
     pub(super) fn first_time(window: &Window) -> Option<String> {
         let first = window.since?.saturating_sub(window.reach_secs().saturating_add(DELIVERY_SECS));
-        // Names tell whole minutes.
+        // Names have whole minutes.
         let first = first.saturating_add(59).div_euclid(60).saturating_mul(60);
         Some(chrono::DateTime::from_timestamp(first, 0)?.format(SERIES_TIME).to_string())
     }
@@ -170,7 +170,7 @@ fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Tells `us-east-1`, `us-gov-west-1`, `cn-north-1` from everything else.
+/// Returns whether a text is a region: `us-east-1`, `us-gov-west-1`, `cn-north-1`.
 fn is_region(text: &str) -> bool {
     let mut parts = text.split('-').rev();
     let number =

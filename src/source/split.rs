@@ -14,16 +14,16 @@ pub struct Split {
     pub id: String,
     /// Where the source finds it; differs from `id` only where a path is not UTF-8.
     pub path: PathBuf,
-    /// Size as stored (compressed); NULL where it is not known before the end.
+    /// Size as stored (compressed); `None` where it is not known before the end.
     pub size_bytes: Option<u64>,
     /// The version of an object, with its quotes; bytes of another are not given out. Of a file its size and
-    /// when it was written. NULL: any.
+    /// when it was written. `None`: any.
     pub etag: Option<String>,
-    /// When it was written, in Unix seconds of the store's own clock. NULL: the store does not tell.
+    /// When it was written, in Unix seconds of the store's own clock. `None`: the store does not report it.
     pub modified: Option<i64>,
-    /// Device, inode and time of birth of a file: it is the same one under another name. NULL: it is no file.
+    /// Device, inode and time of birth of a file: it is the same one under another name. `None`: it is no file.
     pub inode: Option<String>,
-    /// What the name tells about the records inside.
+    /// What the name states about the records inside.
     pub name: ObjectName,
     /// Whether it can be read only once: standard input, a FIFO.
     pub one_shot: bool,
@@ -32,7 +32,7 @@ pub struct Split {
     pub formats: Vec<LogFormat>,
     /// The log group that it is a time range of, as `cloudwatch://…`: evidence names stream and event.
     pub log_group: Option<String>,
-    /// The layout of its table in a lake, and the table's columns that flowq does not know. NULL: it is of
+    /// The layout of its table in a lake, and the table's columns that flowq does not know. `None`: it is of
     /// no lake.
     pub fields: Option<(Layout, Arc<[String]>)>,
     /// Which of several sources gave it.
@@ -40,7 +40,7 @@ pub struct Split {
 }
 
 impl Split {
-    /// Returns a split that can be read again and again, with what its name tells.
+    /// Returns a split that can be read again and again, with what its name states.
     pub fn new(id: impl Into<String>, size_bytes: Option<u64>) -> Self {
         let id = id.into();
         let (path, name) = (PathBuf::from(&id), ObjectName::parse(&id));

@@ -5,61 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Cause;
-use crate::state::{Kind, LineCounts, ObjectFailure, ObjectRecord, PassRecord, PassTotals};
+use crate::state::object_record::{ObjectFailure, ObjectState};
+use crate::state::pass_record::{Kind, PassRecord, PassTotals};
 use crate::time::clock::SKEW_SECS;
 
-/// What is known of an object that was read.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ObjectState {
-    /// The version that was read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub etag: Option<String>,
-    /// Its size as stored; 0 when it is not known.
-    pub size_bytes: u64,
-    /// Device, inode and time of birth of a file. NULL: it is no file, or an earlier version of flowq read it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inode: Option<String>,
-    /// The last second, exclusive, that its records end in, by its name. NULL: it tells no time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ends: Option<i64>,
-    /// Its rows in the lake.
-    pub rows: u64,
-    /// What was in it.
-    pub counts: LineCounts,
-    /// Why it could not be read to its end. NULL: it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed: Option<ObjectFailure>,
-    /// When it was read, Unix seconds.
-    pub read: i64,
-}
-
-impl ObjectState {
-    /// What a pass tells of an object.
-    pub fn of(object: &ObjectRecord, pass: &PassRecord) -> Self {
-        Self { read: pass.ended, ..Self::of_object(object) }
-    }
-
-    /// What a record tells of an object, without when it was read.
-    pub fn of_object(object: &ObjectRecord) -> Self {
-        Self {
-            etag: object.etag.clone(),
-            size_bytes: object.size_bytes.unwrap_or(0),
-            inode: object.inode.clone(),
-            ends: object.ends.map(|(_, last)| last),
-            rows: object.rows.values().sum(),
-            counts: object.counts.clone(),
-            failed: object.failure.clone(),
-            read: 0,
-        }
-    }
-
-    /// Tells whether a later try may read more of the same version.
-    pub fn is_waiting(&self) -> bool {
-        self.failed.as_ref().is_some_and(ObjectFailure::is_due)
-    }
-}
-
-/// What the passes up to one of them say. Derived from them, and small: objects that cannot be listed any
+/// The sum of the passes up to one of them. Derived from them, and small: objects that cannot be listed any
 /// more are not in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
@@ -67,10 +17,10 @@ pub struct Checkpoint {
     pub state: String,
     /// The last pass that it knows.
     pub pass: u64,
-    /// By source, as it was named: nothing whose name says that it ended before this is listed any more. Unix
+    /// By source, as it was named: nothing that ended before this by its name is listed any more. Unix
     /// seconds; a source that is not here is listed whole.
     pub floors: BTreeMap<String, i64>,
-    /// What ended before this may have been forgotten, and is looked up in the passes. Unix seconds; NULL:
+    /// What ended before this may have been forgotten, and is looked up in the passes. Unix seconds; `None`:
     /// everything is in `known`.
     pub forgotten: Option<i64>,
     /// By table, the last pass that changed it.
@@ -81,7 +31,7 @@ pub struct Checkpoint {
     pub totals: PassTotals,
     /// When the last pass ended, Unix seconds.
     pub ended: Option<i64>,
-    /// The greatest `end` of a record, Unix seconds. NULL: no record told one.
+    /// The greatest `end` of a record, Unix seconds. `None`: no record has one.
     pub newest: Option<i64>,
 }
 
@@ -120,18 +70,18 @@ impl Checkpoint {
             if let Some(earlier) = &object.earlier {
                 self.totals.replace(earlier);
             }
-            self.known.insert(object.id.clone(), ObjectState::of(object, pass));
+            self.known.insert(object.id.clone(), ObjectState::of(object, pass.ended));
         }
     }
 
-    /// Since when sources have to be listed, in Unix seconds. NULL: from their beginning.
+    /// Since when sources have to be listed, in Unix seconds. `None`: from their beginning.
     pub fn low_watermark(&self, sources: &[String]) -> Option<i64> {
         let floors: Option<Vec<i64>> =
             sources.iter().map(|source| self.floors.get(source).copied()).collect();
         floors?.into_iter().min()
     }
 
-    /// Says that all that sources list from `floor` on is known: what ended before is forgotten, apart from what
+    /// Records that all objects of the sources from `floor` on are known: what ended before is removed, except what
     /// could not be read.
     pub fn advance(&mut self, sources: &[String], floor: i64) {
         for source in sources {
@@ -148,7 +98,7 @@ impl Checkpoint {
     }
 
     /// Takes back what a clock that was ahead has noted. Returns whether objects may have been forgotten or left
-    /// unlisted by it: then what the passes say has to be added again. `now` is in Unix seconds.
+    /// unlisted by it: then the passes have to be added again. `now` is in Unix seconds.
     pub fn take_back(&mut self, now: i64) -> bool {
         let latest = now.saturating_add(SKEW_SECS);
         let is_ahead = self.floors.values().chain(&self.forgotten).any(|floor| *floor > latest);
@@ -159,10 +109,12 @@ impl Checkpoint {
         is_ahead
     }
 
-    /// Adds what a pass says of objects that this does not know.
+    /// Adds the objects of a pass that are not in the checkpoint.
     pub fn remember(&mut self, pass: &PassRecord) {
         for object in &pass.objects {
-            self.known.entry(object.id.clone()).or_insert_with(|| ObjectState::of(object, pass));
+            self.known
+                .entry(object.id.clone())
+                .or_insert_with(|| ObjectState::of(object, pass.ended));
         }
     }
 

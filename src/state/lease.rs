@@ -1,80 +1,31 @@
 //! One runner at a time: who it is, and what becomes of its lease when it dies.
 
-use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat};
 use object_store::path::Path;
 use object_store::{
     ObjectStoreExt as _, PutMode, PutOptions, PutPayload, PutResult, UpdateVersion,
 };
-use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use crate::state::{Error, failed};
+use crate::state::error::Error;
+use crate::state::holder::Holder;
+use crate::state::objects::failed;
 use crate::storage;
 use crate::storage::Storage;
 use crate::time::Clock;
 
-/// How long a lease in S3 lasts without a sign of life, in seconds.
-pub const LEASE_SECS: i64 = 60;
-
-/// How many signs of life a runner gives in that time.
+/// How many heartbeats a runner sends in that time.
 const HEARTBEATS: u64 = 4;
 
 /// Name of the lease in S3; the file that is locked in a folder.
 const REMOTE: &str = "lease.json";
 const LOCAL: &str = "lease";
-
-/// Who has the lease. All times are in Unix seconds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// As it names itself.
-    pub runner: String,
-    /// Tells two of one name apart.
-    token: String,
-    /// Since when.
-    pub since: i64,
-    /// Until when without another sign of life. NULL: the operating system knows.
-    pub expires: Option<i64>,
-    /// How many seconds a sign of life is good for. NULL: an earlier version wrote it.
-    #[serde(default)]
-    lasts: Option<i64>,
-}
-
-impl Holder {
-    /// Whether its lease is over: by the store's clock, which also tells when its last sign of life was written, else
-    /// by ours. `(store, written)` are in Unix seconds.
-    fn is_over(&self, now: i64, store: Option<(i64, i64)>) -> bool {
-        match store {
-            Some((store, written)) => {
-                store.saturating_sub(written) >= self.lasts.unwrap_or(LEASE_SECS)
-            }
-            None => self.expires.is_none_or(|expires| expires <= now),
-        }
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = |secs: i64| {
-            let time = DateTime::from_timestamp(secs, 0).unwrap_or_default();
-            time.to_rfc3339_opts(SecondsFormat::Secs, true)
-        };
-        write!(f, "{} since {}", self.runner, time(self.since))?;
-        match self.expires {
-            Some(expires) => {
-                write!(f, "; its lease ends at {} if it is dead", time(expires))
-            }
-            None => Ok(()),
-        }
-    }
-}
 
 /// The right to change a state. A runner that dies leaves it: in a folder at once, in S3 when it expires.
 #[derive(Debug)]
@@ -202,12 +153,12 @@ impl Lease {
         &self.holder.runner
     }
 
-    /// What tells this holder from all others.
+    /// Distinguishes this holder from all others.
     pub fn token(&self) -> &str {
         &self.holder.token
     }
 
-    /// Whether the holder before did not give it back: what it was at may lie about.
+    /// Whether the holder before did not release it: its unfinished work may remain.
     pub fn was_abandoned(&self) -> bool {
         self.was_left
     }
@@ -221,10 +172,6 @@ impl Lease {
     }
 
     /// Gives it back.
-    ///
-    /// # Errors
-    ///
-    /// When that cannot be written.
     pub async fn give_back(self) -> Result<(), Error> {
         match self.held {
             LeaseStore::Folder(mut file) => write(&mut file, b"").map_err(|source| {
@@ -248,7 +195,7 @@ fn write(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
 /// Who has a lease, when that was written by the store's clock, and the version.
 type Found = (Option<Holder>, Option<i64>, UpdateVersion);
 
-/// Reads who has a lease in S3; NULL inside when it was given back, and outside when there never was one.
+/// Reads who has a lease in S3; `None` inside when it was given back, and outside when there never was one.
 async fn read(place: &Storage) -> Result<Option<Found>, Error> {
     let found = match place.objects().get(&Path::from(REMOTE)).await {
         Err(object_store::Error::NotFound { .. }) => return Ok(None),
@@ -261,7 +208,7 @@ async fn read(place: &Storage) -> Result<Option<Found>, Error> {
     Ok(Some((serde_json::from_slice(&bytes).ok().flatten(), written, version)))
 }
 
-/// Writes who has a lease in S3; NULL when another was quicker.
+/// Writes who has a lease in S3; `None` when another was quicker.
 async fn put(
     place: &Storage,
     holder: Option<&Holder>,
@@ -304,7 +251,7 @@ impl Heartbeat {
         })
     }
 
-    /// Gives a sign of life; returns until when it is good, NULL when it did not arrive.
+    /// Writes a heartbeat; returns until when it is valid, `None` when it did not arrive.
     async fn once(&self, version: &Mutex<UpdateVersion>) -> Option<i64> {
         let mut version = version.lock().await;
         let next = self.clock.now().saturating_add(self.lease_secs);
@@ -313,7 +260,7 @@ impl Heartbeat {
         match put {
             Ok(Some(put)) => *version = UpdateVersion::from(put),
             Ok(None) => {
-                // An earlier sign may have arrived without its answer.
+                // An earlier sign may have arrived without its response.
                 let (found, _, current) = read(&self.place).await.ok()??;
                 let found = found.filter(|found| found.token == self.holder.token)?;
                 *version = current;
@@ -353,7 +300,7 @@ mod tests {
         assert!(holder(years).is_over(now, Some((now, now - 61))));
         // Our clock is ahead, and it lives.
         assert!(!holder(0).is_over(now + years, Some((now, now - 5))));
-        // A store that tells no time.
+        // A store that reports no time.
         assert!(!holder(0).is_over(now, None) && holder(-61).is_over(now, None));
     }
 }

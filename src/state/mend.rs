@@ -3,13 +3,15 @@
 use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, PutMode};
 
-use crate::state::{
-    CHECKPOINT, Checkpoint, Error, Identity, Reader, State, failed, get, name_of, put,
-};
+use crate::state::checkpoint::Checkpoint;
+use crate::state::error::Error;
+use crate::state::objects::{CHECKPOINT, failed, get, name_of, put};
+use crate::state::reader::{Identity, Reader};
+use crate::state::writer::State;
 use crate::storage::Storage;
 
 impl Reader {
-    /// Writes the identity again where a loss of power left it broken: that which the checkpoint tells, or a new
+    /// Writes the identity again where a loss of power left it broken: the one of the checkpoint, or a new
     /// one where nothing was published under the old one.
     pub(super) async fn mend(place: &Storage, new: Identity, error: Error) -> Result<(), Error> {
         let reader = Self { place: place.clone(), id: String::new() };
@@ -26,10 +28,6 @@ impl Reader {
 impl State {
     /// Sets the record of a pass aside that is broken and the last: a loss of power came before it counted.
     /// Returns `false` where it is not the last.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be moved.
     pub async fn set_aside(&self, number: u64) -> Result<bool, Error> {
         if self.reader.numbers().await?.last() != Some(&number) {
             return Ok(false);

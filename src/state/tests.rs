@@ -4,6 +4,9 @@ use std::sync::Arc;
 use super::*;
 use crate::aws::Account;
 use crate::engine::Cause;
+use crate::state::objects::CHECKPOINT;
+use crate::storage::Storage;
+use crate::time::Clock;
 
 const NOW: i64 = 1_773_144_000;
 
@@ -67,7 +70,7 @@ async fn a_number_is_taken_once_and_a_lost_checkpoint_is_made_again() {
     let state = State::open(place(&folder), "a test", Clock::new(NOW), LEASE_SECS).await.unwrap();
     let first = pass(1, vec![object("a", Some(NOW), 3), object("b", None, 4)]);
     let mut again = object("b", None, 5);
-    again.earlier = Some(Box::new(ObjectState::of(&first.objects[1], &first)));
+    again.earlier = Some(Box::new(ObjectState::of(&first.objects[1], first.ended)));
     let passes = [first, pass(2, vec![again])];
     for pass in &passes {
         state.publish(pass).await.unwrap();

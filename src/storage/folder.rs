@@ -117,14 +117,14 @@ fn write(path: &std::path::Path, payload: &PutPayload, is_create: bool) -> std::
         if is_create { std::fs::hard_link(&staged, path) } else { std::fs::rename(&staged, path) }
     });
     if is_create || named.is_err() {
-        // What is left of it is in nobody's way.
+        // A leftover does no harm.
         drop(std::fs::remove_file(&staged));
     }
     named?;
     sync_folder(path)
 }
 
-/// Makes a file under a name that is free.
+/// Creates a file under a name that is free.
 fn stage(path: &std::path::Path) -> std::io::Result<(File, PathBuf)> {
     let mut number = 1_u64;
     loop {
@@ -149,7 +149,7 @@ fn sync_folder(path: &std::path::Path) -> std::io::Result<()> {
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
-/// Makes the store of a folder.
+/// Creates the store of a folder.
 pub(super) fn store(folder: LocalFileSystem) -> Arc<dyn ObjectStore> {
     Arc::new(Folder(folder))
 }

@@ -14,7 +14,7 @@ const VERSION: &str = "If-Match on PutObject";
 
 impl Storage {
     /// Tries conditional writes with an object of that name, which is deleted again. Returns the time by the clock of
-    /// the store, in Unix seconds; NULL where it tells none. A folder has both without a trial.
+    /// the store, in Unix seconds; `None` where it reports none. A folder has both without a trial.
     ///
     /// # Errors
     ///
@@ -25,7 +25,7 @@ impl Storage {
         }
         let path = Path::from(name);
         let tried = self.try_conditions(&path).await;
-        // It is in nobody's way.
+        // A leftover does no harm.
         drop(self.objects.delete(&path).await);
         tried
     }
@@ -61,7 +61,7 @@ impl Storage {
     }
 }
 
-/// Tells whether a store says that it does not know a condition.
+/// Returns whether a store states that it does not know a condition.
 fn is_unknown(error: &object_store::Error) -> bool {
     let text = format!("{error} {error:?}");
     ["NotImplemented", "InvalidArgument", "UnsupportedHeader"]
@@ -77,7 +77,7 @@ mod tests {
     use crate::aws::Options;
     use crate::aws::s3::tests::fake_server::{Answer, Server};
 
-    /// A store that holds to conditions, or ignores or refuses the header of that name.
+    /// A store that respects conditions, or ignores or refuses the header of that name.
     fn store(ignored: &'static str, refused: &'static str) -> Server {
         let puts = AtomicUsize::new(0);
         Server::start(move |request, _| {

@@ -1,11 +1,11 @@
-//! The time, as whoever started the command told it, going on from there.
+//! The time, as the caller gave it, going on from there.
 
 use std::time::Instant;
 
 /// How far two clocks may be apart.
 pub(crate) const SKEW_SECS: i64 = 300;
 
-/// Tells the time without asking for it: what it was when it was set, and how long that is ago.
+/// The time without a system clock: the time at which it was set, and the time since.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     set: i64,
@@ -18,8 +18,8 @@ impl Clock {
         Self { set: now, at: Instant::now() }
     }
 
-    /// Returns this clock, or one that goes by the store's own time where this one is ahead of it, and by how much it
-    /// is, in seconds. `store` is in Unix seconds; NULL: the store tells no time.
+    /// Returns this clock, or one that follows the store's own time where this one is ahead of it, and by how much it
+    /// is, in seconds. `store` is in Unix seconds; `None`: the store reports no time.
     #[must_use]
     pub fn not_ahead_of(self, store: Option<i64>) -> (Self, i64) {
         let ahead = store.map_or(0, |store| self.now().saturating_sub(store));

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
-use crate::source::{Error, Listing};
-
 /// Default of [`Window::slack_secs`].
 ///
 /// AWS delivers to S3 in about 10 minutes, "best effort", and one aggregation interval lasts up to
@@ -15,12 +13,12 @@ pub const SLACK_SECS: i64 = 3600;
 /// The longest aggregation interval: by so much a record may start before it ends.
 pub const AGGREGATION_SECS: i64 = 600;
 
-/// Event time asked for, `[since, until)`, in Unix seconds. A source prunes by it from names only.
+/// Event time, `[since, until)`, in Unix seconds. A source prunes by it from names only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// First second wanted; NULL for no lower bound.
+    /// First second; `None` for no lower bound.
     pub since: Option<i64>,
-    /// First second not wanted any more; NULL for no upper bound.
+    /// First second after it; `None` for no upper bound.
     pub until: Option<i64>,
     /// How far off a name may be: late delivery, clocks.
     pub slack_secs: i64,
@@ -55,12 +53,12 @@ impl Window {
         self.since.map(|since| since.saturating_sub(self.margin_secs.max(0)))
     }
 
-    /// How far before `since` the name of an object may lie whose records are wanted.
+    /// How far before `since` the name of an object may be whose records count.
     pub(crate) fn reach_secs(&self) -> i64 {
         self.slack_secs.max(self.margin_secs).max(0)
     }
 
-    /// Tells whether something that lasts from `first` up to `last` may lie inside, give or take the slack.
+    /// Returns whether something that lasts from `first` up to `last` may be inside, give or take the slack.
     pub fn may_hold(&self, first: i64, last: i64) -> bool {
         let slack = self.slack_secs.max(0);
         self.since.is_none_or(|since| last.saturating_add(self.reach_secs()) >= since)
@@ -68,13 +66,26 @@ impl Window {
     }
 }
 
-impl Listing {
-    /// Leaves out what the names put outside of a narrower window.
-    pub fn within(mut self, window: &Window) -> Self {
-        let listed = self.splits.len();
-        self.splits.retain(|split| split.name.may_hold(window));
-        self.pruned_files += (listed - self.splits.len()) as u64;
-        self
+/// Why a text is no time.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The time is in none of the forms that [`parse_time`] takes.
+    #[error("{text:?} is not a time")]
+    Time {
+        /// The text that the user wrote.
+        text: String,
+    },
+}
+
+impl Error {
+    /// Returns what the user can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Time { .. } => Some(
+                "write 2026-03-10, 2026-03-10T12:00 (UTC), 2026-03-10T12:00:00+01:00, \
+                 Unix seconds, or 2h, 30m, 7d for so long ago",
+            ),
+        }
     }
 }
 

@@ -1,24 +1,15 @@
-//! Where a bucket lies, and what S3's errors mean for it.
-
-use std::collections::HashMap;
+//! The region of a bucket, and what S3's errors mean for it.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::aws::s3::S3Client;
+use crate::aws::s3::client::S3Client;
 use crate::aws::{Error, Kind};
 
-/// The header in which S3 says where a bucket lies, also when it refuses.
+/// The header in which S3 states the region of a bucket, also when it refuses.
 const BUCKET_REGION: &str = "x-amz-bucket-region";
-
-/// A client for each region, and the region of each bucket that is not where the account looks first.
-#[derive(Debug, Default)]
-pub(super) struct Clients {
-    of_region: HashMap<Option<String>, Client>,
-    regions: HashMap<String, String>,
-}
 
 impl S3Client {
     /// Makes a call in the region of the bucket, which is found out if it is not the one expected.
@@ -54,7 +45,7 @@ impl S3Client {
         client
     }
 
-    /// Returns the region that an error sends us to, if it is another than the one asked.
+    /// Returns the region that an error sends us to, if it is another than the requested one.
     async fn elsewhere<E>(
         &self,
         bucket: &str,
@@ -87,7 +78,7 @@ impl S3Client {
         let mut meant = Error::of(error);
         let status = error.raw_response().map(|answer| answer.status().as_u16());
         if meant.code.is_none() {
-            // Something on the way answered, in words of its own.
+            // A proxy responded, with a body of its own.
             match status {
                 Some(403) => meant = Error::new(Kind::Denied, "HTTP status 403"),
                 Some(404) => meant = Error::new(Kind::Missing, "HTTP status 404"),

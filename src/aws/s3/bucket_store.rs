@@ -1,4 +1,4 @@
-//! A bucket as an [`ObjectStore`], for what is kept there: the lake and its state.
+//! A bucket as an [`ObjectStore`], for what is stored there: the lake and its state.
 
 use std::fmt;
 use std::ops::Range;
@@ -25,7 +25,7 @@ const DELETES: usize = 16;
 /// The largest object that S3 takes in one request.
 const PUT_BYTES_MAX: usize = 5 << 30;
 
-/// One bucket of S3. Objects are written whole: an upload in parts is held in memory until it is complete.
+/// One bucket of S3. Objects are written whole: an upload in parts is buffered in memory until it is complete.
 #[derive(Debug, Clone)]
 pub struct BucketStore {
     store: S3Client,
@@ -39,7 +39,7 @@ impl fmt::Display for BucketStore {
 }
 
 impl BucketStore {
-    /// Makes an object store of a bucket. No call is made.
+    /// Creates an object store of a bucket. No call is made.
     pub fn new(store: S3Client, name: impl Into<String>) -> Self {
         Self { store, name: name.into() }
     }
@@ -74,7 +74,7 @@ impl BucketStore {
     }
 }
 
-/// An object of a listing; NULL for a key that no path can stand for, such as that of a folder.
+/// An object of a listing; `None` for a key that no path can represent, such as that of a folder.
 fn meta(object: Object) -> Option<ObjectMeta> {
     Some(ObjectMeta {
         location: Path::parse(&object.key).ok()?,

@@ -1,4 +1,4 @@
-//! Whether an answer that lists objects came whole: what is cut in the middle reads like a shorter listing.
+//! Whether a response that lists objects came whole: what is cut in the middle reads like a shorter listing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +9,10 @@ use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationI
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// How the answer ends, whatever namespace it has.
+/// How the response ends, whatever namespace it has.
 const END: &[u8] = b"ListBucketResult>";
 
-/// Notes whether the last answer was cut.
+/// Notes whether the last response was cut.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cut(Arc<AtomicBool>);
 

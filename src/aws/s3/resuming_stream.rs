@@ -1,4 +1,4 @@
-//! One object as a stream that survives what happens on the way.
+//! One object as a stream that survives what happens in transit.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, stream};
 
-use crate::aws::s3::{S3Client, S3Object};
+use crate::aws::s3::client::S3Client;
+use crate::aws::s3::object::S3Object;
 use crate::aws::{Error, Kind};
 
 /// How often in a row a body may break off, or bring nothing, before the object is given up.
@@ -36,9 +37,9 @@ pub(super) fn stream(
 struct Reader {
     store: S3Client,
     object: S3Object,
-    /// The next byte wanted.
+    /// The next byte to read.
     at: u64,
-    /// The first byte not wanted; NULL: to the end.
+    /// The first byte not to read; `None`: to the end.
     end: Option<u64>,
     body: Option<ByteStream>,
     /// How often in a row no byte came.
@@ -72,7 +73,7 @@ impl Reader {
         }
     }
 
-    /// Where reading ends; NULL while the size is not known.
+    /// Where reading ends; `None` while the size is not known.
     fn wanted(&self) -> Option<u64> {
         match (self.end, self.object.size_bytes) {
             (Some(end), Some(size)) => Some(end.min(size)),
@@ -96,7 +97,7 @@ impl Reader {
         }
     }
 
-    /// Asks for what is still wanted. NULL: there is nothing at all.
+    /// Requests the remaining bytes. `None`: there is nothing at all.
     async fn open(&mut self) -> Result<Option<ByteStream>, Error> {
         let last = self.end.map(|end| (end - 1).to_string()).unwrap_or_default();
         let range =
@@ -129,7 +130,7 @@ impl Reader {
         Ok(Some(answer.body))
     }
 
-    /// Holds the answer against what is known, and learns from it what is not.
+    /// Checks the response against what is known, and takes size and version from the first.
     fn check(&mut self, answer: &GetObjectOutput, ranged: bool) -> Result<(), Error> {
         let size = match answer.content_range().and_then(range_of) {
             Some((first, size)) if first == self.at => size,

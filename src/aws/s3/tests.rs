@@ -3,9 +3,12 @@ pub(crate) mod fake_server;
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures::TryStreamExt as _;
+
 use super::*;
-use crate::aws::Options;
 use crate::aws::s3::tests::fake_server::{Answer, Request, Server};
+use crate::aws::{Error, Kind, Options};
 
 fn store(server: &Server) -> S3Client {
     let store = server.account(Options::default()).store();

@@ -4,10 +4,11 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
-use crate::aws::s3::{Location, S3Client};
+use crate::aws::s3::client::S3Client;
+use crate::aws::s3::location::Location;
 use crate::aws::{Error, Kind};
 
-/// What must hold for an object to be written.
+/// What must be true for an object to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
     /// Nothing.
@@ -20,20 +21,16 @@ pub enum Condition {
 
 impl S3Client {
     /// Writes an object and returns its version; one of that name is replaced.
-    ///
-    /// # Errors
-    ///
-    /// What S3 says. The object may have been written all the same when no answer came.
     pub async fn put(&self, location: &Location, bytes: Bytes) -> Result<Option<String>, Error> {
         self.put_if(location, bytes, &Condition::None).await
     }
 
-    /// Writes an object if the condition holds, and returns its version. The bytes must be such as nobody
-    /// else would write: that is how a write is known whose answer was lost.
+    /// Writes an object if the condition is met, and returns its version. The bytes must be such as nobody
+    /// else would write: that is how a write is known whose response was lost.
     ///
     /// # Errors
     ///
-    /// [`Kind::Changed`] when the condition does not hold, and what else S3 says.
+    /// [`Kind::Changed`] when the condition is not met, and other errors of S3.
     pub async fn put_if(
         &self,
         location: &Location,
@@ -64,7 +61,7 @@ impl S3Client {
         match self.call(&location.bucket, put).await {
             Ok(answer) => Ok(answer.e_tag().map(str::to_owned)),
             Err(error) if error.kind == Kind::Changed => {
-                // The first of two tries may have written it, and its answer been lost.
+                // The first of two tries may have written it, and its response been lost.
                 let known = self.stat(location).await?;
                 match self.get(location, bytes.len()).await {
                     Ok(found) if found == bytes => Ok(known.etag),
@@ -75,7 +72,7 @@ impl S3Client {
         }
     }
 
-    /// Looks whether a condition holds, where the store cannot; returns the condition that is left.
+    /// Checks a condition where the store cannot; returns the condition that is left.
     async fn hold(
         &self,
         location: &Location,
@@ -101,10 +98,6 @@ impl S3Client {
     }
 
     /// Deletes an object; none of that name is fine too.
-    ///
-    /// # Errors
-    ///
-    /// What S3 says.
     pub async fn delete(&self, location: &Location) -> Result<(), Error> {
         let delete = |client: Client| {
             client

@@ -6,10 +6,10 @@ use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use tokio::sync::OnceCell;
 
-use crate::aws::sqs::{Address, QueueName};
+use crate::aws::sqs::address::{Address, QueueName};
 use crate::aws::{Account, Error, Kind};
 
-/// A message on its way to a queue.
+/// A message in transit to a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
     /// Its text.
@@ -20,7 +20,7 @@ pub struct Outgoing {
     pub once: String,
 }
 
-/// Sends messages to one queue, once each: who sends has a way of its own to try again.
+/// Sends messages to one queue, once each: the caller retries.
 #[derive(Debug)]
 pub struct Sender {
     client: aws_sdk_sqs::Client,
@@ -42,11 +42,7 @@ impl Account {
 }
 
 impl Sender {
-    /// Sends up to ten messages, in their order. Returns for each why the queue did not take it; NULL: it did.
-    ///
-    /// # Errors
-    ///
-    /// What SQS says of the call as a whole.
+    /// Sends up to ten messages, in their order. Returns for each why the queue did not take it; `None`: it did.
     pub async fn send(
         &self,
         messages: &[Outgoing],
@@ -94,7 +90,7 @@ impl Sender {
 /// Why a queue did not take a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedMessage {
-    /// What SQS said.
+    /// The error of SQS.
     pub error: Error,
     /// Whether the message itself is at fault: another try will fail as well.
     pub sender_fault: bool,

@@ -24,7 +24,7 @@ pub(super) struct Cast {
     pub(super) misfits: Option<BooleanBuffer>,
 }
 
-/// Casts a column. `-` and empty text become NULL; a value that the type cannot hold is a misfit.
+/// Casts a column. `-` and empty text become NULL; a value that the type cannot represent is a misfit.
 pub(super) fn cast_column(
     column: &str,
     array: &ArrayRef,
@@ -97,7 +97,7 @@ pub(super) fn addresses(cast: Cast) -> Result<Cast, ArrowError> {
     Ok(Cast { array, misfits: (misfits.count_set_bits() > 0).then_some(misfits) })
 }
 
-/// Sets aside small numbers beyond the least and the greatest that a field may hold.
+/// Sets aside small numbers beyond the least and the greatest that a field may contain.
 pub(super) fn within(cast: Cast, (least, greatest): (i64, i64)) -> Result<Cast, ArrowError> {
     let numbers = cast.array.as_primitive_opt::<Int32Type>();
     let Some(numbers) = numbers.filter(|_| least != i64::MIN) else { return Ok(cast) };
@@ -122,7 +122,7 @@ pub(super) fn decoded(array: &ArrayRef) -> ArrayRef {
     Arc::new(texts.map(|text| text.map(percent_decoded)).collect::<StringViewArray>())
 }
 
-/// Returns the rows that hold a value before and NULL after.
+/// Returns the rows that contain a value before and NULL after.
 fn misfits(before: &ArrayRef, after: &ArrayRef) -> Option<BooleanBuffer> {
     let lost = !after.logical_nulls()?.inner();
     let lost = match before.logical_nulls() {
@@ -148,7 +148,7 @@ pub(super) fn is_integer(data_type: &DataType) -> bool {
     }
 }
 
-/// Makes NULL of `-` and of empty text. A view holds its length in the lowest 32 bits and the first
+/// Replaces `-` and empty text by NULL. A view contains its length in the lowest 32 bits and the first
 /// byte in the next eight.
 fn without_dashes(array: &ArrayRef) -> ArrayRef {
     let texts = array.as_string_view();

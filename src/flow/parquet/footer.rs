@@ -5,10 +5,6 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
 /// Returns where the last column of a file ends.
-///
-/// # Errors
-///
-/// When a number is negative, or beyond what a file can have.
 pub(super) fn end_of_columns(metadata: &ParquetMetaData) -> Result<u64, ParquetError> {
     let mut end = 0;
     let mut rows: i64 = 0;
@@ -32,7 +28,7 @@ pub(super) fn end_of_columns(metadata: &ParquetMetaData) -> Result<u64, ParquetE
     Ok(end)
 }
 
-/// Where a column and its index end. NULL: its numbers cannot be true.
+/// Where a column and its index end. `None`: its numbers cannot be true.
 fn end_of(column: &ColumnChunkMetaData) -> Option<u64> {
     let part = |offset: i64, length: i64| {
         u64::try_from(offset).ok()?.checked_add(u64::try_from(length).ok()?)

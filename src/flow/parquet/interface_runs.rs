@@ -1,4 +1,4 @@
-//! Where in a file of the lake which interface stands, as the file itself tells: rows of other interfaces need
+//! Row ranges of each interface in a file of the lake, from the file's metadata: rows of other interfaces need
 //! not be read.
 
 use std::fmt::Write as _;
@@ -6,22 +6,22 @@ use std::fmt::Write as _;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::file::metadata::RowGroupMetaData;
 
-use crate::flow::parquet::Tally;
-use crate::flow::parquet::reader::rows_of;
-use crate::flow::parquet::row_filter::INTERFACE_ID;
+use crate::flow::parquet::row_group_filter::rows_of;
+use crate::flow::parquet::schema::INTERFACE_ID;
+use crate::flow::parquet::tally::Tally;
 use crate::flow::{Filter, RecordSelection};
 
-/// Key of the metadata of a Parquet file of the lake: its rows from the first to the last, in stretches of one
+/// Key of the metadata of a Parquet file of the lake: its rows from the first to the last, in runs of one
 /// interface in one row group. Of each `id rows nodata skipdata`, all separated by blanks; `-` is NULL.
 pub const INTERFACE_RUNS_KEY: &str = "flowq.stretches";
 
-/// A file of more stretches does not tell them: they would be as long as a column.
-const STRETCHES_MAX: usize = 2048;
+/// The most runs that the metadata of a file lists: more would be as long as a column.
+const RUNS_MAX: usize = 2048;
 
-/// Rows of one interface that stand together.
+/// Adjacent rows of one interface.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InterfaceRun<'a> {
-    /// The interface; NULL for none.
+    /// The interface; `None` for none.
     pub interface: Option<&'a str>,
     /// How many rows there are.
     pub rows: u64,
@@ -31,21 +31,21 @@ pub struct InterfaceRun<'a> {
     pub skipdata: u64,
 }
 
-/// Returns the value of [`STRETCHES_KEY`]. NULL: there are too many stretches, or an id would not come back as
+/// Returns the value of [`INTERFACE_RUNS_KEY`]. `None`: there are too many runs, or an id would not come back as
 /// it is.
-pub fn encode_runs(stretches: &[InterfaceRun<'_>]) -> Option<String> {
-    if stretches.len() > STRETCHES_MAX {
+pub fn encode_runs(runs: &[InterfaceRun<'_>]) -> Option<String> {
+    if runs.len() > RUNS_MAX {
         return None;
     }
-    let mut told = String::new();
-    for InterfaceRun { interface, rows, nodata, skipdata } in stretches {
+    let mut encoded = String::new();
+    for InterfaceRun { interface, rows, nodata, skipdata } in runs {
         if interface.is_some_and(|id| matches!(id, "" | "-") || id.contains(char::is_whitespace)) {
             return None;
         }
         let id = interface.unwrap_or("-");
-        write!(told, "{id} {rows} {nodata} {skipdata} ").ok()?;
+        write!(encoded, "{id} {rows} {nodata} {skipdata} ").ok()?;
     }
-    Some(told)
+    Some(encoded)
 }
 
 fn read<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<InterfaceRun<'a>> {
@@ -54,19 +54,19 @@ fn read<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<InterfaceRun<'a
     Some(InterfaceRun { interface, rows: number()?, nodata: number()?, skipdata: number()? })
 }
 
-/// Which rows of a file may be wanted, and what the others are.
+/// Which rows of a file may be selected, and what the others are.
 pub(super) struct SelectedRuns {
-    /// Rows of the kept row groups, one after the other.
+    /// Rows of the selected row groups, one after the other.
     pub(super) rows: RowSelection,
     /// The rows of these that need not be read, by status.
     pub(super) others: Tally,
 }
 
 impl SelectedRuns {
-    /// Chooses rows by their interfaces, in the kept ones of all row groups of a file. NULL: the filter does not
-    /// ask for interfaces, or what is told does not fit the file.
+    /// Chooses rows by their interfaces, in the selected ones of all row groups of a file. `None`: the filter does not
+    /// select interfaces, or the metadata does not fit the file.
     pub(super) fn new(
-        told: &str,
+        encoded: &str,
         groups: &[RowGroupMetaData],
         kept: &[usize],
         filter: &Filter,
@@ -84,27 +84,27 @@ impl SelectedRuns {
                 .is_none_or(|wanted| id.is_none_or(|id| wanted(id) != RecordSelection::None))
                 && lists.iter().all(|ids| id.is_some_and(|id| ids.contains(id)))
         };
-        let mut words = told.split_ascii_whitespace();
+        let mut words = encoded.split_ascii_whitespace();
         let (mut selectors, mut others) = (Vec::new(), Tally::default());
         for (at, group) in groups.iter().enumerate() {
             let is_kept = kept.contains(&at);
             let mut left = rows_of(group.num_rows());
             while left > 0 {
-                let stretch = read(&mut words)?;
-                left = left.checked_sub(stretch.rows)?;
+                let run = read(&mut words)?;
+                left = left.checked_sub(run.rows)?;
                 if !is_kept {
                     continue;
                 }
-                let rows = usize::try_from(stretch.rows).ok()?;
-                if is_wanted(stretch.interface) {
+                let rows = usize::try_from(run.rows).ok()?;
+                if is_wanted(run.interface) {
                     selectors.push(RowSelector::select(rows));
                     continue;
                 }
                 selectors.push(RowSelector::skip(rows));
-                let ok = stretch.rows.checked_sub(stretch.nodata.checked_add(stretch.skipdata)?)?;
+                let ok = run.rows.checked_sub(run.nodata.checked_add(run.skipdata)?)?;
                 others.ok += ok;
-                others.nodata += stretch.nodata;
-                others.skipdata += stretch.skipdata;
+                others.nodata += run.nodata;
+                others.skipdata += run.skipdata;
             }
         }
         words.next().is_none().then(|| Self { rows: RowSelection::from(selectors), others })

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use futures::stream::BoxStream;
 use futures::{FutureExt as _, StreamExt as _, stream};
@@ -21,44 +21,24 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 use parquet::schema::types::SchemaDescriptor;
 
-use crate::flow::Filter;
-use crate::flow::field::Layout;
 use crate::flow::parquet::cast::is_text;
+use crate::flow::parquet::error::Error;
+use crate::flow::parquet::file_part::FilePart;
+use crate::flow::parquet::footer;
 use crate::flow::parquet::interface_runs::{INTERFACE_RUNS_KEY, SelectedRuns};
-use crate::flow::parquet::row_filter::{Columns, INTERFACE_ID, LOG_STATUS, ROW, column_type};
-use crate::flow::parquet::row_group_filter::{are_all_ok, row_groups};
-use crate::flow::parquet::{
-    COLUMNS_KEY, Error, FilePart, ParquetFormat, Tally, detect_schema, footer,
+use crate::flow::parquet::request::ParquetRequest;
+use crate::flow::parquet::row_filter::Columns;
+use crate::flow::parquet::row_group_filter::{are_all_ok, row_groups, rows_of};
+use crate::flow::parquet::schema::{
+    COLUMNS_KEY, INTERFACE_ID, LOG_STATUS, ParquetFormat, ROW, column_type, detect_schema,
 };
-
-/// Which rows and columns of a file are wanted.
-pub struct ParquetRequest {
-    /// Names the file in errors and in the column `object`.
-    pub object: String,
-    /// The columns that flowq does not know of the lake's table that names the file. NULL: it is of no lake, and
-    /// what it says of itself is not believed.
-    pub lake: Option<Arc<[String]>>,
-    /// The table that is read; rows of the other layout are counted and left out.
-    pub layout: Layout,
-    /// The columns wanted, from [`Layout::schema`]; any order, any subset, maybe none.
-    pub schema: SchemaRef,
-    /// The rows that are wanted. Numbers are compared as numbers.
-    pub filter: Filter,
-    /// Which row groups: counts are of them alone.
-    pub part: FilePart,
-    /// Checks the values of every column, not only of those that are read.
-    pub validate_all: bool,
-    /// Rows in a batch, at most.
-    pub batch_rows: usize,
-    /// How many malformed rows [`Tally::first`] holds; `usize::MAX` for all.
-    pub malformed_max: usize,
-}
+use crate::flow::parquet::tally::Tally;
 
 /// A file that is being read.
 pub struct FileStream {
     /// What the file's columns are.
     pub format: ParquetFormat,
-    /// Batches of the schema asked for, in the order of the file. None is empty.
+    /// Batches of the requested schema, in the order of the file. None is empty.
     pub batches: BoxStream<'static, Result<RecordBatch, Error>>,
     tally: Arc<Mutex<Tally>>,
 }
@@ -85,7 +65,7 @@ fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
 ///
 /// # Errors
 ///
-/// [`Error::NotFlowLog`] when the file holds something else, [`Error::Broken`] when it is damaged,
+/// [`Error::NotFlowLog`] when the file contains something else, [`Error::Broken`] when it is damaged,
 /// [`Error::Io`] when a later try may work. The stream may end with the last two.
 pub async fn read(
     mut reader: Box<dyn AsyncFileReader>,
@@ -146,7 +126,7 @@ pub async fn read(
     Ok(FileStream { format: ParquetFormat::clone(&format), batches: batches.boxed(), tally })
 }
 
-/// Chooses the rows of wanted interfaces where the file tells which they are; the filter need not look at them
+/// Selects the rows of the requested interfaces where the file lists them; the filter need not look at them
 /// again.
 fn chosen(
     metadata: &ArrowReaderMetadata,
@@ -154,7 +134,7 @@ fn chosen(
     request: &mut ParquetRequest,
     groups: &[usize],
 ) -> Option<SelectedRuns> {
-    // Who wants every value checked wants every row read.
+    // Checking every value needs every row.
     let told = told(metadata, INTERFACE_RUNS_KEY).filter(|_| {
         request.lake.is_some()
             && format.physical_type(INTERFACE_ID).is_some()
@@ -179,15 +159,7 @@ fn panicked(panic: Box<dyn Any + Send>) -> ParquetError {
     ParquetError::General(format!("the Parquet reader stopped: {text}"))
 }
 
-pub(super) fn rows_of(rows: i64) -> u64 {
-    u64::try_from(rows).unwrap_or(0)
-}
-
-/// Tells what the columns of a Parquet file that is of no lake are, from its footer.
-///
-/// # Errors
-///
-/// As [`read`].
+/// Returns what the columns of a Parquet file that is of no lake are, from its footer.
 pub async fn format_of(
     mut reader: Box<dyn AsyncFileReader>,
     object: &str,
@@ -211,13 +183,13 @@ fn format(
     Ok(format)
 }
 
-/// Returns what a file tells of itself.
+/// Returns a value of the file's metadata.
 fn told<'a>(metadata: &'a ArrowReaderMetadata, key: &str) -> Option<&'a str> {
     let told = metadata.metadata().file_metadata().key_value_metadata()?;
     told.iter().find(|pair| pair.key == key)?.value.as_deref()
 }
 
-/// Tells whether every column has the type that it has in files of the lake.
+/// Returns whether every column has the type that it has in files of the lake.
 fn has_types(format: &ParquetFormat, schema: &Schema) -> bool {
     format.columns.iter().all(|(name, stored)| {
         let to = column_type(format.layout, name);
@@ -234,7 +206,7 @@ async fn load(reader: &mut Box<dyn AsyncFileReader>) -> Result<ArrowReaderMetada
     loaded.unwrap_or_else(|panic| Err(panicked(panic)))
 }
 
-/// Reads the footer; asks for text as views, which share the file's bytes, and for row numbers.
+/// Reads the footer; requests text as views, which share the file's bytes, and row numbers.
 async fn load_footer(
     reader: &mut Box<dyn AsyncFileReader>,
 ) -> Result<ArrowReaderMetadata, ParquetError> {
@@ -248,7 +220,7 @@ async fn load_footer(
         // A column that is longer than the file must not have its memory taken.
         reader.get_bytes(last..end).await?;
     }
-    // Tells where pages are: those in which the filter keeps no row are neither fetched nor decoded.
+    // Loads the page index: pages in which no row passes the filter are neither fetched nor decoded.
     let mut pages = ParquetMetaDataReader::new_with_metadata(Arc::unwrap_or_clone(metadata))
         .with_offset_index_policy(PageIndexPolicy::Optional);
     pages.load_page_index(&mut *reader).await?;
@@ -268,7 +240,7 @@ async fn load_footer(
     Ok(ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).unwrap_or(metadata))
 }
 
-/// Leaves out the numbers of rows: none of a checked file is set aside, and it holds its lines.
+/// Leaves out the numbers of rows: none of a checked file is set aside, and it contains its lines.
 fn without_numbers(metadata: ArrowReaderMetadata) -> Result<ArrowReaderMetadata, ParquetError> {
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let options = options.with_schema(Arc::new(stored_schema(&metadata)));
@@ -305,7 +277,7 @@ fn row_filter(columns: Columns, descr: &SchemaDescriptor, tally: Arc<Mutex<Tally
     RowFilter::new(vec![Box::new(predicate)])
 }
 
-/// Makes a batch of the wanted schema, without the rows that do not fit.
+/// Builds a batch of the requested schema, without the rows that do not fit.
 fn give(
     columns: &Columns,
     batch: &RecordBatch,

@@ -1,4 +1,4 @@
-//! The rows of one batch as the layout types them, and which of them a filter keeps.
+//! The rows of one batch as the layout types them, and which of them pass a filter.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,28 +15,16 @@ use arrow::util::display::array_value_to_string;
 
 use crate::flow::decode_options::RecordSelection;
 use crate::flow::decode_stats::Reason;
-use crate::flow::field::{Kind, LINE, Layout, OBJECT};
+use crate::flow::field::{Kind, LINE, OBJECT};
 use crate::flow::parquet::cast::{addresses, cast_column, decoded, within};
-use crate::flow::parquet::{MalformedRow, ParquetFormat, ParquetRequest, Tally};
+use crate::flow::parquet::request::ParquetRequest;
+use crate::flow::parquet::schema::{
+    INTERFACE_ID, LOG_STATUS, ParquetFormat, ROW, column_type, kind_of,
+};
+use crate::flow::parquet::tally::{MalformedRow, Tally};
 use crate::flow::value::{integer, is_tag, range};
 
-/// The virtual column with the row's number in the file, counted from 0.
-pub(super) const ROW: &str = "flowq:row";
-
-pub(super) const LOG_STATUS: &str = "log_status";
-pub(super) const INTERFACE_ID: &str = "interface_id";
-
-/// Returns the type that a column of the layout's table has. An unknown field is text.
-pub(super) fn column_type(layout: Layout, column: &str) -> DataType {
-    if column == LINE { DataType::Int64 } else { kind_of(layout, column).data_type() }
-}
-
-fn kind_of(layout: Layout, column: &str) -> Kind {
-    let known = layout.fields().iter().find(|field| field.column() == column);
-    known.map_or(Kind::Name, |field| field.kind)
-}
-
-/// Says why a value does not fit, in the words that lines of text are counted in.
+/// Returns why a value does not fit, in the words that lines of text are counted in.
 fn reason(kind: Kind, text: &str) -> Reason {
     match kind {
         Kind::Name => Reason::NotUtf8,
@@ -51,7 +39,7 @@ fn reason(kind: Kind, text: &str) -> Reason {
 pub(super) struct Columns {
     pub(super) request: Arc<ParquetRequest>,
     pub(super) format: Arc<ParquetFormat>,
-    /// SQL columns to read, those that the file holds.
+    /// SQL columns to read, those that the file contains.
     pub(super) names: Vec<String>,
 }
 
@@ -162,12 +150,12 @@ impl RowFilter<'_> {
         Ok(rows.unary(|row| row + 1))
     }
 
-    /// Returns the rows that do not fit; NULL if all do.
+    /// Returns the rows that do not fit; `None` if all do.
     pub(super) fn malformed(&self) -> Option<BooleanBuffer> {
         self.misfits.iter().flatten().cloned().reduce(|all, more| &all | &more)
     }
 
-    /// Counts the malformed rows and keeps the first.
+    /// Counts the malformed rows and retains the first.
     pub(super) fn reject_row(
         &self,
         malformed: &BooleanBuffer,
@@ -204,7 +192,7 @@ impl RowFilter<'_> {
         let mut counts = [0u64; 3];
         for row in chosen.set_indices() {
             match statuses.is_valid(row).then(|| statuses.views()[row]) {
-                // As in text: `-` tells no status.
+                // As in text: `-` is no status.
                 None => counts[0] += 1,
                 Some(view) if view == ok => counts[0] += 1,
                 Some(view) if view == nodata => counts[1] += 1,
@@ -268,7 +256,7 @@ fn all<A: arrow::array::ArrayAccessor>(array: A, fits: impl Fn(A::Item) -> bool)
     }
 }
 
-/// Tells which texts fit. Equal ones often stand together: then one view follows the same one, and is the same text.
+/// Returns which texts fit. Equal ones are often adjacent: then one view follows the same one, and is the same text.
 fn all_texts(texts: &StringViewArray, fits: impl Fn(&str) -> bool) -> BooleanBuffer {
     let mut last = None;
     BooleanBuffer::collect_bool(texts.len(), |row| {

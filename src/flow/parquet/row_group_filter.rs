@@ -12,11 +12,16 @@ use parquet::file::metadata::RowGroupMetaData;
 
 use crate::flow::decode_options::RecordSelection;
 use crate::flow::parquet::cast::{SECONDS_MAX, cast_column, is_integer};
-use crate::flow::parquet::row_filter::{INTERFACE_ID, LOG_STATUS, column_type};
-use crate::flow::parquet::{ParquetFormat, ParquetRequest};
+use crate::flow::parquet::request::ParquetRequest;
+use crate::flow::parquet::schema::{INTERFACE_ID, LOG_STATUS, ParquetFormat, column_type};
 use crate::flow::value::is_tag;
 
-/// Returns the row groups that may hold a row that the filter keeps.
+/// Converts a row count of the footer; a negative one, which a damaged file may have, is 0.
+pub(super) fn rows_of(rows: i64) -> u64 {
+    u64::try_from(rows).unwrap_or(0)
+}
+
+/// Returns the row groups that may contain a row that passes the filter.
 pub(super) fn row_groups(
     metadata: &ArrowReaderMetadata,
     format: &ParquetFormat,
@@ -24,7 +29,7 @@ pub(super) fn row_groups(
 ) -> Result<Vec<usize>, ParquetError> {
     let groups = metadata.metadata().row_groups();
     let mut kept = vec![true; groups.len()];
-    // Who wants every value checked wants every row read.
+    // Checking every value needs every row.
     if request.validate_all {
         return Ok((0..groups.len()).collect());
     }
@@ -58,7 +63,7 @@ pub(super) fn row_groups(
     Ok((0..groups.len()).filter(|group| kept[*group]).collect())
 }
 
-/// Tells whether the statistics say that no row of these row groups has a status other than OK.
+/// Returns whether the statistics state that no row of these row groups has a status other than OK.
 pub(super) fn are_all_ok(
     metadata: &ArrowReaderMetadata,
     format: &ParquetFormat,

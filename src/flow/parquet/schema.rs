@@ -6,14 +6,13 @@ use arrow::compute::can_cast_types;
 use arrow::datatypes::{DataType, Schema};
 
 use crate::flow::columns::columns_of;
-use crate::flow::field::{LINE, Layout, OBJECT, column_name};
-use crate::flow::parquet::row_filter::column_type;
+use crate::flow::field::{Kind, LINE, Layout, OBJECT, column_name};
 
 /// One of these is in every flow log worth reading.
 const KEYS: &[&str] =
     &["srcaddr", "dstaddr", "interface_id", "start", "pkt_srcaddr", "pkt_dstaddr"];
 
-/// Columns of OCSF, as Security Lake stores flow logs; it does not keep the records as they were.
+/// Columns of OCSF, as Security Lake stores flow logs; it does not preserve the records.
 const OCSF: &[&str] = &["class_uid", "category_uid", "type_uid", "src_endpoint", "dst_endpoint"];
 
 /// Key of the metadata of a Parquet file of the lake: which columns its records really had, separated by
@@ -23,6 +22,26 @@ pub const COLUMNS_KEY: &str = "flowq.columns";
 /// How many columns [`NotFlowLog`] names.
 const COLUMNS_NAMED: usize = 5;
 
+/// The virtual column with the row's number in the file, counted from 0.
+pub(super) const ROW: &str = "flowq:row";
+
+/// The column with the log status.
+pub(super) const LOG_STATUS: &str = "log_status";
+
+/// The column with the interface.
+pub(super) const INTERFACE_ID: &str = "interface_id";
+
+/// Returns the type that a column of the layout's table has. An unknown field is text.
+pub(super) fn column_type(layout: Layout, column: &str) -> DataType {
+    if column == LINE { DataType::Int64 } else { kind_of(layout, column).data_type() }
+}
+
+/// Returns the kind of a column of the layout's table. An unknown field is a name.
+pub(super) fn kind_of(layout: Layout, column: &str) -> Kind {
+    let known = layout.fields().iter().find(|field| field.column() == column);
+    known.map_or(Kind::Name, |field| field.kind)
+}
+
 /// The columns of one Parquet flow log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParquetFormat {
@@ -30,7 +49,7 @@ pub struct ParquetFormat {
     pub layout: Layout,
     /// SQL columns of unknown fields, in the order of the file. Read as text.
     pub extra: Vec<String>,
-    /// SQL columns that the file holds, and their names in it. `object` and `line` are here where
+    /// SQL columns that the file contains, and their names in it. `object` and `line` are here where
     /// flowq wrote the file itself.
     pub columns: Vec<(String, String)>,
     /// Whether it is a file of the lake: its values were checked when they were written.
@@ -44,7 +63,7 @@ impl ParquetFormat {
     }
 
     /// Leaves out the columns that none of the records in the file had: a file of the lake has them all,
-    /// and says in [`COLUMNS_KEY`] which are more than padding.
+    /// and states in [`COLUMNS_KEY`] which are more than padding.
     pub(super) fn logical_type(&mut self, had: &str) {
         let had: Vec<&str> = had.split(',').collect();
         let is_ours = |name: &str| name == OBJECT || name == LINE;
@@ -74,13 +93,13 @@ impl fmt::Display for NotFlowLog {
     }
 }
 
-/// Tells what a Parquet file is by its columns. Takes `-` for `_` in names. `lake`: the columns that flowq does
+/// Returns what a Parquet file is by its columns. Takes `-` for `_` in names. `lake`: the columns that flowq does
 /// not know of the lake's table that names the file, where one does. Only then are `object` and `line` what
 /// flowq wrote.
 ///
 /// # Errors
 ///
-/// [`NotFlowLog`] when fewer than three columns are flow log fields (unless all are), when none says
+/// [`NotFlowLog`] when fewer than three columns are flow log fields (unless all are), when none states
 /// who talked or when, when two columns have one name or one cannot be cast, or when it is OCSF.
 pub fn detect_schema(
     schema: &Schema,
@@ -119,7 +138,7 @@ pub fn detect_schema(
         let ours = lake.is_some() && (name == OBJECT || name == LINE);
         let mut name = name;
         if let (Some(extra), false) = (lake, ours || fields.contains(&name)) {
-            // A file may have a column that its table could not take, and a table does not tell cases apart.
+            // A file may have a column that its table could not take, and a table ignores case.
             let same = |column: &&String| column.to_lowercase() == name.to_lowercase();
             let Some(column) = extra.iter().find(same) else { continue };
             name.clone_from(column);

@@ -1,7 +1,7 @@
-//! Lines and their fields. The first sixteen bytes of a field are one number: nearly every field is told, read and
-//! copied by that number alone.
+//! Lines and their fields. The first sixteen bytes of a field are one number: nearly every field is classified, read
+//! and copied by that number alone.
 
-/// Lines of a block whose fields are what lies between single blanks, the same number in each.
+/// Lines of a block whose fields are the text between single blanks, the same number in each.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::flow) struct LineBlock<'a> {
     block: &'a [u8],
@@ -61,7 +61,7 @@ impl<'a> LineBlock<'a> {
         })
     }
 
-    /// Returns what lies between two separators.
+    /// Returns the text between two separators.
     #[inline]
     fn between(&self, [before, end]: [u32; 2]) -> FieldBytes<'a> {
         let start = before.wrapping_add(1);
@@ -136,13 +136,13 @@ impl<'a> FieldBytes<'a> {
         self.head
     }
 
-    /// Tells whether there is no value, whatever the field.
+    /// Returns whether there is no value, whatever the field.
     #[inline]
     pub(in crate::flow) fn is_null(self) -> bool {
         self.bytes.len() == 1 && self.head == Self::NULL.head
     }
 
-    /// Tells whether it is Python's `None`, which some exports have where nothing is known. Only a number or
+    /// Returns whether it is Python's `None`, which some exports have where nothing is known. Only a number or
     /// an address is NULL then: a text may really be `None`.
     #[inline]
     pub(in crate::flow) fn is_none(self) -> bool {

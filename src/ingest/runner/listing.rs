@@ -141,7 +141,7 @@ impl Runner {
         for number in reader.numbers().await? {
             let Some(pass) = reader.pass(number).await? else { continue };
             for object in pass.objects.iter().filter(|object| old.contains(object.id.as_str())) {
-                found.insert(object.id.clone(), ObjectState::of(object, &pass));
+                found.insert(object.id.clone(), ObjectState::of(object, pass.ended));
             }
         }
         Ok(found)

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use crate::aws;
 use crate::aws::operations;
 use crate::inventory::aws_time;
-use crate::inventory::collect::{CollectionPass, OVERLAP_SECS, read};
+use crate::inventory::collect::pass::{CollectionPass, OVERLAP_SECS, read};
 
-/// The events that tell of interfaces and of the jobs that they are made for.
+/// The events about interfaces and the jobs that they are created for.
 const EVENTS: &[&str] = &[
     "CreateNetworkInterface",
     "DeleteNetworkInterface",
@@ -22,19 +22,19 @@ const EVENTS: &[&str] = &[
 /// How long `LookupEvents` remembers.
 const EVENTS_SECS_MAX: i64 = 90 * 24 * 60 * 60;
 
-/// How long after the time asked for an interface may be deleted and still tell of it.
+/// How long after the requested time an interface may be deleted and still count.
 const AFTER_SECS: i64 = 60 * 60;
 
-/// How often AWS Config is asked: it records within minutes, and listing all interfaces ever takes many calls.
+/// How often AWS Config is queried: it records within minutes, and listing all interfaces ever takes many calls.
 const CONFIG_EVERY_SECS: i64 = 10 * 60;
 
-/// The most interfaces whose history is asked for in one pass.
+/// The most interfaces whose history is requested in one pass.
 const HISTORIES_MAX: usize = 1000;
 
 /// What is recorded by AWS Config.
 const INTERFACE: &str = "AWS::EC2::NetworkInterface";
 
-/// Looks the events of a time up. Returns whether all were told.
+/// Looks the events of a time up. Returns whether all were returned.
 pub(super) async fn events(
     pass: &mut CollectionPass<'_>,
     since: i64,
@@ -68,8 +68,8 @@ pub(super) async fn events(
     Ok(true)
 }
 
-/// Asks AWS Config for the history of interfaces that are known or were deleted since, if it records them.
-/// `asked`: when it was asked last. Returns whether all was told.
+/// Requests from AWS Config the history of interfaces that are known or were deleted since, if it records them.
+/// `asked`: time of the last query. Returns whether the result is complete.
 pub(super) async fn config(
     pass: &mut CollectionPass<'_>,
     since: i64,
@@ -130,7 +130,7 @@ pub(super) async fn config(
     Ok(all)
 }
 
-/// Tells whether any recorder records interfaces.
+/// Returns whether any recorder records interfaces.
 fn records_interfaces(recorders: Option<&Value>) -> bool {
     let holds = |group: &Value, path: &str| {
         let types = group.pointer(path).and_then(Value::as_array);

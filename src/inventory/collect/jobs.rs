@@ -8,14 +8,14 @@ use crate::aws;
 use crate::aws::client::Response;
 use crate::aws::operations;
 use crate::inventory::aws_time;
-use crate::inventory::collect::{CollectionPass, JOB_SECS_MAX};
+use crate::inventory::collect::pass::{CollectionPass, JOB_SECS_MAX};
 use crate::inventory::model::Job;
 
 /// What is lost without the list of jobs.
 const LOST: &str = "jobs are not known, but for those that CloudTrail tells of";
 
-/// Asks for the jobs that were not over before `since` and describes those that are not known to be over.
-/// The `first` time also jobs count that were created long before. Returns whether all were told.
+/// Requests the jobs that were not over before `since` and describes those that are not known to be over.
+/// The `first` time also jobs count that were created long before. Returns whether all were returned.
 pub(super) async fn collect(
     pass: &mut CollectionPass<'_>,
     since: i64,
@@ -74,7 +74,7 @@ pub(super) async fn collect(
     Ok(all)
 }
 
-/// Tells whether nothing more will become known of a job.
+/// Returns whether nothing more will become known of a job.
 fn is_done(job: &Job) -> bool {
     let over = ["Completed", "Failed", "Stopped"];
     let over = job.status.as_deref().is_some_and(|status| over.contains(&status));

@@ -8,10 +8,10 @@ use crate::aws;
 use crate::aws::client::Response;
 use crate::aws::operations;
 use crate::aws::operations::Operation;
-use crate::inventory::collect::{CollectionPass, FILTER_VALUES_MAX, filter};
+use crate::inventory::collect::pass::{CollectionPass, FILTER_VALUES_MAX, filter};
 use crate::inventory::fact::{Fact, Facts};
 
-/// What is asked of every VPC of a job, and what is lost without the answer.
+/// The requests for every VPC of a job, and the loss without the response.
 const OF_VPC: &[(&Operation, &str)] = &[
     (&operations::DESCRIBE_VPCS, "the ranges of the VPCs are not known"),
     (&operations::DESCRIBE_SUBNETS, "the ranges of subnets are not known"),
@@ -22,7 +22,7 @@ const OF_VPC: &[(&Operation, &str)] = &[
     (&operations::DESCRIBE_NAT_GATEWAYS, "NAT gateways are not known"),
 ];
 
-/// Asks for the VPCs that the subnets lie in and for all that is in them. `known`: what was found before.
+/// Requests the VPCs that the subnets are in and all that is in them. `known`: what was found before.
 /// Returns how many interfaces there are now.
 pub(super) async fn collect(
     pass: &mut CollectionPass<'_>,
@@ -50,7 +50,7 @@ pub(super) async fn collect(
     Ok(interfaces)
 }
 
-/// Returns the VPCs of the subnets. A subnet of an earlier pass need not be asked for.
+/// Returns the VPCs of the subnets. A subnet of an earlier pass need not be requested.
 async fn vpcs(
     pass: &mut CollectionPass<'_>,
     mut subnets: BTreeSet<String>,
@@ -76,7 +76,7 @@ async fn vpcs(
     Ok(vpcs.into_iter().collect())
 }
 
-/// Asks for the living interfaces of some VPCs. All pages or none: an interface that lay on a page which was
+/// Requests the living interfaces of some VPCs. All pages or none: an interface that lay on a page which was
 /// not read would be taken for one that is gone.
 async fn network_interfaces(
     pass: &mut CollectionPass<'_>,
@@ -86,7 +86,7 @@ async fn network_interfaces(
     let mut params = filter("vpc-id", vpcs);
     params["IncludeManagedResources"] = true.into();
     let mut result = pass.api.all(call, &params).await;
-    // Older stand-ins of EC2 do not know it.
+    // Older emulators of EC2 do not know it.
     if let Err(error) = &result
         && error.code.as_deref().is_some_and(|code| code.contains("Parameter"))
     {
@@ -97,7 +97,7 @@ async fn network_interfaces(
     let at = answer.at.unwrap_or(pass.now);
     let count = answer.document.get(call.list).and_then(Value::as_array).map_or(0, Vec::len);
     pass.read(answer);
-    // Of a VPC without interfaces the answer does not say that it was asked for.
+    // Of a VPC without interfaces the response does not show that it was requested.
     pass.reader.facts.insert(Fact::Page {
         account_id: None,
         region: Some(pass.api.region().to_owned()),
@@ -108,7 +108,7 @@ async fn network_interfaces(
     Ok(count)
 }
 
-/// Asks for the DHCP options that the VPCs of this pass name.
+/// Requests the DHCP options that the VPCs of this pass name.
 async fn dhcp_options(pass: &mut CollectionPass<'_>) -> Result<(), aws::Error> {
     let named = pass.reader.facts.iter().filter_map(|fact| match fact {
         Fact::Vpc { vpc, .. } => vpc.dhcp_options_id.clone().filter(|id| id != "default"),
@@ -137,7 +137,7 @@ async fn vpc_dns(pass: &mut CollectionPass<'_>, vpcs: &[String]) -> Result<(), a
     Ok(())
 }
 
-/// Asks for the entries of the prefix lists that routes and rules name but AWS does not own.
+/// Requests the entries of the prefix lists that routes and rules name but AWS does not own.
 async fn own_prefix_lists(pass: &mut CollectionPass<'_>) -> Result<(), aws::Error> {
     let (mut named, mut told) = (BTreeSet::new(), BTreeSet::new());
     let mut name = |id: &str| {
@@ -167,7 +167,7 @@ async fn own_prefix_lists(pass: &mut CollectionPass<'_>) -> Result<(), aws::Erro
         let lost = format!("the ranges of prefix list {id} are not known");
         if let Some(answer) = pass.or_warn(result, call.action, &lost)? {
             let mut document = answer.document;
-            // The answer does not say of which list it is.
+            // The response does not state of which list it is.
             document.insert("PrefixListId".to_owned(), id.into());
             pass.read(Response { document, ..answer });
         }

@@ -4,16 +4,16 @@ use chrono::{DateTime, Days, Utc};
 
 use crate::aws;
 use crate::aws::s3::{Location, S3Client};
-use crate::inventory::collect::CollectionPass;
+use crate::inventory::collect::pass::CollectionPass;
 use crate::inventory::files;
 
 /// The most bytes of one trail object, as stored. CloudTrail begins a new one long before.
 const OBJECT_BYTES_MAX: usize = 64 << 20;
 
-/// An object holds events of some minutes before the time in its name, and is delivered later still.
+/// An object contains events of some minutes before the time in its name, and is delivered later still.
 const SLACK_SECS: i64 = 30 * 60;
 
-/// Where the trail objects of an account lie.
+/// The location of the trail objects of an account.
 pub(super) struct TrailLocation<'a> {
     pub(super) store: &'a S3Client,
     /// Bucket and prefix as the trail itself has them.
@@ -40,7 +40,7 @@ pub(super) async fn collect(
     while day <= last.date_naive() {
         let prefix = format!("{folder}{}/{}/", pass.api.region(), day.format("%Y/%m/%d"));
         let account_id = place.account_id;
-        // Names hold the minute: `…_CloudTrail_eu-west-1_20260310T0005Z_….json.gz`.
+        // Names contain the minute: `…_CloudTrail_eu-west-1_20260310T0005Z_….json.gz`.
         let start = format!(
             "{prefix}{account_id}_CloudTrail_{}_{}",
             pass.api.region(),

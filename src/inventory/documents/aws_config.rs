@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::inventory::aws_time::AwsTime;
 use crate::inventory::documents::ec2_network::{Done, NetworkInterface};
-use crate::inventory::documents::{Reader, pascal, shape};
+use crate::inventory::documents::reader::{Reader, pascal, shape};
 use crate::inventory::fact::{Details, Event, Fact, Sighting, Source};
 
 #[derive(Debug, Default, Deserialize)]
@@ -27,7 +27,7 @@ pub(super) fn wrapped(reader: &mut Reader, mut value: Value, at: Option<i64>) ->
     item(reader, value["configurationItem"].take(), at)
 }
 
-/// Reads one configuration item. Items of other resource types say nothing here.
+/// Reads one configuration item. Items of other resource types are ignored.
 pub(super) fn item(reader: &mut Reader, value: Value, _at: Option<i64>) -> Done {
     let item: Item = shape(value)?;
     if item.resource_type.is_none() {
@@ -69,7 +69,7 @@ pub(super) fn item(reader: &mut Reader, value: Value, _at: Option<i64>) -> Done 
     Ok(())
 }
 
-/// What a deleted interface still says of its life: all but what could change.
+/// Facts of a deleted interface that remain valid for its life: all but what could change.
 fn without_state(details: Details) -> Details {
     Details { addresses: Vec::new(), public_ip: None, ..details }
 }

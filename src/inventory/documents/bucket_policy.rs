@@ -1,11 +1,11 @@
-//! The answer of `get-bucket-policy`. It does not say of which bucket: the policy's own resources do, since
-//! they can only lie in the bucket that has it.
+//! The response of `get-bucket-policy`. It does not state of which bucket: the policy's own resources do, since
+//! they can only be in the bucket that has it.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::inventory::documents::{JsonObject, Reader};
+use crate::inventory::documents::reader::{JsonObject, Reader};
 use crate::inventory::fact::Fact;
 use crate::inventory::model::BucketPolicy;
 

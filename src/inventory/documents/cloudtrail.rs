@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::inventory::aws_time::AwsTime;
 use crate::inventory::documents::ec2_network::{Done, addresses};
-use crate::inventory::documents::{Reader, pascal, sagemaker, shape};
+use crate::inventory::documents::reader::{Reader, pascal, shape};
+use crate::inventory::documents::sagemaker;
 use crate::inventory::fact::{CreatedBy, Details, Event, Fact, Sighting, Source};
 use crate::inventory::zone::region_of_zone;
 
@@ -51,7 +52,7 @@ struct SessionIssuer {
 const SAGEMAKER: &str = "sagemaker.amazonaws.com";
 
 impl Record {
-    /// Tells whether SageMaker made the call: by its name, or in a session that is called so, as it calls
+    /// Returns whether SageMaker made the call: by its name, or in a session that is called so, as it calls
     /// its own when it takes up a job's role.
     fn is_sagemakers(&self) -> bool {
         let identity = &self.user_identity;
@@ -67,9 +68,11 @@ impl Record {
 /// Reads one of `Events` of `LookupEvents`: the record is text inside it.
 pub(super) fn looked_up(reader: &mut Reader, value: Value, at: Option<i64>) -> Done {
     match value.get("CloudTrailEvent") {
-        Some(Value::String(text)) => {
-            record(reader, crate::inventory::documents::clean(serde_json::from_str(text)?), at)
-        }
+        Some(Value::String(text)) => record(
+            reader,
+            crate::inventory::documents::reader::clean(serde_json::from_str(text)?),
+            at,
+        ),
         _ => {
             reader.complaints.push("not recognised: an event without CloudTrailEvent".into());
             Ok(())
@@ -77,7 +80,7 @@ pub(super) fn looked_up(reader: &mut Reader, value: Value, at: Option<i64>) -> D
     }
 }
 
-/// Reads one record. Dry runs and failed calls did nothing; calls of other kinds say nothing here.
+/// Reads one record. Dry runs and failed calls did nothing; calls of other kinds are ignored.
 pub(super) fn record(reader: &mut Reader, value: Value, _at: Option<i64>) -> Done {
     let record: Record = shape(value)?;
     let (Some(name), Some(source)) = (&record.event_name, &record.event_source) else {
@@ -112,7 +115,7 @@ pub(super) fn record(reader: &mut Reader, value: Value, _at: Option<i64>) -> Don
     Ok(())
 }
 
-/// Takes the addresses of the response, else those that were asked for.
+/// Takes the addresses of the response, else those that were requested.
 fn of_addresses(record: &Record, mut texts: Vec<String>) -> Details {
     if texts.is_empty() {
         texts = text_at(&record.request_parameters, "privateIpAddress");
@@ -130,7 +133,7 @@ fn created(reader: &mut Reader, record: &Record) {
     if groups.is_empty() {
         groups = text_at(&request["groupSet"], "groupId");
     }
-    // The primary address stands outside the sets.
+    // The primary address is outside the sets.
     let mut found: Vec<String> = text("privateIpAddress").into_iter().collect();
     found.extend(text_at(&eni["privateIpAddressesSet"], "privateIpAddress"));
     found.extend(text_at(&eni["ipv6AddressesSet"], "ipv6Address"));
@@ -182,7 +185,7 @@ fn sighted(reader: &mut Reader, record: &Record, event: Event, mut details: Deta
     }));
 }
 
-/// A job as its request says, created when the call was made.
+/// A job from its request, created when the call was made.
 fn created_job(reader: &mut Reader, record: Record) -> Done {
     let Value::Object(mut job) = pascal(record.request_parameters) else {
         reader.complaints.push("CreateProcessingJob without requestParameters".into());

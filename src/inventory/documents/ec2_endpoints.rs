@@ -1,4 +1,4 @@
-//! EC2 answers of what traffic goes through or is told by: endpoints, prefix lists, NAT gateways, flow
+//! EC2 responses about paths and records of traffic: endpoints, prefix lists, NAT gateways, flow
 //! logs.
 
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::inventory::aws_time::AwsTime;
 use crate::inventory::documents::ec2_network::{Done, Group, group_ids};
-use crate::inventory::documents::{JsonObject, Reader, shape};
+use crate::inventory::documents::reader::{JsonObject, Reader, shape};
 use crate::inventory::fact::Fact;
 use crate::inventory::model;
 
@@ -88,7 +88,7 @@ pub(super) fn prefix_list(reader: &mut Reader, value: Value, _at: Option<i64>) -
     Ok(())
 }
 
-/// Reads `GetManagedPrefixListEntries`: the answer does not say of which list, so a key beside it must.
+/// Reads `GetManagedPrefixListEntries`: the response does not state of which list, so a key beside it must.
 pub(super) fn prefix_list_entries(reader: &mut Reader, answer: &JsonObject) {
     let id = ["PrefixListId", "prefix_list_id"].iter().find_map(|key| answer.get(*key)?.as_str());
     let Some(id) = id else {

@@ -1,4 +1,4 @@
-//! EC2 answers of interfaces, VPCs, subnets, endpoints, prefix lists, NAT gateways and flow logs.
+//! EC2 responses about interfaces, VPCs, subnets, endpoints, prefix lists, NAT gateways and flow logs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::inventory::aws_time::AwsTime;
-use crate::inventory::documents::{JsonObject, Reader, shape};
+use crate::inventory::documents::reader::{JsonObject, Reader, shape};
 use crate::inventory::fact::{CreatedBy, Details, Event, Fact, Sighting, Source};
 use crate::inventory::model;
 use crate::inventory::zone::region_of_zone;
@@ -77,7 +77,7 @@ struct Operator {
 }
 
 impl NetworkInterface {
-    /// Tells by what SageMaker made it, if anything says so.
+    /// Returns the evidence that SageMaker created it, if there is any.
     fn sagemaker(&self) -> Option<CreatedBy> {
         let operator = self.operator.principal.as_deref();
         let session = self.requester_id.as_deref().and_then(|id| id.rsplit_once(':'));
@@ -90,7 +90,7 @@ impl NetworkInterface {
         }
     }
 
-    /// Returns what it tells, addresses in canonical text.
+    /// Returns its facts, addresses in canonical text.
     pub(super) fn details(self) -> Details {
         let sagemaker = self.sagemaker();
         let mut listed = self.private_ip_addresses;
@@ -160,12 +160,12 @@ pub(super) fn network_interface(reader: &mut Reader, value: Value, at: Option<i6
     Ok(())
 }
 
-/// Reads the answer of `create-network-interface`.
+/// Reads the response of `create-network-interface`.
 pub(super) fn created_interface(reader: &mut Reader, mut value: Value, at: Option<i64>) -> Done {
     network_interface(reader, value["NetworkInterface"].take(), at)
 }
 
-/// Notes which accounts, regions and VPCs a page of a listing covers, so that absence can be told.
+/// Notes which accounts, regions and VPCs a page of a listing covers, so that absence can be detected.
 pub(super) fn pages(reader: &mut Reader, answer: &JsonObject, at: i64) {
     let more = answer.get("NextToken").and_then(Value::as_str).is_some_and(|text| !text.is_empty());
     let mut covered: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
@@ -238,7 +238,7 @@ pub(super) fn vpc(reader: &mut Reader, value: Value, at: Option<i64>) -> Done {
     Ok(())
 }
 
-/// Reads the answer of `describe-vpc-attribute`, one attribute or both.
+/// Reads the response of `describe-vpc-attribute`, one attribute or both.
 pub(super) fn vpc_dns(reader: &mut Reader, answer: &JsonObject, at: Option<i64>) {
     let flag = |key: &str| match answer.get(key)? {
         Value::Bool(flag) => Some(*flag),

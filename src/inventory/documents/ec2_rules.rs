@@ -1,4 +1,4 @@
-//! EC2 answers of what lets traffic pass: route tables, security groups, network ACLs.
+//! EC2 responses about rules and routes: route tables, security groups, network ACLs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::inventory::documents::ec2_network::Done;
-use crate::inventory::documents::{Reader, shape};
+use crate::inventory::documents::reader::{Reader, shape};
 use crate::inventory::fact::Fact;
 use crate::inventory::model;
 
@@ -153,7 +153,7 @@ pub(super) fn security_group(reader: &mut Reader, value: Value, at: Option<i64>)
     Ok(())
 }
 
-/// AWS writes "all" as -1 in one answer and leaves it out in the other.
+/// AWS writes "all" as -1 in one response and leaves it out in the other.
 fn port(port: Option<i32>) -> Option<i32> {
     port.filter(|port| *port >= 0)
 }
@@ -258,7 +258,7 @@ pub(super) fn network_acl(reader: &mut Reader, value: Value, at: Option<i64>) ->
     Ok(())
 }
 
-/// Reads an ICMP type or code; in XML's answers it is text. NULL for all.
+/// Reads an ICMP type or code; in XML responses it is text. `None` for all.
 fn icmp_number(value: &Value) -> Option<i32> {
     let number = value.as_i64().or_else(|| value.as_str()?.parse().ok());
     port(i32::try_from(number?).ok())

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::inventory::aws_time;
-use crate::inventory::documents::{JsonObject, Reader};
+use crate::inventory::documents::reader::{JsonObject, Reader};
 use crate::inventory::fact::Fact;
 
 /// Reads one file; several of them are the history.

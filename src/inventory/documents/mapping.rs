@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::inventory::aws_time;
 use crate::inventory::documents::ec2_network::{Done, missing};
-use crate::inventory::documents::{JsonObject, Reader, shape};
+use crate::inventory::documents::reader::{JsonObject, Reader, shape};
 use crate::inventory::fact::{Fact, MappingRow};
 
 /// A row, under any of the names it may have in a header or as JSON keys.
@@ -22,7 +22,7 @@ struct Row {
     role: Option<String>,
 }
 
-/// Tells whether an object is a row of a mapping.
+/// Returns whether an object is a row of a mapping.
 pub(super) fn is_row(answer: &JsonObject) -> bool {
     let either = |a, b| answer.contains_key(a) || answer.contains_key(b);
     either("interface", "interface_id") && either("job", "job_name")

@@ -1,4 +1,4 @@
-//! SageMaker answers and events of processing jobs.
+//! SageMaker responses and events of processing jobs.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::inventory::aws_time::AwsTime;
 use crate::inventory::documents::ec2_network::Done;
-use crate::inventory::documents::{Reader, shape};
+use crate::inventory::documents::reader::{Reader, shape};
 use crate::inventory::fact::Fact;
 use crate::inventory::model::Job;
 
@@ -94,7 +94,7 @@ struct S3 {
     uri: Option<String>,
 }
 
-/// Reads one of `ProcessingJobSummaries`, which says nothing of the network.
+/// Reads one of `ProcessingJobSummaries`, which has nothing about the network.
 pub(super) fn summary(reader: &mut Reader, value: Value, at: Option<i64>) -> Done {
     add(reader, shape(value)?, at, false);
     Ok(())

@@ -1,4 +1,4 @@
-//! The rows of what the VPC is made of.
+//! Rows of the configuration of VPCs.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +12,9 @@ pub struct Vpc {
     pub account_id: Option<String>,
     /// IPv4 and IPv6 CIDR blocks that are associated.
     pub cidrs: Vec<String>,
-    /// `enableDnsSupport`, where an attribute answer tells.
+    /// `enableDnsSupport`, where an attribute response has it.
     pub dns_support: Option<bool>,
-    /// `enableDnsHostnames`, where an attribute answer tells.
+    /// `enableDnsHostnames`, where an attribute response has it.
     pub dns_hostnames: Option<bool>,
     /// `DhcpOptionsId`.
     pub dhcp_options_id: Option<String>,
@@ -68,7 +68,7 @@ pub struct RouteTableAssociation {
     pub route_table_id: String,
     /// `VpcId`.
     pub vpc_id: Option<String>,
-    /// `SubnetId`; NULL for the main table of the VPC.
+    /// `SubnetId`; `None` for the main table of the VPC.
     pub subnet_id: Option<String>,
     /// Whether this is the main table: for every subnet without a table of its own.
     pub main: bool,
@@ -98,7 +98,7 @@ pub struct VpcEndpoint {
     pub security_group_ids: Vec<String>,
     /// `PrivateDnsEnabled`.
     pub private_dns: Option<bool>,
-    /// `DnsOptions.PrivateDnsOnlyForInboundResolverEndpoint`: private DNS is not for what lies in the VPC.
+    /// `DnsOptions.PrivateDnsOnlyForInboundResolverEndpoint`: private DNS is not for what is in the VPC.
     pub private_dns_inbound_only: Option<bool>,
     /// `IpAddressType`: ipv4, ipv6, dualstack.
     pub ip_address_type: Option<String>,
@@ -114,9 +114,9 @@ pub struct VpcEndpoint {
 pub struct PrefixListEntry {
     /// `PrefixListId`.
     pub prefix_list_id: String,
-    /// `PrefixListName`: `com.amazonaws.us-east-1.s3`. NULL when only the entries were seen.
+    /// `PrefixListName`: `com.amazonaws.us-east-1.s3`. `None` when only the entries were seen.
     pub name: Option<String>,
-    /// The CIDR; NULL when only the list was seen, without its entries.
+    /// The CIDR; `None` when only the list was seen, without its entries.
     pub cidr: Option<String>,
 }
 
@@ -144,9 +144,9 @@ pub struct SecurityGroupRule {
     pub direction: String,
     /// `tcp`, `udp`, `icmp`, a number, or `-1` for all.
     pub protocol: String,
-    /// First port; NULL for all. For ICMP the type.
+    /// First port; `None` for all. For ICMP the type.
     pub from_port: Option<i32>,
-    /// Last port; NULL for all. For ICMP the code.
+    /// Last port; `None` for all. For ICMP the code.
     pub to_port: Option<i32>,
     /// CIDR, prefix list id or security group id that it opens to.
     pub peer: String,
@@ -162,7 +162,7 @@ pub struct NetworkAclEntry {
     pub network_acl_id: String,
     /// `VpcId`.
     pub vpc_id: Option<String>,
-    /// Subnet that the ACL is associated with; NULL when with none.
+    /// Subnet that the ACL is associated with; `None` when with none.
     pub subnet_id: Option<String>,
     /// `egress` or `ingress`.
     pub direction: String,
@@ -174,9 +174,9 @@ pub struct NetworkAclEntry {
     pub protocol: String,
     /// CIDR.
     pub cidr: String,
-    /// First port; NULL for all. For ICMP the type.
+    /// First port; `None` for all. For ICMP the type.
     pub from_port: Option<i32>,
-    /// Last port; NULL for all. For ICMP the code.
+    /// Last port; `None` for all. For ICMP the code.
     pub to_port: Option<i32>,
 }
 
@@ -216,9 +216,9 @@ pub struct IpRange {
     pub region: String,
     /// `service`: S3, EC2, AMAZON …
     pub service: String,
-    /// `createDate` of the first file that lists it. NULL: held from ever (the earliest file given).
+    /// `createDate` of the first file that lists it. `None`: valid before the earliest file.
     pub valid_from: Option<i64>,
-    /// `createDate` of the first later file that lists it no more. NULL: still listed.
+    /// `createDate` of the first later file that lists it no more. `None`: still listed.
     pub valid_to: Option<i64>,
 }
 

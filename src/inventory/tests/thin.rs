@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::inventory::deduplicate::drop_repeats;
 use crate::inventory::fact::Facts;
-use crate::inventory::import;
+use crate::inventory::parquet;
 use crate::inventory::tests::order::everything;
 
 /// A snapshot of the state that some numbers stand for: few states, so that many snapshots are equal.
@@ -45,7 +45,7 @@ fn a_day_of_equal_minutes_is_kept_in_its_ends() {
     assert_eq!(pages(&kept), pages(&all));
     // Two interfaces, the VPC and its DNS: the first and the last of each. And the two lists, once.
     assert_eq!(kept.len() - pages(&kept), 10);
-    let bytes = import::encode(&kept, None).unwrap().len();
+    let bytes = parquet::encode(&kept, None).unwrap().len();
     assert!(bytes < 40_000, "{bytes} bytes");
 }
 

@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use crate::aws;
 use crate::aws::rate_limit::Limiter;
+use crate::source::cloudwatch::event::{Event, GroupReader};
 use crate::source::cloudwatch::slices::Slice;
-use crate::source::cloudwatch::{Event, GroupReader};
 
-/// How long behind the newest event an id is kept, in milliseconds: pages come in the order of time.
+/// How long behind the newest event an id is retained, in milliseconds: pages come in the order of time.
 const KEPT_MS: i64 = 60_000;
 
-/// How many ids are kept at most: those of some pages.
+/// How many ids are retained at most: those of some pages.
 const IDS_MAX: usize = 100_000;
 
-/// The way through the pages of a slice.
+/// Iterates over the pages of a slice.
 pub(super) struct FilterPages {
     reading: Arc<GroupReader>,
     limiter: Arc<Limiter>,
@@ -34,11 +34,7 @@ impl FilterPages {
         Self { reading, limiter, slice, next: None, tokens, seen, ended: false }
     }
 
-    /// Returns the events of the next page, which may be none. NULL after the last page.
-    ///
-    /// # Errors
-    ///
-    /// What AWS says, and when it gives a token twice.
+    /// Returns the events of the next page, which may be none. `None` after the last page.
     pub(super) async fn page(&mut self) -> Result<Option<Vec<Event>>, aws::Error> {
         if self.ended {
             return Ok(None);
@@ -92,7 +88,7 @@ struct RecentIds {
 }
 
 impl RecentIds {
-    /// Tells whether an event was not seen before, and remembers it.
+    /// Returns whether an event was not seen before, and remembers it.
     fn add(&mut self, time_ms: i64, id: &str) -> bool {
         if self.ids.contains(id) {
             return false;

@@ -10,10 +10,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::aws;
 use crate::aws::rate_limit::{Limiter, Operation};
+use crate::source::cloudwatch::event::{Event, GroupReader};
 use crate::source::cloudwatch::slices::Slice;
-use crate::source::cloudwatch::{Event, GroupReader};
 
-/// How many rows one query gives: what one call for its results can hold.
+/// How many rows one query gives: the most that one call returns.
 const ROWS_MAX: usize = 10_000;
 
 /// Queries at once, of the 100 that the account has for everybody.
@@ -43,7 +43,7 @@ impl Queries {
     }
 }
 
-/// The way through a slice, in steps so small that no answer is cut.
+/// Iterates over a slice, in steps so small that no answer is cut.
 pub(super) struct Insights {
     reading: Arc<GroupReader>,
     queries: Arc<Queries>,
@@ -56,11 +56,7 @@ impl Insights {
         Self { reading, queries, rest: slice, step: slice.to - slice.from }
     }
 
-    /// Returns the events of the next step, which may be none. NULL after the last step.
-    ///
-    /// # Errors
-    ///
-    /// What AWS says, a query that did not complete, and a second with more events than a query gives.
+    /// Returns the events of the next step, which may be none. `None` after the last step.
     pub(super) async fn page(&mut self) -> Result<Option<Vec<Event>>, aws::Error> {
         while self.rest.from < self.rest.to {
             let to = self.rest.to.min(self.rest.from.saturating_add(self.step));
@@ -87,7 +83,7 @@ impl Insights {
         Ok(None)
     }
 
-    /// Returns all rows of a time range, and maybe some of the second after it. NULL when they are too many.
+    /// Returns all rows of a time range, and maybe some of the second after it. `None` when they are too many.
     async fn query_range(&self, slice: Slice) -> Result<Option<Vec<Vec<ResultField>>>, aws::Error> {
         let running = self.queries.running.acquire().await;
         let _running = running.map_err(|error| aws::Error::from_transport(&error))?;
@@ -99,7 +95,7 @@ impl Insights {
             .set_log_group_name(name)
             .set_log_group_identifiers(group.arn.as_ref().map(|arn| vec![arn.text.clone()]))
             .start_time(slice.from)
-            // Both ends are included. Whether the last second is so to its end is not said: ask for one
+            // Both ends are included. Whether the last second is so to its end is not documented: request one
             // more, and leave out what is not of this slice.
             .end_time(slice.to)
             .query_string(query(group.streams.as_deref()));
@@ -141,7 +137,7 @@ fn query(streams: Option<&str>) -> String {
     )
 }
 
-/// Takes the events of a slice out of the rows of an answer.
+/// Takes the events of a slice out of the rows of a response.
 fn events(
     rows: Vec<Vec<ResultField>>,
     slice: Slice,

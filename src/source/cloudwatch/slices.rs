@@ -7,13 +7,13 @@ use crate::time::Window;
 /// How many slices a range is cut into, give or take the first and the last.
 const SLICES: i64 = 64;
 
-/// Lengths of slices in seconds; longer ones are whole days. Ends lie on whole multiples, so that another run
+/// Lengths of slices in seconds; longer ones are whole days. Ends are whole multiples, so that another run
 /// cuts at the same times.
 const STEPS: &[i64] = &[600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600];
 
 const DAY: i64 = 86_400;
 
-/// An event has the time of its record's start, which may lie this far before the record's end: an
+/// An event has the time of its record's start, which may be this far before the record's end: an
 /// aggregation interval, and the minute that AWS's times may be off.
 const RECORD_SECS: i64 = 600 + 60;
 
@@ -30,7 +30,7 @@ pub(super) struct Slice {
     pub(super) to: i64,
 }
 
-/// Returns the slices that hold all events of records in a window. `created` is when the log group was made,
+/// Returns the slices that contain all events of records in a window. `created` is when the log group was made,
 /// in Unix seconds.
 pub(super) fn slices(
     window: &Window,
@@ -74,7 +74,7 @@ impl Slice {
         Some(Self { from: secs(from)?, to: secs(to)? })
     }
 
-    /// Tells whether an event of this time, in Unix milliseconds, is in it.
+    /// Returns whether an event of this time, in Unix milliseconds, is in it.
     pub(super) fn holds(self, time_ms: i64) -> bool {
         (self.from.saturating_mul(1000)..self.to.saturating_mul(1000)).contains(&time_ms)
     }

@@ -9,11 +9,11 @@ pub(super) struct Group {
     pub(super) name: String,
     /// The ARN, without `:*`, where the URL has it.
     pub(super) arn: Option<Arn>,
-    /// What the names of the streams begin with. NULL: all streams.
+    /// What the names of the streams begin with. `None`: all streams.
     pub(super) streams: Option<String>,
 }
 
-/// What the ARN of a log group tells.
+/// What the ARN of a log group states.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Arn {
     pub(super) text: String,
@@ -26,7 +26,7 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// [`Error::Url`] says what is wrong with it.
+    /// [`Error::Url`] states what is wrong with it.
     pub(super) fn parse(url: &str) -> Result<Self, Error> {
         let wrong = |reason: &str| Error::Url { id: url.to_owned(), reason: reason.to_owned() };
         let rest = url.strip_prefix("cloudwatch://").unwrap_or(url);

@@ -34,17 +34,17 @@ impl Glob {
         Ok((PathBuf::from(root), Self { levels, whole, here: !text[..first].contains('/') }))
     }
 
-    /// Tells whether something so deep below the root may match, or hold what matches.
+    /// Returns whether something so deep below the root may match, or contain what matches.
     pub(super) fn admits(&self, depth: usize, name: &str) -> bool {
         self.level(depth).is_none_or(|level| level.matches(name))
     }
 
-    /// Tells whether the glob spells out what makes a name a hidden one: `.*`, `_SUCCESS`.
+    /// Returns whether the glob spells out what hides a name: `.*`, `_SUCCESS`.
     pub(super) fn names_hidden(&self, depth: usize, name: &str) -> bool {
         self.level(depth).is_some_and(|level| level.as_str().chars().next() == name.chars().next())
     }
 
-    /// Tells whether the glob spells out the ending of a name: `*.tmp`.
+    /// Returns whether the glob spells out the ending of a name: `*.tmp`.
     pub(super) fn names_ending(&self, depth: usize, name: &str) -> bool {
         let ending = |text: &str| text.rsplit_once('.').map(|(_, ending)| ending.to_owned());
         self.level(depth).is_some_and(|level| {
@@ -53,7 +53,7 @@ impl Glob {
         })
     }
 
-    /// Tells whether a path below the root, or a folder it is in, matches.
+    /// Returns whether a path below the root, or a folder it is in, matches.
     pub(super) fn matches(&self, below: &Path) -> bool {
         let Some(whole) = &self.whole else {
             return below.components().count() >= self.levels.len();

@@ -3,9 +3,12 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Returns the name of a file as text, from which the path can be told again.
+/// The argument that names standard input.
+pub const STDIN: &str = "-";
+
+/// Returns the name of a file as text, from which the path can be restored.
 ///
-/// A path that is UTF-8 stands as it is. In others each byte that is not becomes `\xNN`, and each backslash two; so
+/// A path that is UTF-8 is unchanged. In others each byte that is not becomes `\xNN`, and each backslash two; so
 /// does a path that reads as if that had been done.
 pub(super) fn text(path: &Path) -> String {
     let bytes = path.as_os_str().as_encoded_bytes();
@@ -27,7 +30,7 @@ fn escaped(bytes: &[u8]) -> String {
     text
 }
 
-/// Tells whether `\xNN` stands in a text.
+/// Returns whether `\xNN` is in a text.
 fn has_escape(text: &str) -> bool {
     let parts = text.match_indices("\\x").map(|(at, found)| &text.as_bytes()[at + found.len()..]);
     let mut parts = parts.map(|rest| rest.get(..2));
@@ -36,10 +39,6 @@ fn has_escape(text: &str) -> bool {
 
 /// Returns the one name of a file, folder or glob, however it is spelled: absolute, without `..`, links and doubled
 /// slashes. What is not there, such as a glob, is resolved as far as it is.
-///
-/// # Errors
-///
-/// When there is no working directory.
 pub fn canonical(path: &str) -> std::io::Result<String> {
     if let Ok(found) = Path::new(path).canonicalize() {
         return Ok(text(&found));

@@ -1,14 +1,14 @@
 //! Files that somebody is still writing: a pass that is recorded in a ledger leaves them for the next.
 
+use std::fs::Metadata;
 use std::time::Duration;
 
-use crate::source::file::walk::version;
 use crate::source::{Listing, Split};
 
-/// A file that was written in so many last seconds may still be written.
+/// A file that was written in that many last seconds may still be written.
 const FRESH_SECS: i64 = 2;
 
-/// How long such a file must stay as it is to count as whole. Whoever pauses for longer is found out when the
+/// How long such a file must stay as it is to count as whole. A longer pause is detected when the
 /// file was read, and the file is read again.
 const STABLE: Duration = Duration::from_millis(250);
 
@@ -27,7 +27,7 @@ const ENDINGS: &[&str] = &[
     "._COPYING_",
 ];
 
-/// Tells the names under which programs write files that are not whole yet. `aws s3 cp` and `aws s3 sync` write
+/// Returns whether a name is one under which programs write unfinished files. `aws s3 cp` and `aws s3 sync` write
 /// `NAME.` and eight hexadecimal digits.
 pub(super) fn is_unfinished(name: &str) -> bool {
     let is_of_cli = name.rsplit_once('.').is_some_and(|(name, ending)| {
@@ -40,12 +40,18 @@ pub(super) fn is_unfinished(name: &str) -> bool {
         || (name.len() > 1 && name.starts_with('#') && name.ends_with('#'))
 }
 
-/// Tells whether a file is not what it was when it was listed. One that is gone was read before, or was missed then.
+/// The version of a file: its size and when it was written.
+pub(super) fn version(meta: &Metadata) -> Option<String> {
+    let modified = meta.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(format!("\"{}-{}\"", meta.len(), modified.as_nanos()))
+}
+
+/// Returns whether a file is not what it was when it was listed. One that is gone was read before, or was missed then.
 pub(super) fn has_changed(split: &Split) -> bool {
     std::fs::metadata(&split.path).is_ok_and(|meta| version(&meta) != split.etag)
 }
 
-/// Leaves out of a listing what changes while one looks, and says so. `now` is in Unix seconds.
+/// Leaves files that are being written out of a listing, with a note each. `now` is in Unix seconds.
 pub(super) fn leave_out(mut listing: Listing, now: i64) -> Listing {
     let is_fresh = |split: &Split| {
         !split.one_shot && split.modified.is_some_and(|modified| modified >= now - FRESH_SECS)

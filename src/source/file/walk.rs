@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::source::file::glob::Glob;
-use crate::source::file::unfinished::is_unfinished;
-use crate::source::file::{STDIN, names};
+use crate::source::file::names;
+use crate::source::file::names::STDIN;
+use crate::source::file::unfinished::{is_unfinished, version};
 use crate::source::{Error, Listing, ObjectName, Split};
 use crate::time::Window;
 
@@ -70,7 +71,7 @@ impl Found {
         Ok(())
     }
 
-    /// Takes in one path; returns how many files and pruned folders it stands for.
+    /// Takes in one path; returns how many files and pruned folders it adds.
     fn path(&mut self, path: &Path, meta: &Metadata, window: &Window) -> Result<usize, Error> {
         if meta.is_dir() {
             return self.folder(path, None, window);
@@ -113,8 +114,8 @@ impl Found {
         }
     }
 
-    /// Takes in what a folder holds that is no file: a FIFO, a socket, a device. Opening one may wait for ever, so
-    /// it is listed without a size, and whoever opens it is told what it is.
+    /// Takes in what a folder contains that is no file: a FIFO, a socket, a device. Opening one may wait for ever, so
+    /// it is listed without a size, and opening it reports what it is.
     fn no_file(&mut self, path: &Path) {
         let identity = identity(path);
         let named = if self.for_ledger { Path::new(&identity) } else { path };
@@ -122,7 +123,7 @@ impl Found {
         self.splits.insert(path.as_os_str().to_owned(), split);
     }
 
-    /// Takes in what the walk of a folder could not go into, if it is wanted: it is named with the objects that
+    /// Takes in what the walk of a folder could not go into, if it is selected: it is named with the objects that
     /// could not be read.
     fn unreadable(&mut self, path: &Path, glob: Option<&Glob>, root: &Path) -> bool {
         let below = path.strip_prefix(root).unwrap_or(path);
@@ -134,7 +135,7 @@ impl Found {
         is_wanted
     }
 
-    /// Takes in a folder, or what of it a glob wants; returns how many files and pruned folders that is.
+    /// Takes in a folder, or what of it a glob selects; returns how many files and pruned folders that is.
     fn folder(
         &mut self,
         root: &Path,
@@ -169,7 +170,7 @@ impl Found {
         for entry in WalkDir::new(root).follow_links(true).into_iter().filter_entry(wanted) {
             let entry = match entry {
                 Ok(entry) => entry,
-                // What a loop leads back to is read where it stands.
+                // What a loop leads back to is read where it is.
                 Err(err) if err.loop_ancestor().is_some() => continue,
                 Err(err) => {
                     match unwalked(err, root)? {
@@ -186,7 +187,7 @@ impl Found {
             if !entry.file_type().is_dir() && glob.is_none_or(|glob| glob.matches(below)) {
                 let meta =
                     entry.metadata().map_err(|err| Error::io(shown(entry.path()), err.into()))?;
-                // A glob that starts here says `a.log`, not `./a.log`.
+                // A glob that starts here yields `a.log`, not `./a.log`.
                 let path = if glob.is_some_and(|glob| glob.here) { below } else { entry.path() };
                 files += 1;
                 if !meta.is_file() {
@@ -221,12 +222,6 @@ enum Unwalked {
     Unreadable(PathBuf),
 }
 
-/// What changes when a file is written anew: its size and when that was.
-pub(super) fn version(meta: &Metadata) -> Option<String> {
-    let modified = meta.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(format!("\"{}-{}\"", meta.len(), modified.as_nanos()))
-}
-
 /// When a file was written, in Unix seconds.
 fn modified(meta: &Metadata) -> Option<i64> {
     let modified = meta.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
@@ -248,7 +243,7 @@ fn inode(_: &Metadata) -> (Option<String>, u64) {
     (None, 1)
 }
 
-/// Tells what a walk cannot go into; it is an error where it is what the user named.
+/// Returns what a walk cannot go into; it is an error where it is what the user named.
 fn unwalked(err: walkdir::Error, root: &Path) -> Result<Unwalked, Error> {
     let path = err.path().unwrap_or(root).to_owned();
     let is_root = err.depth() == 0;
@@ -270,7 +265,7 @@ fn length(split: &Split) -> (usize, &str) {
     (split.path.components().count(), &split.id)
 }
 
-/// Returns what makes the file itself; a pipe of `/dev/fd` has no canonical path and is its own name.
+/// Returns the identity of the file; a pipe of `/dev/fd` has no canonical path and is its own name.
 fn identity(path: &Path) -> OsString {
     path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string()
 }
@@ -301,7 +296,8 @@ impl Inside {
     }
 }
 
-/// Tells hidden files and the markers and checksums that Hadoop, Spark and Hive leave behind.
+/// Returns whether a name is of a hidden file, or of the markers and checksums that Hadoop, Spark and Hive leave
+/// behind.
 pub(in crate::source) fn is_hidden(name: &str) -> bool {
     // Keys of S3 may have the segments `.` and `..`, which mean nothing there.
     !matches!(name, "." | "..") && (name.starts_with(['.', '_']) || name.ends_with(".crc"))

@@ -1,4 +1,4 @@
-//! Lists what is wanted below a prefix: folders side by side, and past what is not wanted.
+//! Lists what is selected below a prefix: folders side by side, and past what is not selected.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
@@ -20,7 +20,7 @@ const SEARCHES_MAX: usize = 256;
 /// Where pages of keys come from.
 #[async_trait]
 pub(super) trait Lister: Send + Sync {
-    /// Returns a page of the keys that start with `prefix`, as [`Store::list`].
+    /// Returns a page of the keys that start with `prefix`, as `S3Client::list`.
     async fn page(
         &self,
         prefix: &str,
@@ -54,14 +54,14 @@ impl Lister for Bucket<'_> {
 #[derive(Debug)]
 pub(super) enum Error {
     Aws(aws::Error),
-    /// More objects than [`list`] may keep.
+    /// More objects than [`list`] may return.
     TooMany,
 }
 
 /// What was found below a prefix.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// What is wanted, in no order.
+    /// What is selected, in no order.
     pub(super) objects: Vec<Object>,
     /// Objects that are not, as far as they were seen: most are jumped over.
     pub(super) pruned_files: u64,
@@ -88,7 +88,7 @@ impl Found {
         }
     }
 
-    /// Tells whether there is nothing at all, wanted or not.
+    /// Returns whether there is nothing at all, selected or not.
     pub(super) fn is_empty(&self) -> bool {
         self.objects.is_empty()
             && self.pruned_files == 0
@@ -104,10 +104,10 @@ impl Found {
     }
 }
 
-/// Lists what is wanted below a prefix, at most `objects_max` objects.
+/// Lists what is selected below a prefix, at most `objects_max` objects.
 ///
-/// A key whose names tell that it is not wanted is passed over with all like it, so that what is listed
-/// grows with what is wanted, not with what is there.
+/// A key that is not selected by its names is skipped with all like it, so that what is listed
+/// grows with what is selected, not with what is there.
 pub(super) async fn list(
     lister: &dyn Lister,
     prefix: &str,
@@ -160,7 +160,7 @@ async fn one(
     let mut found = Found::default();
     let (mut start_after, mut token) = (None::<String>, None::<String>);
     let mut tokens = HashSet::new();
-    // The last folder that was found to be wanted, with those around it.
+    // The last folder that was found to be selected, with those around it.
     let mut wanted = String::new();
     loop {
         let delimiter = step != Step::Flat;

@@ -1,17 +1,17 @@
-//! Which folders and objects of a bucket are wanted, told from their names alone.
+//! Which folders and objects of a bucket are selected, by their names alone.
 
 use crate::source::ObjectName;
 use crate::source::file::is_hidden;
 use crate::source::object_name::ObjectSeries;
 use crate::time::Window;
 
-/// Comes after every name that begins with what stands before it.
+/// Comes after every name that begins with what is before it.
 const LAST: char = char::MAX;
 
 /// A folder that lasts longer than this (a day, a month, a year) may have folders of hours in it.
 const HOUR_SECS: i64 = 3600;
 
-/// What is wanted below a prefix.
+/// What is selected below a prefix.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     /// What the user named, up to and with the last `/`: names before it are not judged.
@@ -22,15 +22,15 @@ pub(super) struct Plan {
 /// Why a folder or an object is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pruned {
-    /// It lies outside of the window.
+    /// It is outside of the window.
     Pruned,
     /// It is hidden, a marker, or belongs to another service of AWS.
     Skipped,
-    /// It stands for a folder, and holds nothing.
+    /// It marks a folder, and is empty.
     Folder,
 }
 
-/// How to find what lies below a folder.
+/// How to find what is below a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// Folder by folder: AWS has it divided into accounts, regions and times.
@@ -47,7 +47,7 @@ impl Plan {
         Self { root: root.to_owned(), window: *window }
     }
 
-    /// Tells why nothing in a folder is wanted. The folders around it are taken as wanted.
+    /// Returns why nothing in a folder is selected. The folders around it are taken as selected.
     pub(super) fn folder(&self, folder: &str) -> Option<Pruned> {
         let below = folder.strip_prefix(&self.root).filter(|below| !below.is_empty())?;
         let name = below.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
@@ -57,14 +57,14 @@ impl Plan {
         (!ObjectName::parse(folder).may_hold(&self.window)).then_some(Pruned::Pruned)
     }
 
-    /// Tells why nothing in the outermost unwanted folder around a key is wanted, and which folder it is.
+    /// Returns why nothing in the outermost unselected folder around a key is selected, and which folder it is.
     pub(super) fn folders<'a>(&self, key: &'a str) -> Option<(&'a str, Pruned)> {
         let ends = key.match_indices('/').map(|(at, _)| &key[..=at]);
         ends.filter(|folder| folder.len() > self.root.len())
             .find_map(|folder| Some((folder, self.folder(folder)?)))
     }
 
-    /// Tells why an object in a wanted folder is not wanted.
+    /// Returns why an object in a selected folder is not selected.
     pub(super) fn object(&self, key: &str) -> Option<Pruned> {
         let name = key.rsplit('/').next().unwrap_or_default();
         if name.is_empty() {
@@ -76,7 +76,7 @@ impl Plan {
         self.is_pruned(key).then_some(Pruned::Pruned)
     }
 
-    /// Tells whether an object's name puts it outside of the window.
+    /// Returns whether an object's name puts it outside of the window.
     pub(super) fn is_pruned(&self, key: &str) -> bool {
         let name = key.rsplit('/').next().unwrap_or_default();
         let told = ObjectName::parse(key);
@@ -85,7 +85,7 @@ impl Plan {
         !ObjectName { ends: stamped.or(told.ends), ..told }.may_hold(&self.window)
     }
 
-    /// Returns where listing can go on after a key that is not wanted, past others like it.
+    /// Returns where listing can go on after a key that is not selected, past others like it.
     pub(super) fn jump(&self, key: &str) -> Option<String> {
         if let Some((folder, _)) = self.folders(key) {
             return Some(format!("{folder}{LAST}"));
@@ -101,7 +101,7 @@ impl Plan {
         Some(first.unwrap_or_else(|| format!("{folder}{}{LAST}", series.prefix)))
     }
 
-    /// Returns how to find what lies below a wanted folder, or below the beginning of names.
+    /// Returns how to find what is below a selected folder, or below the beginning of names.
     pub(super) fn step(&self, prefix: &str) -> Step {
         let parts: Vec<&str> = prefix.split('/').filter(|part| !part.is_empty()).collect();
         if let Some(at) = parts.iter().position(|part| is_flow_logs(part)) {
@@ -130,7 +130,7 @@ fn is_account(part: &str) -> bool {
     id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Tells the folder of CloudTrail, of a load balancer …: `AWSLogs/[<organization>/]<account>/<service>/`.
+/// Returns whether a folder is of CloudTrail, of a load balancer …: `AWSLogs/[<organization>/]<account>/<service>/`.
 fn is_of_other_service(folder: &str) -> bool {
     let parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     let [above @ .., account, service] = parts.as_slice() else { return false };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -13,7 +13,6 @@ use tokio::task::JoinHandle;
 use crate::aws;
 use crate::aws::Account;
 use crate::aws::s3::{Location, S3Client, S3Object};
-use crate::source::s3::lock;
 use crate::source::s3::range_reader::{Seek, TAIL_BYTES};
 use crate::source::{ByteStream, CHUNK_BYTES_MAX, Error, Split};
 
@@ -27,7 +26,7 @@ const UNIT_BYTES: u64 = 256 * 1024;
 /// How many bytes of an object are read ahead.
 const AHEAD_BYTES: usize = 1024 * 1024;
 
-/// An object that was not named again in so many calls of [`PrefetchingReader::upcoming`] is not waited for any more.
+/// An object that was not named again in that many calls of [`PrefetchingReader::upcoming`] is not waited for any more.
 const STALE_CALLS: u64 = 256;
 
 /// Reads any split whose id is `s3://bucket/key`, however it was found.
@@ -102,10 +101,6 @@ impl PrefetchingReader {
     }
 
     /// As [`crate::source::Source::open`].
-    ///
-    /// # Errors
-    ///
-    /// As [`PrefetchingReader::head`].
     pub(in crate::source) async fn open(&self, split: &Split) -> Result<ByteStream, Error> {
         let id = split.id.clone();
         let rest = match self.take(split).await? {
@@ -123,11 +118,7 @@ impl PrefetchingReader {
         Ok(chunks.map_err(move |error| Error::aws(&id, error)).boxed())
     }
 
-    /// As [`crate::source::Source::seek`].
-    ///
-    /// # Errors
-    ///
-    /// As [`PrefetchingReader::head`].
+    /// As [`crate::source::Source::open_random_access`].
     pub(in crate::source) async fn seek(
         &self,
         split: &Split,
@@ -142,7 +133,7 @@ impl PrefetchingReader {
         Ok(Box::new(Seek::new(self.store.clone(), known, whole)))
     }
 
-    /// As [`crate::source::Source::upcoming`]. What there is no room for is left for later.
+    /// As [`crate::source::Source::prefetch`]. What there is no room for is left for later.
     pub(in crate::source) fn upcoming<'a>(&self, splits: impl Iterator<Item = &'a Split>) {
         let mut ahead = lock(&self.ahead);
         ahead.calls += 1;
@@ -199,7 +190,7 @@ impl StartedRead {
     }
 }
 
-/// Tells whether all of an object is wanted: of Parquet only some columns are, unless it is so small that
+/// Returns whether all of an object is selected: of Parquet only some columns are, unless it is so small that
 /// they come with its footer.
 fn is_read_whole(split: &Split) -> bool {
     !split.id.ends_with(".parquet") || split.size_bytes.is_some_and(|size| size <= TAIL_BYTES)
@@ -213,9 +204,14 @@ fn pieces(mut bytes: Bytes) -> impl Iterator<Item = Bytes> {
     })
 }
 
-/// Returns what a split says of its object.
+/// Returns the properties of an object from its split.
 fn stored(split: &Split) -> Result<S3Object, Error> {
     let location = Location::parse(&split.id).map_err(|error| Error::aws(&split.id, error))?;
     let (size_bytes, etag) = (split.size_bytes, split.etag.clone());
     Ok(S3Object { location, size_bytes, etag, modified: split.modified })
+}
+
+/// Locks a mutex, also after a panic of another thread.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

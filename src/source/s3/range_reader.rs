@@ -16,7 +16,7 @@ use crate::aws::s3::{S3Client, S3Object};
 /// How much of the end of a file is fetched for its footer. A flow log's fits, and a small file whole.
 pub(super) const TAIL_BYTES: u64 = 64 * 1024;
 
-/// Two parts that lie closer are fetched as one: a request costs more than the bytes between.
+/// Two parts that are closer are fetched as one: a request costs more than the bytes between.
 const GAP_BYTES: u64 = 64 * 1024;
 
 /// How many parts of a file are fetched at once.
@@ -31,7 +31,7 @@ pub(super) struct Seek {
 }
 
 impl Seek {
-    /// Makes the reader of an object, of which all bytes may be here already.
+    /// Creates the reader of an object, of which all bytes may be here already.
     pub(super) fn new(store: S3Client, object: S3Object, whole: Option<Bytes>) -> Self {
         Self { store, object, tail: whole.map(|whole| (0, whole)) }
     }
@@ -108,7 +108,7 @@ impl AsyncFileReader for Seek {
     }
 }
 
-/// Returns the parts that hold all ranges, sorted, none close to the next.
+/// Returns the parts that contain all ranges, sorted, none close to the next.
 fn joined(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut ranges = ranges.to_vec();
     ranges.sort_by_key(|range| range.start);

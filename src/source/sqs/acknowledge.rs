@@ -1,11 +1,11 @@
-//! What becomes of the messages once what was made of their objects is durable.
+//! Deletes or releases messages once the results of their objects are durable.
 
 use crate::aws::sqs::Redrive;
-use crate::source::sqs::ReceivedMessages;
 use crate::source::sqs::splits::QueueMessage;
+use crate::source::sqs::sqs_source::ReceivedMessages;
 use crate::source::{Error, ReadOutcome};
 
-/// Messages that failed and are told of one by one; the rest are counted.
+/// Messages that failed and are reported one by one; the rest are counted.
 const TOLD_MAX: usize = 20;
 
 /// What is done with each message.
@@ -25,7 +25,7 @@ fn decide<'a>(letters: &'a [QueueMessage], outcome: &ReadOutcome) -> Acknowledge
         match fault {
             // That notifications were set up is no news to anybody.
             _ if letter.splits.is_empty() => verdicts.delete.push(letter),
-            // What lies outside the window went back when it was received.
+            // What is outside the window went back when it was received.
             _ if !letter.read => {}
             Some(split) => verdicts.failed.push((letter, split)),
             None if outcome.complete && letter.whole => verdicts.delete.push(letter),
@@ -105,7 +105,7 @@ impl ReceivedMessages {
     }
 }
 
-/// Says of a message that it failed, and what will become of it.
+/// Describes a message that failed, and what happens to it.
 fn failure(letter: &QueueMessage, split: &str, redrive: Option<&Redrive>) -> String {
     let QueueMessage { message_id, receives, .. } = letter;
     let fate = match redrive {

@@ -1,4 +1,4 @@
-//! What a message in a queue says: the three shapes in which S3 tells of new objects, and all else.
+//! The content of a message in a queue: the three forms in which S3 reports new objects, and all others.
 //!
 //! Shapes: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html> and
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::aws::s3::Location;
 
-/// The longest message that is looked at. SQS takes up to 1 MiB.
+/// The longest message that is parsed. SQS takes up to 1 MiB.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// How many objects one message may tell of. S3 puts one into each.
+/// How many objects one message may report. S3 puts one into each.
 const RECORDS_MAX: usize = 1000;
 
 /// A new object.
@@ -19,9 +19,9 @@ const RECORDS_MAX: usize = 1000;
 pub(super) struct Created {
     /// Where it is; its key is decoded.
     pub(super) at: Location,
-    /// Its size as stored, where it is told.
+    /// Its size as stored, where it is reported.
     pub(super) size_bytes: Option<u64>,
-    /// What tells its version, without the quotes that S3 puts around it elsewhere.
+    /// Its version, without the quotes that S3 puts around it elsewhere.
     pub(super) etag: Option<String>,
 }
 
@@ -34,18 +34,18 @@ pub(super) struct Events {
     pub(super) unclear: Vec<String>,
 }
 
-/// What a message says.
+/// The content of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
-    /// Objects are new; at least one event says so.
+    /// Objects are new; at least one event reports it.
     Created(Events),
     /// Notifications were set up.
     Test,
-    /// Something else: whose message it is, we do not know. The reason is for people.
+    /// Something else: a message of another sender. The reason is text.
     Other(String),
 }
 
-/// What one event says.
+/// The content of one event.
 enum Event {
     Created(Created),
     /// An object was created, but which one is not clear. The reason is for people.
@@ -85,7 +85,7 @@ pub(super) fn read(body: &str) -> Content {
     })
 }
 
-/// Tells whether a text that is no event speaks of a created object of S3 all the same: in another wrapping, or cut.
+/// Returns whether a text that is no event speaks of a created object of S3 all the same: in another wrapping, or cut.
 fn speaks_of_created(body: &str) -> bool {
     let has = |text: &str| body.contains(text);
     // "arn:aws:s3:::bucket" names no source of an event.

@@ -1,4 +1,4 @@
-//! Makes splits of what messages tell of, and knows which message told of which.
+//! Converts messages into splits, and records which message reported which.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,15 +14,15 @@ pub(super) struct QueueMessage {
     pub(super) message_id: String,
     pub(super) handle: String,
     pub(super) receives: u64,
-    /// Its objects: those in the window are read. None: it told that notifications were set up.
+    /// Its objects: those in the window are read. None: it is the test event of a new notification.
     pub(super) splits: Vec<String>,
-    /// Whether all that its objects hold lies in the window.
+    /// Whether all records of its objects are in the window.
     pub(super) whole: bool,
     /// Whether any of them is read.
     pub(super) read: bool,
 }
 
-/// Messages, told apart.
+/// Messages, classified.
 #[derive(Debug, Default)]
 pub(super) struct SplitMap {
     /// Those that are ours, by their ids.
@@ -94,7 +94,7 @@ fn event_id(at: usize, message_id: &str) -> String {
     format!("{EVENT}{at} that is not understood of message {message_id}")
 }
 
-/// Tells whether a split is no object but an event of a queue that is not understood.
+/// Returns whether a split is no object but an event of a queue that is not understood.
 pub fn is_event(id: &str) -> bool {
     let number = id.strip_prefix(EVENT).and_then(|rest| rest.split(' ').next());
     number.is_some_and(|number| id.starts_with(&event_id(number.parse().unwrap_or(0), "")))
