@@ -45,8 +45,8 @@ const FORBIDDEN_TYPES: &[&str] = &[
 /// Lines of a file, tests apart.
 const LINES_MAX: usize = 400;
 
-/// Lines of a room without tests; only `cli` may be larger.
-const ROOM_LINES_MAX: usize = 4_000;
+/// Lines of code of a room, without tests, comments and blank lines; only `cli` may be larger.
+const ROOM_LINES_MAX: usize = 4_500;
 
 /// A module of the crate: `["flow", "decoder"]`.
 type Module = Vec<String>;
@@ -335,7 +335,9 @@ fn files_stay_small() {
 fn rooms_stay_small() {
     let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
     for (path, code) in sources() {
-        *lines.entry(room(&path).unwrap_or("root")).or_default() += code.lines().count();
+        let is_code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
+        let count = code.lines().filter(is_code).count();
+        *lines.entry(room(&path).unwrap_or("root")).or_default() += count;
     }
     for (room, lines) in lines {
         assert!(room == "cli" || lines <= ROOM_LINES_MAX, "{room} has {lines} lines of code");
