@@ -18,15 +18,11 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{ParquetReadOptions, SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use futures::TryStreamExt as _;
-use serde::{Deserialize, Serialize};
 
 use crate::enrich::Enricher;
 use crate::flow::field::Layout;
-use crate::flow::{Limits, LogFormat, MalformedLine};
 use crate::inventory::Inventory;
-use crate::source::progress::Progress;
-use crate::source::{Source, Split};
-use crate::time::Window;
+use crate::source::Source;
 
 pub(crate) mod aggregates;
 mod files;
@@ -52,86 +48,15 @@ pub(crate) use functions::most_within::most_within;
 pub(crate) use functions::reachability::functions as why_functions;
 pub use views::VIEWS;
 
+pub use crate::scan::{Cause, MalformedSink, ObjectRead, ObjectSink, ScanOptions, ScanSummary};
+
 use crate::engine::functions::allow_rules::{AllowFunction, AllowQuery};
-use crate::engine::functions::window::Beginnings;
-use crate::scan::ScanSummary;
+use crate::scan::beginnings::Beginnings;
 use crate::scan::interface_minutes::InterfaceMinutes;
 use crate::scan::registry::ScanRegistry;
 
 /// Which part of the memory the minutes of interfaces may take, before they go to disk.
 const MINUTES_SHARE: usize = 8;
-
-/// Takes every malformed line, for `--malformed FILE`.
-pub type MalformedSink = dyn Fn(&MalformedLine) -> std::io::Result<()> + Send + Sync;
-
-/// What one object gave to one scan.
-#[derive(Debug, Clone)]
-pub struct ObjectRead {
-    /// Its lines and records, and the columns that they have.
-    pub summary: ScanSummary,
-    /// Why it could not be read to its end, in words, and what was at fault; NULL: it was.
-    pub failure: Option<(String, Cause)>,
-}
-
-/// What was at fault when an object could not be read to its end.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Cause {
-    /// Not known: a record of an earlier version.
-    #[default]
-    Unknown,
-    /// Its own bytes, which were all there: it is cut, damaged or in a format that cannot be read.
-    Content,
-    /// It was deleted after it was listed.
-    Missing,
-    /// The way to it: credentials, permission, network, an archive, a checksum, a disk.
-    Access,
-}
-
-/// Told of every object once it was read.
-pub type ObjectSink = dyn Fn(&Split, ObjectRead) + Send + Sync;
-
-/// How the sources are read.
-pub struct ScanOptions {
-    /// Event time asked for; records outside are dropped.
-    pub window: Window,
-    /// Format of records that come without a header (`--log-format`).
-    pub stated: Option<LogFormat>,
-    /// Whether the first malformed line or unreadable object ends the run.
-    pub strict: bool,
-    /// Where every malformed line goes.
-    pub malformed: Option<Arc<MalformedSink>>,
-    /// Caps on what untrusted bytes may cost.
-    pub limits: Limits,
-    /// Told what was read so far.
-    pub progress: Arc<Progress>,
-    /// Told what each object gave.
-    pub objects: Option<Arc<ObjectSink>>,
-    /// Whether all records count where several flow logs record an interface.
-    pub all_flow_logs: bool,
-}
-
-impl ScanOptions {
-    /// Reads everything in the window, leniently, with the usual caps.
-    pub fn new(window: Window) -> Self {
-        Self {
-            window,
-            stated: None,
-            strict: false,
-            malformed: None,
-            limits: Limits::default(),
-            progress: Arc::new(Progress::default()),
-            objects: None,
-            all_flow_logs: false,
-        }
-    }
-}
-
-impl fmt::Debug for ScanOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadOptions").field("window", &self.window).finish_non_exhaustive()
-    }
-}
 
 /// What the engine may use of the machine.
 #[derive(Debug, Clone)]

@@ -7,42 +7,11 @@ use arrow::compute::BatchCoalescer;
 use datafusion::common::{DataFusionError, Result};
 use tokio::sync::mpsc::Sender;
 
-use crate::engine::Cause;
 use crate::flow::LogFormat;
-use crate::scan::exec::ScanTask;
+use crate::scan::error::ScanStop;
 use crate::scan::interface_minutes;
 use crate::scan::interface_minutes::InterfaceMinutes;
-
-/// Why an object was left.
-#[derive(Debug)]
-pub(crate) enum ScanStop {
-    /// Nobody wants more rows.
-    LimitReached,
-    /// The object is at fault: it is named, and the rest goes on.
-    Object(ObjectError),
-    /// The whole scan is at fault.
-    Scan(DataFusionError),
-}
-
-/// What is wrong with an object.
-#[derive(Debug)]
-pub(crate) struct ObjectError {
-    pub(crate) reason: String,
-    pub(crate) cause: Cause,
-}
-
-impl ObjectError {
-    /// What is wrong with the bytes themselves.
-    pub(crate) fn lasting(reason: String) -> ScanStop {
-        ScanStop::Object(Self { reason, cause: Cause::Content })
-    }
-}
-
-impl From<DataFusionError> for ScanStop {
-    fn from(error: DataFusionError) -> Self {
-        Self::Scan(error)
-    }
-}
+use crate::scan::task::ScanTask;
 
 /// Sends finished batches on and counts their rows against the limit.
 pub(crate) struct BatchOutput {

@@ -13,8 +13,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::flow::Limits;
-use crate::scan::batch_output::ScanStop;
-use crate::scan::object_reader::object;
+use crate::scan::error::{ScanStop, object};
 use crate::source::ByteStream;
 use crate::source::decompress::Decompressor;
 use crate::source::progress::Progress;

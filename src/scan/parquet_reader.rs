@@ -6,10 +6,10 @@ use futures::StreamExt as _;
 use crate::flow::field::{LINE, OBJECT};
 use crate::flow::parquet::{ParquetRequest, Tally};
 use crate::flow::{Malformed, MalformedLine, parquet};
-use crate::scan::batch_output::{BatchOutput, ObjectError, ScanStop};
-use crate::scan::exec::ScanTask;
-use crate::scan::object_reader::{object, unopened};
+use crate::scan::batch_output::BatchOutput;
+use crate::scan::error::{ObjectError, ScanStop, object, unopened};
 use crate::scan::registry::ScanCounters;
+use crate::scan::task::ScanTask;
 use crate::scan::work_queue::WorkUnit;
 
 /// How many malformed rows of an object are shown when not all of them are wanted.

@@ -274,6 +274,14 @@ fn interests(expr: &Expr) -> Option<Interests> {
     }
 }
 
+/// Returns the kinds of interfaces in reading order, for `EXPLAIN`.
+pub(crate) fn kinds_text(kinds: &Interests) -> String {
+    let name = |(kind, to_jobs): (&InterfaceRelevance, &bool)| {
+        format!("{kind:?}{}", if *to_jobs { " with a job" } else { "" }).to_lowercase()
+    };
+    kinds.iter().map(name).collect::<Vec<_>>().join("|")
+}
+
 #[cfg(test)]
 mod tests {
     use datafusion::prelude::{cast, col, lit};

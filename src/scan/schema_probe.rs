@@ -7,9 +7,9 @@ use arrow::datatypes::Schema;
 use bytes::Bytes;
 use datafusion::common::{DataFusionError, Result};
 
-use crate::engine::ScanOptions;
 use crate::flow::field::Layout;
 use crate::flow::{DecodeOptions, Decoder, LogFormat, parquet};
+use crate::scan::options::ScanOptions;
 use crate::source::decompress::Decompressor;
 use crate::source::{Source, Split};
 

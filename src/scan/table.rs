@@ -13,15 +13,16 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::engine::ScanOptions;
-use crate::engine::functions::window::Beginnings;
 use crate::enrich;
-use crate::enrich::{Enricher, InterfaceRelevance};
+use crate::enrich::Enricher;
 use crate::flow::field::{Kind, LINE, Layout, OBJECT};
 use crate::flow::{DecodeOptions, Filter, InterfacePredicate, RecordSelection};
-use crate::scan::exec::{FlowScanExec, RowFilter, ScanTask};
-use crate::scan::pushdown::{Interests, Pushed};
+use crate::scan::beginnings::Beginnings;
+use crate::scan::exec::FlowScanExec;
+use crate::scan::options::ScanOptions;
+use crate::scan::pushdown::Pushed;
 use crate::scan::registry::ScanRegistry;
+use crate::scan::task::{RowFilter, ScanTask};
 use crate::source::Source;
 use crate::time::Window;
 
@@ -248,12 +249,4 @@ fn is_alone(filter: &Expr) -> bool {
     };
     // What cannot be looked through stays in the plan.
     !filter.is_volatile() && !filter.exists(is_other).unwrap_or(true)
-}
-
-/// Returns the kinds of interfaces in reading order, for `EXPLAIN`.
-pub(crate) fn kinds_text(kinds: &Interests) -> String {
-    let name = |(kind, to_jobs): (&InterfaceRelevance, &bool)| {
-        format!("{kind:?}{}", if *to_jobs { " with a job" } else { "" }).to_lowercase()
-    };
-    kinds.iter().map(name).collect::<Vec<_>>().join("|")
 }

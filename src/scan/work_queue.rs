@@ -10,11 +10,11 @@ use datafusion::common::Result;
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::flow::parquet::FilePart;
-use crate::scan::exec::ScanTask;
+use crate::scan::error::external;
 use crate::scan::interface_minutes::InterfaceMinutes;
-use crate::scan::object_reader::external;
-use crate::scan::overlap::{Choice, choose};
+use crate::scan::overlap::Choice;
 use crate::scan::registry::ScanCounters;
+use crate::scan::task::ScanTask;
 use crate::source;
 use crate::source::{Listing, Split};
 
@@ -61,10 +61,10 @@ pub(crate) struct WorkQueue {
     pub(crate) minutes: Option<Arc<InterfaceMinutes>>,
     /// A permit for each reader that found no object left: its thread may help the others.
     pub(crate) idle: Arc<Semaphore>,
-    readers: usize,
+    pub(crate) readers: usize,
     listing: OnceCell<Listing>,
-    /// Which records are copies of another flow log's.
-    choice: OnceCell<Option<Arc<Choice>>>,
+    /// Which records are copies of another flow log's; set before the first object is read.
+    pub(crate) choice: OnceCell<Option<Arc<Choice>>>,
     /// The places in the listing of the objects that were read, by what their text is known by.
     prints: Mutex<HashMap<u64, u32>>,
     place: Mutex<Cursor>,
@@ -88,20 +88,6 @@ impl WorkQueue {
         Self { listing, choice, ..Self::new(scan, None, readers) }
     }
 
-    /// Returns which records are copies of another flow log's; NULL when none is, or all are wanted.
-    pub(crate) async fn choice(&self, job: &ScanTask) -> Result<Option<Arc<Choice>>> {
-        let make = || async {
-            let Some(context) = job.context.as_ref().filter(|_| !job.options.all_flow_logs) else {
-                return Ok(None);
-            };
-            let listing = self.listing(job).await?;
-            let choice = choose(job, context, listing, self.readers).await?.map(Arc::new);
-            self.scan.update(|summary| summary.choice.clone_from(&choice));
-            Ok(choice)
-        };
-        self.choice.get_or_try_init(make).await.cloned()
-    }
-
     /// Notes by what the text of an object is known, and whether another one holds the same. Two flow logs may.
     pub(crate) fn add_print(&self, split: &Split, print: u64) {
         let splits = self.listing.get().map_or(&[][..], |listing| listing.splits.as_slice());
@@ -120,7 +106,7 @@ impl WorkQueue {
         self.scan.update(|summary| summary.copies.entry(print).or_default().extend(names));
     }
 
-    async fn listing(&self, job: &ScanTask) -> Result<&Listing> {
+    pub(crate) async fn listing(&self, job: &ScanTask) -> Result<&Listing> {
         self.listing.get_or_try_init(|| self.list(job)).await.map_err(external)
     }
 

@@ -10,27 +10,45 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, TryStreamExt as _};
 
-use crate::engine::ScanOptions;
 use crate::enrich::Enricher;
 use crate::flow::field::OBJECT;
 use crate::flow::{DecodeOptions, Filter, InterfacePredicate, RecordSelection};
-use crate::scan::exec::ScanTask;
 use crate::scan::object_reader::read_objects;
+use crate::scan::options::ScanOptions;
 use crate::scan::overlap::Choice;
 use crate::scan::overlap::candidates::Candidates;
 use crate::scan::overlap::count::{Count, columns};
 use crate::scan::pushdown::Pushed;
 use crate::scan::registry::ScanCounters;
+use crate::scan::task::ScanTask;
 use crate::scan::work_queue::WorkQueue;
 use crate::source::{Listing, Split};
 
-/// Says which flow log speaks when, for the interfaces that the scan is about. NULL when no two flow logs record one
-/// of them.
+/// Returns the work of a scan without the records that are copies of another flow log's.
 ///
-/// # Errors
-///
-/// When the objects cannot be read again.
-pub(crate) fn choose<'a>(
+/// Every reader of a queue calls it; the objects are read for it once.
+pub(crate) async fn without_copies(job: Arc<ScanTask>, queue: &WorkQueue) -> Result<Arc<ScanTask>> {
+    let choice = queue.choice.get_or_try_init(|| find_choice(&job, queue)).await?;
+    match choice {
+        Some(choice) => Ok(Arc::new(job.choosing(Arc::clone(choice))?)),
+        None => Ok(job),
+    }
+}
+
+/// `None` if there are no copies, or the user wants all records.
+async fn find_choice(job: &ScanTask, queue: &WorkQueue) -> Result<Option<Arc<Choice>>> {
+    let Some(context) = job.context.as_ref().filter(|_| !job.options.all_flow_logs) else {
+        return Ok(None);
+    };
+    let listing = queue.listing(job).await?;
+    let choice = choose(job, context, listing, queue.readers).await?.map(Arc::new);
+    queue.scan.update(|summary| summary.choice.clone_from(&choice));
+    Ok(choice)
+}
+
+/// Determines which flow log counts at which time, for the interfaces of the scan. `None` if no two flow logs record
+/// one of them.
+fn choose<'a>(
     job: &'a ScanTask,
     context: &'a Enricher,
     listing: &'a Listing,

@@ -10,7 +10,7 @@
 //! twice: the first time for times alone. Others, which are most, are read once.
 
 mod candidates;
-pub(crate) mod choose;
+mod choose;
 mod copies;
 mod count;
 mod slots;
@@ -24,7 +24,7 @@ use arrow::array::{
 };
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::TimestampSecondType;
-pub(crate) use choose::choose;
+pub(crate) use choose::without_copies;
 pub(crate) use copies::Print;
 use datafusion::common::Result;
 use foldhash::HashMap;
