@@ -1,5 +1,6 @@
 //! One flow log object: text, gzip or Parquet, named as AWS names it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::io::{BufWriter, Write as _};
@@ -15,6 +16,7 @@ use parquet::basic::{Compression as Codec, GzipLevel};
 use parquet::file::properties::WriterProperties;
 
 use crate::flow::field::{Kind, Layout, column_name};
+use crate::generate::Error;
 use crate::generate::documents::format;
 use crate::generate::network::{ACCOUNT, Eni, FLOW_LOG, REGION, mix};
 use crate::generate::record_encoder::{Encoder, Record};
@@ -201,4 +203,33 @@ fn batch(encoder: &Encoder, rows: &[Record], enis: &[Eni]) -> io::Result<RecordB
         });
     }
     RecordBatch::try_new(schema(encoder), columns).map_err(io::Error::other)
+}
+
+/// Returns the records by the slot that they end in.
+pub(super) fn by_slot(records: &[Record]) -> BTreeMap<i64, Vec<Record>> {
+    let mut slots: BTreeMap<i64, Vec<Record>> = BTreeMap::new();
+    for record in records {
+        slots.entry(slot_of(record.end)).or_default().push(*record);
+    }
+    slots
+}
+
+/// Returns the begin of the slot that a time lies in.
+pub(super) fn slot_of(time: i64) -> i64 {
+    time - time.rem_euclid(SLOT_SECS)
+}
+
+/// Writes one object of records at hand.
+pub(super) fn write_object(
+    path: &Path,
+    storage: Storage,
+    encoder: &Encoder,
+    enis: &[Eni],
+    records: &[Record],
+) -> Result<(), Error> {
+    let written = Object::create(path, storage, encoder, enis).and_then(|mut object| {
+        records.iter().try_for_each(|record| object.push(*record))?;
+        object.finish()
+    });
+    written.map_err(|err| Error::new(path, err))
 }

@@ -79,6 +79,6 @@ impl ScanOptions {
 
 impl fmt::Debug for ScanOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadOptions").field("window", &self.window).finish_non_exhaustive()
+        f.debug_struct("ScanOptions").field("window", &self.window).finish_non_exhaustive()
     }
 }

@@ -6,11 +6,11 @@ use arrow::array::{ArrayRef, Int64Builder, RecordBatch, StringViewBuilder};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::Result;
 
-use crate::scan::interface_minutes::spill::Hour;
-use crate::scan::interface_minutes::table::{
+use crate::scan::interface_minutes::minute::{Key, Minute};
+use crate::scan::interface_minutes::rows::{
     BATCH_ROWS, Hours, counts, finished, minutes_of, number, numbers, text, texts,
 };
-use crate::scan::interface_minutes::{Key, Minute};
+use crate::scan::interface_minutes::spill::Hour;
 
 /// The columns of `minute_runs`, in the order of its SQL.
 pub(super) fn runs_schema() -> SchemaRef {

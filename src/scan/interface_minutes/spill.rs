@@ -9,7 +9,7 @@ use std::io;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::scan::interface_minutes::Minute;
+use crate::scan::interface_minutes::minute::Minute;
 
 /// Minutes of an hour.
 pub(super) type Slots = Box<[Minute; 60]>;
