@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::flow::address;
-use crate::reachability::step::StageVerdict;
 use crate::vpc::network::VpcNetwork;
 use crate::vpc::packet::Packet;
 use crate::vpc::{MatchResult, RuleMatch};
@@ -27,19 +26,6 @@ pub(super) fn port_segments<'a>(
 /// Tells whether a rule is for a packet that goes to this one of its ports.
 pub(super) fn covers(rule: RuleMatch<'_>, packet: &Packet, port: u16) -> MatchResult {
     rule.covers(packet.protocol, port, packet.icmp)
-}
-
-/// What a place says of all ports that a packet may go to: one answer for all of them, else not known.
-pub(super) fn combine<T>(answers: Vec<(StageVerdict, T)>) -> Option<(StageVerdict, T, bool)> {
-    let one = answers.iter().all(|(answer, _)| Some(answer) == answers.first().map(|(a, _)| a));
-    let mut answers = answers.into_iter();
-    if one {
-        return answers.next().map(|(answer, why)| (answer, why, true));
-    }
-    // The stretch that is not let through is what there is to say.
-    answers
-        .find(|(answer, _)| *answer != StageVerdict::Allowed)
-        .map(|(_, why)| (StageVerdict::Unknown, why, false))
 }
 
 /// Tells whether an address is in a CIDR, or in a prefix list that is named by its id.

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use crate::flow::address;
 use crate::inventory::model::NetworkAclEntry;
-use crate::reachability::fit::{address_fits, combine, covers, host_cidr, port_segments};
+use crate::reachability::fit::{address_fits, covers, host_cidr, port_segments};
 use crate::reachability::flow_end::{FlowEnd, subnet_of};
-use crate::reachability::step::{MissingRule, Stage, StageVerdict, Step};
+use crate::reachability::step::{MissingRule, Stage, StageVerdict, Step, combine};
 use crate::vpc::network::VpcNetwork;
 use crate::vpc::packet::Packet;
 use crate::vpc::rules::{LAST_ACL_ENTRY, allows};

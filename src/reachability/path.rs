@@ -1,24 +1,16 @@
 //! A flow through AWS's order of evaluation, place by place, and back.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
-use crate::inventory::model::{Inventory, NatGateway};
-use crate::reachability::flow_end::{FlowEnd, Interfaces};
+use crate::inventory::model::NatGateway;
+use crate::reachability::analyzer::Analyzer;
+use crate::reachability::flow_end::FlowEnd;
 use crate::reachability::route::RouteLookup;
 use crate::reachability::step::{MissingRule, Stage, StageVerdict, Step, Verdict};
 use crate::reachability::{network_acl, route, security_groups};
 use crate::vpc::NextHop;
 use crate::vpc::network::VpcNetwork;
 use crate::vpc::packet::{FiveTuple, Packet};
-
-/// The VPCs of an inventory, ready to be asked what passes.
-#[derive(Debug)]
-pub struct Analyzer {
-    pub(super) network: VpcNetwork,
-    pub(super) interfaces: Interfaces,
-}
 
 /// What all places on the way say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,16 +30,6 @@ impl PathAnalysis {
 }
 
 impl Analyzer {
-    /// Indexes an inventory.
-    pub fn new(inventory: Arc<Inventory>) -> Self {
-        Self { interfaces: Interfaces::new(&inventory), network: VpcNetwork::new(inventory) }
-    }
-
-    /// Returns the configuration by what a packet meets.
-    pub fn network(&self) -> &VpcNetwork {
-        &self.network
-    }
-
     /// Judges a flow: what each place on its way and on the reply's way says.
     pub fn analyze(&self, tuple: &FiveTuple, from: &FlowEnd<'_>, to: &FlowEnd<'_>) -> PathAnalysis {
         let way = Path { network: &self.network, tuple, from, to };

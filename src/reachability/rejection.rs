@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use crate::reachability::fix::{Fix, Fixer};
+use crate::reachability::analyzer::Analyzer;
+use crate::reachability::fix::Fix;
+use crate::reachability::fixer::Fixer;
 use crate::reachability::flow_end::FlowEnd;
-use crate::reachability::path::{Analyzer, Path};
+use crate::reachability::path::Path;
 use crate::reachability::route;
 use crate::reachability::step::{Stage, StageVerdict, Step};
 use crate::vpc::packet::FiveTuple;

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use crate::flow::address;
 use crate::inventory::model::Route;
-use crate::reachability::s3_bypass;
 use crate::vpc::network::VpcNetwork;
+use crate::vpc::service_address::s3_region_of;
 use crate::vpc::{NextHop, RouteMatch, S3Region, Undetermined};
 
 /// What a route table does with an address.
@@ -99,7 +99,7 @@ pub(super) fn in_table(network: &VpcNetwork, table: &str, to: IpAddr) -> RouteLo
 }
 
 fn s3_region(network: &VpcNetwork, ip: IpAddr) -> S3Region<'_> {
-    match s3_bypass::region_of(network.inventory(), ip) {
+    match s3_region_of(network.inventory(), ip) {
         Some(region) => S3Region::Of(region),
         None if address::is_private(ip) => S3Region::NotS3,
         None => S3Region::Unknown,

@@ -2,9 +2,9 @@
 
 use crate::flow::address;
 use crate::inventory::model::{Eni, SecurityGroupRule};
-use crate::reachability::fit::{address_fits, combine, covers, host_cidr, port_segments};
+use crate::reachability::fit::{address_fits, covers, host_cidr, port_segments};
 use crate::reachability::flow_end::FlowEnd;
-use crate::reachability::step::{MissingRule, Stage, StageVerdict, Step};
+use crate::reachability::step::{MissingRule, Stage, StageVerdict, Step, combine};
 use crate::vpc::network::VpcNetwork;
 use crate::vpc::packet::Packet;
 use crate::vpc::{MatchResult, NextHop, RuleMatch};

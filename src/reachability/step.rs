@@ -163,3 +163,16 @@ impl Verdict {
         }
     }
 }
+
+/// What a place says of all ports that a packet may go to: one answer for all of them, else not known.
+pub(super) fn combine<T>(answers: Vec<(StageVerdict, T)>) -> Option<(StageVerdict, T, bool)> {
+    let one = answers.iter().all(|(answer, _)| Some(answer) == answers.first().map(|(a, _)| a));
+    let mut answers = answers.into_iter();
+    if one {
+        return answers.next().map(|(answer, why)| (answer, why, true));
+    }
+    // The stretch that is not let through is what there is to say.
+    answers
+        .find(|(answer, _)| *answer != StageVerdict::Allowed)
+        .map(|(_, why)| (StageVerdict::Unknown, why, false))
+}

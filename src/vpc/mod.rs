@@ -6,13 +6,16 @@
 
 mod cidr_map;
 pub mod endpoints;
+pub(crate) mod interfaces;
 pub(crate) mod ip_ranges;
 pub(crate) mod network;
 pub(crate) mod packet;
 pub mod ports;
 mod routes;
 pub mod rules;
+pub(crate) mod service_address;
 pub mod service_name;
+
 pub use cidr_map::CidrMap;
 pub use network::VpcNetwork;
 pub use packet::{Error, FiveTuple};
