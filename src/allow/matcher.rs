@@ -29,13 +29,13 @@ pub struct BaselineRule {
     pub number: i32,
     /// `to`, as a rule writes it.
     pub to: String,
-    /// The glob of the jobs. NULL: all.
+    /// The glob of the jobs. `None`: all.
     pub job: Option<String>,
-    /// Ports and ranges of ports, joined by commas. NULL: any.
+    /// Ports and ranges of ports, joined by commas. `None`: any.
     pub ports: Option<String>,
-    /// Number of the protocol. NULL: any.
+    /// Number of the protocol. `None`: any.
     pub protocol: Option<i32>,
-    /// Most bytes that one job may send there. NULL: any number.
+    /// Most bytes that one job may send there. `None`: any number.
     pub bytes_out_max: Option<i64>,
     /// Whether it was learned.
     pub learned: bool,
@@ -76,7 +76,7 @@ impl AllowMatcher {
         Self { rules: kept, expired, places, endpoint_services: endpoint_services(inventory) }
     }
 
-    /// Returns the reason (or `rule N`, counted from 1) of the first rule that fits. NULL when none does.
+    /// Returns the reason (or `rule N`, counted from 1) of the first rule that fits. `None` if none does.
     ///
     /// `remote_scope` is that of `flow_context`. A rule with `ports` or `protocol` does not fit where the
     /// record has none. `job_name` may be the candidates of a shared interface, joined by commas: a rule with
@@ -102,7 +102,7 @@ impl AllowMatcher {
 
     /// Returns the number of the first rule that tells this destination as known: a learned one, one with a
     /// band, or one for a single address. 0 when none does and something was learned of the job's family;
-    /// NULL when nothing was: then nothing can be new.
+    /// `None` if nothing was: then nothing can be new.
     pub fn baseline_rule_for(
         &self,
         job_name: Option<&str>,

@@ -19,7 +19,7 @@ pub struct AllowRule {
     pub(crate) ports: Vec<RangeInclusive<i32>>,
     pub(crate) protocol: Option<i32>,
     pub(crate) reason: Option<String>,
-    /// Most bytes that one job may send there, over everything that the rule fits. NULL: any number.
+    /// Most bytes that one job may send there, over everything that the rule fits. `None`: any number.
     pub(crate) bytes_out_max: Option<i64>,
     /// Whether it tells what a family of jobs was seen to do: what the family does beyond it is new.
     pub(crate) learned: bool,

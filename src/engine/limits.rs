@@ -109,7 +109,7 @@ enum Makes {
 }
 
 impl Makes {
-    /// Bytes that one call makes. NULL: the arguments are others than are known here, and then few.
+    /// Bytes that one call makes. `None`: the arguments are not recognized here; such results are small.
     fn bytes(self, args: &[ArrayRef]) -> Option<u128> {
         let counts = |at: usize| {
             let counts = cast(args.get(at)?, &DataType::Int64).ok()?;

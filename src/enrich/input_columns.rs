@@ -115,7 +115,7 @@ struct Columns<'a> {
 }
 
 impl Columns<'_> {
-    /// Returns a column as this type. NULL when it is not there or when no wanted column needs it, so that
+    /// Returns a column as this type. `None` if it is missing or when no wanted column needs it, so that
     /// what is read is exactly what `COLUMNS` says.
     fn array(&self, name: &str, data_type: &DataType) -> Result<Option<ArrayRef>, ArrowError> {
         if !self.wanted.iter().any(|column| column.info().needs.contains(&name)) {

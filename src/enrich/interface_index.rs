@@ -361,7 +361,7 @@ impl<'a> IntervalBuilder<'a> {
         }
     }
 
-    /// Returns the one subnet that holds an interface's addresses. NULL when none or several do.
+    /// Returns the one subnet that contains an interface's addresses. `None` if none or several do.
     fn subnet_of(&self, addresses: &[IpAddr], vpc: Option<&String>) -> Option<String> {
         let holds = |net: &IpNet| addresses.iter().any(|ip| net.contains(ip));
         let mut found = self.subnet_nets.iter().filter(|(net, of_vpc, _)| {

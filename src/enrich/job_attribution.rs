@@ -17,12 +17,12 @@ const AFTER_SECS: i64 = 15 * 60;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct JobAttribution {
     pub(super) attribution: Attribution,
-    /// NULL when several jobs fit.
+    /// `None` if several jobs fit.
     pub(super) job_name: Option<String>,
     pub(super) job_arn: Option<String>,
-    /// Names joined by a comma, sorted; NULL when one job fits.
+    /// Names joined by a comma, sorted. `None` if one job fits.
     pub(super) candidates: Option<String>,
-    /// NULL when unknown, or when the candidates differ in it.
+    /// `None` if unknown, or if the candidates differ in it.
     pub(super) network_isolation: Option<bool>,
     /// Region from the ARN.
     pub(super) region: Option<String>,

@@ -1,7 +1,8 @@
-//! WHAT ONE RECORD MEANS: which job, which side, where the remote is, which way to S3.
+//! Enrichment of one flow record: its job, the local and the remote side, the scope of the remote address, the path to
+//! S3.
 //!
-//! Arrow in, Arrow out. It judges one record at a time and keeps nothing between them: what needs several
-//! records (who opened, both legs of a refusal) is SQL's.
+//! [`Enricher`] indexes an inventory and computes the columns of [`COLUMNS`]: Arrow in, Arrow out, one record at a
+//! time, without state between records. What needs several records (the initiator, both legs of a rejection) is SQL.
 
 mod column_builders;
 mod columns;
@@ -32,7 +33,7 @@ use crate::inventory::model::Inventory;
 use crate::vpc::RouteTables;
 use crate::vpc::ip_ranges::IpRanges;
 
-/// An inventory made ready to say what records mean.
+/// An inventory, indexed to enrich flow records.
 #[derive(Debug)]
 pub struct Enricher {
     inventory: Arc<Inventory>,
@@ -45,11 +46,11 @@ pub struct Enricher {
     now: i64,
 }
 
-/// What an interface belongs to (`eni_belongs_to`) where it answers for a service that jobs may ask.
+/// Owners of interfaces (`eni_belongs_to`) that are services which jobs may call.
 pub const SERVICE_OWNERS: &[&str] =
     &["vpc_endpoint", "efs", "load_balancer", "rds", "elasticache", "redshift", "directory"];
 
-/// What records of an interface can be of use for.
+/// Why records of an interface may matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InterfaceRelevance {
     /// It serves a job at some time.
@@ -58,7 +59,7 @@ pub enum InterfaceRelevance {
     Maybe,
     /// It is a NAT gateway's.
     Nat,
-    /// It belongs to a service that jobs may ask: one of [`SERVICE_OWNERS`].
+    /// It belongs to a service that jobs may call: one of [`SERVICE_OWNERS`].
     Service,
     /// It serves something else: none of its records is ever attributed to a job.
     Other,
@@ -77,7 +78,7 @@ impl Enricher {
         Self { index, jobs, places, routes, endpoints, allow, inventory, now }
     }
 
-    /// Returns the inventory that it was made from.
+    /// Returns the indexed inventory.
     pub fn inventory(&self) -> &Arc<Inventory> {
         &self.inventory
     }
@@ -87,10 +88,10 @@ impl Enricher {
         &self.allow
     }
 
-    /// Says what flow records mean: one array for each wanted column, in that order, one value a row.
+    /// Computes the enrichment of flow records: one array for each requested column, in that order, one value a row.
     ///
     /// `batch` has columns of `flow_logs`; one that is missing is read as NULL. See [`COLUMNS`] for what
-    /// each wanted column needs.
+    /// each requested column needs.
     ///
     /// # Errors
     ///
@@ -103,7 +104,7 @@ impl Enricher {
         column_builders::annotate(self, batch, wanted)
     }
 
-    /// Says what records of an interface can be of use for, so that others can be dropped early.
+    /// Returns why records of an interface may matter, so that others can be dropped early.
     ///
     /// No record of an interface that is [`InterfaceRelevance::Other`], [`InterfaceRelevance::Nat`] or [`InterfaceRelevance::Service`] is ever attributed.
     pub fn interest(&self, interface_id: &str) -> InterfaceRelevance {
@@ -134,7 +135,7 @@ impl Enricher {
         self.index.job_addresses()
     }
 
-    /// Tells whether a record of an interface may be attributed to one of these jobs, by their names.
+    /// Returns whether a record of an interface may be attributed to one of these jobs, by their names.
     pub fn may_belong_to_job(&self, interface_id: &str, jobs: &HashSet<String>) -> bool {
         let rows = self.index.interface(interface_id);
         let names = rows.iter().filter_map(|row| row.who.as_ref()?.job_name.as_ref());
@@ -144,7 +145,7 @@ impl Enricher {
     }
 
     /// Returns the AWS service whose public range holds an address at a time (Unix seconds; without one,
-    /// by the newest ranges): S3 wherever it is listed as S3, else the most specific, AMAZON last. NULL
+    /// by the newest ranges): S3 wherever it is listed as S3, else the most specific, AMAZON last. `None`
     /// for addresses that are not AWS's.
     pub fn aws_service(&self, ip: IpAddr, at: Option<i64>) -> Option<&str> {
         self.places.aws_range(ip.to_canonical(), at).map(|range| range.service)

@@ -17,7 +17,7 @@ pub(super) struct S3Observation<'a> {
     pub(super) next_hop_type: Option<&'a str>,
     /// Whether `next_hop_interface_id` is the interface of an S3 interface endpoint.
     pub(super) next_hop_is_s3_endpoint: bool,
-    /// Whether the address is of another region than the interface. NULL when not known.
+    /// Whether the address is of another region than the interface. `None` if not known.
     pub(super) is_foreign: Option<bool>,
     /// Whether the VPC's S3 gateway endpoints carry no IPv6.
     pub(super) gateway_is_ipv4_only: bool,

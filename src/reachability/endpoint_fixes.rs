@@ -16,8 +16,8 @@ pub(super) fn in_region(region: Option<&str>) -> String {
     region.map(|region| format!(" --region {}", shell(region))).unwrap_or_default()
 }
 
-/// Leads a route table to a VPC's gateway endpoint of a service (`s3`, `dynamodb`) in a region: to the one that
-/// there is, else to a new one.
+/// Leads a route table to a VPC's gateway endpoint of a service (`s3`, `dynamodb`) in a region: to an
+/// existing one, else to a new one.
 pub(super) fn lead_to_endpoint(
     network: &VpcNetwork,
     vpc: &str,

@@ -1,4 +1,4 @@
-//! Whether a rule fits a packet, where not all is known of either.
+//! Whether a rule matches a packet, where either may be known in part.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use crate::vpc::network::VpcNetwork;
 use crate::vpc::packet::Packet;
 use crate::vpc::{MatchResult, RuleMatch};
 
-/// Returns one port for each stretch of a packet's ports in which no rule begins or ends.
+/// Returns one port for each range of a packet's ports within which no rule begins or ends.
 pub(super) fn port_segments<'a>(
     packet: &Packet,
     rules: impl Iterator<Item = RuleMatch<'a>>,
@@ -23,12 +23,12 @@ pub(super) fn port_segments<'a>(
     cuts
 }
 
-/// Tells whether a rule is for a packet that goes to this one of its ports.
+/// Returns whether a rule matches a packet at one of its ports.
 pub(super) fn covers(rule: RuleMatch<'_>, packet: &Packet, port: u16) -> MatchResult {
     rule.covers(packet.protocol, port, packet.icmp)
 }
 
-/// Tells whether an address is in a CIDR, or in a prefix list that is named by its id.
+/// Returns whether an address is in a CIDR, or in a prefix list given by its id.
 pub(super) fn address_fits(network: &VpcNetwork, place: &str, ip: IpAddr) -> MatchResult {
     if place.starts_with("pl-") {
         return match network.prefix_list(place) {

@@ -1,4 +1,4 @@
-//! What would let a flow through, ready to paste: a command of the AWS CLI, and Terraform.
+//! [`Fix`]: a change that allows a flow, as a command of the AWS CLI and as Terraform.
 
 use serde::Serialize;
 
@@ -7,14 +7,14 @@ use crate::reachability::command::destination_option;
 use crate::reachability::config_change::ConfigChange;
 use crate::reachability::escape::shell;
 
-/// One change that lets through what was refused.
+/// One change that allows what was denied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fix {
-    /// Names it, for `--apply`.
+    /// Its id, for `--apply`.
     pub id: String,
     /// What it does, in one line.
     pub title: String,
-    /// The command of the AWS CLI that makes it.
+    /// The command of the AWS CLI.
     pub cli: String,
     /// The same as Terraform.
     pub terraform: String,
@@ -24,14 +24,14 @@ pub struct Fix {
 }
 
 impl Fix {
-    /// Makes all changes on a copy of an inventory.
+    /// Applies all changes to a copy of an inventory.
     pub fn apply(fixes: &[Self], inventory: &Inventory) -> Inventory {
         let mut changed = inventory.clone();
         fixes.iter().for_each(|fix| fix.change.apply(&mut changed));
         changed
     }
 
-    /// Returns fixes as a user pastes them: the commands, an empty line, Terraform. NULL when there are none.
+    /// Returns fixes as text to paste: the commands, an empty line, Terraform. `None` if there are none.
     pub fn paste(fixes: &[Self]) -> Option<String> {
         let join = |texts: Vec<&str>, between| texts.join(between);
         let commands = join(fixes.iter().map(|fix| fix.cli.as_str()).collect(), "\n");
@@ -40,7 +40,7 @@ impl Fix {
     }
 }
 
-/// The fix that takes a route away. `region` is empty, or an option with a blank before it.
+/// The fix that deletes a route. `region` is empty, or an option with a blank before it.
 pub(super) fn drop_route(route: &Route, region: &str) -> Fix {
     let (table, destination) = (&route.route_table_id, &route.destination);
     let option = destination_option(destination);

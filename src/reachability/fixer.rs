@@ -25,7 +25,7 @@ use crate::vpc::packet::{FiveTuple, Packet};
 use crate::vpc::rules::{LAST_ACL_ENTRY, protocol_word};
 use crate::vpc::service_address::{gateway_service, is_aws_of};
 
-/// Makes fixes of what steps lack.
+/// Builds fixes for the missing rules of steps.
 pub(super) struct Fixer<'a> {
     pub(super) reach: &'a Analyzer,
     pub(super) tuple: &'a FiveTuple,
@@ -36,8 +36,8 @@ pub(super) struct Fixer<'a> {
 }
 
 impl Analyzer {
-    /// Returns what lets a flow through: one fix for each place that refuses it; where none does, for each of
-    /// which it is not known. None for a place for which no single change would do.
+    /// Returns the fixes that allow a flow: one for each stage that denies it; if none does, for each unknown stage.
+    /// There is none for a stage that no single change would open.
     pub fn fixes(
         &self,
         tuple: &FiveTuple,
@@ -55,7 +55,7 @@ impl Analyzer {
 }
 
 impl Fixer<'_> {
-    /// Makes one fix for each step that one is known for.
+    /// Builds one fix for each step that has one.
     pub(super) fn of<'b>(&self, steps: impl Iterator<Item = &'b Step>) -> Vec<Fix> {
         let mut fixes: Vec<Fix> = Vec::new();
         let mut taken = BTreeSet::new();
@@ -78,7 +78,7 @@ impl Fixer<'_> {
         fixes
     }
 
-    /// The packet that fixes are to let through.
+    /// The packet that fixes have to allow.
     fn request(&self) -> Packet {
         let request = self.tuple.request();
         let ports = self.ports.clone().unwrap_or_else(|| request.ports.clone());
@@ -188,7 +188,7 @@ impl Fixer<'_> {
         }
     }
 
-    /// A way to where no route leads: the S3 endpoint for S3, what another route would do, a NAT gateway.
+    /// A route to a destination that has none: the gateway endpoint for S3, another route of the table, a NAT gateway.
     fn way(&self, vpc: Option<&str>, table: &str, route: Option<&Route>) -> Option<Fix> {
         let network = self.reach.network();
         let to = self.to.addr;
@@ -204,7 +204,7 @@ impl Fixer<'_> {
         {
             return Some(fix);
         }
-        // An interface endpoint serves an AWS service of the region; a way to the internet is too much for it.
+        // An AWS service of the region is reached by an interface endpoint; a route to the internet would open too much.
         let is_served = region.is_some_and(|region| is_aws_of(network.inventory(), to, region));
         let is_public =
             self.to.vpc.is_none() && to.is_ipv4() && !address::is_private(to) && !is_served;
@@ -245,7 +245,7 @@ impl Fixer<'_> {
         })
     }
 
-    /// Taking a route away, where another one of the table then leads on.
+    /// Deletes a route, if another one of the table then leads to the destination.
     fn without(&self, route: &Route) -> Option<Fix> {
         let mut changed = Inventory::clone(self.reach.network().inventory());
         let change = ConfigChange::DropRoute(route.clone());
@@ -268,7 +268,7 @@ impl Fixer<'_> {
             let works = row.state.as_deref().is_some_and(|s| s.eq_ignore_ascii_case("available"));
             let public = row.connectivity_type.as_deref() != Some("private");
             let of_nat = row.subnet_id.as_deref().and_then(|subnet| network.table_of(subnet));
-            // Its own table must keep its way out.
+            // The NAT gateway's own table must not change.
             row.vpc_id.as_deref() == Some(vpc)
                 && works
                 && public
@@ -278,7 +278,7 @@ impl Fixer<'_> {
     }
 }
 
-/// Ports of a rule for a packet, or type and code; NULL for all.
+/// Ports of a rule for a packet, or type and code; `None` for all.
 fn rule_ports(packet: &Packet) -> (Option<i32>, Option<i32>) {
     match packet.icmp {
         Some((kind, code)) if packet.is_icmp() => (Some(i32::from(kind)), Some(i32::from(code))),

@@ -15,9 +15,9 @@ use crate::vpc::network::VpcNetwork;
 pub struct FlowEnd<'a> {
     /// Its address.
     pub addr: IpAddr,
-    /// The interface that had it. NULL: none that is known.
+    /// The interface that had it. `None`: no known one.
     pub eni: Option<&'a Eni>,
-    /// The VPC that it lies in. NULL: outside of all that are known.
+    /// The VPC that it lies in. `None`: outside of all known VPCs.
     pub vpc: Option<&'a str>,
     /// The subnet that it lies in, where that is known.
     pub subnet: Option<&'a str>,
@@ -36,13 +36,13 @@ impl<'a> FlowEnd<'a> {
         self.eni.map_or_else(|| self.addr.to_string(), |eni| eni.interface_id.clone())
     }
 
-    /// Tells whether both lie in one subnet.
+    /// Returns whether both lie in one subnet.
     pub(super) fn same_subnet(&self, other: &Self) -> bool {
         self.subnet.is_some() && self.subnet == other.subnet
     }
 }
 
-/// Why it is not clear which end is meant.
+/// Why an end of a flow cannot be resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResolveError {
     /// It is neither an address nor an interface of the inventory.
@@ -155,7 +155,7 @@ impl Analyzer {
     }
 }
 
-/// Returns the VPC whose address blocks hold an address, if it is exactly one.
+/// Returns the VPC whose CIDR blocks contain an address, if it is exactly one.
 fn vpc_of(inventory: &Inventory, ip: IpAddr) -> Option<&str> {
     let holds = |cidr: &String| address::parse_net(cidr).is_some_and(|net| net.contains(&ip));
     let mut found = inventory.vpcs.iter().filter(|vpc| vpc.cidrs.iter().any(holds));
@@ -163,7 +163,7 @@ fn vpc_of(inventory: &Inventory, ip: IpAddr) -> Option<&str> {
     found.next().is_none().then_some(first.vpc_id.as_str())
 }
 
-/// Returns the subnet of a VPC whose address blocks hold an address.
+/// Returns the subnet of a VPC whose CIDR blocks contain an address.
 pub(super) fn subnet_of<'a>(inventory: &'a Inventory, vpc: &str, ip: IpAddr) -> Option<&'a str> {
     let holds = |cidr: &String| address::parse_net(cidr).is_some_and(|net| net.contains(&ip));
     let rows = inventory.subnets.iter().filter(|row| row.vpc_id.as_deref() == Some(vpc));

@@ -1,4 +1,4 @@
-//! Which way a route table sends an address, with the words for it.
+//! Route lookups, with their descriptions.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ pub(super) struct RouteLookup {
     pub(super) table: Option<String>,
     /// The route that decides, where one does.
     pub(super) route: Option<Route>,
-    /// What the inventory does not tell, when it does not.
+    /// What the inventory lacks, if the lookup is undetermined.
     pub(super) unknown: Option<String>,
 }
 
@@ -51,7 +51,7 @@ impl RouteLookup {
         })
     }
 
-    /// Says in words what the table does.
+    /// Describes what the table does.
     pub(super) fn words(&self, to: IpAddr) -> String {
         if let Some(text) = &self.unknown {
             return text.clone();
@@ -71,8 +71,8 @@ impl RouteLookup {
     }
 }
 
-/// Says where the route table of a subnet sends an address. `vpc`: the VPC of the subnet, where something else
-/// than the inventory tells it.
+/// Looks up an address in the route table of a subnet. `vpc`: the VPC of the subnet, if it is known from another
+/// source than the inventory.
 pub(super) fn route(
     network: &VpcNetwork,
     (subnet, vpc): (Option<&str>, Option<&str>),

@@ -1,4 +1,4 @@
-//! Why traffic to S3 did not take the gateway endpoint, and what leads it there.
+//! Why traffic to S3 did not use the gateway endpoint, and fixes that make it.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use crate::vpc::NextHop;
 use crate::vpc::endpoints::is_ipv4_only;
 use crate::vpc::service_address::s3_region_of;
 
-/// What is known of traffic that went around the endpoint.
+/// Observed traffic that bypassed the endpoint.
 #[derive(Debug, Clone, Copy)]
 pub struct BypassObservation<'a> {
     /// VPC of the interface.
@@ -23,23 +23,23 @@ pub struct BypassObservation<'a> {
     pub region: Option<&'a str>,
     /// The S3 address.
     pub remote: IpAddr,
-    /// `s3_path`: the way that it took.
+    /// `s3_path`: the path that it took.
     pub path: &'a str,
 }
 
-/// Why it went around the endpoint.
+/// Why it bypassed the endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BypassExplanation {
     /// The cause, in one sentence.
     pub cause: String,
-    /// What leads it to the endpoint.
+    /// The changes that make it use the endpoint.
     pub fixes: Vec<Fix>,
-    /// What to do where no change of the VPC helps, or beside it.
+    /// What else to do, or what to do if no change of the VPC helps.
     pub advice: Option<&'static str>,
 }
 
 impl BypassExplanation {
-    /// Returns what to do: commands and Terraform, and what else there is to say.
+    /// Returns what to do: commands, Terraform and advice.
     pub fn remediation(&self) -> Option<String> {
         match (Fix::paste(&self.fixes), self.advice) {
             (Some(fixes), Some(advice)) => Some(format!("{fixes}\n\n{advice}")),
@@ -56,7 +56,7 @@ const LATER: &str = "compare the routes as they were then, in CloudTrail or AWS 
 const TABLE_UNKNOWN: &str = "name the route table of the subnet: the inventory does not tell it";
 
 impl Analyzer {
-    /// Says why traffic to S3 went around the VPC's gateway endpoint.
+    /// Returns why traffic to S3 bypassed the VPC's gateway endpoint.
     pub fn bypass(&self, seen: &BypassObservation<'_>) -> BypassExplanation {
         let network = self.network();
         let of = s3_region_of(network.inventory(), seen.remote);

@@ -1,4 +1,4 @@
-//! What a scan gives: batches of the rows that pass its filter.
+//! The output of a scan: batches of the rows that pass its filter.
 
 use std::sync::Arc;
 
@@ -19,11 +19,11 @@ pub(crate) struct BatchOutput {
     batches: Sender<Result<RecordBatch>>,
     rows: usize,
     minutes: Option<Arc<InterfaceMinutes>>,
-    /// What is left of small batches: of small objects, or of which the filter let few rows pass.
+    /// Coalesces small batches: of small objects, or with few rows that passed the filter.
     coalescer: BatchCoalescer,
-    /// Whether batches of the objects at hand are put together.
+    /// Whether batches of the current objects are coalesced.
     gathers: bool,
-    /// The formats of the last object of text: the scan knows their columns.
+    /// The formats of the last text object, whose columns are counted already.
     pub(crate) formats: Vec<LogFormat>,
 }
 
@@ -38,14 +38,14 @@ impl BatchOutput {
         Self { job, batches, rows: 0, minutes, coalescer: few, gathers: false, formats: Vec::new() }
     }
 
-    /// Says whether the next objects are small: then their rows are put together.
+    /// Sets whether the next objects are small: then their rows are coalesced.
     pub(crate) fn set_coalescing(&mut self, gathers: bool) {
         self.gathers = gathers;
     }
 
-    /// Ends the objects that [`BatchOutput::gather`] spoke of: sends what was put together of them.
+    /// Ends a run of small objects: sends their coalesced rows.
     pub(crate) async fn end_run(&mut self) -> std::result::Result<(), ScanStop> {
-        // What a filter leaves of a batch waits for more of the same.
+        // Rows that passed a filter wait for more.
         match self.gathers && self.job.filter.is_none() {
             true => self.finish().await,
             false => Ok(()),
@@ -63,20 +63,20 @@ impl BatchOutput {
         if let Some(beginnings) = &self.job.beginnings {
             beginnings.add(&given);
         }
-        // Rows without a column cannot be put together; nor need they.
+        // Batches without columns cannot be coalesced, and need not be.
         let is_whole = self.job.filter.is_none() && !self.gathers;
         if is_whole || given.num_columns() == 0 {
             return self.pass_on(given).await;
         }
         self.coalescer.push_batch(given).map_err(DataFusionError::from)?;
-        // Whoever wants only some rows does not wait for more.
+        // With a LIMIT, rows do not wait for more.
         if self.job.limit.is_some() {
             self.coalescer.finish_buffered_batch().map_err(DataFusionError::from)?;
         }
         self.pass_on_full().await
     }
 
-    /// Sends what is left.
+    /// Sends the remaining rows.
     pub(crate) async fn finish(&mut self) -> std::result::Result<(), ScanStop> {
         self.coalescer.finish_buffered_batch().map_err(DataFusionError::from)?;
         self.pass_on_full().await

@@ -48,7 +48,7 @@ impl BlockReader {
         Self { idle, inline: Some(Box::new(inflater)), elsewhere: None }
     }
 
-    /// Returns the next block; none at the end.
+    /// Returns the next block. `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ScanStop> {
         if let Some(mut inflater) = self.inline.take() {
             let Ok(thread) = Arc::clone(&self.idle).try_acquire_owned() else {

@@ -10,11 +10,11 @@ use crate::{aws, source};
 /// Why an object was left.
 #[derive(Debug)]
 pub(crate) enum ScanStop {
-    /// Nobody wants more rows.
+    /// The limit is reached, or the receiver is gone.
     LimitReached,
-    /// The object is at fault: it is named, and the rest goes on.
+    /// The object is at fault: it is reported, and the scan continues.
     Object(ObjectError),
-    /// The whole scan is at fault.
+    /// The scan fails.
     Scan(DataFusionError),
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct ObjectError {
 }
 
 impl ObjectError {
-    /// What is wrong with the bytes themselves.
+    /// An error of the bytes themselves.
     pub(crate) fn lasting(reason: String) -> ScanStop {
         ScanStop::Object(Self { reason, cause: Cause::Content })
     }
@@ -42,7 +42,7 @@ pub(crate) fn external(error: impl std::error::Error + Send + Sync + 'static) ->
     DataFusionError::External(Box::new(error))
 }
 
-/// What an object that could not be opened means: it is at fault, unless the query reads it twice.
+/// Classifies an object that cannot be opened: it is at fault, unless the query reads a one-shot source twice.
 pub(crate) fn unopened(error: source::Error) -> ScanStop {
     match error {
         source::Error::OneShot { .. } => ScanStop::Scan(external(error)),
@@ -54,8 +54,8 @@ pub(crate) fn object(error: impl std::error::Error + 'static) -> ScanStop {
     ScanStop::Object(ObjectError { reason: chain(&error), cause: cause_of(&error) })
 }
 
-/// What an error means: the content is at fault only where all bytes came and one of the decoders refused them.
-/// Every other error, whatever its kind, is one of access: the object is read again.
+/// Returns the cause of an error: the content only if all bytes came and a decoder rejected them.
+/// Every other error is one of access: the object is read again.
 fn cause_of(error: &(dyn std::error::Error + 'static)) -> Cause {
     let (mut cause, mut next) = (Cause::Access, Some(error));
     while let Some(error) = next {

@@ -38,7 +38,7 @@ use crate::scan::work_queue::WorkQueue;
 /// How many values of a list `EXPLAIN` shows.
 const VALUES_SHOWN: usize = 5;
 
-/// How many rows a scan is taken to give, since nobody counted them: more than any inventory has.
+/// Rows that a scan is estimated to return: more than any inventory has.
 const ASSUMED_ROWS: usize = 1 << 30;
 
 /// The plan node: no children, as many partitions as threads.
@@ -48,7 +48,7 @@ pub(crate) struct FlowScanExec {
     queue: Arc<OnceLock<Arc<WorkQueue>>>,
     scans: Arc<ScanRegistry>,
     properties: Arc<PlanProperties>,
-    /// The filters of joins that look for interfaces.
+    /// Dynamic filters of joins over interfaces.
     dynamic_filters: Vec<Arc<dyn PhysicalExpr>>,
 }
 
@@ -69,7 +69,7 @@ impl FlowScanExec {
         }
     }
 
-    /// Returns the same scan, not begun, with filters of joins.
+    /// Returns the same scan, not started, with dynamic filters of joins.
     fn with_filters(&self, joined: Vec<Arc<dyn PhysicalExpr>>) -> Self {
         Self {
             job: Arc::clone(&self.job),
@@ -80,7 +80,7 @@ impl FlowScanExec {
         }
     }
 
-    /// What the decoder drops rows by, in words.
+    /// The filters of the decoder, for `EXPLAIN`.
     fn conditions(&self) -> Vec<String> {
         let mut conditions = Vec::new();
         for (column, values) in &self.job.pushed.equals {
@@ -164,7 +164,7 @@ impl ExecutionPlan for FlowScanExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        // A join fills a filter only if it finds it here.
+        // A join updates a filter only if the plan exposes it here.
         for filter in &self.dynamic_filters {
             if f(filter)? == TreeNodeRecursion::Stop {
                 return Ok(TreeNodeRecursion::Stop);
@@ -197,7 +197,7 @@ impl ExecutionPlan for FlowScanExec {
         _: &[Arc<Statistics>],
         _: &StatisticsArgs,
     ) -> Result<Arc<Statistics>> {
-        // A join holds its smaller side in memory, and that should not be the records.
+        // A join builds its smaller side in memory, which should not be the records.
         let unknown = Statistics::new_unknown(&self.job.output_schema);
         Ok(Arc::new(Statistics { num_rows: Precision::Inexact(ASSUMED_ROWS), ..unknown }))
     }
@@ -211,9 +211,9 @@ impl ExecutionPlan for FlowScanExec {
         let filters = result.parent_filters.iter().map(|parent| &parent.filter);
         let joined: Vec<_> =
             filters.filter(|filter| is_interface_filter(filter)).cloned().collect();
-        // The join judges every row as well: what is not understood here costs time and never rows.
+        // The join evaluates every row as well: a filter that is not applied here costs time and never rows.
         let told = FilterPushdownPropagation::all_unsupported(result);
-        // A scan with context may have to count rows that no join asks for.
+        // A scan with enrichment may have to count rows that no join reads.
         Ok(match joined.is_empty() || self.job.context.is_some() {
             true => told,
             false => told.with_updated_node(Arc::new(self.with_filters(joined))),
@@ -242,7 +242,7 @@ impl ExecutionPlan for FlowScanExec {
         if self.dynamic_filters.is_empty() {
             return Ok(begin(Arc::clone(&self.job)));
         }
-        // A join knows what it looks for when it asks for the first row, and not before.
+        // The filters are complete when the join reads the first row, and not before.
         let (job, joined) = (Arc::clone(&self.job), self.dynamic_filters.clone());
         let later =
             async move { Ok::<_, DataFusionError>(begin(Arc::new(job.narrowed(&joined)?))) };

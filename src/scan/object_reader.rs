@@ -16,12 +16,8 @@ use crate::scan::task::ScanTask;
 use crate::scan::text_reader::read_text;
 use crate::scan::work_queue::{WorkQueue, WorkUnit};
 
-/// Reads objects until the queue is empty. An object that cannot be read is counted and named; with
+/// Reads objects until the queue is empty. An object that cannot be read is counted and reported; with
 /// `--strict` it ends the scan.
-///
-/// # Errors
-///
-/// When the sources cannot be listed, and with `--strict` at the first object or line at fault.
 pub(crate) async fn read_objects(
     job: Arc<ScanTask>,
     queue: Arc<WorkQueue>,
@@ -40,7 +36,7 @@ pub(crate) async fn read_objects(
                 return Ok(());
             }
         }
-        // What there is does not wait for what may take long to read.
+        // Rows do not wait for objects that may take long to read.
         match output.end_run().await {
             Err(ScanStop::Scan(error)) => return Err(error),
             Err(_) => return Ok(()),
@@ -53,7 +49,7 @@ pub(crate) async fn read_objects(
     }
 }
 
-/// Reads one object, or a part of one, and counts it. Returns whether more rows are wanted.
+/// Reads one object, or a part of one, and counts it. Returns whether the scan continues.
 async fn read_one(
     job: &ScanTask,
     queue: &WorkQueue,
@@ -81,7 +77,7 @@ async fn read_one(
         job.options.progress.add_object();
     }
     let fault = fault.map(|fault| {
-        // It is named beside the reason.
+        // The object is reported beside the reason.
         let named = format!("could not read {}: ", split.id);
         let reason = fault.reason.strip_prefix(&named).map(str::to_owned);
         ObjectError { reason: reason.unwrap_or(fault.reason), ..fault }

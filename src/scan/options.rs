@@ -11,15 +11,15 @@ use crate::source::Split;
 use crate::source::progress::Progress;
 use crate::time::Window;
 
-/// Takes every malformed line, for `--malformed FILE`.
+/// Receives every malformed line, for `--malformed FILE`.
 pub type MalformedSink = dyn Fn(&MalformedLine) -> std::io::Result<()> + Send + Sync;
 
-/// What one object gave to one scan.
+/// What one scan read of one object.
 #[derive(Debug, Clone)]
 pub struct ObjectRead {
     /// Its lines and records, and the columns that they have.
     pub summary: ScanSummary,
-    /// Why it could not be read to its end, in words, and what was at fault; NULL: it was.
+    /// Why it could not be read to its end, and what was at fault. `None`: it was read to its end.
     pub failure: Option<(String, Cause)>,
 }
 
@@ -34,16 +34,16 @@ pub enum Cause {
     Content,
     /// It was deleted after it was listed.
     Missing,
-    /// The way to it: credentials, permission, network, an archive, a checksum, a disk.
+    /// Access to it: credentials, permission, network, an archive, a checksum, a disk.
     Access,
 }
 
-/// Told of every object once it was read.
+/// Called for every object once it was read.
 pub type ObjectSink = dyn Fn(&Split, ObjectRead) + Send + Sync;
 
 /// How the sources are read.
 pub struct ScanOptions {
-    /// Event time asked for; records outside are dropped.
+    /// Event time of the query; records outside are dropped.
     pub window: Window,
     /// Format of records that come without a header (`--log-format`).
     pub stated: Option<LogFormat>,
@@ -53,9 +53,9 @@ pub struct ScanOptions {
     pub malformed: Option<Arc<MalformedSink>>,
     /// Caps on what untrusted bytes may cost.
     pub limits: Limits,
-    /// Told what was read so far.
+    /// Updated with what was read so far.
     pub progress: Arc<Progress>,
-    /// Told what each object gave.
+    /// Called with what was read of each object.
     pub objects: Option<Arc<ObjectSink>>,
     /// Whether all records count where several flow logs record an interface.
     pub all_flow_logs: bool,

@@ -24,55 +24,55 @@ use crate::time::Window;
 pub(crate) struct ScanTask {
     /// What to decode.
     pub(crate) plan: Arc<DecodeOptions>,
-    /// The columns to give, the context's among them.
+    /// The columns to return, those of the enrichment included.
     pub(crate) output_schema: SchemaRef,
-    /// The context's columns among `made`, in its order.
+    /// The columns of the enrichment among `output_schema`, in its order.
     pub(crate) added_columns: Vec<Column>,
-    /// Which rows to give; all without it.
+    /// Which rows to return. `None`: all.
     pub(crate) filter: Option<RowFilter>,
-    /// Rows of a batch.
+    /// Rows per batch.
     pub(crate) batch_rows: usize,
     /// All columns of the table: what an object has beyond them cannot be read.
     pub(crate) table: SchemaRef,
-    /// Where the context's columns come from.
+    /// Computes the columns of the enrichment.
     pub(crate) context: Option<Arc<Enricher>>,
     /// The time whose records are read: that of the options, or with the margin before it.
     pub(crate) window: Window,
-    /// Takes in when the log of each interface begins.
+    /// Notes when the log of each interface begins.
     pub(crate) beginnings: Option<Arc<Beginnings>>,
     pub(crate) source: Arc<dyn Source>,
     pub(crate) options: Arc<ScanOptions>,
     pub(crate) pushed: Pushed,
     /// Rows after which no more objects need be opened.
     pub(crate) limit: Option<usize>,
-    /// Which records are copies of another flow log's. NULL: none, or not looked at.
+    /// Which records are copies of another flow log's. `None`: none, or not determined.
     pub(crate) choice: Option<Arc<Choice>>,
 }
 
-/// Which rows a scan gives.
+/// Which rows a scan returns.
 #[derive(Debug, Clone)]
 pub(crate) struct RowFilter {
-    /// Over the columns of `made`. NULL stands for no.
+    /// Over the columns of `made`. SQL NULL drops the row.
     pub(crate) expr: Arc<dyn PhysicalExpr>,
     /// The columns that it reads.
     pub(crate) made: SchemaRef,
-    /// The context's columns among them, in their order.
+    /// The columns of the enrichment among them, in their order.
     pub(crate) wanted: Vec<Column>,
 }
 
 impl ScanTask {
-    /// Tells whether the table has a column of this name.
+    /// Returns whether the table has a column of this name.
     pub(crate) fn has_column(&self, name: &str) -> bool {
         self.table.index_of(name).is_ok()
     }
 
-    /// Hands malformed lines to `--malformed FILE`.
+    /// Writes malformed lines to `--malformed FILE`.
     pub(crate) fn report_malformed(&self, lines: &[MalformedLine]) -> Result<()> {
         let Some(sink) = &self.options.malformed else { return Ok(()) };
         lines.iter().try_for_each(|line| sink(line)).map_err(DataFusionError::IoError)
     }
 
-    /// Returns what is left to do once joins know which interfaces they look for.
+    /// Returns the task narrowed to the interfaces that joins look for.
     pub(crate) fn narrowed(&self, joined: &[Arc<dyn PhysicalExpr>]) -> Result<Self> {
         let mut plan = DecodeOptions::clone(&self.plan);
         for filter in joined {
@@ -82,7 +82,7 @@ impl ScanTask {
         Ok(Self { plan: Arc::new(plan), ..self.clone() })
     }
 
-    /// Returns the same work, without the records that `choice` leaves out.
+    /// Returns the task without the records that `choice` drops.
     pub(crate) fn choosing(&self, choice: Arc<Choice>) -> Result<Self> {
         let mut fields = self.plan.schema.fields().to_vec();
         for name in overlap::COLUMNS {
@@ -97,9 +97,9 @@ impl ScanTask {
         Ok(Self { plan: Arc::new(plan), choice: Some(choice), ..self.clone() })
     }
 
-    /// Makes the rows that the filter lets pass.
+    /// Builds the rows that pass the filter.
     ///
-    /// What only the other columns need of the context is not worked out for rows that fail.
+    /// Columns of the enrichment that the filter does not read are not computed for rows that fail.
     pub(crate) fn apply_filter(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let chosen = self.choice.as_ref().map(|choice| choice.filter(batch)).transpose()?;
         let batch = chosen.as_ref().unwrap_or(batch);
@@ -114,7 +114,7 @@ impl ScanTask {
         }
     }
 
-    /// Turns a batch of the log's columns into the columns of `made`.
+    /// Turns a batch of the log's columns into the columns of `output_schema`.
     fn make(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         self.columns(batch, &self.output_schema, &self.added_columns)
     }

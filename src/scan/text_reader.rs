@@ -37,7 +37,7 @@ pub(crate) async fn read_text(
     };
     let read = text.read(unit, output, idle).await;
     let print = text.print.hash();
-    // What was decoded before the object broke off counts.
+    // What was decoded before the error counts.
     let (tally, mut rest, ended) = text.end();
     let mut sent = Ok(());
     if !matches!(read, Err(ScanStop::LimitReached | ScanStop::Scan(_))) {
@@ -49,7 +49,7 @@ pub(crate) async fn read_text(
         }
     }
     let fault = tally.malformed.first.first().cloned();
-    // Most objects of a folder have the same columns. What is told of each object needs them for each.
+    // Most objects of a folder have the same columns. A report of each object needs them for each.
     let is_known = job.options.objects.is_none() && output.formats == tally.formats;
     if !is_known {
         output.formats.clone_from(&tally.formats);
@@ -76,15 +76,15 @@ pub(crate) async fn read_text(
     }
 }
 
-/// An object of text while it is read.
+/// A text object while it is read.
 struct TextReader<'a> {
     job: &'a ScanTask,
     decoder: Decoder,
     batches: Vec<RecordBatch>,
-    /// Records that were told to the progress line.
+    /// Records that the progress line counts already.
     records: u64,
     last_byte: Option<u8>,
-    /// What the decoder had read when it refused to go on.
+    /// What the decoder had read when it failed.
     refused: Option<DecodeStats>,
     print: Print,
 }
@@ -138,7 +138,7 @@ impl TextReader<'_> {
         refusal(&error.refusal)
     }
 
-    /// Ends the object: its counts, its last batches, and what was wrong at its very end.
+    /// Ends the object. Returns its counts, its last batches, and an error at its very end.
     fn end(self) -> (DecodeStats, Vec<RecordBatch>, std::result::Result<(), ScanStop>) {
         let Self { job, decoder, mut batches, records, refused, .. } = self;
         if let Some(tally) = refused {

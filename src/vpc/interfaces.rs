@@ -39,7 +39,7 @@ impl Interfaces {
         rows.min_by_key(|row| (distance_secs(row, at), std::cmp::Reverse(row.valid_from)))
     }
 
-    /// Returns the interfaces that had an address then, one row each, narrowed to a VPC where one is given.
+    /// Returns the interfaces that had an address then, one row each, restricted to `vpc` if it is given.
     pub(crate) fn holders<'a>(
         &self,
         enis: &'a [Eni],

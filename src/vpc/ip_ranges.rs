@@ -140,7 +140,7 @@ impl IpRanges {
         lists.max().map(|(_, Reverse(id))| id)
     }
 
-    /// Tells whether an S3 address belongs to another region than this one. NULL when nothing tells.
+    /// Tells whether an S3 address belongs to another region than this one. `None` if it is not known.
     ///
     /// AWS's ranges decide; where they do not know the address, the prefix lists: a region's list holds
     /// every S3 address of the region, in the families that it holds at all.

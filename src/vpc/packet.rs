@@ -8,16 +8,16 @@ use crate::vpc::ports::{CLIENT_PORTS, LINUX_EPHEMERAL};
 use crate::vpc::rules;
 use crate::vpc::rules::{ICMP, ICMP_V6, has_ports, is_icmp};
 
-/// A flow from whoever opens it. NULL is what is not known.
+/// A flow, seen from the initiator. `None` is what is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FiveTuple {
     /// Address of whoever opens it.
     pub source: IpAddr,
     /// Address that it is opened to.
     pub destination: IpAddr,
-    /// Port of whoever opens it; NULL: any that a client may pick.
+    /// Port of the initiator. `None`: any ephemeral port.
     pub source_port: Option<u16>,
-    /// Port that it is opened to; NULL: any.
+    /// Port of the responder. `None`: any.
     pub destination_port: Option<u16>,
     /// IANA's protocol number.
     pub protocol: u8,
@@ -41,7 +41,7 @@ impl FiveTuple {
         Packet { protocol: self.protocol, ports, icmp: self.icmp }
     }
 
-    /// Returns the packet that answers. NULL when nothing answers such a packet, or none is known to.
+    /// Returns the reply packet. `None` if there is no reply to such a packet, or none is known.
     pub(crate) fn reply(&self) -> Option<Packet> {
         let icmp = match (self.protocol, self.icmp) {
             (ICMP, Some((8, _))) => Some((0, 0)),

@@ -11,8 +11,8 @@ const S3: &str = "s3";
 /// The service part of DynamoDB's name.
 const DYNAMODB: &str = "dynamodb";
 
-/// Returns the region of S3 that an address belongs to: by AWS's ranges, else by the prefix lists. NULL when
-/// neither knows it.
+/// Returns the region of S3 that an address belongs to: by AWS's ranges, else by the prefix lists. `None` if
+/// neither contains it.
 pub(crate) fn s3_region_of(inventory: &Inventory, ip: IpAddr) -> Option<&str> {
     let ranges = inventory.ip_ranges.iter().filter(|row| row.service == "S3");
     let of_range = ranges
@@ -43,7 +43,7 @@ pub(crate) fn gateway_service(inventory: &Inventory, ip: IpAddr) -> Option<(&str
     of_lists.or_else(|| of_ranges.next().map(|row| (DYNAMODB, row.region.as_str())))
 }
 
-/// Tells whether an address is an AWS service's in a region, and not a machine's that anybody rents.
+/// Returns whether an address belongs to an AWS service in a region, and not to EC2.
 pub(crate) fn is_aws_of(inventory: &Inventory, ip: IpAddr, region: &str) -> bool {
     let ranges = inventory.ip_ranges.iter().filter(|row| row.valid_to.is_none());
     let holds = |cidr: &str| address::parse_net(cidr).is_some_and(|net| net.contains(&ip));

@@ -148,7 +148,7 @@ impl<'a> Row<'a> {
         column.is_valid(self.at).then(|| column.value(self.at))
     }
 
-    /// A port; NULL for what is none.
+    /// A port; `None` for a number that is no port.
     fn port(&self, column: usize) -> Option<u16> {
         u16::try_from(self.number(column)?).ok()
     }

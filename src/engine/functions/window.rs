@@ -34,7 +34,7 @@ pub(crate) fn functions(since: Option<i64>, beginnings: &Arc<Beginnings>) -> [Sc
     ]
 }
 
-/// `window_since()`: where the window begins; NULL where it has no beginning. A constant of each statement.
+/// `window_since()`: where the window begins; SQL NULL where it has no beginning. A constant of each statement.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct WindowSince {
     since: Option<i64>,
@@ -103,7 +103,7 @@ impl ScalarUDFImpl for SawBeginning {
         let starts: ArrayRef = cast(starts, &time())?;
         let starts: &TimestampSecondArray = starts.as_primitive();
         let rows = ids.as_string_view().iter().zip(starts.iter());
-        // NULL is no time at which anything was seen to begin.
+        // Without a start, no beginning was seen.
         let saw = rows.map(|(id, start)| Some(start.is_some_and(|s| self.beginnings.saw(id, s))));
         Ok(ColumnarValue::Array(Arc::new(saw.collect::<BooleanArray>())))
     }

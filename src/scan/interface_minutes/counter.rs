@@ -18,7 +18,7 @@ use crate::scan::interface_minutes::table::MinuteTables;
 /// Bytes of an hour of an interface in memory, with its place in the map.
 const HOUR_BYTES: usize = 1024;
 
-/// How many minutes after its first a record may tell of: AWS sums up over ten at most, and its times are up
+/// How many minutes after its first a record may cover: AWS sums up over ten at most, and its times are up
 /// to a minute off.
 const MINUTES_MAX: i64 = 15;
 
@@ -36,7 +36,7 @@ struct State {
     /// By number.
     lives: Vec<Life>,
     numbers: BTreeMap<Name, u32>,
-    /// What each flow log holds of an interface, by number: small, and always in memory.
+    /// What each flow log contains of an interface, by number: small, and always in memory.
     logs: Vec<ByFlowLog>,
     /// Hours in memory.
     hours: usize,
@@ -61,14 +61,14 @@ pub(crate) struct InterfaceMinutes {
 }
 
 impl InterfaceMinutes {
-    /// Keeps at most `memory_bytes` of minutes in memory, registered with `memory`, and the rest on disk.
+    /// Stores at most `memory_bytes` of minutes in memory, registered with `memory`, and the rest on disk.
     /// Records that ended before `since` are not counted.
     pub(crate) fn new(memory: MemoryReservation, memory_bytes: usize, since: Option<i64>) -> Self {
         let hours_max = (memory_bytes / HOUR_BYTES).max(1);
         Self { state: Mutex::default(), memory, hours_max, since }
     }
 
-    /// Tells whether a table of these columns is enough to count minutes from.
+    /// Returns whether minutes can be counted from a table of these columns.
     pub(crate) fn can_read(schema: &Schema) -> bool {
         let columns = KEY.iter().chain(&OTHERS).chain(&interface_logs::COLUMNS);
         columns.into_iter().all(|name| schema.index_of(name).is_ok())
@@ -243,7 +243,7 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// NULL when a column is missing or of another type.
+    /// `None` if a column is missing or of another type.
     fn new(batch: &'a RecordBatch) -> Option<Self> {
         let text = |name: &str| batch.column_by_name(name)?.as_string_view_opt();
         let time =
@@ -279,7 +279,7 @@ impl<'a> Columns<'a> {
         self.end.is_valid(row) && self.end.value(row) < since
     }
 
-    /// From when to when a record tells of its interface, each standing for the other where one is missing.
+    /// The interval that a record covers. A missing start or end is replaced by the other.
     fn times(&self, row: usize) -> Option<(i64, i64)> {
         let time = |column: &TimestampSecondArray| column.is_valid(row).then(|| column.value(row));
         let (start, end) = (time(self.start), time(self.end));

@@ -14,7 +14,7 @@ pub(super) struct Minute {
     pub(super) nodata: u32,
     pub(super) skipdata: u32,
     pub(super) longest_secs: u16,
-    /// Which kinds of records tell of it, as [`Status`] numbers bits.
+    /// Which kinds of records it has, as bits of [`Status`].
     pub(super) told: u8,
 }
 

@@ -32,7 +32,7 @@ impl Iterator for Hours {
     }
 }
 
-/// The minutes of an hour that any record tells of, as minutes since 1970; NULL for records without a time.
+/// The minutes of an hour that have records, as minutes since 1970; `None` for records without a time.
 pub(super) fn minutes_of(hour: &Hour) -> impl Iterator<Item = (Option<i64>, Minute)> {
     let (first, is_timed) = (hour.hour, hour.hour != UNTIMED);
     let of_slot = move |slot: i64| is_timed.then(|| first.saturating_mul(60).saturating_add(slot));

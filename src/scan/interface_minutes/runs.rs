@@ -50,7 +50,7 @@ impl Group {
 #[derive(Debug, Clone)]
 struct Run {
     group: Arc<Group>,
-    /// The first minute and the first that is no more part of it; NULL for records without a time.
+    /// The first minute and the first that is no more part of it; `None` for records without a time.
     minutes: Option<(i64, i64)>,
     state: &'static str,
     counts: [i64; 3],

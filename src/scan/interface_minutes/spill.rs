@@ -164,7 +164,7 @@ fn encode(hour: &Hour, to: &mut Vec<u8>) {
     }
 }
 
-/// Takes an hour off the front of bytes. NULL: they are not what [`encode`] wrote.
+/// Reads an hour from the front of bytes. `None`: [`encode`] did not write them.
 fn decode(from: &mut &[u8]) -> Option<Hour> {
     let number = u32::from_le_bytes(*from.split_off(..4)?.as_array()?);
     let hour = i64::from_le_bytes(*from.split_off(..8)?.as_array()?);

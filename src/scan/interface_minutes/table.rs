@@ -22,7 +22,7 @@ use crate::scan::interface_minutes::spill::{Reader, Stretch};
 pub(crate) struct MinuteTables {
     /// Interfaces and their jobs, by number.
     keys: Arc<[Key]>,
-    /// NULL: no record was of a job.
+    /// `None`: no record belonged to a job.
     hours: Option<Stretch>,
 }
 

@@ -15,7 +15,7 @@ struct FlowLogScope {
     account_id: Option<String>,
     region: Option<String>,
     vpc_id: Option<String>,
-    /// The time of its records. NULL: it may be any.
+    /// The time of its records. `None`: it may be any.
     span: Option<(i64, i64)>,
     /// Whether some object does not tell the time of its records.
     is_timeless: bool,

@@ -123,7 +123,7 @@ async fn scan(
         limits: job.options.limits,
         ..DecodeOptions::new(job.plan.layout, Arc::clone(&schema))
     };
-    // What cannot be read, the scan itself will name.
+    // Objects that cannot be read are reported by the scan itself.
     let options = ScanOptions {
         stated: job.options.stated.clone(),
         limits: job.options.limits,

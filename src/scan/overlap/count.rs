@@ -151,7 +151,7 @@ impl Count {
         }
     }
 
-    /// Ranks the flow logs. NULL when no interface is recorded by several.
+    /// Ranks the flow logs. `None` if no interface is recorded by several.
     pub(super) fn finish(self, known: &[FlowLog]) -> Option<Choice> {
         let is_shared = |logs: &Vec<(usize, Times)>| logs.len() > 1;
         if self.bound.is_none() && !self.interfaces.values().any(is_shared) {

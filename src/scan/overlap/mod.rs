@@ -222,7 +222,7 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// NULL when a column is missing or of another type.
+    /// `None` if a column is missing or of another type.
     fn new(batch: &'a RecordBatch) -> Option<Self> {
         let text = |name: &str| batch.column_by_name(name)?.as_string_view_opt();
         let time =
@@ -255,7 +255,7 @@ impl<'a> Columns<'a> {
         rank
     }
 
-    /// From when to when a record tells of its interface. NULL: it lacks a time.
+    /// The interval that a record covers. `None`: it lacks a time.
     fn times(&self, row: usize) -> Option<(i64, i64)> {
         let time = |column: &TimestampSecondArray| column.is_valid(row).then(|| column.value(row));
         let first = time(self.start)?;
