@@ -11,14 +11,14 @@ use arrow::array::RecordBatch;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flowq::aws::{Account, Options};
-use flowq::engine::{Engine, ReadOptions, Resources};
-use flowq::enrich::{Column, Context};
+use flowq::engine::{Engine, Resources, ScanOptions};
+use flowq::enrich::{Column, Enricher};
 use flowq::flow::field::Layout;
-use flowq::flow::{Decoder, Plan};
+use flowq::flow::{DecodeOptions, Decoder};
 use flowq::inventory::Inventory;
 use flowq::inventory::model::{Attribution, Eni, IpRange};
 use flowq::lake::{Origin, Writer, WriterOptions};
-use flowq::storage::Place;
+use flowq::storage::Storage;
 use flowq::time::Window;
 use flowq::{generate, source};
 
@@ -60,7 +60,7 @@ fn decode(texts: &[Bytes], columns: &[&str]) -> Vec<RecordBatch> {
     let all = Layout::Vpc.schema(&[]);
     let indices: Vec<usize> = columns.iter().map(|name| all.index_of(name).unwrap()).collect();
     let schema = Arc::new(all.project(&indices).unwrap());
-    let plan = Arc::new(Plan::new(Layout::Vpc, schema));
+    let plan = Arc::new(DecodeOptions::new(Layout::Vpc, schema));
     let mut batches = Vec::new();
     for text in texts {
         let mut decoder = Decoder::new(Arc::clone(&plan), "bench");
@@ -140,7 +140,7 @@ fn joining(c: &mut Criterion) {
     for (name, inventory) in
         [("sample inventory", inventory.clone()), ("crowded", crowded(&inventory))]
     {
-        let context = Context::new(Arc::new(inventory), Vec::new(), generate::SAMPLE_START);
+        let context = Enricher::new(Arc::new(inventory), Vec::new(), generate::SAMPLE_START);
         group.bench_function(name, |b| {
             b.iter(|| {
                 for batch in decode(&logs.texts, &needs) {
@@ -155,7 +155,7 @@ fn joining(c: &mut Criterion) {
 fn detecting(c: &mut Criterion) {
     let logs = logs();
     let (inventory, _) = Inventory::read(&[logs.folder.path().join("inventory")]).unwrap();
-    let context = Arc::new(Context::new(Arc::new(inventory), Vec::new(), generate::SAMPLE_START));
+    let context = Arc::new(Enricher::new(Arc::new(inventory), Vec::new(), generate::SAMPLE_START));
     let folder = logs.folder.path().join("logs").to_str().unwrap().to_owned();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut group = c.benchmark_group("detect");
@@ -163,13 +163,15 @@ fn detecting(c: &mut Criterion) {
     group.bench_function("conversations", |b| {
         b.iter(|| {
             runtime.block_on(async {
-                let source =
-                    source::open_sources(std::slice::from_ref(&folder), &source::Access::default())
-                        .unwrap();
-                let options = ReadOptions::new(Window::default());
+                let source = source::open_sources(
+                    std::slice::from_ref(&folder),
+                    &source::SourceContext::default(),
+                )
+                .unwrap();
+                let options = ScanOptions::new(Window::default());
                 let resources = Resources { threads: 1, memory_bytes: 128 << 20 };
                 let engine = Engine::new(source, Arc::clone(&context), options, &resources).await;
-                engine.unwrap().keep_conversations().await.unwrap();
+                engine.unwrap().materialize_conversations().await.unwrap();
             });
         });
     });
@@ -190,7 +192,7 @@ fn writing(c: &mut Criterion) {
         b.iter(|| {
             runtime.block_on(async {
                 let folder = tempfile::tempdir().unwrap();
-                let lake = Place::create(folder.path().to_str().unwrap(), &account).unwrap();
+                let lake = Storage::create(folder.path().to_str().unwrap(), &account).unwrap();
                 let origin: Arc<Origin> = Arc::new(|_: &str| (None, None));
                 let options = WriterOptions::default();
                 let mut writer = Writer::new(&lake, Layout::Vpc, "bench", origin, options);

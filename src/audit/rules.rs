@@ -134,10 +134,10 @@ mod tests {
 
     #[test]
     fn ranges_are_taken_away() {
-        assert_eq!(without(vec![ALL_PORTS], (443, 443)), [(0, 442), (444, 65_535)]);
-        assert_eq!(without(vec![(1, 5), (7, 9)], (0, 8)), [(9, 9)]);
-        assert_eq!(without(vec![(1, 5)], (6, 9)), [(1, 5)]);
-        assert_eq!(common(&[(1, 5), (7, 9)], (4, 7)), [(4, 5), (7, 7)]);
+        assert_eq!(subtract(vec![ALL_PORTS], (443, 443)), [(0, 442), (444, 65_535)]);
+        assert_eq!(subtract(vec![(1, 5), (7, 9)], (0, 8)), [(9, 9)]);
+        assert_eq!(subtract(vec![(1, 5)], (6, 9)), [(1, 5)]);
+        assert_eq!(intersect(&[(1, 5), (7, 9)], (4, 7)), [(4, 5), (7, 7)]);
         assert_eq!(shown(&[ALL_PORTS, (443, 443), (1, 2)]), "all ports, 443, 1-2");
     }
 }

@@ -24,7 +24,7 @@ fn tables() -> Tables {
 }
 
 /// The inventory and the traffic of a case over those of the base.
-fn world(base: &toml::Table, case: &toml::Table) -> (Inventory, Option<Vec<Seen>>) {
+fn world(base: &toml::Table, case: &toml::Table) -> (Inventory, Option<Vec<ObservedTraffic>>) {
     let mut merged = base.clone();
     merged.extend(case.clone());
     for change in case.get("change").and_then(toml::Value::as_array).into_iter().flatten() {
@@ -41,7 +41,7 @@ fn world(base: &toml::Table, case: &toml::Table) -> (Inventory, Option<Vec<Seen>
     if traffic == "none" {
         return (inventory, None);
     }
-    let empty = serde_json::to_value(Seen::default()).unwrap();
+    let empty = serde_json::to_value(ObservedTraffic::default()).unwrap();
     let rows = case::rows(traffic, &empty).unwrap();
     let seen = rows.into_iter().map(|row| serde_json::from_value(row).unwrap()).collect();
     (inventory, Some(seen))
@@ -79,15 +79,17 @@ fn root_with(change: impl Fn(String) -> String) -> (toml::Table, Vec<toml::Table
     (base, cases)
 }
 
-fn audit(base: &toml::Table, case: &toml::Table, only: &[&str]) -> Report {
+fn audit(base: &toml::Table, case: &toml::Table, only: &[&str]) -> AuditReport {
     let (inventory, traffic) = world(base, case);
-    let asked =
-        Asked { only: only.iter().map(|id| (*id).to_owned()).collect(), ..Asked::default() };
+    let asked = AuditScope {
+        only: only.iter().map(|id| (*id).to_owned()).collect(),
+        ..AuditScope::default()
+    };
     run(&Arc::new(inventory), traffic.as_deref(), &asked)
 }
 
 /// The report on the base itself.
-pub(super) fn report_of_base() -> Report {
+pub(super) fn report_of_base() -> AuditReport {
     audit(&root().0, &toml::Table::new(), &[])
 }
 
@@ -96,7 +98,7 @@ fn the_base_passes_every_check() {
     let report = report_of_base();
     let mut passed = BTreeSet::new();
     for outcome in &report.outcomes {
-        assert_eq!(outcome.verdict, Verdict::Pass, "{}: {}", outcome.check, outcome.why);
+        assert_eq!(outcome.verdict, CheckVerdict::Pass, "{}: {}", outcome.check, outcome.why);
         assert!(outcome.fix.is_none() && outcome.finding().is_none());
         passed.insert(outcome.check);
     }
@@ -131,7 +133,7 @@ fn cases_come_out_as_they_are_written() {
         if !none && (!of_verdict.iter().any(|one| fits(&one)) || !counts) {
             wrong.push(format!("{name}: wanted {verdict} {:?}, got {told:#?}", text("why")));
         }
-        for one in of_verdict.iter().filter(|one| one.verdict == Verdict::Fail) {
+        for one in of_verdict.iter().filter(|one| one.verdict == CheckVerdict::Fail) {
             assert!(one.fix.is_some(), "{name}: no fix");
             let finding = one.finding().unwrap();
             assert_eq!(finding.detection, format!("audit-{check}"));
@@ -160,7 +162,7 @@ fn jobs_of_one_configuration_are_one_result_and_its_id_stays() {
     let many = toml::Table::from_iter([("jobs".to_owned(), format!("{jobs}\n{more}").into())]);
     let many = audit(&base, &many, &[]);
     assert_eq!(many.jobs, one.jobs + 40);
-    let ids = |report: &Report| -> Vec<(String, &str)> {
+    let ids = |report: &AuditReport| -> Vec<(String, &str)> {
         report.outcomes.iter().map(|one| (one.finding_id.clone(), one.check)).collect()
     };
     assert_eq!(ids(&many), ids(&one));
@@ -173,12 +175,12 @@ fn a_vpc_without_jobs_is_audited_when_it_is_asked_for() {
     let (inventory, traffic) =
         world(&base, &toml::Table::from_iter([("jobs".to_owned(), "".into())]));
     let inventory = Arc::new(inventory);
-    assert!(run(&inventory, traffic.as_deref(), &Asked::default()).outcomes.is_empty());
-    let asked = Asked { vpc: Some("vpc-1".to_owned()), ..Asked::default() };
+    assert!(run(&inventory, traffic.as_deref(), &AuditScope::default()).outcomes.is_empty());
+    let asked = AuditScope { vpc: Some("vpc-1".to_owned()), ..AuditScope::default() };
     let report = run(&inventory, None, &asked);
     let checks: BTreeSet<&str> = report.outcomes.iter().map(|one| one.check).collect();
     assert!(checks.contains("s3-endpoint") && checks.contains("dns-support"), "{checks:?}");
-    let other = Asked { vpc: Some("vpc-2".to_owned()), ..Asked::default() };
+    let other = AuditScope { vpc: Some("vpc-2".to_owned()), ..AuditScope::default() };
     assert_eq!(run(&inventory, None, &other).jobs, 0);
 }
 

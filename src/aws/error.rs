@@ -245,13 +245,14 @@ mod tests {
             ("Whatever", "", Kind::Other),
         ];
         for (code, message, want) in cases {
-            assert_eq!(Error::of_service(Some(code), Some(message)).kind, want, "{code}");
+            assert_eq!(Error::from_service(Some(code), Some(message)).kind, want, "{code}");
         }
     }
 
     #[test]
     fn missing_credentials_are_told_in_a_clause() {
-        let told = |text: &str| Error::of_way(&std::io::Error::other(text.to_owned())).message;
+        let told =
+            |text: &str| Error::from_transport(&std::io::Error::other(text.to_owned())).message;
         let chain = |profile: &str| {
             format!(
                 "no credentials found in chain. Attempted: Environment: not set Profile: {profile} WebIdentityToken: not set"
@@ -264,7 +265,8 @@ mod tests {
 
     #[test]
     fn an_error_is_one_line_without_a_full_stop() {
-        let error = Error::of_service(Some("SlowDown"), Some("Please reduce\n your request rate."));
+        let error =
+            Error::from_service(Some("SlowDown"), Some("Please reduce\n your request rate."));
         assert_eq!(error.to_string(), "throttled: SlowDown: Please reduce your request rate");
         assert!(error.is_retryable());
     }

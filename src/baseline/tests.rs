@@ -8,16 +8,17 @@ use datafusion::scalar::ScalarValue;
 use glob::Pattern;
 use proptest::prelude::{ProptestConfig, Strategy as _, prop, prop_assert_eq, proptest};
 
-use crate::allow::{AllowRule, Known};
+use crate::allow::{AllowRule, BaselineRule};
 use crate::baseline::{
-    Changed, DESTINATIONS, Flagged, Learned, Options, Seen, against, between, learn, read, render,
+    ChangeKind, DESTINATIONS, Flagged, Learned, ObservedDestination, Options, against, between,
+    learn, read, render,
 };
 use crate::config::Config;
 use crate::detection::{Case, Finding, Severity, built_in, runner};
-use crate::engine::{Engine, ReadOptions, Resources};
-use crate::enrich::Context;
+use crate::engine::{Engine, Resources, ScanOptions};
+use crate::enrich::Enricher;
 use crate::inventory::Inventory;
-use crate::source::Memory;
+use crate::source::MemorySource;
 use crate::time::Window;
 
 fn options(ranges: &[&str], widen: &[u8]) -> Options {
@@ -29,8 +30,8 @@ fn options(ranges: &[&str], widen: &[u8]) -> Options {
     }
 }
 
-fn seen(run: &str, destination: &str, port: i32, bytes_out: i64) -> Seen {
-    Seen {
+fn seen(run: &str, destination: &str, port: i32, bytes_out: i64) -> ObservedDestination {
+    ObservedDestination {
         job: Some(run.to_owned()),
         job_name: Some(run.to_owned()),
         destination: destination.to_owned(),
@@ -42,7 +43,7 @@ fn seen(run: &str, destination: &str, port: i32, bytes_out: i64) -> Seen {
         bytes_out,
         first_seen: Some(1_767_225_600),
         last_seen: Some(1_767_229_200),
-        ..Seen::default()
+        ..ObservedDestination::default()
     }
 }
 
@@ -59,7 +60,8 @@ fn flagged(destination: &str, port: i32) -> Flagged {
 }
 
 fn rules(learned: &Learned) -> Vec<String> {
-    let rule = |rule: &crate::baseline::Rule| format!("{} {}", rule.to, rule.ports.join(","));
+    let rule =
+        |rule: &crate::baseline::LearnedRule| format!("{} {}", rule.to, rule.ports.join(","));
     learned.rules.iter().map(rule).collect()
 }
 
@@ -123,7 +125,7 @@ fn what_was_flagged_is_left_out_unless_said() {
     let learned = learn(&rows, std::slice::from_ref(&bad), &options(&[], &[]));
     assert_eq!(rules(&learned), ["203.0.113.9/32 ", "203.0.113.9/32 8443"]);
     let left_out: Vec<String> =
-        learned.left_out.iter().map(crate::baseline::LeftOut::line).collect();
+        learned.left_out.iter().map(crate::baseline::Excluded::line).collect();
     assert_eq!(
         left_out,
         ["203.0.113.9 tcp 443: unexpected-egress flagged it as high (churn-1, churn-2)"]
@@ -204,9 +206,10 @@ fn changes_between_two_sides() {
         seen("churn-2", "same-job", 50000, 5),
         seen("churn-2", "vpc", 5432, 50),
     ];
-    let told = |changes: &[crate::baseline::Change]| -> Vec<String> {
-        let one =
-            |c: &crate::baseline::Change| format!("{} {} {:?}", c.changed, c.destination, c.factor);
+    let told = |changes: &[crate::baseline::DestinationChange]| -> Vec<String> {
+        let one = |c: &crate::baseline::DestinationChange| {
+            format!("{} {} {:?}", c.changed, c.destination, c.factor)
+        };
         changes.iter().map(one).collect()
     };
     assert_eq!(
@@ -220,7 +223,7 @@ fn changes_between_two_sides() {
 
 #[test]
 fn changes_against_rules() {
-    let rule = |number, to: &str, job: &str, band| Known {
+    let rule = |number, to: &str, job: &str, band| BaselineRule {
         number,
         to: to.to_owned(),
         job: Some(job.to_owned()),
@@ -244,10 +247,13 @@ fn changes_against_rules() {
     ];
     (rows[0].rule, rows[1].rule, rows[2].rule) = (Some(1), Some(1), Some(0));
     let changes = against(&rows, &rules);
-    let told: Vec<(Changed, &str)> =
+    let told: Vec<(ChangeKind, &str)> =
         changes.iter().map(|one| (one.changed, one.destination.as_str())).collect();
-    let want =
-        [(Changed::Added, "10.9.9.9"), (Changed::Grown, "service:S3"), (Changed::Gone, "vpc")];
+    let want = [
+        (ChangeKind::Added, "10.9.9.9"),
+        (ChangeKind::Grown, "service:S3"),
+        (ChangeKind::Gone, "vpc"),
+    ];
     assert_eq!(told, want);
     assert_eq!((changes[1].bytes_out_after, changes[1].factor), (Some(300), Some(3.0)));
 }
@@ -337,14 +343,14 @@ fn resources() -> Resources {
 }
 
 /// Reads flow logs with these rules; the world is [`WORLD`]'s.
-async fn engine(opened: &[Opened], rules: Vec<AllowRule>) -> (Engine, Arc<Context>) {
+async fn engine(opened: &[Opened], rules: Vec<AllowRule>) -> (Engine, Arc<Enricher>) {
     let inventory: Inventory = Case::parse_all("world", WORLD).unwrap().remove(0).inventory;
-    let context = Arc::new(Context::new(Arc::new(inventory), rules, 1_767_300_000));
-    let source: Memory = [("log", flows(opened))].into_iter().collect();
-    let options = ReadOptions::new(Window::default());
+    let context = Arc::new(Enricher::new(Arc::new(inventory), rules, 1_767_300_000));
+    let source: MemorySource = [("log", flows(opened))].into_iter().collect();
+    let options = ScanOptions::new(Window::default());
     let made = Engine::new(Arc::new(source), Arc::clone(&context), options, &resources()).await;
     let mut engine = made.unwrap();
-    engine.keep_conversations().await.unwrap();
+    engine.materialize_conversations().await.unwrap();
     assert_eq!(engine.summary().malformed.total(), 0);
     (engine, context)
 }

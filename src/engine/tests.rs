@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::*;
 use crate::inventory::Inventory;
-use crate::source::{ByteStream, Error, Listing, Memory, Split};
+use crate::source::{ByteStream, Error, Listing, MemorySource, Split};
 
 mod files;
 mod joins;
@@ -31,23 +31,23 @@ fn vpc(rows: u32) -> String {
     format!("{VPC}\n{}", (1..=rows).map(row).collect::<String>())
 }
 
-async fn over(source: Arc<dyn Source>, options: ReadOptions) -> Engine {
+async fn over(source: Arc<dyn Source>, options: ScanOptions) -> Engine {
     with(source, options, 1).await
 }
 
-async fn with(source: Arc<dyn Source>, options: ReadOptions, threads: usize) -> Engine {
-    let context = Arc::new(Context::new(Arc::new(Inventory::default()), Vec::new(), 0));
+async fn with(source: Arc<dyn Source>, options: ScanOptions, threads: usize) -> Engine {
+    let context = Arc::new(Enricher::new(Arc::new(Inventory::default()), Vec::new(), 0));
     let resources = Resources { threads, memory_bytes: 256 << 20 };
     Engine::new(source, context, options, &resources).await.unwrap()
 }
 
 fn memory(objects: &[(&str, &str)]) -> Arc<dyn Source> {
     let owned = objects.iter().map(|(name, text)| (*name, text.as_bytes().to_vec()));
-    Arc::new(owned.collect::<Memory>())
+    Arc::new(owned.collect::<MemorySource>())
 }
 
 async fn engine(objects: &[(&str, &str)]) -> Engine {
-    over(memory(objects), ReadOptions::new(Window::default())).await
+    over(memory(objects), ScanOptions::new(Window::default())).await
 }
 
 /// Rows as text, cells separated by a blank, NULL as nothing.
@@ -60,7 +60,7 @@ fn lines(batches: &[RecordBatch]) -> Vec<String> {
 }
 
 async fn ask(engine: &Engine, sql: &str) -> Vec<String> {
-    let rows = engine.rows(sql, none()).await;
+    let rows = engine.rows(sql, no_params()).await;
     lines(&rows.unwrap_or_else(|error| panic!("{sql}: {error}")))
 }
 
@@ -117,7 +117,7 @@ async fn aws_names_need_no_quotes_and_generic_sql_works() {
     ] {
         assert_eq!(ask(&engine, sql).await, [want], "{sql}");
     }
-    let wrong = engine.rows("SELEC 1", none()).await.unwrap_err().to_string();
+    let wrong = engine.rows("SELEC 1", no_params()).await.unwrap_err().to_string();
     assert!(wrong.contains("found: SELEC"), "{wrong}");
 }
 
@@ -141,7 +141,7 @@ async fn functions_say_what_they_take() {
         ("SELECT in_cidr('10.0.0.1', 'ten')", "\"ten\" is not a CIDR range"),
         ("SELECT allowed_by('a')", "it takes (job_name, remote_addr"),
     ] {
-        let error = engine.rows(sql, none()).await.unwrap_err().to_string();
+        let error = engine.rows(sql, no_params()).await.unwrap_err().to_string();
         assert!(error.contains(want), "{sql}: {error}");
     }
     let sql = "SELECT allowed_by(NULL, '10.0.0.1', NULL, 443::bigint, NULL) IS NULL";
@@ -163,7 +163,7 @@ async fn a_window_drops_what_is_known_to_lie_outside_and_nothing_else() {
     let untimed = "srcaddr start log-status\n10.9.9.9 1 OK\n10.9.9.8 - OK\n10.9.9.7 9000 OK\n";
     let objects = [("a", &*vpc(5)), ("b", untimed), ("c", "srcaddr log-status\n10.8.8.8 OK\n")];
     let window = Window::new(Some(1063), Some(1005));
-    let engine = over(memory(&objects), ReadOptions::new(window)).await;
+    let engine = over(memory(&objects), ScanOptions::new(window)).await;
     let sql = "SELECT srcaddr FROM flow_logs ORDER BY object, line";
     let want = ["10.0.0.3", "10.0.0.4", "10.9.9.9", "10.9.9.8", "10.8.8.8"];
     assert_eq!(ask(&engine, sql).await, want);
@@ -186,7 +186,7 @@ async fn explain_tells_what_the_decoder_does() {
 /// Opens its second object only once the first row was delivered.
 #[derive(Debug)]
 struct Gated {
-    objects: Memory,
+    objects: MemorySource,
     delivered: Arc<Notify>,
 }
 
@@ -207,8 +207,8 @@ impl Source for Gated {
         self.objects.open(split).await
     }
 
-    async fn seek(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
-        self.objects.seek(split).await
+    async fn open_random_access(&self, split: &Split) -> Result<Box<dyn AsyncFileReader>, Error> {
+        self.objects.open_random_access(split).await
     }
 }
 
@@ -217,9 +217,9 @@ async fn the_first_batch_comes_before_the_last_object_is_opened() {
     let objects = ["a", "b"].map(|name| (name, vpc(3).into_bytes())).into_iter().collect();
     let delivered = Arc::new(Notify::new());
     let source = Gated { objects, delivered: Arc::clone(&delivered) };
-    let engine = over(Arc::new(source), ReadOptions::new(Window::default())).await;
+    let engine = over(Arc::new(source), ScanOptions::new(Window::default())).await;
     let sql = "SELECT bytes FROM flow_logs";
-    let mut rows = engine.query(sql, none()).await.unwrap();
+    let mut rows = engine.query(sql, no_params()).await.unwrap();
     let wait = std::time::Duration::from_secs(30);
     let first = tokio::time::timeout(wait, rows.try_next()).await;
     let first = first.expect("the first batch waits for the last object").unwrap().unwrap();
@@ -241,11 +241,11 @@ async fn what_can_be_read_once_is_not_joined_with_itself() {
     std::thread::spawn(move || std::fs::write(pipe, vpc(3)));
     let source = crate::source::open_sources(
         &[path.to_string_lossy().into_owned()],
-        &crate::source::Access::default(),
+        &crate::source::SourceContext::default(),
     )
     .unwrap();
-    let engine = over(source, ReadOptions::new(Window::default())).await;
+    let engine = over(source, ScanOptions::new(Window::default())).await;
     let sql = "SELECT count(*) FROM flow_logs a JOIN flow_logs b ON a.line = b.line";
-    let error = engine.rows(sql, none()).await.unwrap_err().to_string();
+    let error = engine.rows(sql, no_params()).await.unwrap_err().to_string();
     assert!(error.contains("can be read only once"), "{error}");
 }

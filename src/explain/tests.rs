@@ -3,17 +3,19 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::detection::Finding;
-use crate::explain::{Asked, Error, Explanation, Logged, Rejected, Target, explain, find, replay};
+use crate::explain::{
+    Error, Explanation, FindingQuery, FlowQuery, LoggedFlow, RejectedFlow, explain, find, replay,
+};
 use crate::reachability::tests::configuration;
-use crate::reachability::{Reach, Verdict};
+use crate::reachability::{Analyzer, Verdict};
 
-fn reach(name: &str) -> Reach {
+fn reach(name: &str) -> Analyzer {
     let mut inventory = configuration(name);
     inventory.told = Some((1_767_225_600, 1_767_225_600));
-    Reach::new(Arc::new(inventory))
+    Analyzer::new(Arc::new(inventory))
 }
 
-const FLOW: Asked<'_> = Asked {
+const FLOW: FlowQuery<'_> = FlowQuery {
     from: "eni-a",
     to: "eni-b",
     port: Some("7077"),
@@ -23,8 +25,8 @@ const FLOW: Asked<'_> = Asked {
     at: Some(1_767_225_600),
 };
 
-fn logged(interface: &str, is_request: bool, action: &str, reason: Option<&str>) -> Logged {
-    Logged {
+fn logged(interface: &str, is_request: bool, action: &str, reason: Option<&str>) -> LoggedFlow {
+    LoggedFlow {
         interface_id: Some(interface.to_owned()),
         is_request,
         action: action.to_owned(),
@@ -36,7 +38,7 @@ fn logged(interface: &str, is_request: bool, action: &str, reason: Option<&str>)
     }
 }
 
-fn explained(config: &str, logged: Vec<Logged>) -> Explanation {
+fn explained(config: &str, logged: Vec<LoggedFlow>) -> Explanation {
     explain(&reach(config), &FLOW, logged).unwrap()
 }
 
@@ -82,8 +84,8 @@ fn what_the_log_shows_may_contradict_the_inventory() {
     assert_eq!(why("base", logged("eni-b", true, "ACCEPT", None)), None);
 }
 
-fn rejected(local: (&str, &str), remote: (&str, &str), port: i32) -> Rejected {
-    Rejected {
+fn rejected(local: (&str, &str), remote: (&str, &str), port: i32) -> RejectedFlow {
+    RejectedFlow {
         interface_id: Some(local.0.to_owned()),
         remote_interface_id: Some(remote.0.to_owned()),
         vpc_id: Some("vpc-a".to_owned()),
@@ -115,7 +117,7 @@ fn a_fix_lets_through_what_it_is_for_and_says_what_else_it_opens() {
     let explained = explain(&reach, &FLOW, Vec::new()).unwrap();
     let (tuple, ..) = FLOW.ends(&reach).unwrap();
     let told = replay(&reach, &explained.fixes, &tuple, FLOW.at, &rows);
-    let flows = |lines: &[crate::explain::Line]| -> Vec<String> {
+    let flows = |lines: &[crate::explain::FlowLine]| -> Vec<String> {
         lines
             .iter()
             .map(|line| format!("{} {} {}", line.source, line.destination, line.service))
@@ -159,8 +161,8 @@ fn a_finding_is_found_by_the_beginning_of_its_id() {
 
 #[test]
 fn the_flow_behind_a_finding_is_replayed() {
-    assert!(Target::of(&finding("a", None)).is_none());
-    let target = Target::of(&finding("a", Some("10.0.1.6"))).unwrap();
+    assert!(FindingQuery::of(&finding("a", None)).is_none());
+    let target = FindingQuery::of(&finding("a", Some("10.0.1.6"))).unwrap();
     let explained = target.explain(&reach("no-self"), Vec::new());
     assert_eq!(explained.verdict, Verdict::Refused);
     assert_eq!(explained.destination.interface_id.as_deref(), Some("eni-b"));

@@ -221,13 +221,13 @@ mod tests {
         }
     }
 
-    fn jobs(scope: &Scope) -> Vec<&str> {
+    fn jobs(scope: &ReevaluationScope) -> Vec<&str> {
         scope.jobs.iter().map(String::as_str).collect()
     }
 
     #[test]
     fn a_late_record_touches_its_job_for_all_its_time_and_no_other() {
-        let scopes = Scope::of(&inventory(), &[Range { from: 3000, to: 3000 }]);
+        let scopes = ReevaluationScope::of(&inventory(), &[Range { from: 3000, to: 3000 }]);
         assert_eq!(scopes.len(), 1);
         assert_eq!(jobs(&scopes[0]), ["early"]);
         let window = scopes[0].window();
@@ -238,16 +238,16 @@ mod tests {
     #[test]
     fn ranges_far_apart_are_read_apart_and_near_ones_once() {
         let far = [Range { from: 10, to: 20 }, Range { from: 5 * DAY + 9, to: 5 * DAY + 10 }];
-        assert_eq!(Scope::of(&inventory(), &far).len(), 2);
+        assert_eq!(ReevaluationScope::of(&inventory(), &far).len(), 2);
         let near = [Range { from: 10, to: 20 }, Range { from: 3000, to: 3010 }];
-        assert_eq!(Scope::of(&inventory(), &near).len(), 1);
+        assert_eq!(ReevaluationScope::of(&inventory(), &near).len(), 1);
     }
 
     #[test]
     fn an_interface_without_known_end_is_read_for_good() {
         let mut inventory = inventory();
         inventory.enis[0].valid_to = None;
-        let scopes = Scope::of(&inventory, &[Range { from: 9 * DAY, to: 9 * DAY }]);
+        let scopes = ReevaluationScope::of(&inventory, &[Range { from: 9 * DAY, to: 9 * DAY }]);
         assert_eq!(jobs(&scopes[0]), ["early"]);
         assert_eq!(scopes[0].window().until, None);
     }

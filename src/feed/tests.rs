@@ -10,11 +10,11 @@ use arrow::datatypes::{Int64Type, TimestampSecondType};
 
 use crate::config::Config;
 use crate::detection::Finding;
-use crate::engine::{Engine, ReadOptions, Resources, none};
-use crate::enrich::Context;
+use crate::engine::{Engine, Resources, ScanOptions, no_params};
+use crate::enrich::Enricher;
 use crate::feed::{Evaluator, Findings, Range};
 use crate::inventory::Inventory;
-use crate::source::{Memory, Source};
+use crate::source::{MemorySource, Source};
 use crate::time::Window;
 use crate::{detection, generate};
 
@@ -67,16 +67,16 @@ fn evaluator(inventory: &Arc<Inventory>) -> Evaluator {
 
 fn memory<'a>(objects: impl IntoIterator<Item = (&'a String, &'a Vec<u8>)>) -> Arc<dyn Source> {
     let objects = objects.into_iter().map(|(name, bytes)| (name.clone(), bytes.clone()));
-    Arc::new(objects.collect::<Memory>())
+    Arc::new(objects.collect::<MemorySource>())
 }
 
 /// The time of the records of some objects, as the files that a pass writes tell it.
 async fn touched(source: Arc<dyn Source>) -> Vec<Range> {
-    let context = Context::new(Arc::new(Inventory::default()), Vec::new(), NOW);
-    let options = ReadOptions::new(Window::default());
+    let context = Enricher::new(Arc::new(Inventory::default()), Vec::new(), NOW);
+    let options = ScanOptions::new(Window::default());
     let engine = Engine::new(source, Arc::new(context), options, &RESOURCES).await.unwrap();
     let sql = "SELECT min(start), max(\"end\"), count(*) FROM flow_logs WHERE start IS NOT NULL";
-    let rows = engine.rows(sql, none()).await.unwrap();
+    let rows = engine.rows(sql, no_params()).await.unwrap();
     let time = |at: usize| rows[0].column(at).as_primitive::<TimestampSecondType>().value(0);
     match rows[0].column(2).as_primitive::<Int64Type>().value(0) {
         0 => Vec::new(),
@@ -156,7 +156,7 @@ async fn findings_survive_being_written_down() {
     evaluator(&world.inventory).update(&mut findings, &lake, Vec::new(), NOW).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let account = Arc::new(crate::aws::Account::new(crate::aws::Options::default()));
-    let state = crate::storage::Place::open(folder.path().to_str().unwrap(), &account).unwrap();
+    let state = crate::storage::Storage::open(folder.path().to_str().unwrap(), &account).unwrap();
     assert_eq!(Findings::load(&state).await.unwrap(), Findings::default());
     findings.save(&state).await.unwrap();
     assert_eq!(Findings::load(&state).await.unwrap(), findings);

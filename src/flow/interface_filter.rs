@@ -72,11 +72,11 @@ mod tests {
         #[test]
         fn the_answer_is_that_of_the_test(ids in proptest::collection::vec("eni-[0-9a-f]{0,30}|[a-z]{0,2}", 1..30)) {
             let test = |id: &str| match id.len() % 3 {
-                0 => Wanted::All,
-                1 => Wanted::OfAddresses,
-                _ => Wanted::None,
+                0 => RecordSelection::All,
+                1 => RecordSelection::ByAddress,
+                _ => RecordSelection::None,
             };
-            let mut wanted = Interfaces::new(&(Arc::new(test) as InterfaceTest), &HashSet::new());
+            let mut wanted = InterfaceFilter::new(&(Arc::new(test) as InterfacePredicate), &HashSet::new());
             for id in ids.iter().chain(&ids) {
                 prop_assert_eq!(wanted.wanted(id.as_str().into()), test(id), "{}", id);
             }

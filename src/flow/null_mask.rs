@@ -54,7 +54,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_added_is_null(wanted in proptest::collection::vec(any::<bool>(), 0..200)) {
-            let mut nulls = Nulls::default();
+            let mut nulls = NullMask::default();
             wanted.iter().enumerate().filter(|(_, null)| **null).for_each(|(row, _)| nulls.add(row));
             let contained: Vec<bool> = (0..wanted.len()).map(|row| nulls.contain(row)).collect();
             prop_assert_eq!(&contained, &wanted);

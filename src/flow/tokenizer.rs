@@ -355,7 +355,8 @@ mod tests {
     }
 
     fn quickly(block: &[u8]) -> Vec<Seen<'_>> {
-        let (mut found, mut ends, mut scanner) = (Vec::new(), Ends::default(), Scanner::new(block));
+        let (mut found, mut ends, mut scanner) =
+            (Vec::new(), Delimiters::default(), Tokenizer::new(block));
         while let Some(line) = scanner.next(&mut ends) {
             let fields = line.fields.map(|fields| {
                 ends.keep();
@@ -399,14 +400,14 @@ mod tests {
             block in vec(prop_oneof![6 => b'0'..=b'z', 2 => Just(b' '), 1 => Just(b'\n')], 0..900),
             fields in 1usize..4, lines_max in 1usize..9,
         ) {
-            let wanted = Wanted { fields, bytes_max: 40, lines_max };
-            let (mut one, mut other) = (Scanner::new(&block), Scanner::new(&block));
-            let (mut ends, mut portable) = (Ends::default(), Ends::default());
+            let wanted = LineLimits { fields, bytes_max: 40, lines_max };
+            let (mut one, mut other) = (Tokenizer::new(&block), Tokenizer::new(&block));
+            let (mut ends, mut portable) = (Delimiters::default(), Delimiters::default());
             loop {
                 ends.clear();
                 portable.clear();
-                let taken = one.take(&mut ends, wanted);
-                prop_assert_eq!(taken, other.take_with(&mut portable, wanted, Marks::of));
+                let taken = one.tokenize(&mut ends, wanted);
+                prop_assert_eq!(taken, other.take_with(&mut portable, wanted, DelimiterMask::of));
                 let (lines, same) = (ends.lines(&block, fields), portable.lines(&block, fields));
                 prop_assert_eq!(lines.len(), same.len());
                 for line in 0..lines.len() {
@@ -414,7 +415,7 @@ mod tests {
                     prop_assert_eq!(lines.bytes(line).split(|b| *b == b' ').count(), fields);
                     prop_assert!((0..fields).all(|at| lines.word(line, at).bytes() == same.word(line, at).bytes()));
                 }
-                if taken == Taken::All {
+                if taken == TokenizedLines::All {
                     break;
                 }
             }

@@ -79,8 +79,12 @@ impl<'a> Names<'a> {
 mod tests {
     use super::*;
 
-    fn known(etag: &str, inode: Option<&str>) -> Known {
-        Known { etag: Some(etag.to_owned()), inode: inode.map(str::to_owned), ..Known::default() }
+    fn known(etag: &str, inode: Option<&str>) -> ObjectState {
+        ObjectState {
+            etag: Some(etag.to_owned()),
+            inode: inode.map(str::to_owned),
+            ..ObjectState::default()
+        }
     }
 
     fn split(id: &str, etag: &str, inode: &str) -> Split {

@@ -84,7 +84,7 @@ pub(super) fn pass_len(splits: &[Split], bytes_max: u64, objects_max: usize) -> 
 mod tests {
     use super::*;
     use crate::engine::Cause;
-    use crate::state::Failure;
+    use crate::state::ObjectFailure;
 
     const NOW: i64 = 1_773_144_000; // 2026-03-10T12:00:00Z
 
@@ -92,14 +92,17 @@ mod tests {
     fn an_object_is_read_again_when_it_changed_or_waits() {
         let mut split = Split::new("a", Some(1));
         split.etag = Some("\"1\"".to_owned());
-        let mut known = Known { etag: split.etag.clone(), ..Known::default() };
+        let mut known = ObjectState { etag: split.etag.clone(), ..ObjectState::default() };
         assert!(is_new(&split, None, NOW, 60));
         assert!(!is_new(&split, Some(&known), NOW, 60));
         known.failed =
-            Some(Failure { reason: "cut".to_owned(), retry: false, cause: Cause::Content });
+            Some(ObjectFailure { reason: "cut".to_owned(), retry: false, cause: Cause::Content });
         assert!(!is_new(&split, Some(&known), NOW, 60));
-        known.failed =
-            Some(Failure { reason: "no network".to_owned(), retry: true, cause: Cause::Access });
+        known.failed = Some(ObjectFailure {
+            reason: "no network".to_owned(),
+            retry: true,
+            cause: Cause::Access,
+        });
         assert!(is_new(&split, Some(&known), NOW, 60));
         split.etag = Some("\"2\"".to_owned());
         known.failed = None;
@@ -111,7 +114,7 @@ mod tests {
         let id = "cloudwatch://group#2026-03-10T11:00:00Z..2026-03-10T11:10:00Z";
         let mut split = Split::new(id, None);
         split.log_group = Some("cloudwatch://group".to_owned());
-        let read = |ago| Known { read: NOW - ago, ..Known::default() };
+        let read = |ago| ObjectState { read: NOW - ago, ..ObjectState::default() };
         let day = 86_400;
         assert!(is_new(&split, None, NOW, day));
         // It ended 50 minutes ago.

@@ -25,7 +25,7 @@ fn inventory(documents: &[Value]) -> Inventory {
 
 fn complaining(documents: &[Value]) -> (Inventory, Vec<String>) {
     let mut reader = Reader::default();
-    documents.iter().for_each(|document| reader.take(document.clone()));
+    documents.iter().for_each(|document| reader.read_document(document.clone()));
     (merge::inventory(&reader.facts), reader.complaints)
 }
 

@@ -129,7 +129,7 @@ mod tests {
                 Arc::new(texts.into_iter().collect::<DictionaryArray<Int32Type>>())
             };
             let columns = [("interface_id", texts(interfaces)), ("log_status", texts(statuses))];
-            stretches(&RecordBatch::try_from_iter(columns).unwrap(), 3)
+            interface_runs(&RecordBatch::try_from_iter(columns).unwrap(), 3)
         };
         let ids = vec![None, Some("a"), Some("a"), Some("a"), Some("b")];
         let statuses = vec![Some("NODATA"), Some("OK"), None, Some("SKIPDATA"), Some("OK")];

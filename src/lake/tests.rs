@@ -4,16 +4,16 @@ use arrow::array::RecordBatch;
 
 use crate::aws::{Account, Options};
 use crate::flow::field::Layout;
-use crate::lake::{Change, Origin, Table, Writer, WriterOptions};
-use crate::storage::Place;
+use crate::lake::{LakeTable, Origin, TableCommit, Writer, WriterOptions};
+use crate::storage::Storage;
 
 #[tokio::test]
 async fn a_change_is_applied_once() {
     let folder = tempfile::tempdir().unwrap();
     let account = Arc::new(Account::new(Options::default()));
-    let lake = Place::create(folder.path().to_str().unwrap(), &account).unwrap();
-    assert!(Table::open(&lake, Layout::Vpc).await.unwrap().is_none());
-    let mut table = Table::create(&lake, Layout::Vpc, &[]).await.unwrap();
+    let lake = Storage::create(folder.path().to_str().unwrap(), &account).unwrap();
+    assert!(LakeTable::open(&lake, Layout::Vpc).await.unwrap().is_none());
+    let mut table = LakeTable::create(&lake, Layout::Vpc, &[]).await.unwrap();
     let schema = Layout::Vpc.schema(&[]);
     let columns = schema.fields().iter().map(|field| match field.name().as_str() {
         "interface_id" => {
@@ -34,15 +34,15 @@ async fn a_change_is_applied_once() {
         files[0].path,
         "log_account=123456789012/log_region=__HIVE_DEFAULT_PARTITION__/date=1970-01-01/hour=2/1-0.parquet"
     );
-    let change = Change {
+    let change = TableCommit {
         txn: ("test".into(), 1),
         add: files.clone(),
         data_change: true,
-        ..Change::default()
+        ..TableCommit::default()
     };
     assert!(table.commit(&change, 100).await.unwrap());
     assert!(!table.commit(&change, 100).await.unwrap());
-    let table = Table::open(&lake, Layout::Vpc).await.unwrap().unwrap();
+    let table = LakeTable::open(&lake, Layout::Vpc).await.unwrap().unwrap();
     assert_eq!(table.files().await.unwrap(), files);
     assert_eq!(table.applied("test").await.unwrap(), Some(1));
     assert_eq!(table.applied("other").await.unwrap(), None);
@@ -64,11 +64,11 @@ fn writers_share_the_memory() {
 async fn a_pass_of_an_older_version_goes_in_without_columns_that_no_table_can_have() {
     let folder = tempfile::tempdir().unwrap();
     let account = Arc::new(Account::new(Options::default()));
-    let lake = Place::create(folder.path().to_str().unwrap(), &account).unwrap();
+    let lake = Storage::create(folder.path().to_str().unwrap(), &account).unwrap();
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     // Published before names were checked: the commit failed for good.
     let old = names(&["date", "hour", "log_account", "a b", "foo", "Foo", "object"]);
-    Table::create(&lake, Layout::Vpc, &old).await.unwrap();
-    let table = Table::create(&lake, Layout::Vpc, &names(&["FOO", "bar"])).await.unwrap();
+    LakeTable::create(&lake, Layout::Vpc, &old).await.unwrap();
+    let table = LakeTable::create(&lake, Layout::Vpc, &names(&["FOO", "bar"])).await.unwrap();
     assert_eq!(table.fields().unwrap(), Some((Layout::Vpc, names(&["foo", "bar"]))));
 }

@@ -169,13 +169,13 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::metrics::{METRICS, Metrics, Pass};
+    use crate::metrics::{METRICS, Metrics, PassMetrics};
 
     const NOW: i64 = 1_773_133_200;
 
     fn metrics() -> Metrics {
         let metrics = Metrics::new(NOW - 500);
-        let pass = Pass { ok: 40, newest_record: Some(NOW - 90), ..Pass::default() };
+        let pass = PassMetrics { ok: 40, newest_record: Some(NOW - 90), ..PassMetrics::default() };
         metrics.pass(&pass, Duration::from_secs(2), NOW);
         metrics
     }
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(value(&cloudwatch.rows(&metrics.samples(), NOW), "records"), Some(40.0));
         cloudwatch.sent(&metrics.samples());
         assert_eq!(value(&cloudwatch.rows(&metrics.samples(), NOW), "records"), Some(0.0));
-        metrics.pass(&Pass { ok: 2, ..Pass::default() }, Duration::ZERO, NOW);
+        metrics.pass(&PassMetrics { ok: 2, ..PassMetrics::default() }, Duration::ZERO, NOW);
         assert_eq!(value(&cloudwatch.rows(&metrics.samples(), NOW), "records"), Some(2.0));
     }
 

@@ -397,8 +397,8 @@ mod tests {
 
     const NOW: i64 = 1_773_133_200;
 
-    fn pass() -> Pass {
-        Pass {
+    fn pass() -> PassMetrics {
+        PassMetrics {
             objects: 3,
             bytes: 1000,
             ok: 40,
@@ -407,7 +407,7 @@ mod tests {
             newest_record: Some(NOW - 60),
             findings: Some([(("port-scan".to_owned(), Severity::High), 2)].into()),
             alerts: [("ops".to_owned(), AlertCounts { sent: 1, failed: 2, waiting: 3 })].into(),
-            ..Pass::default()
+            ..PassMetrics::default()
         }
     }
 
@@ -428,7 +428,7 @@ mod tests {
         let metrics = Metrics::new(NOW - 500);
         metrics.pass(&pass(), Duration::from_secs(2), NOW);
         metrics.pass(&pass(), Duration::from_millis(50), NOW + 60);
-        metrics.ended(Outcome::Failed, Duration::from_secs(1));
+        metrics.ended(PassOutcome::Failed, Duration::from_secs(1));
         expect(
             &metrics,
             &[
@@ -461,7 +461,7 @@ mod tests {
     #[test]
     fn a_record_of_the_future_does_not_hide_the_lag() {
         let metrics = Metrics::new(NOW);
-        let with = |newest| Pass { newest_record: Some(newest), ..Pass::default() };
+        let with = |newest| PassMetrics { newest_record: Some(newest), ..PassMetrics::default() };
         metrics.pass(&with(NOW + 9_999_999), Duration::ZERO, NOW);
         let value = |metrics: &Metrics| {
             let samples = metrics.samples();
@@ -478,12 +478,12 @@ mod tests {
         let metrics = Metrics::new(NOW);
         metrics.pass(&pass(), Duration::ZERO, NOW);
         let findings = Some([(("exfiltration".to_owned(), Severity::Low), 1)].into());
-        metrics.pass(&Pass { findings, ..Pass::default() }, Duration::ZERO, NOW);
+        metrics.pass(&PassMetrics { findings, ..PassMetrics::default() }, Duration::ZERO, NOW);
         assert!(has(&metrics, "flowq_findings{detection=\"port-scan\",severity=\"high\"} 0.0"));
         assert!(has(&metrics, "flowq_findings{detection=\"exfiltration\",severity=\"low\"} 1.0"));
         assert!(has(&metrics, "flowq_alerts_waiting{sink=\"ops\"} 0.0"));
         // Not evaluated is not zero.
-        metrics.pass(&Pass::default(), Duration::ZERO, NOW);
+        metrics.pass(&PassMetrics::default(), Duration::ZERO, NOW);
         assert!(has(&metrics, "flowq_findings{detection=\"exfiltration\",severity=\"low\"} 1.0"));
     }
 
@@ -493,10 +493,10 @@ mod tests {
         let mut size = 0;
         for round in 0..500 {
             let detection = format!("detection-{round}");
-            let pass = Pass {
+            let pass = PassMetrics {
                 malformed: [(format!("reason {round}"), 1)].into(),
                 findings: Some([((detection, Severity::Low), 1)].into()),
-                ..Pass::default()
+                ..PassMetrics::default()
             };
             metrics.pass(&pass, Duration::ZERO, NOW);
             let lines = metrics.encode(true).lines().count();
@@ -511,14 +511,14 @@ mod tests {
     fn labels_of_users_are_escaped() {
         let metrics = Metrics::new(NOW);
         let alerts = [("a\"b\\c\nd".to_owned(), AlertCounts::default())].into();
-        metrics.pass(&Pass { alerts, ..Pass::default() }, Duration::ZERO, NOW);
+        metrics.pass(&PassMetrics { alerts, ..PassMetrics::default() }, Duration::ZERO, NOW);
         assert!(has(&metrics, r#"flowq_alerts_sent_total{sink="a\"b\\c\nd"} 0"#));
     }
 
     #[test]
     fn both_formats_name_every_metric_that_has_a_value() {
         let metrics = Metrics::new(NOW);
-        let full = Pass {
+        let full = PassMetrics {
             newest_object: Some(NOW),
             inventory: Some(NOW),
             s3_bytes: [("nat-gateway".to_owned(), 5)].into(),

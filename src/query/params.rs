@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_header_is_toml_in_comments() {
         let text = "-- title = \"T\"\n-- # free\n-- description = \"D\"\n-- [params]\n-- n = 1\nSELECT $n -- x\n";
-        let report = Report::parse("r", text).unwrap();
+        let report = ReportQuery::parse("r", text).unwrap();
         assert_eq!(
             (report.id.as_str(), report.title.as_str(), report.inventory),
             ("r", "T", false)
@@ -203,7 +203,7 @@ mod tests {
     fn a_wrong_header_names_the_report() {
         for text in ["SELECT 1", "-- title = \"T\"\n-- description = \"D\"\n-- titel = 1\nSELECT 1"]
         {
-            let err = Report::parse("r", text).unwrap_err();
+            let err = ReportQuery::parse("r", text).unwrap_err();
             assert_eq!(err.to_string(), "header of report r");
         }
     }

@@ -321,7 +321,8 @@ mod tests {
     fn only_the_interfaces_that_can_pass_are_read() {
         let either =
             col("attribution").is_not_null().or(col("eni_belongs_to").eq(lit("nat_gateway")));
-        let all = [Interest::Job, Interest::Maybe, Interest::Nat].map(|kind| (kind, false));
+        let all = [InterfaceRelevance::Job, InterfaceRelevance::Maybe, InterfaceRelevance::Nat]
+            .map(|kind| (kind, false));
         assert_eq!(pushed(either).interests, Some(all.into()));
         assert!(pushed(col("attribution").is_null()).interests.is_none());
     }
@@ -331,7 +332,8 @@ mod tests {
         let nat = || col("eni_belongs_to").eq(lit("nat_gateway"));
         let of_jobs = || nat().and(col("remote_scope").eq(lit("other-job")));
         let jobs = || col("attribution").is_not_null();
-        let asked = |filter: Expr| pushed(filter).interests.unwrap().get(&Interest::Nat).copied();
+        let asked =
+            |filter: Expr| pushed(filter).interests.unwrap().get(&InterfaceRelevance::Nat).copied();
         assert_eq!(asked(jobs().or(of_jobs())), Some(true));
         assert_eq!(asked(jobs().or(of_jobs()).or(nat())), Some(false));
         assert_eq!(asked(of_jobs().or(nat().and(col("remote_scope").eq(lit("vpc"))))), Some(false));
@@ -345,8 +347,8 @@ mod tests {
             .and(col("action").eq(lit("REJECT")))
             .and(col("remote_scope").eq(lit("other-job")));
         let got = pushed(col("attribution").is_not_null().or(refused)).interests.unwrap();
-        let jobs = [Interest::Job, Interest::Maybe].map(|kind| (kind, false));
-        assert_eq!(got, jobs.into_iter().chain([(Interest::Service, true)]).collect());
+        let jobs = [InterfaceRelevance::Job, InterfaceRelevance::Maybe].map(|kind| (kind, false));
+        assert_eq!(got, jobs.into_iter().chain([(InterfaceRelevance::Service, true)]).collect());
         let unknown = col("eni_belongs_to").in_list(vec![lit("efs"), lit("lambda")], false);
         assert!(pushed(unknown).interests.is_none());
     }

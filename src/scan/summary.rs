@@ -225,7 +225,7 @@ mod tests {
     fn two_tables_over_the_same_lines_count_each_line_once() {
         let scan = |ok, other_layout, mut malformed_own: Malformed| {
             malformed_own.merge(malformed(Reason::TooFewFields, 9));
-            Summary {
+            ScanSummary {
                 objects_listed: 1,
                 objects_begun: 1,
                 objects_read: 1,
@@ -234,13 +234,13 @@ mod tests {
                 other_layout,
                 blank: 2,
                 malformed: malformed_own,
-                ..Summary::default()
+                ..ScanSummary::default()
             }
         };
         let vpc = scan(3, 3, Malformed::default());
         let transit = scan(2, 3, malformed(Reason::NotAnAddress, 8));
         assert!(vpc.adds_up() && transit.adds_up());
-        let both = Summary::of(vec![
+        let both = ScanSummary::of(vec![
             (Layout::Vpc, vpc.clone()),
             (Layout::TransitGateway, transit),
             (Layout::Vpc, vpc),
@@ -252,10 +252,10 @@ mod tests {
 
     #[test]
     fn what_went_wrong_in_any_scan_is_told() {
-        let fine = Summary { objects_begun: 1, lines: 5, ..Summary::default() };
-        let mut cut = Summary { objects_begun: 1, lines: 2, ..Summary::default() };
+        let fine = ScanSummary { objects_begun: 1, lines: 5, ..ScanSummary::default() };
+        let mut cut = ScanSummary { objects_begun: 1, lines: 2, ..ScanSummary::default() };
         cut.add_problem("a", "cut".into());
-        let both = Summary::of(vec![(Layout::Vpc, fine), (Layout::Vpc, cut)]);
+        let both = ScanSummary::of(vec![(Layout::Vpc, fine), (Layout::Vpc, cut)]);
         assert_eq!((both.lines, both.problem_objects, both.problems.len()), (5, 1, 1));
     }
 }

@@ -71,7 +71,7 @@ mod tests {
     async fn objects_come_sorted_pruned_and_whole() {
         let old = "123456789012_vpcflowlogs_us-east-1_fl-1_20200101T0000Z_f.log.gz";
         let big = vec![7u8; CHUNK_BYTES_MAX + 1];
-        let memory: Memory =
+        let memory: MemorySource =
             [("b", big.clone()), ("a", vec![1]), (old, vec![])].into_iter().collect();
 
         let all = memory.splits(&Window::default()).await.unwrap();
@@ -84,7 +84,7 @@ mod tests {
             memory.open(&late.splits[1]).await.unwrap().try_collect().await.unwrap();
         assert_eq!(chunks.len(), 2);
         assert_eq!(chunks.concat(), big);
-        let mut seek = memory.seek(&late.splits[1]).await.unwrap();
+        let mut seek = memory.open_random_access(&late.splits[1]).await.unwrap();
         assert_eq!(seek.get_bytes(5..9).await.unwrap().len(), 4);
         let gone = Split::new("gone", None);
         assert!(matches!(memory.open(&gone).await, Err(Error::Missing { .. })));

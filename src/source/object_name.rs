@@ -216,13 +216,13 @@ mod tests {
     const DAY: i64 = 1_773_100_800; // 2026-03-10T00:00:00Z
 
     fn ends(path: &str) -> Option<(i64, i64)> {
-        Name::parse(path).ends
+        ObjectName::parse(path).ends
     }
 
     #[test]
     fn file_name_tells_everything() {
         let file = "logs/123456789012_vpcflowlogs_us-east-1_fl-1234abcd_20260310T1620Z_fe12.log.gz";
-        let name = Name::parse(file);
+        let name = ObjectName::parse(file);
         assert_eq!(name.account_id.as_deref(), Some("123456789012"));
         assert_eq!(name.region.as_deref(), Some("us-east-1"));
         assert_eq!(name.flow_log_id.as_deref(), Some("fl-1234abcd"));
@@ -231,7 +231,7 @@ mod tests {
         // The file name is finer than its folder.
         let nested =
             format!("AWSLogs/123456789012/vpcflowlogs/us-east-1/2026/03/10/{}", &file[5..]);
-        assert_eq!(Name::parse(&nested), name);
+        assert_eq!(ObjectName::parse(&nested), name);
     }
 
     #[test]
@@ -259,15 +259,15 @@ mod tests {
         assert_eq!(ends(plain), Some((DAY, DAY + 86_400)));
         assert_eq!(ends(&format!("{plain}/05/x.log.gz")), Some((DAY + 18_000, DAY + 21_600)));
         assert_eq!(ends(&plain[..plain.len() - 3]), Some((DAY - 9 * 86_400, DAY + 22 * 86_400)));
-        assert_eq!(Name::parse(plain).account_id.as_deref(), Some("123456789012"));
-        assert_eq!(Name::parse(plain).region.as_deref(), Some("us-gov-west-1"));
+        assert_eq!(ObjectName::parse(plain).account_id.as_deref(), Some("123456789012"));
+        assert_eq!(ObjectName::parse(plain).region.as_deref(), Some("us-gov-west-1"));
 
         let hive =
             "aws-account-id=123456789012/aws-service=vpcflowlogs/aws-region=eu-west-3/year=2026";
         let hour = format!("{hive}/month=03/day=10/hour=05");
         assert_eq!(ends(&hour), Some((DAY + 18_000, DAY + 21_600)));
-        assert_eq!(Name::parse(&hour).region.as_deref(), Some("eu-west-3"));
-        assert_eq!(Name::parse(&hour).account_id.as_deref(), Some("123456789012"));
+        assert_eq!(ObjectName::parse(&hour).region.as_deref(), Some("eu-west-3"));
+        assert_eq!(ObjectName::parse(&hour).account_id.as_deref(), Some("123456789012"));
         assert!(ends(hive).is_some_and(|(first, last)| last - first == 365 * 86_400));
     }
 
@@ -295,20 +295,20 @@ mod tests {
         let window = Window::new(Some(DAY + 36_000), Some(DAY + 39_600)); // 10:00 to 11:00
         let at = |time: &str| {
             let file = format!("123456789012_vpcflowlogs_us-east-1_fl-1_20260310T{time}Z_f.log.gz");
-            Name::parse(&file).may_hold(&window)
+            ObjectName::parse(&file).may_hold(&window)
         };
         assert!(!at("0850") && at("0855") && at("1000") && at("1205") && !at("1210"));
         let day = |day: &str| {
-            Name::parse(&format!("vpcflowlogs/us-east-1/2026/03/{day}")).may_hold(&window)
+            ObjectName::parse(&format!("vpcflowlogs/us-east-1/2026/03/{day}")).may_hold(&window)
         };
         assert!(!day("09") && day("10") && !day("11"));
-        assert!(Name::parse("anything.log").may_hold(&window));
+        assert!(ObjectName::parse("anything.log").may_hold(&window));
         let within = |time: &str| {
             let file = format!("123456789012_vpcflowlogs_us-east-1_fl-1_20260310T{time}Z_f.log.gz");
-            Name::parse(&file).lies_within(&window)
+            ObjectName::parse(&file).lies_within(&window)
         };
         assert!(!within("1005") && within("1010") && within("1055") && !within("1056"));
-        assert!(!Name::parse("anything.log").lies_within(&window));
-        assert!(Name::parse("anything.log").lies_within(&Window::default()));
+        assert!(!ObjectName::parse("anything.log").lies_within(&window));
+        assert!(ObjectName::parse("anything.log").lies_within(&Window::default()));
     }
 }

@@ -7,26 +7,26 @@ use crate::engine::Cause;
 
 const NOW: i64 = 1_773_144_000;
 
-fn place(folder: &tempfile::TempDir) -> Place {
-    Place::create(folder.path().to_str().unwrap(), &Arc::new(Account::default())).unwrap()
+fn place(folder: &tempfile::TempDir) -> Storage {
+    Storage::create(folder.path().to_str().unwrap(), &Arc::new(Account::default())).unwrap()
 }
 
-fn object(id: &str, ends: Option<i64>, rows: u64) -> Object {
-    Object {
+fn object(id: &str, ends: Option<i64>, rows: u64) -> ObjectRecord {
+    ObjectRecord {
         id: id.to_owned(),
         etag: Some("\"1\"".to_owned()),
         ends: ends.map(|ends| (ends - 300, ends)),
-        counts: Counts { lines: rows + 1, ok: rows, blank: 1, ..Counts::default() },
+        counts: LineCounts { lines: rows + 1, ok: rows, blank: 1, ..LineCounts::default() },
         rows: [("flow_logs".to_owned(), rows)].into(),
-        ..Object::default()
+        ..ObjectRecord::default()
     }
 }
 
-fn pass(number: u64, objects: Vec<Object>) -> Pass {
-    let mut totals = Totals::default();
+fn pass(number: u64, objects: Vec<ObjectRecord>) -> PassRecord {
+    let mut totals = PassTotals::default();
     objects.iter().for_each(|object| totals.add(object));
     totals.rows = objects.iter().flat_map(|object| object.rows.values()).sum();
-    Pass {
+    PassRecord {
         number,
         kind: Kind::Ingest,
         runner: "a test".to_owned(),
@@ -67,7 +67,7 @@ async fn a_number_is_taken_once_and_a_lost_checkpoint_is_made_again() {
     let state = State::open(place(&folder), "a test", Clock::new(NOW), LEASE_SECS).await.unwrap();
     let first = pass(1, vec![object("a", Some(NOW), 3), object("b", None, 4)]);
     let mut again = object("b", None, 5);
-    again.earlier = Some(Box::new(Known::of(&first.objects[1], &first)));
+    again.earlier = Some(Box::new(ObjectState::of(&first.objects[1], &first)));
     let passes = [first, pass(2, vec![again])];
     for pass in &passes {
         state.publish(pass).await.unwrap();
@@ -94,7 +94,7 @@ async fn what_cannot_be_listed_any_more_is_forgotten() {
     let mut checkpoint = Checkpoint::new("a state", 0);
     let mut waiting = object("waiting", Some(NOW - 900), 1);
     waiting.failure =
-        Some(Failure { reason: "no network".to_owned(), retry: true, cause: Cause::Access });
+        Some(ObjectFailure { reason: "no network".to_owned(), retry: true, cause: Cause::Access });
     let objects = vec![
         object("old", Some(NOW - 900), 1),
         object("new", Some(NOW), 1),
@@ -103,12 +103,12 @@ async fn what_cannot_be_listed_any_more_is_forgotten() {
     checkpoint.add(&pass(1, objects));
     checkpoint.add(&pass(2, vec![waiting]));
     let sources = ["logs/".to_owned()];
-    assert_eq!(checkpoint.floor(&sources), None);
-    checkpoint.raise(&sources, NOW - 600);
+    assert_eq!(checkpoint.low_watermark(&sources), None);
+    checkpoint.advance(&sources, NOW - 600);
     let known: Vec<&str> = checkpoint.known.keys().map(String::as_str).collect();
     assert_eq!(known, ["any", "new", "waiting"]);
     assert_eq!(checkpoint.totals.objects, 4);
-    checkpoint.raise(&sources, NOW - 1200);
-    assert_eq!(checkpoint.floor(&sources), Some(NOW - 600));
-    assert_eq!(checkpoint.floor(&[sources[0].clone(), "more/".to_owned()]), None);
+    checkpoint.advance(&sources, NOW - 1200);
+    assert_eq!(checkpoint.low_watermark(&sources), Some(NOW - 600));
+    assert_eq!(checkpoint.low_watermark(&[sources[0].clone(), "more/".to_owned()]), None);
 }

@@ -105,7 +105,7 @@ mod tests {
     async fn probe(ignored: &'static str, refused: &'static str) -> Result<Option<i64>, Error> {
         let server = store(ignored, refused);
         let account = server.account(Options::default());
-        Place::open("s3://bucket/lake", &account).unwrap().probe("probe").await
+        Storage::open("s3://bucket/lake", &account).unwrap().probe("probe").await
     }
 
     #[tokio::test]

@@ -178,7 +178,7 @@ mod tests {
             ],
             ..Inventory::default()
         };
-        let network = Network::new(Arc::new(inventory));
+        let network = VpcNetwork::new(Arc::new(inventory));
         let table = |subnet| network.table_of(subnet).map(|table| (table.id, table.is_main));
         assert_eq!(table("subnet-a"), Some(("rtb-main", true)));
         assert_eq!(table("subnet-b"), Some(("rtb-b", false)));

@@ -442,6 +442,6 @@ mod tests {
         let tables = tables(vec![route("0.0.0.0/0", "nat-a", "CreateRoute")]);
         assert_eq!(tables.table_of("subnet-x", None), None);
         let main = tables.table_of("subnet-x", Some("vpc-a"));
-        assert_eq!(main, Some(TableOf { id: "rtb-a", is_main: true }));
+        assert_eq!(main, Some(EffectiveRouteTable { id: "rtb-a", is_main: true }));
     }
 }

@@ -212,7 +212,7 @@ mod tests {
             assert_eq!(rule.ports(TCP), ports, "{protocol}");
             for port in [0, 22, 443, 444, 65_535] {
                 let in_range = ports.is_some_and(|(from, to)| (from..=to).contains(&port));
-                let covers = rule.covers(TCP, port, None) == Fit::Yes;
+                let covers = rule.covers(TCP, port, None) == MatchResult::Yes;
                 assert_eq!(covers, in_range, "{protocol} {port}");
             }
         }

@@ -25,7 +25,7 @@ pub(super) fn finding(id: &str, severity: Severity, bytes_out: i64) -> Finding {
 #[test]
 fn an_alert_is_read_back_as_it_was_written() {
     let finding = finding("f", Severity::High, 7);
-    let alert = Alert::new(&finding, 3, crate::alert::Why::Bytes, None, 1_773_130_000);
+    let alert = Alert::new(&finding, 3, crate::alert::AlertReason::Bytes, None, 1_773_130_000);
     let text = serde_json::to_string(&alert).unwrap();
     assert_eq!(serde_json::from_str::<Alert>(&text).unwrap(), alert);
     assert!(text.starts_with("{\"alert_id\":"), "{text}");

@@ -11,12 +11,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::alert::config::Filter;
-use crate::alert::sink::{Failure, Fate, Trouble, Way};
+use crate::alert::sink::{DeliveryError, DeliveryResult, ErrorKind, Transport};
 use crate::alert::tests::finding;
-use crate::alert::{Alert, Deliveries, Delivery, Outbox, Patience, Sink};
+use crate::alert::{Alert, Deliveries, Delivery, Outbox, RetryPolicy, Sink};
 use crate::aws::Account;
 use crate::detection::{Finding, Severity};
-use crate::storage::Place;
+use crate::storage::Storage;
 
 const NOW: i64 = 1_773_130_000;
 
@@ -25,7 +25,7 @@ const NOW: i64 = 1_773_130_000;
 struct Ear {
     heard: Vec<String>,
     /// What it says instead of taking an alert.
-    trouble: Option<Trouble>,
+    trouble: Option<ErrorKind>,
     /// Findings that it never takes.
     hates: Option<&'static str>,
 }
@@ -36,23 +36,23 @@ type Shared = Arc<Mutex<Ear>>;
 struct Listener(Shared);
 
 #[async_trait]
-impl Way for Listener {
-    fn together(&self) -> usize {
+impl Transport for Listener {
+    fn batch_size(&self) -> usize {
         3
     }
 
-    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<Fate> {
+    async fn send(&self, alerts: &[Alert], _: i64) -> Vec<DeliveryResult> {
         let mut fates = Vec::new();
         for alert in alerts {
             // So that a crash can come between two of them.
             tokio::task::yield_now().await;
             let mut ear = self.0.lock().unwrap();
             if let Some(trouble) = ear.trouble {
-                fates.push(Err(Failure::new(trouble, "deaf")));
+                fates.push(Err(DeliveryError::new(trouble, "deaf")));
             } else if ear.hates == Some(alert.finding.finding_id.as_str()) {
-                fates.push(Err(Failure::new(Trouble::Refused, "not this one")));
+                fates.push(Err(DeliveryError::new(ErrorKind::Refused, "not this one")));
             } else {
-                ear.heard.push(format!("{}/{}", alert.finding.finding_id, alert.step));
+                ear.heard.push(format!("{}/{}", alert.finding.finding_id, alert.sequence));
                 fates.push(Ok(()));
             }
         }
@@ -72,16 +72,16 @@ fn sink(name: &str, ear: &Shared) -> Sink {
 }
 
 /// Sinks are tried again at once.
-const EAGER: Patience = Patience {
+const EAGER: RetryPolicy = RetryPolicy {
     backoff: Duration::ZERO,
-    rest: Duration::ZERO,
+    cooldown: Duration::ZERO,
     rest_max: Duration::ZERO,
     memory_secs: 1_000_000,
 };
 
 async fn outbox(folder: &Path, sinks: Vec<Sink>) -> Outbox {
     let account = Arc::new(Account::default());
-    let place = Place::create(folder.to_str().unwrap(), &account).unwrap();
+    let place = Storage::create(folder.to_str().unwrap(), &account).unwrap();
     Outbox::with(place, sinks, EAGER).await.unwrap()
 }
 
@@ -108,8 +108,8 @@ fn files(folder: &Path) -> Vec<String> {
 struct Slow(Shared);
 
 #[async_trait]
-impl Way for Slow {
-    async fn send(&self, alerts: &[Alert], now: i64) -> Vec<Fate> {
+impl Transport for Slow {
+    async fn send(&self, alerts: &[Alert], now: i64) -> Vec<DeliveryResult> {
         tokio::time::sleep(Duration::from_millis(300)).await;
         Listener(Arc::clone(&self.0)).send(alerts, now).await
     }
@@ -124,7 +124,7 @@ async fn a_slow_sink_is_sent_each_alert_once_and_holds_up_nobody() {
         sink("fast", &fast),
     ];
     let box_ = Arc::new(outbox(folder.path(), sinks).await);
-    box_.post(&findings(&["a", "b", "c"], 10), NOW).await.unwrap();
+    box_.enqueue(&findings(&["a", "b", "c"], 10), NOW).await.unwrap();
     let mut deliveries = Deliveries::new(Arc::clone(&box_));
     // Many passes in the time of one alert: none waits, and none begins it anew.
     let began = std::time::Instant::now();
@@ -145,7 +145,7 @@ async fn a_try_that_has_begun_has_its_time_whatever_is_left_for_the_delivery() {
     let ear = Shared::default();
     let sinks = vec![Sink { way: Box::new(Slow(Arc::clone(&ear))), ..sink("slow", &ear) }];
     let box_ = outbox(folder.path(), sinks).await;
-    box_.post(&findings(&["a", "b"], 10), NOW).await.unwrap();
+    box_.enqueue(&findings(&["a", "b"], 10), NOW).await.unwrap();
     for _ in 0..2 {
         box_.deliver(NOW, Duration::from_millis(20)).await;
     }
@@ -158,9 +158,9 @@ async fn what_was_refused_can_be_sent_again() {
     let ear = Shared::default();
     ear.lock().unwrap().hates = Some("b");
     let box_ = outbox(folder.path(), vec![sink("one", &ear)]).await;
-    box_.post(&findings(&["a", "b"], 10), NOW).await.unwrap();
+    box_.enqueue(&findings(&["a", "b"], 10), NOW).await.unwrap();
     assert_eq!(deliver(&box_).await[0].refused, 1);
-    let place = Place::create(folder.path().to_str().unwrap(), &Arc::default()).unwrap();
+    let place = Storage::create(folder.path().to_str().unwrap(), &Arc::default()).unwrap();
     let listed = crate::alert::pending(&place, &[]).await.unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!(
@@ -181,11 +181,11 @@ async fn what_was_refused_can_be_sent_again() {
 async fn a_sink_that_is_down_gets_all_of_it_later_and_holds_up_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let (up, down) = (Shared::default(), Shared::default());
-    down.lock().unwrap().trouble = Some(Trouble::Passing);
+    down.lock().unwrap().trouble = Some(ErrorKind::Passing);
     let sinks = || vec![sink("up", &up), sink("down", &down)];
     let mut box_ = outbox(folder.path(), sinks()).await;
     for (round, ids) in [["a", "b"], ["b", "c"], ["d", "a"]].iter().enumerate() {
-        let posted = box_.post(&findings(ids, 10), NOW).await.unwrap();
+        let posted = box_.enqueue(&findings(ids, 10), NOW).await.unwrap();
         assert_eq!(posted[0].new, posted[1].new);
         let told = deliver(&box_).await;
         assert_eq!((told[0].waiting, told[0].failed.clone()), (0, None));
@@ -196,7 +196,7 @@ async fn a_sink_that_is_down_gets_all_of_it_later_and_holds_up_no_other() {
         }
     }
     assert_eq!(heard(&up), ["a/1", "b/1", "c/1", "d/1"]);
-    let posted = box_.post(&findings(&["b"], 100), NOW).await.unwrap();
+    let posted = box_.enqueue(&findings(&["b"], 100), NOW).await.unwrap();
     assert_eq!((posted[1].new, posted[1].grown), (0, 1));
     down.lock().unwrap().trouble = None;
     let told = deliver(&box_).await;
@@ -204,7 +204,7 @@ async fn a_sink_that_is_down_gets_all_of_it_later_and_holds_up_no_other() {
     assert_eq!(heard(&down), ["a/1", "b/1", "c/1", "d/1", "b/2"]);
     assert_eq!(files(folder.path()), ["told/down.json", "told/up.json"]);
     // And never again.
-    assert_eq!(box_.post(&findings(&["a", "b", "c", "d"], 100), NOW).await.unwrap()[1].new, 0);
+    assert_eq!(box_.enqueue(&findings(&["a", "b", "c", "d"], 100), NOW).await.unwrap()[1].new, 0);
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn what_a_sink_refuses_is_kept_and_the_rest_goes_on() {
     let ear = Shared::default();
     ear.lock().unwrap().hates = Some("b");
     let outbox = outbox(folder.path(), vec![sink("s", &ear)]).await;
-    outbox.post(&findings(&["a", "b", "c"], 10), NOW).await.unwrap();
+    outbox.enqueue(&findings(&["a", "b", "c"], 10), NOW).await.unwrap();
     let told = deliver(&outbox).await.remove(0);
     assert_eq!((told.sent, told.refused, told.waiting), (2, 1, 0));
     assert_eq!(told.failed.as_deref(), Some("not this one"));
@@ -230,11 +230,12 @@ async fn what_a_sink_refuses_is_kept_and_the_rest_goes_on() {
 async fn a_sink_that_failed_rests_and_is_then_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let ear = Shared::default();
-    ear.lock().unwrap().trouble = Some(Trouble::Closed);
-    let place = Place::create(folder.path().to_str().unwrap(), &Arc::default()).unwrap();
-    let patience = Patience { rest: Duration::from_secs(3600), rest_max: Duration::MAX, ..EAGER };
+    ear.lock().unwrap().trouble = Some(ErrorKind::Closed);
+    let place = Storage::create(folder.path().to_str().unwrap(), &Arc::default()).unwrap();
+    let patience =
+        RetryPolicy { cooldown: Duration::from_secs(3600), rest_max: Duration::MAX, ..EAGER };
     let outbox = Outbox::with(place, vec![sink("s", &ear)], patience).await.unwrap();
-    outbox.post(&findings(&["a"], 10), NOW).await.unwrap();
+    outbox.enqueue(&findings(&["a"], 10), NOW).await.unwrap();
     assert_eq!(deliver(&outbox).await[0].failed.as_deref(), Some("deaf"));
     ear.lock().unwrap().trouble = None;
     let resting = deliver(&outbox).await.remove(0);
@@ -250,7 +251,7 @@ async fn of_too_many_that_wait_only_the_last_of_each_finding_goes() {
     let ids: Vec<String> = (0..400).map(|at| format!("f{at:03}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     for bytes in [1, 10, 100] {
-        outbox.post(&findings(&ids, bytes), NOW).await.unwrap();
+        outbox.enqueue(&findings(&ids, bytes), NOW).await.unwrap();
     }
     let told = deliver(&outbox).await.remove(0);
     assert_eq!((told.sent + told.superseded, told.waiting), (1200, 0));
@@ -281,9 +282,9 @@ fn run(folder: &Path, ear: &Shared, polls: usize) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(crash_after(polls, async {
         let outbox = outbox(folder, vec![sink("s", ear)]).await;
-        outbox.post(&findings(&["a", "b", "c", "d"], 10), NOW).await.unwrap();
+        outbox.enqueue(&findings(&["a", "b", "c", "d"], 10), NOW).await.unwrap();
         deliver(&outbox).await;
-        outbox.post(&findings(&["b", "e"], 100), NOW).await.unwrap();
+        outbox.enqueue(&findings(&["b", "e"], 100), NOW).await.unwrap();
         deliver(&outbox).await;
     }))
 }

@@ -3,30 +3,31 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::alert::sink::{Fate, Trouble};
+use crate::alert::sink::{DeliveryResult, ErrorKind};
 use crate::alert::tests::finding;
-use crate::alert::{Alert, Config, Means, Sink, Why};
+use crate::alert::{Alert, AlertReason, Config, Sink, SinkContext};
 use crate::aws::Options;
 use crate::aws::s3::tests::fake_server::{Answer, Server};
 use crate::detection::Severity;
 
 /// Sends three alerts to a service that gives these answers, and the last of them for ever.
-async fn send(config: &str, answers: Vec<Answer>) -> (Vec<Fate>, usize) {
+async fn send(config: &str, answers: Vec<Answer>) -> (Vec<DeliveryResult>, usize) {
     let last = answers.len() - 1;
     let server = Server::start(move |_, before| answers[before.min(last)].clone());
     let account = server.account(Options::default());
     let config = Config::parse_all(config).unwrap().remove(0);
     let stdout = Arc::new(Mutex::new(Vec::new()));
-    let means = Means { account: &account, lookup: &|_| None, stdout };
+    let means = SinkContext { account: &account, lookup: &|_| None, stdout };
     let sink = Sink::new(&config, &means).unwrap();
-    let alert = |id| Alert::new(&finding(id, Severity::Low, 1), 1, Why::New, None, 1_773_130_000);
+    let alert =
+        |id| Alert::new(&finding(id, Severity::Low, 1), 1, AlertReason::New, None, 1_773_130_000);
     let alerts = ["a", "b", "c"].map(alert);
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     let fates = sink.send(&alerts, 1_773_130_000, Duration::from_millis(1), deadline).await;
     (fates, server.requests().len())
 }
 
-fn troubles(fates: &[Fate]) -> Vec<Option<Trouble>> {
+fn troubles(fates: &[DeliveryResult]) -> Vec<Option<ErrorKind>> {
     fates.iter().map(|fate| fate.as_ref().err().map(|failure| failure.trouble)).collect()
 }
 
@@ -49,10 +50,10 @@ async fn a_topic_takes_two_of_three() {
     };
     let busy = answer(&(member(1, "InternalError", false) + &member(2, "InvalidParameter", true)));
     let (fates, calls) = send(config, vec![busy.clone(), answer("")]).await;
-    assert_eq!((troubles(&fates), calls), (vec![None, None, Some(Trouble::Refused)], 2));
+    assert_eq!((troubles(&fates), calls), (vec![None, None, Some(ErrorKind::Refused)], 2));
     let denied = Answer::error(403, "AuthorizationError");
     let (fates, calls) = send(config, vec![denied]).await;
-    assert_eq!((troubles(&fates), calls), (vec![Some(Trouble::Closed); 3], 1));
+    assert_eq!((troubles(&fates), calls), (vec![Some(ErrorKind::Closed); 3], 1));
 }
 
 #[tokio::test]
@@ -67,7 +68,7 @@ async fn a_bus_takes_two_of_three() {
     };
     let answers = vec![answer(&[busy, fine, bad]), answer(&[fine])];
     let (fates, calls) = send(config, answers).await;
-    assert_eq!((troubles(&fates), calls), (vec![None, None, Some(Trouble::Refused)], 2));
+    assert_eq!((troubles(&fates), calls), (vec![None, None, Some(ErrorKind::Refused)], 2));
 }
 
 #[tokio::test]
@@ -92,5 +93,5 @@ async fn security_hub_takes_two_of_three() {
     assert_eq!((troubles(&fates), calls), (vec![None; 3], 3));
     let answers = vec![answers[0].clone(), answer("c", "InvalidInput")];
     let (fates, calls) = send(config, answers).await;
-    assert_eq!((troubles(&fates), calls), (vec![None, None, Some(Trouble::Refused)], 2));
+    assert_eq!((troubles(&fates), calls), (vec![None, None, Some(ErrorKind::Refused)], 2));
 }

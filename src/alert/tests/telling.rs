@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use crate::alert::sent_memory::Memory;
+use crate::alert::sent_memory::SentMemory;
 use crate::alert::tests::finding;
-use crate::alert::{Alert, Why, bytes};
+use crate::alert::{Alert, AlertReason, bytes};
 use crate::detection::Severity;
 
 /// Told so far, as the contract words it: highest severity and most bytes.
@@ -20,22 +20,22 @@ proptest! {
     fn told_exactly_when_the_rule_says(
         seen in prop::collection::vec((0..5usize, 0..6u32, 0..10i64, 0..4usize), 1..60)
     ) {
-        let mut memory = Memory::default();
+        let mut memory = SentMemory::default();
         let mut told = [None; 4];
         let mut ids = std::collections::BTreeSet::new();
         for (at, (severity, power, digit, which)) in seen.into_iter().enumerate() {
             let severity = Severity::ALL[severity];
             let finding = finding(&which.to_string(), severity, digit * 10_i64.pow(power));
             let size = bytes(&finding);
-            let alert = memory.due(&finding, at as i64);
+            let alert = memory.next_alert(&finding, at as i64);
             prop_assert_eq!(alert.is_some(), is_due(told[which], severity, size));
             if let Some(alert) = alert {
                 prop_assert!(ids.insert(alert.alert_id.clone()), "an id twice");
-                prop_assert!(memory.tell(&alert));
-                prop_assert!(!memory.tell(&alert), "counted twice");
+                prop_assert!(memory.mark_sent(&alert));
+                prop_assert!(!memory.mark_sent(&alert), "counted twice");
                 let (high, most) = told[which].unwrap_or((severity, size));
                 told[which] = Some((high.max(severity), most.max(size)));
-                prop_assert!(memory.due(&finding, at as i64).is_none(), "told twice");
+                prop_assert!(memory.next_alert(&finding, at as i64).is_none(), "told twice");
             }
         }
     }
@@ -43,20 +43,20 @@ proptest! {
 
 #[test]
 fn why_it_is_told_again_stands_in_the_alert() {
-    let mut memory = Memory::default();
+    let mut memory = SentMemory::default();
     let mut step = |severity, bytes| -> Option<Alert> {
-        let alert = memory.due(&finding("f", severity, bytes), 5)?;
-        memory.tell(&alert);
+        let alert = memory.next_alert(&finding("f", severity, bytes), 5)?;
+        memory.mark_sent(&alert);
         Some(alert)
     };
     let first = step(Severity::Low, 100).unwrap();
-    assert_eq!((first.why, first.step, first.previous), (Why::New, 1, None));
+    assert_eq!((first.why, first.sequence, first.previous), (AlertReason::New, 1, None));
     assert_eq!(step(Severity::Low, 999), None);
     let grown = step(Severity::Low, 1000).unwrap();
-    assert_eq!((grown.why, grown.step), (Why::Bytes, 2));
+    assert_eq!((grown.why, grown.sequence), (AlertReason::Bytes, 2));
     assert_eq!(grown.previous.unwrap().bytes, 100);
     let worse = step(Severity::High, 1200).unwrap();
-    assert_eq!((worse.why, worse.step), (Why::Severity, 3));
+    assert_eq!((worse.why, worse.sequence), (AlertReason::Severity, 3));
     assert_ne!(worse.alert_id, grown.alert_id);
     // It sank, and rose to what was told.
     assert_eq!(step(Severity::Low, 10), None);
@@ -65,10 +65,10 @@ fn why_it_is_told_again_stands_in_the_alert() {
 
 #[test]
 fn what_was_neither_seen_nor_told_for_long_is_forgotten() {
-    let mut memory = Memory::default();
+    let mut memory = SentMemory::default();
     let old = finding("old", Severity::Low, 1);
-    let alert = memory.due(&old, 2_000_000_000).unwrap();
-    memory.tell(&alert);
+    let alert = memory.next_alert(&old, 2_000_000_000).unwrap();
+    memory.mark_sent(&alert);
     assert!(!memory.forget(2_000_000_000), "it was told just then");
     assert!(memory.forget(2_000_000_001));
     assert_eq!(memory.step("old"), 0);

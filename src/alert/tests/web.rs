@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::alert::sink::{Fate, Trouble};
+use crate::alert::sink::{DeliveryResult, ErrorKind};
 use crate::alert::tests::receiver::{FINE, Receiver, Reply};
-use crate::alert::{Alert, Config, Means, Sink};
+use crate::alert::{Alert, Config, Sink, SinkContext};
 use crate::aws::Account;
 use crate::aws::http::hmac_sha256;
 
@@ -22,13 +22,13 @@ fn sink(config: &str, url: &str) -> Sink {
     };
     let account = Arc::new(Account::default());
     let stdout = Arc::new(Mutex::new(Vec::new()));
-    Sink::new(&config, &Means { account: &account, lookup: &lookup, stdout }).unwrap()
+    Sink::new(&config, &SinkContext { account: &account, lookup: &lookup, stdout }).unwrap()
 }
 
 const HOOK: &str = "[[alert]]\ntype = \"webhook\"\nurl-env = \"HOOK\"\ntimeout = \"500ms\"\n\
     secret-env = \"SECRET\"\nheaders = { Authorization = { env = \"TOKEN\" } }\n";
 
-async fn send(sink: &Sink) -> Fate {
+async fn send(sink: &Sink) -> DeliveryResult {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     let alerts = [Alert::sample(NOW)];
     sink.send(&alerts, NOW, Duration::from_millis(1), deadline).await.remove(0)
@@ -114,12 +114,12 @@ async fn retry_after_is_heeded() {
 #[tokio::test]
 async fn what_cannot_pass_is_not_tried_again() {
     for (status, trouble) in [
-        (400, Trouble::Refused),
-        (413, Trouble::Refused),
-        (401, Trouble::Closed),
-        (403, Trouble::Closed),
-        (404, Trouble::Closed),
-        (302, Trouble::Closed),
+        (400, ErrorKind::Refused),
+        (413, ErrorKind::Refused),
+        (401, ErrorKind::Closed),
+        (403, ErrorKind::Closed),
+        (404, ErrorKind::Closed),
+        (302, ErrorKind::Closed),
     ] {
         let elsewhere = Receiver::start(|_| FINE);
         let location: &str = format!("Location: {}\r\n", elsewhere.url("/x")).leak();
@@ -171,7 +171,7 @@ fn a_secret_that_is_missing_or_wrong_is_told_by_its_name() {
         let lookup = |name: &str| url.filter(|_| name == "HOOK").map(str::to_owned);
         let config = Config::parse_all(config).unwrap().remove(0);
         let stdout = Arc::new(Mutex::new(Vec::new()));
-        let means = Means { account: &account, lookup: &lookup, stdout };
+        let means = SinkContext { account: &account, lookup: &lookup, stdout };
         let error = Sink::new(&config, &means).unwrap_err().to_string();
         assert!(error.starts_with(problem), "{error}");
         assert!(!error.contains("s3cret"), "{error}");

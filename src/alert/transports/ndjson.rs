@@ -197,7 +197,7 @@ mod tests {
         let sink = File { path: path.clone(), timeout: Duration::from_millis(50) };
         let alerts = [Alert::sample(0)];
         let fate = sink.send(&alerts, 0).await.remove(0).unwrap_err();
-        assert_eq!(fate.trouble, Trouble::Closed);
+        assert_eq!(fate.trouble, ErrorKind::Closed);
         assert!(fate.reason.ends_with("nobody reads from it"), "{}", fate.reason);
         // Opened for both, it does not wait for a writer.
         let mut reader = OpenOptions::new().read(true).write(true).open(&path).unwrap();
@@ -255,7 +255,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let sink = File { path: folder.path().join("gone/a.ndjson"), timeout: SECOND };
         let fate = sink.send(&[Alert::sample(0)], 0).await.remove(0).unwrap_err();
-        assert_eq!(fate.trouble, Trouble::Closed);
+        assert_eq!(fate.trouble, ErrorKind::Closed);
         assert!(fate.reason.contains("gone/a.ndjson"), "{}", fate.reason);
     }
 }

@@ -4,7 +4,7 @@ use crate::diagnostics::check_keys;
 const CASES: &str = include_str!("../../../queries/audit/policies.toml");
 
 /// The request of a case: its action and resource, and the keys that it says.
-fn request(case: &toml::Table) -> Request {
+fn request(case: &toml::Table) -> PolicyRequest {
     let text = |key: &str, default: &str| {
         case.get(key).and_then(toml::Value::as_str).unwrap_or(default).to_owned()
     };
@@ -18,7 +18,7 @@ fn request(case: &toml::Table) -> Request {
     if case.contains_key("absent") {
         context.insert("aws:sourcevpce", None);
     }
-    Request {
+    PolicyRequest {
         action: text("action", "s3:GetObject"),
         resource: text("resource", "arn:aws:s3:::data/in/a.csv"),
         context,

@@ -34,7 +34,7 @@ fn failed(after_ids: &str) -> Vec<Outcome> {
         let check = case["check"].as_str().unwrap();
         audit(&base, case, &[check]).outcomes
     });
-    outcomes.filter(|one| one.verdict == Verdict::Fail).collect()
+    outcomes.filter(|one| one.verdict == CheckVerdict::Fail).collect()
 }
 
 /// The words that a shell passes to `aws`, one line each.

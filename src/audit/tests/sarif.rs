@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::audit::sarif::log;
 use crate::audit::tests::report_of_base;
-use crate::audit::{CHECKS, Report, Verdict};
+use crate::audit::{AuditReport, CHECKS, CheckVerdict};
 
 /// Objects: where they are, what each must have, and what it may have besides (sections 3.13 to 3.52).
 const OBJECTS: &[(&str, &str, &str)] = &[
@@ -87,9 +87,9 @@ fn complaints(log: &Value) -> Vec<String> {
 fn what_is_written_is_sarif() {
     let mut report = report_of_base();
     // One of each kind.
-    report.outcomes[0].verdict = Verdict::Fail;
+    report.outcomes[0].verdict = CheckVerdict::Fail;
     report.outcomes[0].fix = Some("turn it on".to_owned());
-    report.outcomes[1].verdict = Verdict::NotKnown;
+    report.outcomes[1].verdict = CheckVerdict::NotKnown;
     let log = log(&report);
     assert_eq!(complaints(&log), [""; 0]);
     assert_eq!(at(&log, "/runs/*/tool/driver/rules/*").len(), CHECKS.len());
@@ -110,5 +110,8 @@ fn the_checker_sees_what_is_wrong() {
     for part in ["kind pass with level error", "ruleIndex 9", "lacks name", "has colour"] {
         assert!(complaints.contains(part), "{part}: {complaints}");
     }
-    assert_eq!(at(&crate::audit::sarif::log(&Report::default()), "/runs/*/results/*").len(), 0);
+    assert_eq!(
+        at(&crate::audit::sarif::log(&AuditReport::default()), "/runs/*/results/*").len(),
+        0
+    );
 }

@@ -7,25 +7,25 @@ use super::*;
 use crate::aws::Options;
 use crate::aws::s3::tests::fake_server::{Answer, Request, Server};
 
-fn store(server: &Server) -> Store {
+fn store(server: &Server) -> S3Client {
     let store = server.account(Options::default()).store();
-    store.with_patience(Duration::from_millis(300), Duration::from_millis(1))
+    store.with_timeouts(Duration::from_millis(300), Duration::from_millis(1))
 }
 
 fn at(key: &str) -> Location {
     Location::new("bucket", key)
 }
 
-fn listed(bytes: &[u8]) -> Stored {
+fn listed(bytes: &[u8]) -> S3Object {
     let etag = Some("\"v1\"".to_owned());
-    Stored { location: at("key"), size_bytes: Some(bytes.len() as u64), etag, modified: None }
+    S3Object { location: at("key"), size_bytes: Some(bytes.len() as u64), etag, modified: None }
 }
 
 fn data() -> Vec<u8> {
     (0..300_000u32).map(|i| (i % 251) as u8).collect()
 }
 
-async fn all(store: &Store, object: &Stored, from: u64) -> Result<Vec<u8>, Error> {
+async fn all(store: &S3Client, object: &S3Object, from: u64) -> Result<Vec<u8>, Error> {
     let parts: Vec<Bytes> = store.read(object, from).try_collect().await?;
     Ok(parts.concat())
 }
@@ -191,7 +191,7 @@ async fn the_region_of_a_bucket_is_found_out_once() {
         Answer::error(301, "PermanentRedirect").with("x-amz-bucket-region", "eu-west-1")
     });
     let error = crate::aws::s3::tests::store(&lost).get(&at("key"), 10).await.unwrap_err();
-    assert_eq!((error.kind, lost.requests().len()), (Kind::Elsewhere, 2));
+    assert_eq!((error.kind, lost.requests().len()), (Kind::WrongRegion, 2));
 }
 
 #[tokio::test]

@@ -377,14 +377,14 @@ mod tests {
         for text in [url, &url[8..]] {
             let address = Address::parse(text).unwrap();
             assert_eq!(address.region.as_deref(), Some("eu-west-1"));
-            assert_eq!(address.place, Place::Url(url.into()));
+            assert_eq!(address.place, QueueName::Url(url.into()));
         }
         let arn = Address::parse("arn:aws-cn:sqs:cn-north-1:123456789012:logs.fifo").unwrap();
         assert_eq!(arn.region.as_deref(), Some("cn-north-1"));
         let account_id = Some("123456789012".to_owned());
-        assert_eq!(arn.place, Place::Name { name: "logs.fifo".into(), account_id });
+        assert_eq!(arn.place, QueueName::Name { name: "logs.fifo".into(), account_id });
         let name = Address::parse("flow_logs-1").unwrap();
-        let place = Place::Name { name: "flow_logs-1".into(), account_id: None };
+        let place = QueueName::Name { name: "flow_logs-1".into(), account_id: None };
         assert_eq!(name, Address { region: None, place });
     }
 

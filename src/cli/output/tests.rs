@@ -56,7 +56,7 @@ fn batch() -> RecordBatch {
 fn bytes(format: Format, batches: &[RecordBatch], width: Option<u16>) -> Vec<u8> {
     let shared = Shared::default();
     let mut writer =
-        Writer::new(format, batches[0].schema(), Box::new(shared.clone()), width).unwrap();
+        RowWriter::new(format, batches[0].schema(), Box::new(shared.clone()), width).unwrap();
     for batch in batches {
         writer.write(batch).unwrap();
     }
@@ -168,7 +168,7 @@ fn no_rows_are_fine_in_every_format() {
 fn a_reader_that_went_away_is_told_apart() {
     for format in FORMATS {
         let run = || -> Result<u64> {
-            let mut writer = Writer::new(format, batch().schema(), Box::new(Gone), None)?;
+            let mut writer = RowWriter::new(format, batch().schema(), Box::new(Gone), None)?;
             writer.write(&batch())?;
             writer.finish()
         };
@@ -183,7 +183,7 @@ fn a_reader_that_goes_away_within_a_batch_is_told_apart() {
     let many = arrow::compute::concat_batches(&batch().schema(), &vec![batch(); 2000]).unwrap();
     for format in FORMATS {
         let run = || -> Result<u64> {
-            let mut writer = Writer::new(format, many.schema(), Box::new(Gone), None)?;
+            let mut writer = RowWriter::new(format, many.schema(), Box::new(Gone), None)?;
             writer.write(&many)?;
             writer.finish()
         };
@@ -207,7 +207,7 @@ fn output_file_appears_whole_or_not_at_all() {
     fs::write(&path, "old").unwrap();
     let file = OutputFile::create(&path).unwrap();
     let mut writer =
-        Writer::new(Format::Csv, batch().schema(), file.writer().unwrap(), None).unwrap();
+        RowWriter::new(Format::Csv, batch().schema(), file.writer().unwrap(), None).unwrap();
     writer.write(&batch()).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "old");
     writer.finish().unwrap();

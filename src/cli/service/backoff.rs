@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn failures_are_tried_again_later_and_later_up_to_five_minutes() {
-        let mut pace = Pace::default();
+        let mut pace = Backoff::default();
         let waits: Vec<f64> = (0..12).map(|_| seconds(pace.failed(1.0))).collect();
         let first = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 300.0, 300.0, 300.0];
         assert_eq!(waits, first);
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn what_waits_is_not_kept_waiting() {
-        let (mut pace, minute) = (Pace::default(), Duration::from_secs(60));
+        let (mut pace, minute) = (Backoff::default(), Duration::from_secs(60));
         assert_eq!(pace.succeeded(minute, Duration::from_secs(90), false), Duration::ZERO);
         assert_eq!(pace.succeeded(minute, Duration::from_secs(1), true), Duration::ZERO);
     }

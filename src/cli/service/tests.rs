@@ -9,6 +9,7 @@ use std::rc::Rc;
 use tempfile::TempDir;
 
 use super::*;
+use crate::cli::session;
 
 /// What a pass does.
 enum Act {
@@ -40,7 +41,7 @@ impl Drop for Guard {
     }
 }
 
-impl Work for Script {
+impl Worker for Script {
     fn check(&self, config: &Config) -> Result<(), Failure> {
         match config.sources.iter().any(|source| source == "wrong") {
             true => Err(Failure::new(Exit::Config, anyhow!("a wrong source")).with_hint("none")),
@@ -99,7 +100,7 @@ impl Trial {
         let path = folder.path().join("flowq.toml");
         fs::write(&path, config).unwrap();
         let (sender, events) = mpsc::channel(16);
-        let config = read::config(Some(&path)).unwrap();
+        let config = session::config(Some(&path)).unwrap();
         let options = Options {
             config: Some(path),
             once: false,
@@ -111,10 +112,10 @@ impl Trial {
             options,
             config,
             notify: Notify::default(),
-            outlets: Outlets::new(Arc::default(), 1_773_133_000),
+            outlets: Exporters::new(Arc::default(), 1_773_133_000),
             events,
             grace: Duration::from_millis(20),
-            pace: Pace::default(),
+            pace: Backoff::default(),
             told: BTreeSet::new(),
             unsent: None,
             succeeded: false,
@@ -237,7 +238,7 @@ async fn a_new_configuration_is_taken_between_two_passes() {
     let acts = vec![Act::Ask(&[Event::Reload], Duration::ZERO), Act::Succeed(0)];
     let mut trial = Trial::new(acts, "[feed]\ninterval = \"0s\"");
     trial.configure("[feed]\ninterval = \"7s\"");
-    trial.service.pace = Pace::default();
+    trial.service.pace = Backoff::default();
     assert_eq!(trial.service.load(&trial.script).await.unwrap().0.feed.interval.as_secs(), 7);
     assert_eq!(trial.run().await.unwrap(), Exit::Fine);
     assert_eq!(trial.script.intervals, [Duration::ZERO, Duration::from_secs(7)]);
@@ -261,17 +262,17 @@ async fn a_signal_ends_the_wait_between_two_passes() {
     let mut trial = Trial::new(vec![], "[feed]\ninterval = \"1h\"");
     trial.script.sender.send(Event::Reload).await.unwrap();
     // A reload in the wait begins a pass; the signal that the script sends then ends the next wait.
-    let rest = trial.service.rest(&trial.script, LONG).await;
+    let rest = trial.service.wait_for_next(&trial.script, LONG).await;
     assert!(matches!(rest, Next::Pass));
     trial.script.sender.send(Event::Stop).await.unwrap();
-    let rest = trial.service.rest(&trial.script, LONG).await;
+    let rest = trial.service.wait_for_next(&trial.script, LONG).await;
     assert!(matches!(rest, Next::End(Exit::Fine)));
 }
 
 #[tokio::test]
 async fn the_address_of_the_metrics_follows_the_configuration() {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut outlets = Outlets::new(Arc::default(), 0);
+    let mut outlets = Exporters::new(Arc::default(), 0);
     let config = MetricsConfig { listen: Some(any), ..MetricsConfig::default() };
     let change = outlets.prepare(&config).await.unwrap();
     let first = outlets.take(change).await.unwrap();

@@ -30,7 +30,7 @@ use futures::TryStreamExt as _;
 use crate::detection::case::inventory_of;
 use crate::detection::runner::run;
 use crate::detection::text_table::Table;
-use crate::detection::{Detection, Finding, Outcome, built_in};
+use crate::detection::{Detection, DetectionRun, Finding, built_in};
 use crate::engine::{VIEWS, first_records, first_starts, most_within, why_functions};
 
 /// Columns of the view `conversations`: t text, n number, b bool, s seconds.
@@ -297,7 +297,7 @@ pub(super) async fn findings(id: &str, world: &World) -> Vec<Finding> {
     outcome(&[detection(id)], world).await.findings
 }
 
-pub(super) async fn outcome(detections: &[Detection], world: &World) -> Outcome {
+pub(super) async fn outcome(detections: &[Detection], world: &World) -> DetectionRun {
     let context = session(world);
     let names = "interface_id srcaddr dstaddr srcport dstport action start end bytes";
     let columns: BTreeSet<String> = names.split(' ').map(str::to_owned).collect();

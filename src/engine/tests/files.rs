@@ -5,7 +5,7 @@ use super::*;
 async fn refused(sql: &str) -> String {
     let engine = engine(&[("a.log", &vpc(1))]).await;
     engine.allow_files();
-    engine.rows(sql, none()).await.unwrap_err().strip_backtrace()
+    engine.rows(sql, no_params()).await.unwrap_err().strip_backtrace()
 }
 
 #[tokio::test]
@@ -72,5 +72,5 @@ async fn a_list_of_ones_own_can_be_joined() {
     // Detections and whatever else is not the user's own SQL have no such functions.
     let engine = crate::engine::tests::engine(&[("a.log", &vpc(1))]).await;
     let sql = format!("SELECT * FROM read_csv('{csv}')");
-    assert!(engine.rows(&sql, none()).await.is_err());
+    assert!(engine.rows(&sql, no_params()).await.is_err());
 }

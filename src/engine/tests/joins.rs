@@ -7,9 +7,9 @@ fn logs() -> Arc<dyn Source> {
 }
 
 async fn with_threads(threads: usize) -> Engine {
-    let context = Arc::new(Context::new(Arc::new(Inventory::default()), Vec::new(), 0));
+    let context = Arc::new(Enricher::new(Arc::new(Inventory::default()), Vec::new(), 0));
     let resources = Resources { threads, memory_bytes: 256 << 20 };
-    Engine::new(logs(), context, ReadOptions::new(Window::default()), &resources).await.unwrap()
+    Engine::new(logs(), context, ScanOptions::new(Window::default()), &resources).await.unwrap()
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use arrow::array::AsArray as _;
 use super::*;
 
 async fn little(text: &str, memory_bytes: usize) -> Engine {
-    let context = Arc::new(Context::new(Arc::new(Inventory::default()), Vec::new(), 0));
-    let options = ReadOptions::new(Window::default());
+    let context = Arc::new(Enricher::new(Arc::new(Inventory::default()), Vec::new(), 0));
+    let options = ScanOptions::new(Window::default());
     let resources = Resources { threads: 2, memory_bytes };
     Engine::new(memory(&[("a", text)]), context, options, &resources).await.unwrap()
 }
@@ -25,8 +25,10 @@ async fn what_does_not_fit_the_memory_is_sorted_on_disk() {
     for memory_bytes in [16 << 20, 64 << 20] {
         let engine = little(&text, memory_bytes).await;
         let sorted = "SELECT * FROM flow_logs ORDER BY bytes, srcaddr";
-        let rows =
-            engine.rows(sorted, none()).await.unwrap_or_else(|e| panic!("{memory_bytes}: {e}"));
+        let rows = engine
+            .rows(sorted, no_params())
+            .await
+            .unwrap_or_else(|e| panic!("{memory_bytes}: {e}"));
         let bytes: Vec<i64> = rows
             .iter()
             .flat_map(|batch| {
@@ -67,7 +69,7 @@ async fn a_function_makes_no_more_than_a_part_of_the_memory() {
         ("SELECT array_length(array_repeat(1, 1000000000))", "array_repeat"),
         ("SELECT array_length(array_resize(make_array(1), 1000000000))", "array_resize"),
     ] {
-        let error = engine.rows(sql, none()).await.unwrap_err();
+        let error = engine.rows(sql, no_params()).await.unwrap_err();
         let text = error.to_string();
         assert!(
             matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)),
@@ -114,12 +116,12 @@ async fn a_statement_that_is_too_deep_is_refused() {
             " union all " => vec![piece; count].join(between),
             _ => format!("SELECT {}", vec![piece; count].join(between)),
         };
-        let error = engine.rows(&sql(20_000), none()).await.unwrap_err().to_string();
+        let error = engine.rows(&sql(20_000), no_params()).await.unwrap_err().to_string();
         assert!(error.contains("operators, and 2000 are the most"), "{error}");
     }
     for deep in ["-", "NOT ", "(", "1::int::", "make_array("] {
         let sql = format!("SELECT {}1", deep.repeat(50_000));
-        assert!(engine.rows(&sql, none()).await.is_err(), "{deep}");
+        assert!(engine.rows(&sql, no_params()).await.is_err(), "{deep}");
     }
     let most = vec!["bytes=1"; 900].join(" or ");
     let sql = format!("SELECT count(*) FROM flow_logs WHERE {most}");

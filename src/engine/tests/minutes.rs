@@ -52,9 +52,9 @@ fn log(records: &[(&str, i64, i64, &str)]) -> String {
 }
 
 async fn with(inventory: Inventory, text: &str, threads: usize) -> Engine {
-    let context = Arc::new(Context::new(Arc::new(inventory), Vec::new(), T0 + 86_400));
+    let context = Arc::new(Enricher::new(Arc::new(inventory), Vec::new(), T0 + 86_400));
     let resources = Resources { threads, memory_bytes: 256 << 20 };
-    let options = ReadOptions::new(Window::default());
+    let options = ScanOptions::new(Window::default());
     Engine::new(memory(&[("log", text)]), context, options, &resources).await.unwrap()
 }
 
@@ -72,7 +72,7 @@ async fn runs(inventory: Inventory, records: &[(&str, i64, i64, &str)]) -> Vec<S
     let mut engine = with(inventory, &log(records), 1).await;
     let (viewed, minutes) = (ask(&engine, &sql).await, ask(&engine, MINUTES).await);
     let logs = ask(&engine, LOGS).await;
-    engine.keep_conversations().await.unwrap();
+    engine.materialize_conversations().await.unwrap();
     assert_eq!(ask(&engine, LOGS).await, logs);
     assert_eq!(ask(&engine, MINUTES).await, minutes);
     let kept = ask(&engine, &sql).await;
@@ -150,7 +150,7 @@ async fn a_log_without_times_tells_of_no_minute() {
     let mut engine = with(inventory, text, 1).await;
     let minutes = ask(&engine, MINUTES).await;
     assert_eq!(minutes, ["eni-a nightly   exact   1 0 0 0"]);
-    engine.keep_conversations().await.unwrap();
+    engine.materialize_conversations().await.unwrap();
     let runs = ask(&engine, "SELECT interface_id, state, minutes FROM interface_runs").await;
     assert_eq!(runs, ["eni-a unknown 20"]);
     // Of an interface of which nothing at all was read, not even that is said.
@@ -175,9 +175,9 @@ async fn what_a_flow_log_holds_is_counted_by_the_name_of_the_object() {
     let name = |id| format!("1_vpcflowlogs_eu-west-1_{id}_20260310T0800Z_1.log");
     let (one, two) = (name("fl-1"), name("fl-2"));
     let objects = memory(&[(one.as_str(), whole), (two.as_str(), bare), ("other.log", bare)]);
-    let context = Arc::new(Context::new(Arc::new(inventory), Vec::new(), T0 + 86_400));
+    let context = Arc::new(Enricher::new(Arc::new(inventory), Vec::new(), T0 + 86_400));
     let resources = Resources { threads: 1, memory_bytes: 256 << 20 };
-    let options = ReadOptions::new(Window::default());
+    let options = ScanOptions::new(Window::default());
     let mut engine = Engine::new(objects, context, options, &resources).await.unwrap();
     let numbers = "SELECT flow_log_id, records, nodata, accepted, rejected, without_action, without_ports, \
         without_start, without_end, without_bytes FROM interface_logs ORDER BY flow_log_id NULLS LAST";
@@ -186,6 +186,6 @@ async fn what_a_flow_log_holds_is_counted_by_the_name_of_the_object() {
         viewed.0,
         ["fl-1 2 1 1 1 0 0 0 0 0", "fl-2 1 0 0 0 1 1 0 1 1", " 1 0 0 0 1 1 0 1 1"]
     );
-    engine.keep_conversations().await.unwrap();
+    engine.materialize_conversations().await.unwrap();
     assert_eq!((ask(&engine, numbers).await, ask(&engine, LOGS).await), viewed);
 }

@@ -48,9 +48,9 @@ async fn engine(text: &str, made: Option<i64>, since: Option<i64>) -> Engine {
         ..Eni::default()
     };
     let inventory = Inventory { enis: vec![eni], ..Inventory::default() };
-    let context = Arc::new(Context::new(Arc::new(inventory), Vec::new(), T0 + 86_400));
+    let context = Arc::new(Enricher::new(Arc::new(inventory), Vec::new(), T0 + 86_400));
     let resources = Resources { threads: 2, memory_bytes: 256 << 20 };
-    let options = ReadOptions::new(Window::new(since.map(|since| T0 + since), None));
+    let options = ScanOptions::new(Window::new(since.map(|since| T0 + since), None));
     Engine::new(memory(&[("log", text)]), context, options, &resources).await.unwrap()
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::inventory::model::FlowLog;
+use crate::scan::Share;
 
 const BASIC: &str = "version interface-id srcaddr dstaddr bytes start end action log-status";
 
@@ -46,12 +47,12 @@ impl Case<'_> {
             let name = if id.starts_with("fl-") { object(id) } else { (*id).to_owned() };
             (name, text.clone().into_bytes())
         });
-        let source: Memory = objects.collect();
+        let source: MemorySource = objects.collect();
         let inventory = Inventory { flow_logs: self.flow_logs.clone(), ..Inventory::default() };
-        let context = Arc::new(Context::new(Arc::new(inventory), Vec::new(), T0));
+        let context = Arc::new(Enricher::new(Arc::new(inventory), Vec::new(), T0));
         let resources = Resources { threads: self.threads, memory_bytes: 256 << 20 };
         let options =
-            ReadOptions { all_flow_logs: self.all, ..ReadOptions::new(Window::default()) };
+            ScanOptions { all_flow_logs: self.all, ..ScanOptions::new(Window::default()) };
         Engine::new(Arc::new(source), context, options, &resources).await.unwrap()
     }
 }

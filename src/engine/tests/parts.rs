@@ -12,7 +12,7 @@ use super::*;
 
 /// Objects that are said to be large, so that they are read in parts.
 #[derive(Debug)]
-struct Large(Memory);
+struct Large(MemorySource);
 
 #[async_trait]
 impl Source for Large {
@@ -32,8 +32,11 @@ impl Source for Large {
         self.0.open(split).await
     }
 
-    async fn seek(&self, split: &Split) -> std::result::Result<Box<dyn AsyncFileReader>, Error> {
-        self.0.seek(split).await
+    async fn open_random_access(
+        &self,
+        split: &Split,
+    ) -> std::result::Result<Box<dyn AsyncFileReader>, Error> {
+        self.0.open_random_access(split).await
     }
 }
 
@@ -71,9 +74,9 @@ fn file() -> (Vec<u8>, Vec<Range<usize>>) {
 }
 
 /// What a query gives and counts, with so many threads.
-async fn read(name: &str, stored: &[u8], sql: &str, threads: usize) -> (Vec<String>, Summary) {
-    let source = Arc::new(Large(Memory::from_iter([(name, stored.to_vec())])));
-    let engine = with(source, ReadOptions::new(Window::default()), threads).await;
+async fn read(name: &str, stored: &[u8], sql: &str, threads: usize) -> (Vec<String>, ScanSummary) {
+    let source = Arc::new(Large(MemorySource::from_iter([(name, stored.to_vec())])));
+    let engine = with(source, ScanOptions::new(Window::default()), threads).await;
     (ask(&engine, sql).await, engine.summary())
 }
 

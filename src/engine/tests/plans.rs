@@ -23,7 +23,7 @@ async fn a_view_is_made_when_a_statement_reads_it() {
 #[tokio::test]
 async fn one_step_groups_conversations_whatever_the_threads() {
     let source = || memory(&[("a", VPC)]);
-    let options = || ReadOptions::new(Window::default());
+    let options = || ScanOptions::new(Window::default());
     let sql = "EXPLAIN SELECT * FROM conversation_sums";
     for threads in [1, 2, 3] {
         let engine = with(source(), options(), threads).await;

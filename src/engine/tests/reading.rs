@@ -5,7 +5,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
-use crate::source::{Access, open_sources};
+use crate::source::{SourceContext, open_sources};
 
 fn gzip(text: &str) -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
@@ -14,8 +14,8 @@ fn gzip(text: &str) -> Vec<u8> {
 }
 
 /// What a query gives, and what was counted.
-async fn read(source: Arc<dyn Source>, sql: &str, threads: usize) -> (Vec<String>, Summary) {
-    let engine = with(source, ReadOptions::new(Window::default()), threads).await;
+async fn read(source: Arc<dyn Source>, sql: &str, threads: usize) -> (Vec<String>, ScanSummary) {
+    let engine = with(source, ScanOptions::new(Window::default()), threads).await;
     (ask(&engine, sql).await, engine.summary())
 }
 
@@ -31,7 +31,7 @@ async fn a_second_thread_changes_nothing_about_one_gzip_object() {
     let sql = "SELECT count(*), min(line), max(line), sum(line * bytes) FROM flow_logs \
                WHERE srcaddr <> '10.0.0.9'";
     for (stored, faults) in [(whole.clone(), 0), (cut, 1)] {
-        let source = || Arc::new(Memory::from_iter([("log", stored.clone())]));
+        let source = || Arc::new(MemorySource::from_iter([("log", stored.clone())]));
         let (rows, one) = read(source(), sql, 1).await;
         let (same, two) = read(source(), sql, 2).await;
         assert_eq!(rows, same);
@@ -39,7 +39,7 @@ async fn a_second_thread_changes_nothing_about_one_gzip_object() {
         assert!(two.adds_up() && two.lines > 80_000 && two.malformed.total() > 7, "{two:?}");
         assert_eq!((two.objects_read, two.problem_objects), (1, faults));
     }
-    let source = Arc::new(Memory::from_iter([("log", whole)]));
+    let source = Arc::new(MemorySource::from_iter([("log", whole)]));
     let (rows, summary) = read(source, "SELECT line FROM flow_logs LIMIT 2", 2).await;
     assert_eq!(rows.len(), 2);
     assert!(summary.stopped_early() && summary.lines < 80_000, "{summary:?}");
@@ -55,8 +55,10 @@ async fn small_files_are_counted_one_by_one_and_their_rows_come_together() {
         }
         std::fs::write(folder.path().join(format!("{at:02}.log.gz")), stored).unwrap();
     }
-    let source =
-        || open_sources(&[folder.path().to_str().unwrap().to_owned()], &Access::default()).unwrap();
+    let source = || {
+        open_sources(&[folder.path().to_str().unwrap().to_owned()], &SourceContext::default())
+            .unwrap()
+    };
     for threads in [1, 2] {
         let told = Arc::new(Mutex::new(Vec::new()));
         let tell = Arc::clone(&told);
@@ -64,11 +66,11 @@ async fn small_files_are_counted_one_by_one_and_their_rows_come_together() {
             let told = (split.id.clone(), read.summary.ok, read.failure.is_some());
             tell.lock().unwrap().push(told);
         };
-        let options = ReadOptions::new(Window::default());
-        let options = ReadOptions { objects: Some(Arc::new(sink)), ..options };
+        let options = ScanOptions::new(Window::default());
+        let options = ScanOptions { objects: Some(Arc::new(sink)), ..options };
         let engine = with(source(), options, threads).await;
         let sql = "SELECT object, line, bytes FROM flow_logs";
-        let batches = engine.rows(sql, none()).await.unwrap();
+        let batches = engine.rows(sql, no_params()).await.unwrap();
         let rows = batches.iter().map(RecordBatch::num_rows).sum::<usize>();
         let summary = engine.summary();
         assert!(summary.adds_up(), "{summary:?}");

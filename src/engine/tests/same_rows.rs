@@ -85,11 +85,11 @@ fn predicate() -> impl Strategy<Value = String> {
 
 /// The rows of a predicate over the reader, and over the same rows in a plain table.
 async fn both(objects: Vec<(&'static str, Vec<u8>)>, sql: &str) -> (Vec<String>, Vec<String>) {
-    let source: Arc<dyn Source> = Arc::new(objects.into_iter().collect::<Memory>());
-    let engine = over(source, ReadOptions::new(Window::default())).await;
+    let source: Arc<dyn Source> = Arc::new(objects.into_iter().collect::<MemorySource>());
+    let engine = over(source, ScanOptions::new(Window::default())).await;
     let read = ask(&engine, sql).await;
     assert!(engine.summary().adds_up(), "{sql}: {:?}", engine.summary());
-    let all = engine.rows("SELECT * FROM flow_logs", none()).await.unwrap();
+    let all = engine.rows("SELECT * FROM flow_logs", no_params()).await.unwrap();
     let plain = SessionContext::new();
     let schema = engine.session().table("flow_logs").await.unwrap();
     let schema = Arc::clone(schema.schema().inner());
@@ -108,7 +108,7 @@ async fn parquet(text: &str) -> Vec<u8> {
         CAST(start AS BIGINT) AS start, CAST(end AS BIGINT) AS end, \
         coalesce(action, '-') AS action, log_status, replace(coalesce(instance_tag, '-'), ' ', '%20') AS instance_tag";
     let sql = format!("SELECT {columns} FROM flow_logs ORDER BY line");
-    let rows = engine.rows(&sql, none()).await.unwrap();
+    let rows = engine.rows(&sql, no_params()).await.unwrap();
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(4)).build();
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, rows[0].schema(), Some(properties)).unwrap();

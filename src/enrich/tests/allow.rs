@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::allow::{AllowRule, AllowRules};
+use crate::allow::{AllowMatcher, AllowRule};
 use crate::enrich::tests::fixture::{NOW, network};
 
 #[derive(Debug, Deserialize)]
@@ -10,9 +10,9 @@ struct File {
     allow: Vec<AllowRule>,
 }
 
-fn rules(toml: &str) -> AllowRules {
+fn rules(toml: &str) -> AllowMatcher {
     let file: File = toml::from_str(toml).unwrap();
-    AllowRules::new(file.allow, &network(), NOW)
+    AllowMatcher::new(file.allow, &network(), NOW)
 }
 
 #[test]
@@ -45,7 +45,8 @@ fn each_kind_of_rule() {
     ] {
         let rules = rules(&format!("[[allow]]\n{rule}"));
         let remote = remote.parse().unwrap();
-        let found = rules.fits(Some("nightly-1"), remote, Some(scope), Some(port), Some(protocol));
+        let found =
+            rules.matching_rule(Some("nightly-1"), remote, Some(scope), Some(port), Some(protocol));
         assert_eq!(found.is_some(), fits, "{rule}: {remote}");
     }
 }
@@ -57,7 +58,8 @@ fn first_rule_that_fits_gives_its_reason() {
          [[allow]]\nto = '192.0.2.0/24'\n\
          [[allow]]\nto = '0.0.0.0/0'\nreason = 'anywhere'",
     );
-    let fits = |remote: &str, port| rules.fits(None, remote.parse().unwrap(), None, port, None);
+    let fits =
+        |remote: &str, port| rules.matching_rule(None, remote.parse().unwrap(), None, port, None);
     assert_eq!(fits("192.0.2.1", Some(22)), Some("rule 1"));
     assert_eq!(fits("192.0.2.1", None), Some("rule 2"));
     assert_eq!(fits("198.51.100.1", None), Some("anywhere"));
@@ -67,7 +69,9 @@ fn first_rule_that_fits_gives_its_reason() {
 #[test]
 fn a_glob_fits_candidates_when_it_fits_each_of_them() {
     let rules = rules("[[allow]]\nto = '0.0.0.0/0'\njob = 'night*'\nreason = 'x'");
-    let fits = |names| rules.fits(names, "192.0.2.1".parse().unwrap(), None, None, None).is_some();
+    let fits = |names| {
+        rules.matching_rule(names, "192.0.2.1".parse().unwrap(), None, None, None).is_some()
+    };
     assert!(fits(Some("nightly")) && fits(Some("nightly,night-2")));
     assert!(!fits(Some("nightly,weekly")) && !fits(Some("weekly,nightly")) && !fits(None));
 }
@@ -85,7 +89,7 @@ fn expired_rules_allow_nothing_and_are_listed() {
         ("'1970-01-02T04:46:41+01:00'", false),
     ] {
         let rules = rules(&format!("[[allow]]\nto = '0.0.0.0/0'\nreason = 'x'\nuntil = {until}"));
-        let found = rules.fits(None, "192.0.2.1".parse().unwrap(), None, None, None);
+        let found = rules.matching_rule(None, "192.0.2.1".parse().unwrap(), None, None, None);
         assert_eq!((found.is_none(), !rules.expired().is_empty()), (expired, expired), "{until}");
     }
 }

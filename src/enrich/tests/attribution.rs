@@ -1,6 +1,6 @@
 //! Which job a record's interface serves.
 
-use crate::enrich::Interest;
+use crate::enrich::InterfaceRelevance;
 use crate::enrich::tests::fixture::{annotate, context, eni, job, job_eni, network, some, texts};
 use crate::inventory::model::{Attribution, Eni, Inventory};
 
@@ -146,7 +146,10 @@ fn inferred_where_an_interface_has_no_history() {
         assert_eq!(annotate(&context, WHO, &format!("{header}{record}")), [expected], "{record}");
         if let (false, Some(id)) = (expected.starts_with("- -"), record.split(' ').next()) {
             let interest = context.interest(id);
-            assert!(matches!(interest, Interest::Job | Interest::Maybe), "{record}: {interest:?}");
+            assert!(
+                matches!(interest, InterfaceRelevance::Job | InterfaceRelevance::Maybe),
+                "{record}: {interest:?}"
+            );
         }
     }
 }
@@ -157,18 +160,18 @@ fn interest_tells_what_can_be_dropped() {
     inventory.enis.push(job_eni("eni-job", "one", &[], 1000, 2000));
     let known = context(inventory);
     for (id, expected) in [
-        ("eni-job", Interest::Job),
-        ("eni-x", Interest::Maybe),
-        ("eni-cidr", Interest::Maybe),
-        ("eni-sg", Interest::Maybe),
-        ("eni-lambda", Interest::Other),
-        ("eni-old", Interest::Other),
-        ("eni-nat", Interest::Nat),
-        ("eni-s3", Interest::Service),
+        ("eni-job", InterfaceRelevance::Job),
+        ("eni-x", InterfaceRelevance::Maybe),
+        ("eni-cidr", InterfaceRelevance::Maybe),
+        ("eni-sg", InterfaceRelevance::Maybe),
+        ("eni-lambda", InterfaceRelevance::Other),
+        ("eni-old", InterfaceRelevance::Other),
+        ("eni-nat", InterfaceRelevance::Nat),
+        ("eni-s3", InterfaceRelevance::Service),
     ] {
         assert_eq!(known.interest(id), expected, "{id}");
     }
-    assert_eq!(context(network()).interest("eni-x"), Interest::Other);
+    assert_eq!(context(network()).interest("eni-x"), InterfaceRelevance::Other);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use crate::enrich::{Column, Context};
+use crate::enrich::{Column, Enricher};
 use crate::flow::field::Layout;
 use crate::inventory::model::{
     Attribution, Eni, Inventory, IpRange, Job, PrefixListEntry, Route, RouteTableAssociation,
@@ -170,7 +170,7 @@ pub(super) fn records(table: &str) -> RecordBatch {
 }
 
 /// Annotates a table of records; returns a line for each, `-` for NULL.
-pub(super) fn annotate(context: &Context, columns: &str, table: &str) -> Vec<String> {
+pub(super) fn annotate(context: &Enricher, columns: &str, table: &str) -> Vec<String> {
     let wanted: Vec<Column> =
         columns.split_whitespace().map(|name| Column::by_name(name).unwrap()).collect();
     let arrays = context.annotate(&records(table), &wanted).unwrap();
@@ -181,6 +181,6 @@ pub(super) fn annotate(context: &Context, columns: &str, table: &str) -> Vec<Str
     (0..arrays[0].len()).map(line).collect()
 }
 
-pub(super) fn context(inventory: Inventory) -> Context {
-    Context::new(Arc::new(inventory), Vec::new(), NOW)
+pub(super) fn context(inventory: Inventory) -> Enricher {
+    Enricher::new(Arc::new(inventory), Vec::new(), NOW)
 }

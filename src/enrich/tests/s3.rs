@@ -8,8 +8,8 @@ use crate::enrich::tests::fixture::{
     annotate, association, context, job_eni, network, route, some, texts,
 };
 use crate::inventory::model::{Inventory, Route};
-use crate::reachability::{Place, Reach};
-use crate::vpc::Tuple;
+use crate::reachability::{Analyzer, Stage};
+use crate::vpc::FiveTuple;
 
 const HEADER: &str = "interface_id start end region vpc_id subnet_id flow_direction srcaddr dstaddr \
                       traffic_path next_hop_interface_type next_hop_interface_id";
@@ -196,12 +196,12 @@ fn endpoint_names_its_route_tables_where_the_tables_are_not_known() {
 
 /// Where `reach` says that the route table of subnet-1 leads an address, as an `s3_path`.
 fn explained(inventory: Inventory, remote: &str) -> &'static str {
-    let reach = Reach::new(Arc::new(inventory));
+    let reach = Analyzer::new(Arc::new(inventory));
     let from = reach.side("eni-a", None, None, Some(1500)).unwrap();
     let to = reach.side(remote, None, None, Some(1500)).unwrap();
-    let tuple = Tuple::parse((from.addr, to.addr), Some("443"), "tcp", None).unwrap();
-    let judged = reach.judge(&tuple, &from, &to);
-    let route = judged.steps.iter().find(|step| step.place == Place::Route).unwrap();
+    let tuple = FiveTuple::parse((from.addr, to.addr), Some("443"), "tcp", None).unwrap();
+    let judged = reach.analyze(&tuple, &from, &to);
+    let route = judged.steps.iter().find(|step| step.place == Stage::Route).unwrap();
     let by = route.text.split(&format!(" sends {remote} by ")).nth(1);
     let target = by.and_then(|by| by.split(" to ").nth(1)).unwrap_or_default();
     if target.contains("blackhole") {

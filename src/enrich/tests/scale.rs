@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use crate::enrich::interface_index::row_at;
 use crate::enrich::tests::fixture::{context, job_eni, range};
 use crate::inventory::model::{Eni, Inventory, IpRange};
-use crate::vpc::ip_ranges::Places;
+use crate::vpc::ip_ranges::IpRanges;
 
 #[test]
 fn lookups_agree_with_a_naive_scan() {
@@ -33,7 +33,7 @@ fn lookups_agree_with_a_naive_scan() {
             _ => format!("10.1.{}.{}", rng.u8(..40), rng.u8(..)),
         };
         let at = rng.i64(0..4_000_000);
-        let found = context.index.holder(vpc, ip.parse().unwrap(), Some(at));
+        let found = context.index.owner_at(vpc, ip.parse().unwrap(), Some(at));
         let found = found.map(|row| row.eni.interface_id.clone());
         assert!(
             naive_holders(&inventory.enis, &ip, at).contains(&found),
@@ -57,7 +57,8 @@ fn the_row_of_an_interface_is_that_of_a_naive_scan() {
         let rows = context.index.interface("eni-1");
         for at in -5..90 {
             let containing = rows.iter().rev().find(|row| row.from <= at && at < row.to);
-            let naive = containing.or_else(|| rows.iter().min_by_key(|row| row.gap(at))).unwrap();
+            let naive =
+                containing.or_else(|| rows.iter().min_by_key(|row| row.distance_secs(at))).unwrap();
             let found = row_at(rows, Some(at)).unwrap();
             assert!(std::ptr::eq(found, naive), "{at}: {rows:?}");
         }
@@ -100,7 +101,7 @@ fn ranges_agree_with_a_naive_scan() {
         let row = range(&net.to_string(), "us-east-1", service);
         inventory.ip_ranges.push(IpRange { valid_from, valid_to, ..row });
     }
-    let places = Places::new(&inventory);
+    let places = IpRanges::new(&inventory);
     let naive: Vec<(IpNet, &IpRange)> =
         inventory.ip_ranges.iter().map(|row| (row.cidr.parse().unwrap(), row)).collect();
     for _ in 0..300 {
@@ -148,7 +149,7 @@ fn every_s3_range_that_aws_publishes_is_s3() {
     };
     let inventory = Inventory { ip_ranges: rows.map(row).collect(), ..Inventory::default() };
     assert!(inventory.ip_ranges.len() > 10_000);
-    let places = Places::new(&inventory);
+    let places = IpRanges::new(&inventory);
     for row in &inventory.ip_ranges {
         let net: IpNet = row.cidr.parse().unwrap();
         let found = places.aws_range(net.addr(), None).unwrap();

@@ -1,10 +1,10 @@
 //! Direction, the two sides, who opened, where the remote is.
 
-use crate::enrich::Context;
+use crate::enrich::Enricher;
 use crate::enrich::tests::fixture::{annotate, context, eni, job, job_eni, network, range, some};
 use crate::inventory::model::Eni;
 
-fn job_context() -> Context {
+fn job_context() -> Enricher {
     let mut inventory = network();
     inventory.enis.extend([
         job_eni("eni-a", "one", &["10.0.1.5", "10.0.1.15", "2001:db8:1::5"], 1000, 2000),

@@ -49,16 +49,16 @@ fn what_is_not_one_job_is_told_with_what_is_likely() {
     assert!(told("[").to_string().starts_with("[ is no pattern"));
 }
 
-async fn page(nat_price: Option<f64>, in_vpc: Option<bool>) -> Page {
+async fn page(nat_price: Option<f64>, in_vpc: Option<bool>) -> JobReport {
     let job = Job { failure_reason: Some(EVIL.to_owned()), in_vpc, ..job(EVIL, "us-east-1") };
     let coverage = vec![EVIL.to_owned()];
-    let about = About { job: &job, findings: &[], coverage, nat_price };
+    let about = JobReportContext { job: &job, findings: &[], coverage, nat_price };
     let rows =
         async |_: &str, _: &[(String, ScalarValue)]| -> Result<Vec<RecordBatch>, ArrowError> {
             let evil: ArrayRef = Arc::new(StringArray::from(vec![Some(EVIL), None]));
             Ok(vec![RecordBatch::try_from_iter_with_nullable([("state", evil, true)])?])
         };
-    Page::make(&about, rows).await.unwrap()
+    JobReport::make(&about, rows).await.unwrap()
 }
 
 #[tokio::test]
@@ -77,7 +77,8 @@ async fn names_are_letters_and_nothing_more() {
 
 #[tokio::test]
 async fn a_price_is_told_or_asked_for() {
-    let note = |page: &Page| page.parts.iter().find(|part| part.id == "s3").unwrap().notes.join("");
+    let note =
+        |page: &JobReport| page.parts.iter().find(|part| part.id == "s3").unwrap().notes.join("");
     assert!(note(&page(Some(0.045), None).await).contains("at 0.045 for each GB"));
     assert!(note(&page(None, None).await).contains("no price set for the region of the job"));
 }
@@ -85,11 +86,12 @@ async fn a_price_is_told_or_asked_for() {
 #[tokio::test]
 async fn a_part_without_rows_says_why() {
     let job = Job { in_vpc: Some(false), ..job("a", "us-east-1") };
-    let about = About { job: &job, findings: &[], coverage: Vec::new(), nat_price: None };
+    let about =
+        JobReportContext { job: &job, findings: &[], coverage: Vec::new(), nat_price: None };
     let none = async |_: &str,
                       _: &[(String, ScalarValue)]|
            -> Result<Vec<RecordBatch>, ArrowError> { Ok(Vec::new()) };
-    let page = Page::make(&about, none).await.unwrap();
+    let page = JobReport::make(&about, none).await.unwrap();
     let notes: Vec<&str> =
         page.parts.iter().flat_map(|part| part.notes.iter()).map(|n| n.as_str()).collect();
     assert!(notes.iter().any(|note| note.contains("no VpcConfig")), "{notes:?}");

@@ -38,10 +38,10 @@ mod tests {
     #[test]
     fn parts_are_the_whole_each_thing_once() {
         for (count, of) in [(0, 3), (1, 3), (7, 3), (3, 7), (u64::MAX, 5), (9, 1)] {
-            let ranges: Vec<_> = (0..of).map(|at| Part { at, of }.range(count)).collect();
+            let ranges: Vec<_> = (0..of).map(|at| FilePart { at, of }.range(count)).collect();
             assert_eq!((ranges[0].start, ranges[ranges.len() - 1].end), (0, count));
             assert!(ranges.windows(2).all(|pair| pair[0].end == pair[1].start), "{ranges:?}");
-            let shares: u64 = (0..of).map(|at| Part { at, of }.share(count)).sum();
+            let shares: u64 = (0..of).map(|at| FilePart { at, of }.share(count)).sum();
             assert_eq!(shares, count);
         }
     }

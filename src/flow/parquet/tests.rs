@@ -20,7 +20,7 @@ use proptest::prelude::proptest;
 use super::*;
 use crate::flow::decode_stats::Reason;
 use crate::flow::field::Layout;
-use crate::flow::{Filter, InterfaceTest, Wanted};
+use crate::flow::{Filter, InterfacePredicate, RecordSelection};
 
 mod conditions;
 mod footer;
@@ -28,8 +28,8 @@ mod lake;
 mod values;
 
 /// A test that one interface passes.
-fn only(wanted: &'static str) -> InterfaceTest {
-    Arc::new(move |id| if id == wanted { Wanted::All } else { Wanted::None })
+fn only(wanted: &'static str) -> InterfacePredicate {
+    Arc::new(move |id| if id == wanted { RecordSelection::All } else { RecordSelection::None })
 }
 
 type Columns = Vec<(&'static str, ArrayRef)>;
@@ -80,27 +80,27 @@ fn write(columns: Columns) -> Bytes {
 }
 
 /// A request for some columns, or for all without any named.
-fn request(columns: &[&str]) -> Request {
+fn request(columns: &[&str]) -> ParquetRequest {
     let all = Layout::Vpc.schema(&["pkt_new".to_owned()]);
     let indices = columns.iter().map(|name| all.index_of(name).unwrap()).collect::<Vec<_>>();
-    Request {
+    ParquetRequest {
         object: "a.parquet".to_owned(),
         lake: None,
         layout: Layout::Vpc,
         schema: Arc::new(all.project(&indices).unwrap()),
         filter: Filter::default(),
-        part: Part::WHOLE,
+        part: FilePart::WHOLE,
         validate_all: false,
         batch_rows: 4,
         malformed_max: 3,
     }
 }
 
-async fn open(bytes: Bytes, request: Request) -> Result<Reading, Error> {
+async fn open(bytes: Bytes, request: ParquetRequest) -> Result<FileStream, Error> {
     read(Box::new(Cursor::new(bytes)), request).await
 }
 
-async fn try_all(bytes: Bytes, request: Request) -> Result<(RecordBatch, Tally), Error> {
+async fn try_all(bytes: Bytes, request: ParquetRequest) -> Result<(RecordBatch, Tally), Error> {
     let schema = Arc::clone(&request.schema);
     let reading = open(bytes, request).await?;
     let tally = reading.tally();
@@ -116,7 +116,7 @@ async fn try_all(bytes: Bytes, request: Request) -> Result<(RecordBatch, Tally),
     Ok((concat_batches(&schema, &batches).unwrap(), tally))
 }
 
-async fn all(bytes: Bytes, request: Request) -> (RecordBatch, Tally) {
+async fn all(bytes: Bytes, request: ParquetRequest) -> (RecordBatch, Tally) {
     try_all(bytes, request).await.unwrap()
 }
 
@@ -299,7 +299,7 @@ async fn rows_of_the_other_layout_are_counted_and_left_out() {
     let (batch, tally) = all(write(columns.clone()), request(&["srcaddr"])).await;
     assert_eq!((batch.num_rows(), tally.other_layout), (0, 1));
     let schema = Layout::TransitGateway.schema(&[]);
-    let wanted = Request { layout: Layout::TransitGateway, schema, ..request(&[]) };
+    let wanted = ParquetRequest { layout: Layout::TransitGateway, schema, ..request(&[]) };
     let (batch, tally) = all(write(columns), wanted).await;
     assert_eq!(batch["packets_lost_blackhole"].as_primitive::<Int64Type>().values(), &[4]);
     assert_eq!(tally.ok, 1);
@@ -325,13 +325,13 @@ async fn what_flowq_wrote_reads_back_the_same() {
         Layout::Vpc.schema(&[]).fields().iter().map(|field| field.name().clone()).collect();
     let every: Vec<&str> = every.iter().map(String::as_str).collect();
     let (first, _) =
-        all(write(aws(12)), Request { object: "-".to_owned(), ..request(&every) }).await;
+        all(write(aws(12)), ParquetRequest { object: "-".to_owned(), ..request(&every) }).await;
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, first.schema(), None).unwrap();
     writer.write(&first.slice(5, 7)).unwrap();
     writer.close().unwrap();
     let lake: Option<Arc<[String]>> = Some(Arc::from([]));
-    let (again, tally) = all(bytes.into(), Request { lake, ..request(&every) }).await;
+    let (again, tally) = all(bytes.into(), ParquetRequest { lake, ..request(&every) }).await;
     assert_eq!(again, first.slice(5, 7));
     assert_eq!((tally.ok, tally.nodata), (6, 1));
 }
@@ -389,7 +389,7 @@ proptest! {
         bytes[at..end].fill(value);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let wanted = Request { schema: Layout::Vpc.schema(&[]), ..request(&[]) };
+            let wanted = ParquetRequest { schema: Layout::Vpc.schema(&[]), ..request(&[]) };
             if let Ok(reading) = open(bytes.into(), wanted).await {
                 let _read: Result<Vec<RecordBatch>, Error> = reading.batches.try_collect().await;
             }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::flow::field::Layout;
 use crate::flow::tests::{decode, render, schema};
-use crate::flow::{DecodeError, Plan, Tally};
+use crate::flow::{DecodeError, DecodeOptions, DecodeStats};
 use crate::source::decompress::Decompressor;
 
 /// Returns the folder of real inputs, if it is here.
@@ -22,11 +22,11 @@ fn corpus() -> Option<PathBuf> {
     folder
 }
 
-fn plan(layout: Layout, columns: &[&str]) -> Plan {
-    Plan { validate_all: true, ..Plan::new(layout, schema(layout, columns)) }
+fn plan(layout: Layout, columns: &[&str]) -> DecodeOptions {
+    DecodeOptions { validate_all: true, ..DecodeOptions::new(layout, schema(layout, columns)) }
 }
 
-fn read(plan: Plan, path: &Path) -> Result<(Vec<RecordBatch>, Tally), DecodeError> {
+fn read(plan: DecodeOptions, path: &Path) -> Result<(Vec<RecordBatch>, DecodeStats), DecodeError> {
     let stored = fs::read(path).unwrap_or_else(|err| panic!("{}: {err}", path.display()));
     let mut decompressor = Decompressor::new(&plan.limits);
     decompressor.feed(Bytes::from(stored));
@@ -108,7 +108,7 @@ fn a_log_without_header_in_another_format_needs_it_stated() {
     let refusal = read(plan(Layout::Vpc, &["line"]), &file).unwrap_err().refusal.to_string();
     assert!(refusal.contains("too few fields"), "{refusal}");
     let stated = Some("${version} ${interface-id} ${srcaddr} ${dstaddr}".parse().unwrap());
-    let plan = Plan { stated, ..plan(Layout::Vpc, &["srcaddr", "dstaddr"]) };
+    let plan = DecodeOptions { log_format: stated, ..plan(Layout::Vpc, &["srcaddr", "dstaddr"]) };
     let (batches, _) = read(plan.clone(), &file).unwrap();
     assert_eq!(
         render(&plan.schema, &batches),

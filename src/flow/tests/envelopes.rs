@@ -1,7 +1,7 @@
 //! Records wrapped in something else.
 
 use crate::flow::tests::{HEADER, RECORD, decode, plan, rows, rows_of};
-use crate::flow::{Plan, Reason};
+use crate::flow::{DecodeOptions, Reason};
 
 fn subscription(kind: &str, messages: &[&str]) -> String {
     let events: Vec<String> = messages
@@ -34,8 +34,10 @@ fn an_export_may_have_a_header_or_a_stated_format() {
     let (with_header, _) =
         rows(&["bytes", "line"], &format!("{stamp} bytes start\n{stamp} 7 1705572000\n"));
     assert_eq!(with_header, ["7 2"]);
-    let stated =
-        || Plan { stated: Some("start bytes".parse().unwrap()), ..plan(&["start", "bytes"]) };
+    let stated = || DecodeOptions {
+        log_format: Some("start bytes".parse().unwrap()),
+        ..plan(&["start", "bytes"])
+    };
     let want = ["2024-01-18T10:00:00Z 7"];
     assert_eq!(rows_of(stated(), "1705572000001 1705572000 7\n").0, want);
     // Not a stamp, but the first of the two fields.

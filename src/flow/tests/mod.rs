@@ -16,7 +16,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 
 use crate::flow::field::Layout;
-use crate::flow::{DecodeError, Decoder, Plan, Tally};
+use crate::flow::{DecodeError, DecodeOptions, DecodeStats, Decoder};
 
 pub(super) const HEADER: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status";
 pub(super) const RECORD: &str = "2 123456789012 eni-0123456789abcdef0 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK";
@@ -33,23 +33,23 @@ pub(super) fn schema(layout: Layout, columns: &[&str]) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-pub(super) fn plan(columns: &[&str]) -> Plan {
-    Plan::new(Layout::Vpc, schema(Layout::Vpc, columns))
+pub(super) fn plan(columns: &[&str]) -> DecodeOptions {
+    DecodeOptions::new(Layout::Vpc, schema(Layout::Vpc, columns))
 }
 
 /// Decodes bytes in chunks of `chunk` bytes.
 pub(super) fn decode(
-    plan: Plan,
+    plan: DecodeOptions,
     bytes: &[u8],
     chunk: usize,
-) -> Result<(Vec<RecordBatch>, Tally), DecodeError> {
+) -> Result<(Vec<RecordBatch>, DecodeStats), DecodeError> {
     let mut out = Vec::new();
     let mut decoder = Decoder::new(Arc::new(plan), "logs/a.log");
     for part in bytes.chunks(chunk) {
         decoder.push(Bytes::copy_from_slice(part), &mut out)?;
     }
     let tally = decoder.finish(&mut out)?;
-    assert!(tally.adds_up(), "{tally:?}");
+    assert!(tally.is_balanced(), "{tally:?}");
     // Views are made without a check: here all are checked, the texts that they point to as well.
     for column in out.iter().flat_map(RecordBatch::columns) {
         column.to_data().validate_full().unwrap();
@@ -71,11 +71,11 @@ pub(super) fn render(schema: &SchemaRef, batches: &[RecordBatch]) -> Vec<String>
 }
 
 /// Decodes a VPC log whole and in small pieces, which must give the same, and renders these columns.
-pub(super) fn rows(columns: &[&str], text: &str) -> (Vec<String>, Tally) {
+pub(super) fn rows(columns: &[&str], text: &str) -> (Vec<String>, DecodeStats) {
     rows_of(plan(columns), text)
 }
 
-pub(super) fn rows_of(plan: Plan, text: &str) -> (Vec<String>, Tally) {
+pub(super) fn rows_of(plan: DecodeOptions, text: &str) -> (Vec<String>, DecodeStats) {
     let (batches, tally) = decode(plan.clone(), text.as_bytes(), usize::MAX).unwrap();
     let whole = render(&plan.schema, &batches);
     for chunk in [1, 3, 7, 64] {

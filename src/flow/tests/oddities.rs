@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::flow::tests::{HEADER, RECORD, plan, rows, rows_of};
-use crate::flow::{Decoder, Reason, Refusal};
+use crate::flow::{DecodeFailure, Decoder, Reason};
 
 #[test]
 fn a_plain_object() {
@@ -123,7 +123,7 @@ fn a_malformed_line_is_set_aside_by_reason_and_its_neighbours_stay() {
 fn only_fields_that_are_read_are_checked_unless_all_are_asked_for() {
     let text = format!("{HEADER}\n{}\n", RECORD.replace("20641", "http"));
     assert_eq!(rows(&["line"], &text).1.ok, 1);
-    let strict = crate::flow::Plan { validate_all: true, ..plan(&["line"]) };
+    let strict = crate::flow::DecodeOptions { validate_all: true, ..plan(&["line"]) };
     assert_eq!(rows_of(strict, &text).1.malformed.total(), 1);
 }
 
@@ -157,8 +157,8 @@ fn a_first_line_without_end_is_not_waited_for() {
     let zeros = Bytes::from(vec![0; 150]);
     decoder.push(zeros.clone(), &mut Vec::new()).unwrap();
     let error = decoder.push(zeros, &mut Vec::new()).unwrap_err();
-    assert!(matches!(error.refusal, Refusal::NoFormat { reason: Reason::LineTooLong, .. }));
-    assert!(error.tally.adds_up());
+    assert!(matches!(error.refusal, DecodeFailure::NoFormat { reason: Reason::LineTooLong, .. }));
+    assert!(error.tally.is_balanced());
 }
 
 #[test]

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use crate::flow::field::Layout;
 use crate::flow::tests::{HEADER, RECORD, decode, plan, rows, rows_of, schema};
-use crate::flow::{Decoder, Filter, InterfaceTest, LogFormat, Plan, Reason, Refusal, Wanted};
+use crate::flow::{
+    DecodeFailure, DecodeOptions, Decoder, Filter, InterfacePredicate, LogFormat, Reason,
+    RecordSelection,
+};
 
 const TGW: &str = "version resource-type tgw-id srcaddr packets-lost-mtu-exceeded log-status";
 const TGW_RECORD: &str = "6 TransitGateway tgw-0123456789abcdef0 10.0.0.1 3 OK";
 
-fn refusal(plan: Plan, text: &str) -> String {
+fn refusal(plan: DecodeOptions, text: &str) -> String {
     let err = decode(plan, text.as_bytes(), 10).unwrap_err();
-    assert!(err.tally.adds_up(), "{:?}", err.tally);
+    assert!(err.tally.is_balanced(), "{:?}", err.tally);
     err.refusal.to_string()
 }
 
@@ -33,7 +36,7 @@ fn a_field_named_twice_refuses_the_object_and_keeps_what_came_before() {
     let cause = std::error::Error::source(&err.refusal).unwrap().to_string();
     assert_eq!(err.refusal.to_string(), "line 3 is a header that cannot be read");
     assert_eq!(cause, "the log format names field `srcaddr` twice");
-    assert_eq!((out.len(), err.tally.ok, err.tally.adds_up()), (1, 1, true));
+    assert_eq!((out.len(), err.tally.ok, err.tally.is_balanced()), (1, 1, true));
 }
 
 #[test]
@@ -45,7 +48,7 @@ fn both_layouts_in_one_object_go_their_own_ways() {
     assert_eq!((tally.ok, tally.other_layout, tally.blank), (2, 2, 3));
     assert_eq!(tally.formats.len(), 2);
     let columns = schema(Layout::TransitGateway, &["tgw_id", "packets_lost_mtu_exceeded", "line"]);
-    let (tgw, tally) = rows_of(Plan::new(Layout::TransitGateway, columns), &text);
+    let (tgw, tally) = rows_of(DecodeOptions::new(Layout::TransitGateway, columns), &text);
     assert_eq!(tgw, ["tgw-0123456789abcdef0 3 4", "tgw-0123456789abcdef0 3 5"]);
     assert_eq!((tally.ok, tally.other_layout), (2, 2));
 }
@@ -55,7 +58,7 @@ fn without_a_header_the_default_format_holds_if_every_field_fits() {
     let text = format!("\n{RECORD}\n{}\n{RECORD}\n", RECORD.replace("ACCEPT", "eni-0b"));
     let (rows, tally) = rows(&["line"], &text);
     assert_eq!(rows, ["2", "4"]);
-    assert_eq!(tally.malformed.by_reason.get(&Reason::NotAWord), Some(&1));
+    assert_eq!(tally.malformed.by_reason.get(&Reason::UnknownValue), Some(&1));
     assert_eq!(tally.formats, [LogFormat::default_v2()]);
 }
 
@@ -74,7 +77,7 @@ fn without_a_header_a_first_record_that_does_not_fit_refuses_the_object() {
         );
     }
     let err = decode(plan(&[]), b"hello\n", 99).unwrap_err();
-    assert!(matches!(err.refusal, Refusal::NoFormat { line: 1, .. }));
+    assert!(matches!(err.refusal, DecodeFailure::NoFormat { line: 1, .. }));
     assert!(err.refusal.hint().unwrap().contains("--log-format"));
 }
 
@@ -82,7 +85,8 @@ fn without_a_header_a_first_record_that_does_not_fit_refuses_the_object() {
 fn a_stated_format_holds_until_a_header_comes() {
     let stated = Some("${srcaddr} ${bytes}".parse().unwrap());
     let text = "bogus\n10.0.0.1 7\nbytes srcaddr\n8 10.0.0.2\n";
-    let (rows, tally) = rows_of(Plan { stated, ..plan(&["srcaddr", "bytes"]) }, text);
+    let (rows, tally) =
+        rows_of(DecodeOptions { log_format: stated, ..plan(&["srcaddr", "bytes"]) }, text);
     assert_eq!(rows, ["10.0.0.1 7", "10.0.0.2 8"]);
     assert_eq!((tally.ok, tally.malformed.total(), tally.formats.len()), (2, 1, 2));
 }
@@ -90,7 +94,8 @@ fn a_stated_format_holds_until_a_header_comes() {
 #[test]
 fn no_columns_give_row_counts_and_batches_keep_their_size() {
     let text = format!("{HEADER}\n{}", format!("{RECORD}\n").repeat(5));
-    let (batches, _) = decode(Plan { batch_rows: 2, ..plan(&[]) }, text.as_bytes(), 50).unwrap();
+    let (batches, _) =
+        decode(DecodeOptions { batch_rows: 2, ..plan(&[]) }, text.as_bytes(), 50).unwrap();
     assert_eq!(batches.iter().map(|b| b.num_rows()).collect::<Vec<_>>(), [2, 2, 1]);
 }
 
@@ -99,7 +104,7 @@ fn a_filter_drops_rows_and_still_counts_them() {
     let text = "interface-id dstport start instance-tag\neni-0a 22 100 a%20b\neni-0b 22 100 x\n\
         eni-0a 0443 200 x\neni-0a - 300 x\n- 22 100 x\n";
     let run = |filter: Filter| {
-        let (rows, tally) = rows_of(Plan { filter, ..plan(&["line"]) }, text);
+        let (rows, tally) = rows_of(DecodeOptions { filter, ..plan(&["line"]) }, text);
         assert_eq!(tally.ok, 5);
         rows.join(" ")
     };
@@ -121,8 +126,9 @@ fn a_filter_drops_rows_and_still_counts_them() {
     assert_eq!(run(equals("line", &["3"])), "3");
     assert_eq!(run(range(Some(200), None)), "4 5");
     assert_eq!(run(range(Some(100), Some(100))), "2 3 6");
-    let wanted = |eni: &str| if eni == "eni-0b" { Wanted::All } else { Wanted::None };
-    let interface: Option<InterfaceTest> = Some(Arc::new(wanted));
+    let wanted =
+        |eni: &str| if eni == "eni-0b" { RecordSelection::All } else { RecordSelection::None };
+    let interface: Option<InterfacePredicate> = Some(Arc::new(wanted));
     // Line 6 names no interface: it may belong to anything.
     assert_eq!(run(Filter { interface, ..Filter::default() }), "3 6");
 }
@@ -133,23 +139,23 @@ fn of_some_interfaces_only_records_of_some_addresses_are_wanted() {
         eni-a 10.0.0.1 1 10.0.0.2 -\neni-a 10.0.0.3 1 10.0.0.4 -\neni-a 10.0.0.3 1 10.0.0.4 10.0.0.2\n\
         eni-a ::ffff:10.0.0.2 1 10.0.0.4 -\neni-b 10.0.0.3 1 10.0.0.4 -\neni-c 10.0.0.2 1 10.0.0.2 -\n\
         - 10.0.0.3 1 10.0.0.4 -\neni-a 10.0.0.22 1 110.0.0.2 -\n";
-    let interface: Option<InterfaceTest> = Some(Arc::new(|eni| match eni {
-        "eni-a" => Wanted::OfAddresses,
-        "eni-b" => Wanted::All,
-        _ => Wanted::None,
+    let interface: Option<InterfacePredicate> = Some(Arc::new(|eni| match eni {
+        "eni-a" => RecordSelection::ByAddress,
+        "eni-b" => RecordSelection::All,
+        _ => RecordSelection::None,
     }));
     let addresses = HashSet::from(["10.0.0.2".parse().unwrap(), "2001:db8::1".parse().unwrap()]);
     let filter = Filter { interface, addresses, ..Filter::default() };
-    let (rows, tally) = rows_of(Plan { filter: filter.clone(), ..plan(&["line"]) }, text);
+    let (rows, tally) = rows_of(DecodeOptions { filter: filter.clone(), ..plan(&["line"]) }, text);
     assert_eq!((rows.join(" ").as_str(), tally.ok), ("2 4 5 6 8", 8));
     // Where every field is checked, what is not looked up is given.
-    let (rows, _) = rows_of(Plan { filter, validate_all: true, ..plan(&["line"]) }, text);
+    let (rows, _) = rows_of(DecodeOptions { filter, validate_all: true, ..plan(&["line"]) }, text);
     assert_eq!(rows.join(" "), "2 3 4 5 6 8 9");
 }
 
 #[test]
 fn all_malformed_lines_can_be_had() {
-    let plan = Arc::new(Plan { keep_all_malformed: true, ..plan(&["line"]) });
+    let plan = Arc::new(DecodeOptions { keep_all_malformed: true, ..plan(&["line"]) });
     let mut decoder = Decoder::new(plan, "a");
     let mut out = Vec::new();
     decoder.push(format!("{HEADER}\n{}", "bogus\n".repeat(30)).into(), &mut out).unwrap();
@@ -180,14 +186,14 @@ fn tallies_add_up_in_any_order() {
     right.merge(tally("a"));
     assert_eq!(left, right);
     assert_eq!((left.lines, left.ok, left.malformed.first.len()), (18, 2, 10));
-    assert!(left.adds_up());
+    assert!(left.is_balanced());
 }
 
 #[test]
 fn a_batch_is_cut_short_before_it_holds_on_to_much_text() {
     let records = (20 << 20) / RECORD.len();
     let text = format!("{HEADER}\n{}", format!("{RECORD}\n").repeat(records));
-    let plan = Plan { batch_rows: usize::MAX, ..plan(&["interface_id"]) };
+    let plan = DecodeOptions { batch_rows: usize::MAX, ..plan(&["interface_id"]) };
     let (batches, tally) = decode(plan, text.as_bytes(), usize::MAX).unwrap();
     assert_eq!(batches.len(), 2);
     assert_eq!(tally.ok, u64::try_from(records).unwrap());

@@ -10,7 +10,7 @@ use proptest::prelude::{
 
 use crate::flow::field::{Field, Kind, Layout, column_name};
 use crate::flow::tests::{decode, render, schema};
-use crate::flow::{LogFormat, Plan};
+use crate::flow::{DecodeOptions, LogFormat};
 
 /// A value as it stands in a log, and as a table shows it.
 type Value = (String, String);
@@ -74,8 +74,9 @@ fn read(
     columns: &[&str],
     text: &[u8],
     chunk: usize,
-) -> (Vec<String>, crate::flow::Tally) {
-    let plan = Plan { batch_rows: 2, ..Plan::new(layout, schema(layout, columns)) };
+) -> (Vec<String>, crate::flow::DecodeStats) {
+    let plan =
+        DecodeOptions { batch_rows: 2, ..DecodeOptions::new(layout, schema(layout, columns)) };
     let (batches, tally) = decode(plan.clone(), text, chunk).unwrap();
     (render(&plan.schema, &batches), tally)
 }
@@ -135,12 +136,12 @@ proptest! {
         stated in any::<bool>(),
     ) {
         let bytes = [head.as_bytes(), &tail].concat();
-        let mut plan = Plan::new(Layout::Vpc, schema(Layout::Vpc, &["srcaddr", "bytes", "vpc_id", "object", "line"]));
-        plan.stated = stated.then(|| "srcaddr bytes".parse().unwrap());
+        let mut plan = DecodeOptions::new(Layout::Vpc, schema(Layout::Vpc, &["srcaddr", "bytes", "vpc_id", "object", "line"]));
+        plan.log_format = stated.then(|| "srcaddr bytes".parse().unwrap());
         plan.limits.line_bytes_max = 100;
         let answer = |chunk| match decode(plan.clone(), &bytes, chunk) {
             Ok((batches, tally)) => Ok((render(&plan.schema, &batches), tally)),
-            Err(err) => Err((err.refusal.to_string(), err.tally.adds_up())),
+            Err(err) => Err((err.refusal.to_string(), err.tally.is_balanced())),
         };
         let cut = answer(chunk);
         prop_assert!(cut.as_ref().err().is_none_or(|(_, adds_up)| *adds_up));

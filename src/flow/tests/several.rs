@@ -9,7 +9,7 @@ use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptes
 
 use crate::flow::field::Layout;
 use crate::flow::tests::{RECORD, plan, render, schema};
-use crate::flow::{Decoder, LogFormat, Object, Plan, Reason, Tally};
+use crate::flow::{DecodeOptions, DecodeStats, Decoder, LogFormat, ObjectMeta, Reason};
 
 const SHORT: &str = "interface-id srcaddr dstaddr bytes start end";
 const SHORT_RECORD: &str = "eni-0a 10.0.0.1 10.0.0.2 77 1418530010 1418530070";
@@ -23,19 +23,19 @@ fn formats(texts: &[&str]) -> Vec<LogFormat> {
     texts.iter().map(parse).collect()
 }
 
-fn read(plan: Plan, object: Object, text: &str) -> (Vec<RecordBatch>, Tally) {
+fn read(plan: DecodeOptions, object: ObjectMeta, text: &str) -> (Vec<RecordBatch>, DecodeStats) {
     let mut out = Vec::new();
     let mut decoder = Decoder::new(Arc::new(plan), object);
     decoder.push(Bytes::copy_from_slice(text.as_bytes()), &mut out).unwrap();
     let tally = decoder.finish(&mut out).unwrap();
-    assert!(tally.adds_up(), "{tally:?}");
+    assert!(tally.is_balanced(), "{tally:?}");
     (out, tally)
 }
 
 /// Reads lines of a log group with these formats, the empty one being the default.
-fn rows(columns: &[&str], known: &[&str], text: &str) -> (Vec<String>, Tally) {
+fn rows(columns: &[&str], known: &[&str], text: &str) -> (Vec<String>, DecodeStats) {
     let plan = plan(columns);
-    let object = Object { formats: formats(known), ..Object::from("a") };
+    let object = ObjectMeta { formats: formats(known), ..ObjectMeta::from("a") };
     let schema = Arc::clone(&plan.schema);
     let (batches, tally) = read(plan, object, text);
     (render(&schema, &batches), tally)
@@ -60,8 +60,8 @@ fn three_formats_are_told_apart_by_their_fields_and_share_a_batch() {
         ]
     );
     assert_eq!(tally.formats, formats(&["", SHORT, FOURTEEN]));
-    assert_eq!(tally.malformed.by_reason.get(&Reason::NotAWord), Some(&1));
-    let object = Object { formats: formats(&known), ..Object::from("a") };
+    assert_eq!(tally.malformed.by_reason.get(&Reason::UnknownValue), Some(&1));
+    let object = ObjectMeta { formats: formats(&known), ..ObjectMeta::from("a") };
     assert_eq!(read(plan(&columns), object, &text).0.len(), 1, "one batch for all formats");
 }
 
@@ -70,8 +70,9 @@ fn one_known_format_holds_and_the_stated_one_comes_before_it() {
     let (known, tally) = rows(&["bytes", "line"], &[SHORT], &format!("{SHORT_RECORD}\nx\n"));
     assert_eq!(known, ["77 1"]);
     assert_eq!(tally.malformed.by_reason.get(&Reason::TooFewFields), Some(&1));
-    let object = Object { formats: formats(&["", SHORT]), ..Object::from("a") };
-    let stated = Plan { stated: Some("srcaddr bytes".parse().unwrap()), ..plan(&["bytes"]) };
+    let object = ObjectMeta { formats: formats(&["", SHORT]), ..ObjectMeta::from("a") };
+    let stated =
+        DecodeOptions { log_format: Some("srcaddr bytes".parse().unwrap()), ..plan(&["bytes"]) };
     let schema = Arc::clone(&stated.schema);
     assert_eq!(render(&schema, &read(stated, object, "10.0.0.1 5\n").0), ["5"]);
 }
@@ -83,7 +84,7 @@ fn a_record_that_fits_two_formats_is_set_aside_and_never_guessed() {
     let (rows_, tally) = rows(&["srcaddr", "line"], &[SHORT, swapped], &text);
     // Where nothing tells the two apart because nothing is said, there is nothing to guess.
     assert_eq!(rows_, ["NULL 2"]);
-    assert_eq!(tally.malformed.by_reason.get(&Reason::FitsSeveral), Some(&1));
+    assert_eq!(tally.malformed.by_reason.get(&Reason::AmbiguousFormat), Some(&1));
     assert_eq!(
         tally.malformed.first.first().unwrap().reason.to_string(),
         "fits several of the log group's formats"
@@ -120,8 +121,8 @@ fn both_layouts_in_one_log_group_go_their_own_ways() {
     let (vpc, tally) = rows(&["bytes", "line"], &known, &text);
     assert_eq!((vpc.as_slice(), tally.other_layout), (["77 2".to_owned()].as_slice(), 1));
     let columns = schema(Layout::TransitGateway, &["tgw_id", "bytes"]);
-    let object = Object { formats: formats(&known), ..Object::from("a") };
-    let (batches, tally) = read(Plan::new(Layout::TransitGateway, columns), object, &text);
+    let object = ObjectMeta { formats: formats(&known), ..ObjectMeta::from("a") };
+    let (batches, tally) = read(DecodeOptions::new(Layout::TransitGateway, columns), object, &text);
     assert_eq!(render(&batches[0].schema(), &batches), ["tgw-0a 3"]);
     assert_eq!(tally.other_layout, 1);
 }
@@ -136,8 +137,9 @@ fn a_log_event_is_named_by_its_stream_and_its_id() {
         event(7, &format!("{RECORD}\n{RECORD}\n")),
         event(8, "bogus")
     );
-    let plan = Plan { keep_all_malformed: true, ..plan(&["object", "line"]) };
-    let object = Object { log_group: Some("cloudwatch://g".to_owned()), ..Object::from("slice") };
+    let plan = DecodeOptions { keep_all_malformed: true, ..plan(&["object", "line"]) };
+    let object =
+        ObjectMeta { log_group: Some("cloudwatch://g".to_owned()), ..ObjectMeta::from("slice") };
     let schema = Arc::clone(&plan.schema);
     let (batches, tally) = read(plan.clone(), object, &text);
     let named = ["cloudwatch://g/eni-0a-all#7 1", "cloudwatch://g/eni-0a-all#7 2", "slice 4"];
@@ -145,7 +147,7 @@ fn a_log_event_is_named_by_its_stream_and_its_id() {
     let line = tally.malformed.first.first().unwrap();
     assert_eq!((line.object.as_str(), line.line), ("cloudwatch://g/eni-0a-all#8", 1));
     // The same answer in a file is a place in that file.
-    let (batches, _) = read(plan, Object::from("page.json"), &text);
+    let (batches, _) = read(plan, ObjectMeta::from("page.json"), &text);
     assert_eq!(render(&schema, &batches), ["page.json 1", "page.json 2", "page.json 4"]);
 }
 

@@ -192,23 +192,23 @@ mod tests {
         fn a_word_is_the_same_wherever_it_lies(text in "[!-~é]{0,20}", before in "[a-z]{0,3}", after in "[ -~]{0,30}") {
             let block = format!("{before} {text}{after}");
             let ends = [before.len() as u32, (before.len() + 1 + text.len()) as u32];
-            let word = Lines::new(block.as_bytes(), &ends, 1).word(0, 0);
-            let alone = Word::from(text.as_str());
-            prop_assert_eq!((word.text(), word.head()), (text.as_str(), alone.head()));
+            let word = LineBlock::new(block.as_bytes(), &ends, 1).word(0, 0);
+            let alone = FieldBytes::from(text.as_str());
+            prop_assert_eq!((word.text(), word.prefix16()), (text.as_str(), alone.prefix16()));
         }
 
         #[test]
         fn digits_are_read_as_the_library_reads_them(text in "[0-9]{1,18}|[0-9/:-]{0,9}|[ -~]{0,4}[0-9]{0,12}") {
             let plain = text.len() <= 16 && !text.starts_with(['-', '+']);
             let want = text.parse::<i64>().ok().filter(|_| plain);
-            prop_assert_eq!(Word::from(text.as_str()).digits(), want, "{}", text);
+            prop_assert_eq!(FieldBytes::from(text.as_str()).digits(), want, "{}", text);
         }
     }
 
     #[test]
     fn what_is_not_there_is_null() {
         let ends = [u32::MAX, 1, 3, 3, 5, 7];
-        let lines = Lines::new(b"a -\nb c", &ends, 2);
+        let lines = LineBlock::new(b"a -\nb c", &ends, 2);
         assert!(lines.word(0, 2).is_null() && lines.word(9, 0).is_null());
         assert!(lines.word(0, 1).is_null() && !lines.word(0, 0).is_null());
         assert_eq!((lines.len(), lines.fields()), (2, 2));

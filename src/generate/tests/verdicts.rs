@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::detection::runner::run;
 use crate::detection::{Finding, built_in};
-use crate::engine::{Engine, ReadOptions, Resources};
-use crate::enrich::Context;
+use crate::engine::{Engine, Resources, ScanOptions};
+use crate::enrich::Enricher;
 use crate::generate::tests::options;
 use crate::generate::{Format, Options, write};
 use crate::inventory::Inventory;
-use crate::source::{Access, open_sources};
+use crate::source::{SourceContext, open_sources};
 use crate::time::Window;
 
 /// Conversations whose opener the two views tell differently.
@@ -37,13 +37,14 @@ async fn judged(format: Format) -> BTreeMap<String, Finding> {
     write(&Options { format, ..options(2_000) }, dir.path()).unwrap();
     let (inventory, warnings) = Inventory::read(&[dir.path().join("inventory")]).unwrap();
     assert_eq!(warnings.len(), 0);
-    let context = Context::new(Arc::new(inventory), Vec::new(), 1_773_200_000);
+    let context = Enricher::new(Arc::new(inventory), Vec::new(), 1_773_200_000);
     let source =
-        open_sources(&[dir.path().join("logs").display().to_string()], &Access::default()).unwrap();
-    let options = ReadOptions::new(Window::default());
+        open_sources(&[dir.path().join("logs").display().to_string()], &SourceContext::default())
+            .unwrap();
+    let options = ScanOptions::new(Window::default());
     let resources = Resources { threads: 2, memory_bytes: 256 << 20 };
     let mut engine = Engine::new(source, Arc::new(context), options, &resources).await.unwrap();
-    engine.keep_conversations().await.unwrap();
+    engine.materialize_conversations().await.unwrap();
     let columns = engine.summary().columns;
     let query = async |sql: &str, params: &[_]| engine.rows(sql, params.to_vec()).await;
     let differing = query(DISAGREEING, &[]).await.unwrap();

@@ -352,7 +352,7 @@ mod tests {
 
     fn facts(documents: &[Value]) -> Facts {
         let mut reader = Reader::default();
-        documents.iter().for_each(|document| reader.take(document.clone()));
+        documents.iter().for_each(|document| reader.read_document(document.clone()));
         assert_eq!(reader.complaints, Vec::<String>::new());
         reader.facts
     }
@@ -363,11 +363,11 @@ mod tests {
             aws::Options { region: Some("eu-west-1".to_owned()), ..aws::Options::default() };
         let account = Account::new(options);
         let mut collector = Collector {
-            api: Api::new(&account, None).await.unwrap(),
+            api: ServiceClient::new(&account, None).await.unwrap(),
             account_id: String::new(),
             trail: None,
             facts: Facts::new(),
-            asked: Asked::default(),
+            asked: CollectedUntil::default(),
             interfaces: BTreeSet::new(),
         };
         let job = |name, ended: Value| json!({ "ProcessingJobName": name, "CreationTime": 1_000_000, "ProcessingEndTime": ended });
@@ -379,7 +379,8 @@ mod tests {
                 { "NetworkInterfaceId": "eni-1", "VpcId": "vpc-1" },
             ] }),
         ]);
-        collector.resume(known, Asked { jobs: Some(1_086_400), ..Asked::default() });
+        collector
+            .resume(known, CollectedUntil { jobs: Some(1_086_400), ..CollectedUntil::default() });
         collector.begin_day();
         assert_eq!(collector.facts, facts(&[runs]));
         // The end of an interface of the day before is kept, that of another one is not.
@@ -394,7 +395,7 @@ mod tests {
 
     #[test]
     fn a_source_is_asked_again_from_shortly_before_it_told_all() {
-        let asked = Asked { since: 1_000_000, ..Asked::default() };
+        let asked = CollectedUntil { since: 1_000_000, ..CollectedUntil::default() };
         assert_eq!(asked.from(None), 1_000_000);
         assert_eq!(asked.from(Some(1_000_060)), 1_000_000);
         assert_eq!(asked.from(Some(1_100_000)), 1_100_000 - 1200);

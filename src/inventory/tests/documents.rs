@@ -267,7 +267,7 @@ fn the_vpc_is_taken_as_it_was_at_a_time() {
     };
     let mut reader = Reader::default();
     for document in [group(T0, 22), group(T0 + 100, 7077), group(T0 + 200, 8080)] {
-        reader.take(document);
+        reader.read_document(document);
     }
     let at = |at: Option<i64>| {
         let made = merge::inventory_at(&reader.facts, at);

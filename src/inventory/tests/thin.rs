@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::inventory::deduplicate::thin;
+use crate::inventory::deduplicate::drop_repeats;
 use crate::inventory::fact::Facts;
 use crate::inventory::import;
 use crate::inventory::tests::order::everything;
@@ -27,7 +27,7 @@ fn snapshot(at: i64, state: &[u8]) -> Vec<Value> {
 
 fn facts(documents: impl IntoIterator<Item = Value>) -> Facts {
     let mut reader = Reader::default();
-    documents.into_iter().for_each(|document| reader.take(document));
+    documents.into_iter().for_each(|document| reader.read_document(document));
     assert_eq!(reader.complaints, Vec::<String>::new());
     reader.facts
 }
@@ -35,7 +35,7 @@ fn facts(documents: impl IntoIterator<Item = Value>) -> Facts {
 #[test]
 fn a_day_of_equal_minutes_is_kept_in_its_ends() {
     let all = facts((0..1440).flat_map(|minute| snapshot(T0 + 60 * minute, &[1, 1])));
-    let kept = thin(all.clone());
+    let kept = drop_repeats(all.clone());
     let pages = |facts: &Facts| {
         facts
             .iter()
@@ -72,12 +72,12 @@ proptest! {
         let others = everything().into_iter().zip(with).filter(|(_, with)| *with).map(|(it, _)| it);
         let all = facts(snapshots.iter().flatten().cloned().chain(others.clone()));
         let want = merge::inventory(&all);
-        prop_assert_eq!(&merge::inventory(&thin(all)), &want);
+        prop_assert_eq!(&merge::inventory(&drop_repeats(all)), &want);
         // A collector thins at every pass what it kept and what is new.
-        let mut kept = thin(facts(others));
+        let mut kept = drop_repeats(facts(others));
         for part in snapshots.chunks(cut.max(1)) {
             kept.extend(facts(part.iter().flatten().cloned()));
-            kept = thin(kept);
+            kept = drop_repeats(kept);
         }
         prop_assert_eq!(&merge::inventory(&kept), &want);
     }

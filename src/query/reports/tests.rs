@@ -165,7 +165,11 @@ fn session(seed: u64) -> SessionContext {
     ctx
 }
 
-async fn run(ctx: &SessionContext, report: &Report, params: &[(String, String)]) -> RecordBatch {
+async fn run(
+    ctx: &SessionContext,
+    report: &ReportQuery,
+    params: &[(String, String)],
+) -> RecordBatch {
     let params = params_from(&report.params, params).unwrap();
     let plan = ctx.sql(&report.sql).await.and_then(|plan| plan.with_param_values(params));
     let plan = plan.unwrap_or_else(|err| panic!("{}: {err}", report.id));

@@ -8,7 +8,7 @@ use proptest::prelude::{
 
 use crate::inventory::model::{Inventory, NetworkAclEntry, SecurityGroupRule};
 use crate::reachability::tests::{Asked, configuration, ends, judge};
-use crate::reachability::{Fix, Reach, Verdict};
+use crate::reachability::{Analyzer, Fix, Verdict};
 
 fn protocol() -> impl Strategy<Value = &'static str> {
     prop_oneof![Just("tcp"), Just("udp"), Just("50"), Just("icmp"), Just("-1")]
@@ -165,16 +165,16 @@ proptest! {
 
     #[test]
     fn the_fixes_of_a_refusal_let_the_flow_pass(inventory in world(), asked in asked()) {
-        let reach = Reach::new(Arc::new(inventory.clone()));
+        let reach = Analyzer::new(Arc::new(inventory.clone()));
         let (tuple, from, to) = ends(&reach, &asked);
-        let judged = reach.judge(&tuple, &from, &to);
+        let judged = reach.analyze(&tuple, &from, &to);
         if judged.verdict != Verdict::Refused {
             return Ok(());
         }
         let fixes = reach.fixes(&tuple, (&from, &to), &judged);
         let fixed = judge(Fix::apply(&fixes, &inventory), &asked);
         // What was not known beside the refusal stays so.
-        let unknown = judged.steps.iter().any(|step| step.answer == crate::reachability::Answer::Unknown);
+        let unknown = judged.steps.iter().any(|step| step.answer == crate::reachability::StageVerdict::Unknown);
         prop_assert!(
             fixed.verdict == Verdict::Passes || (unknown && fixed.verdict == Verdict::NotKnown),
             "{:?} by {:?}: {:?}", fixed.verdict, fixes.iter().map(|fix| &fix.id).collect::<Vec<_>>(), fixed.decider()

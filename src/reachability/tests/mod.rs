@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::detection::case::inventory_of;
 use crate::inventory::model::Inventory;
-use crate::reachability::{Judgement, Reach, Side};
-use crate::vpc::Tuple;
+use crate::reachability::{Analyzer, FlowEnd, PathAnalysis};
+use crate::vpc::FiveTuple;
 
 /// The case table. It is read anew in each run, so that a case costs no build.
 fn table() -> toml::Table {
@@ -35,16 +35,16 @@ struct Asked<'a> {
     client: Option<u16>,
 }
 
-fn ends<'a>(reach: &'a Reach, asked: &Asked<'_>) -> (Tuple, Side<'a>, Side<'a>) {
+fn ends<'a>(reach: &'a Analyzer, asked: &Asked<'_>) -> (FiveTuple, FlowEnd<'a>, FlowEnd<'a>) {
     let to = crate::flow::address::parse(asked.to);
     let from = reach.side(asked.from, None, to, None).unwrap();
     let to = reach.side(asked.to, None, Some(from.addr), None).unwrap();
-    let tuple = Tuple::parse((from.addr, to.addr), asked.port, asked.protocol, asked.client);
+    let tuple = FiveTuple::parse((from.addr, to.addr), asked.port, asked.protocol, asked.client);
     (tuple.unwrap(), from, to)
 }
 
-fn judge(inventory: Inventory, asked: &Asked<'_>) -> Judgement {
-    let reach = Reach::new(Arc::new(inventory));
+fn judge(inventory: Inventory, asked: &Asked<'_>) -> PathAnalysis {
+    let reach = Analyzer::new(Arc::new(inventory));
     let (tuple, from, to) = ends(&reach, asked);
-    reach.judge(&tuple, &from, &to)
+    reach.analyze(&tuple, &from, &to)
 }

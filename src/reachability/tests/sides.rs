@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::detection::case::inventory_of;
-use crate::reachability::{Answer, Place, Reach, Unclear};
-use crate::vpc::Tuple;
+use crate::reachability::{Analyzer, ResolveError, Stage, StageVerdict};
+use crate::vpc::FiveTuple;
 
-fn reach() -> Reach {
+fn reach() -> Analyzer {
     let enis = "
         interface_id vpc_id subnet_id addresses          valid_from           valid_to
         eni-first    vpc-a  subnet-1  10.0.0.5           2026-01-01T00:00:00Z 2026-01-01T01:00:00Z
@@ -14,7 +14,7 @@ fn reach() -> Reach {
         eni-other    vpc-b  subnet-2  10.0.0.5           -                    -
         eni-both     vpc-a  subnet-1  10.0.0.9,2001:db8::9 -                  -";
     let texts = [("enis".to_owned(), toml::Value::String(enis.to_owned()))];
-    Reach::new(Arc::new(inventory_of(&texts.into_iter().collect()).unwrap()))
+    Analyzer::new(Arc::new(inventory_of(&texts.into_iter().collect()).unwrap()))
 }
 
 /// 2026-01-01T00:00:00Z.
@@ -38,10 +38,10 @@ fn an_address_means_who_had_it_then() {
 fn without_its_vpc_an_address_may_mean_several() {
     let reach = reach();
     let several = reach.side("10.0.0.5", None, None, Some(MIDNIGHT)).unwrap_err();
-    assert!(matches!(&several, Unclear::Several(_, held) if held.len() == 2));
+    assert!(matches!(&several, ResolveError::Several(_, held) if held.len() == 2));
     assert!(several.to_string().contains("eni-first in vpc-a, eni-other in vpc-b"), "{several}");
     let unknown = reach.side("eni-none", None, None, None).unwrap_err();
-    assert_eq!(unknown, Unclear::NotKnown("eni-none".to_owned()));
+    assert_eq!(unknown, ResolveError::NotKnown("eni-none".to_owned()));
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn an_interface_stands_for_its_address_of_the_right_family() {
     assert_eq!(addr("192.0.2.1").unwrap(), "10.0.0.9");
     assert_eq!(addr("2001:db8::1").unwrap(), "2001:db8::9");
     let lacking = reach.side("eni-first", None, Some("2001:db8::1".parse().unwrap()), None);
-    assert!(matches!(lacking, Err(Unclear::NoAddress(_))));
+    assert!(matches!(lacking, Err(ResolveError::NoAddress(_))));
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_local_zone_lies_in_the_region_that_its_name_begins_with() {
         ),
     ];
     let texts = texts.map(|(name, text)| (name.to_owned(), toml::Value::String(text.to_owned())));
-    let reach = Reach::new(Arc::new(inventory_of(&texts.into_iter().collect()).unwrap()));
+    let reach = Analyzer::new(Arc::new(inventory_of(&texts.into_iter().collect()).unwrap()));
     let side = reach.side("10.0.0.5", Some("vpc-a"), None, None).unwrap();
     assert_eq!(side.eni, None);
     assert_eq!(side.region(reach.network()), Some("us-west-2"));
@@ -90,11 +90,11 @@ fn traffic_between_subnets_stays_local_beside_a_propagated_route() {
         ("route_table_associations", "route_table_id vpc_id subnet_id main\nrtb-1 vpc-a - true"),
     ];
     let texts = texts.map(|(name, text)| (name.to_owned(), toml::Value::String(text.to_owned())));
-    let reach = Reach::new(Arc::new(inventory_of(&texts.into_iter().collect()).unwrap()));
+    let reach = Analyzer::new(Arc::new(inventory_of(&texts.into_iter().collect()).unwrap()));
     let from = reach.side("10.0.0.5", Some("vpc-a"), None, None).unwrap();
     let to = reach.side("10.0.1.5", Some("vpc-a"), None, None).unwrap();
-    let tuple = Tuple::parse((from.addr, to.addr), Some("443"), "tcp", None).unwrap();
-    let judged = reach.judge(&tuple, &from, &to);
-    let route = judged.steps.iter().find(|step| step.place == Place::Route).unwrap();
-    assert_eq!(route.answer, Answer::Allowed, "{}", route.text);
+    let tuple = FiveTuple::parse((from.addr, to.addr), Some("443"), "tcp", None).unwrap();
+    let judged = reach.analyze(&tuple, &from, &to);
+    let route = judged.steps.iter().find(|step| step.place == Stage::Route).unwrap();
+    assert_eq!(route.answer, StageVerdict::Allowed, "{}", route.text);
 }

@@ -21,7 +21,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 }
 
 /// Blocks of `stored`, in chunks that are counted as they are asked for.
-fn blocks(stored: &[u8], threads: usize) -> (Blocks, Arc<AtomicUsize>, Arc<Semaphore>) {
+fn blocks(stored: &[u8], threads: usize) -> (BlockReader, Arc<AtomicUsize>, Arc<Semaphore>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let chunks: Vec<Bytes> = stored.chunks(256 << 10).map(Bytes::copy_from_slice).collect();
     let count = Arc::clone(&asked);
@@ -31,18 +31,18 @@ fn blocks(stored: &[u8], threads: usize) -> (Blocks, Arc<AtomicUsize>, Arc<Semap
     });
     let idle = Arc::new(Semaphore::new(threads));
     let progress = Arc::new(Progress::default());
-    let blocks = Blocks::new(chunks.boxed(), &Limits::default(), progress, Arc::clone(&idle));
+    let blocks = BlockReader::new(chunks.boxed(), &Limits::default(), progress, Arc::clone(&idle));
     (blocks, asked, idle)
 }
 
 /// All that comes, and what went wrong.
-async fn all(mut blocks: Blocks) -> (Vec<u8>, Option<String>) {
+async fn all(mut blocks: BlockReader) -> (Vec<u8>, Option<String>) {
     let mut content = Vec::new();
     loop {
         match blocks.next().await {
             Ok(Some(block)) => content.extend_from_slice(&block),
             Ok(None) => return (content, None),
-            Err(Stop::Object(fault)) => return (content, Some(fault.reason)),
+            Err(ScanStop::Object(fault)) => return (content, Some(fault.reason)),
             Err(stop) => panic!("{stop:?}"),
         }
     }

@@ -38,9 +38,9 @@ const CODES: &[&str] = &[
     "ACodeThatIsNewNextYear",
 ];
 
-fn cause(stop: Stop) -> Cause {
+fn cause(stop: ScanStop) -> Cause {
     match stop {
-        Stop::Object(fault) => fault.cause,
+        ScanStop::Object(fault) => fault.cause,
         other => panic!("{other:?}"),
     }
 }
@@ -48,7 +48,7 @@ fn cause(stop: Stop) -> Cause {
 #[test]
 fn no_error_of_a_service_says_that_the_content_is_bad() {
     for code in CODES {
-        let error = aws::Error::of_service(Some(code), None);
+        let error = aws::Error::from_service(Some(code), None);
         let of_source = source::Error::aws("s3://b/k", error.clone());
         assert_eq!(cause(object(of_source)), Cause::Access, "{code}");
         // Parquet is read by ranges: the error comes through its reader.
@@ -57,7 +57,7 @@ fn no_error_of_a_service_says_that_the_content_is_bad() {
         assert_eq!(cause(object(broken)), Cause::Access, "{code}");
     }
     for code in ["NoSuchKey", "NoSuchBucket", "ResourceNotFoundException"] {
-        let error = source::Error::aws("s3://b/k", aws::Error::of_service(Some(code), None));
+        let error = source::Error::aws("s3://b/k", aws::Error::from_service(Some(code), None));
         assert_eq!(cause(object(error)), Cause::Missing, "{code}");
     }
     for message in

@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_event_counts_once_and_ids_are_forgotten_behind_the_moving_time() {
-        let mut seen = Seen::default();
+        let mut seen = RecentIds::default();
         assert!(seen.add(1000, "a") && seen.add(1000, "b") && !seen.add(1000, "a"));
         assert!(seen.add(1001 + KEPT_MS, "c"));
         assert_eq!((seen.ids.len(), seen.order.len()), (1, 1));

@@ -296,8 +296,8 @@ mod tests {
             flow_log("/vpc/flow-other", Some("${dstaddr}")),
         ];
         let (kept, now) = flow_logs.split_at(2);
-        let access = Access { flow_logs: kept.into(), ..Access::default() };
-        let source = CloudWatch::new("cloudwatch:///vpc/flow", &access).unwrap();
+        let access = SourceContext { flow_logs: kept.into(), ..SourceContext::default() };
+        let source = CloudWatchSource::new("cloudwatch:///vpc/flow", &access).unwrap();
         let want = ["srcaddr bytes".parse().unwrap(), LogFormat::default_v2()];
         assert_eq!(source.formats(now), want);
     }

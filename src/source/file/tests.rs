@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use tempfile::TempDir;
 
 use super::*;
-use crate::source::{Access, open_sources};
+use crate::source::{SourceContext, open_sources};
 
 const OLD: &str = "123456789012_vpcflowlogs_us-east-1_fl-1_20200101T0000Z_f.log.gz";
 
@@ -24,7 +24,7 @@ fn at(dir: &TempDir, name: &str) -> String {
 }
 
 async fn listing(args: &[String], window: Window) -> Result<Listing, Error> {
-    open_sources(args, &Access::default()).unwrap().splits(&window).await
+    open_sources(args, &SourceContext::default()).unwrap().splits(&window).await
 }
 
 /// The ids below the folder.
@@ -92,14 +92,14 @@ async fn what_is_not_there_is_named() {
         matches!(err, Error::Empty { skipped: 1, .. }) && err.hint().unwrap().contains("hidden")
     );
     assert!(matches!(fail("***").await, Error::Glob { .. }));
-    assert!(matches!(open_sources(&[], &Access::default()), Err(Error::NoSource)));
-    let err = open_sources(&["ftp://host/x".into()], &Access::default()).unwrap_err();
+    assert!(matches!(open_sources(&[], &SourceContext::default()), Err(Error::NoSource)));
+    let err = open_sources(&["ftp://host/x".into()], &SourceContext::default()).unwrap_err();
     assert!(err.hint().unwrap().contains("s3://") && !err.is_retryable());
 
     let split = Split::new(at(&dir, "gone.log"), None);
-    let files = open_sources(&[at(&dir, "")], &Access::default()).unwrap();
+    let files = open_sources(&[at(&dir, "")], &SourceContext::default()).unwrap();
     assert!(matches!(files.open(&split).await.err(), Some(Error::Missing { .. })));
-    assert!(matches!(files.seek(&split).await.err(), Some(Error::Missing { .. })));
+    assert!(matches!(files.open_random_access(&split).await.err(), Some(Error::Missing { .. })));
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn files_come_in_chunks_and_may_be_peeked() {
     let dir = folder(&["small"]);
     let big: Vec<u8> = (0..CHUNK_BYTES_MAX * 2 + 5).map(|i| (i % 251) as u8).collect();
     fs::write(dir.path().join("big"), &big).unwrap();
-    let files = open_sources(&[at(&dir, "")], &Access::default()).unwrap();
+    let files = open_sources(&[at(&dir, "")], &SourceContext::default()).unwrap();
     let splits = files.splits(&Window::default()).await.unwrap().splits;
     assert_eq!(files.head(&splits[0], 10).await.unwrap(), big[..10]);
     assert_eq!(files.head(&splits[1], 1000).await.unwrap(), b"small"[..]);
@@ -150,7 +150,7 @@ async fn files_come_in_chunks_and_may_be_peeked() {
         assert!(chunks.iter().all(|chunk| chunk.len() <= CHUNK_BYTES_MAX));
         assert_eq!(chunks.concat(), big);
     }
-    let mut seek = files.seek(&splits[0]).await.unwrap();
+    let mut seek = files.open_random_access(&splits[0]).await.unwrap();
     assert_eq!(seek.get_bytes(7..9).await.unwrap(), big[7..9]);
 }
 
@@ -172,7 +172,7 @@ async fn a_fifo_is_peeked_and_read_once() {
     if !fifo(&dir, "pipe", b"version account-id") {
         return;
     }
-    let files = open_sources(&[at(&dir, "pipe")], &Access::default()).unwrap();
+    let files = open_sources(&[at(&dir, "pipe")], &SourceContext::default()).unwrap();
     let splits = files.splits(&Window::default()).await.unwrap().splits;
     let split = &splits[0];
     assert!(split.one_shot && split.size_bytes.is_none());
@@ -192,12 +192,12 @@ async fn a_fifo_can_be_sought_in() {
     if !fifo(&dir, "pipe", b"PAR1 and so on") {
         return;
     }
-    let files = open_sources(&[at(&dir, "pipe")], &Access::default()).unwrap();
+    let files = open_sources(&[at(&dir, "pipe")], &SourceContext::default()).unwrap();
     let splits = files.splits(&Window::default()).await.unwrap().splits;
     assert_eq!(files.head(&splits[0], 4).await.unwrap(), b"PAR1"[..]);
     // It is written out once, and from then on can be read again.
     for _ in 0..2 {
-        let mut seek = files.seek(&splits[0]).await.unwrap();
+        let mut seek = files.open_random_access(&splits[0]).await.unwrap();
         assert_eq!(seek.get_bytes(5..8).await.unwrap(), b"and"[..]);
         assert_eq!(files.head(&splits[0], 6).await.unwrap(), b"PAR1 a"[..]);
     }
@@ -208,7 +208,7 @@ async fn a_fifo_can_be_sought_in() {
 #[tokio::test]
 async fn small_files_are_read_at_one_go_and_what_is_wrong_is_left_to_opening() {
     let dir = folder(&["a", "b", "gone", "grown"]);
-    let source = open_sources(&[at(&dir, "")], &Access::default()).unwrap();
+    let source = open_sources(&[at(&dir, "")], &SourceContext::default()).unwrap();
     let splits = source.splits(&Window::default()).await.unwrap().splits;
     assert!(splits.iter().all(|split| source.is_small(split)));
     fs::remove_file(dir.path().join("gone")).unwrap();

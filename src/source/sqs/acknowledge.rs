@@ -132,8 +132,8 @@ mod tests {
 
     use super::*;
 
-    fn letter(message_id: &str, splits: &[&str], whole: bool, read: bool) -> Letter {
-        Letter {
+    fn letter(message_id: &str, splits: &[&str], whole: bool, read: bool) -> QueueMessage {
+        QueueMessage {
             message_id: message_id.into(),
             handle: format!("handle of {message_id}"),
             receives: 1,
@@ -143,7 +143,7 @@ mod tests {
         }
     }
 
-    fn ids<'a>(letters: &[&'a Letter]) -> Vec<&'a str> {
+    fn ids<'a>(letters: &[&'a QueueMessage]) -> Vec<&'a str> {
         letters.iter().map(|letter| letter.message_id.as_str()).collect()
     }
 
@@ -159,14 +159,14 @@ mod tests {
             letter("outside", &["o"], false, false),
         ];
         let failed = BTreeSet::from(["cut".to_owned()]);
-        let all = judge(&letters, &Outcome { complete: true, failed: failed.clone() });
+        let all = decide(&letters, &ReadOutcome { complete: true, failed: failed.clone() });
         assert_eq!(ids(&all.delete), ["test", "read", "again"]);
         assert_eq!(ids(&all.release), ["edge"]);
         let at_fault: Vec<(&str, &str)> =
             all.failed.iter().map(|(letter, split)| (letter.message_id.as_str(), *split)).collect();
         assert_eq!(at_fault, [("both", "cut"), ("cut", "cut")]);
 
-        let some = judge(&letters, &Outcome { complete: false, failed });
+        let some = decide(&letters, &ReadOutcome { complete: false, failed });
         assert_eq!(ids(&some.delete), ["test"]);
         assert_eq!(ids(&some.release), ["read", "again", "edge"]);
         assert_eq!(some.failed.len(), 2);

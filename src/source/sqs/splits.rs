@@ -129,13 +129,13 @@ mod tests {
         Content::Created(Events { created, unclear: Vec::new() })
     }
 
-    fn sort(contents: Vec<Content>, window: &Window) -> Sorted {
+    fn sort(contents: Vec<Content>, window: &Window) -> SplitMap {
         let message = |(at, content): (usize, Content)| {
             let id = format!("m{at}");
             let handle = format!("h{at}");
             (id.clone(), (Message { id, handle, body: String::new(), receives: 1 }, content))
         };
-        Sorted::new(contents.into_iter().enumerate().map(message).collect(), window)
+        SplitMap::new(contents.into_iter().enumerate().map(message).collect(), window)
     }
 
     #[test]

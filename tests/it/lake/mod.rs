@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flowq::aws::{Account, Options};
-use flowq::engine::{Engine, ReadOptions, Resources};
-use flowq::enrich::Context;
+use flowq::engine::{Engine, Resources, ScanOptions};
+use flowq::enrich::Enricher;
 use flowq::flow::field::Layout;
-use flowq::lake::{Change, Table, Writer, WriterOptions};
-use flowq::source::Access;
-use flowq::storage::Place;
+use flowq::lake::{LakeTable, TableCommit, Writer, WriterOptions};
+use flowq::source::SourceContext;
+use flowq::storage::Storage;
 use flowq::time::Window;
 use flowq::{engine, source};
 use futures::StreamExt as _;
@@ -24,24 +24,24 @@ const NOW: i64 = 1_800_000_000;
 /// A day in seconds.
 const DAY: i64 = 86_400;
 
-fn place(folder: &Path) -> Place {
+fn place(folder: &Path) -> Storage {
     let account = Arc::new(Account::new(Options::default()));
-    Place::create(folder.to_str().unwrap(), &account).unwrap()
+    Storage::create(folder.to_str().unwrap(), &account).unwrap()
 }
 
 /// Makes a lake of logs, in so many commits of a few batches each.
 async fn fill(folder: &Path, logs: &str) {
     let lake = place(folder);
-    let access = Access::default();
+    let access = SourceContext::default();
     let source = source::open_sources(&[logs.to_owned()], &access).unwrap();
-    let context = Arc::new(Context::new(Arc::default(), Vec::new(), NOW));
+    let context = Arc::new(Enricher::new(Arc::default(), Vec::new(), NOW));
     let resources = Resources { threads: 1, memory_bytes: 256 << 20 };
-    let options = ReadOptions::new(Window::default());
+    let options = ScanOptions::new(Window::default());
     let engine = Engine::new(source, context, options, &resources).await.unwrap();
     for layout in [Layout::Vpc, Layout::TransitGateway] {
         let name = flowq::lake::folder(layout);
         let sql = format!("SELECT * FROM {name}");
-        let mut rows = engine.query(&sql, engine::none()).await.unwrap();
+        let mut rows = engine.query(&sql, engine::no_params()).await.unwrap();
         let known = layout.schema(&[]);
         let schema = rows.schema();
         let names = schema.fields().iter().map(|field| field.name().clone());
@@ -55,7 +55,7 @@ async fn fill(folder: &Path, logs: &str) {
         if count == 0 {
             continue;
         }
-        let mut table = Table::create(&lake, layout, &extra).await.unwrap();
+        let mut table = LakeTable::create(&lake, layout, &extra).await.unwrap();
         let columns = engine.summary().columns;
         for (at, some) in all.chunks(all.len().div_ceil(3).max(1)).enumerate() {
             let origin = Arc::new(|_: &str| (Some("111122223333".to_owned()), None));
@@ -67,7 +67,7 @@ async fn fill(folder: &Path, logs: &str) {
             }
             let add = writer.finish().await.unwrap();
             let txn = ("test".to_owned(), at as i64);
-            let change = Change { txn, add, data_change: true, ..Change::default() };
+            let change = TableCommit { txn, add, data_change: true, ..TableCommit::default() };
             assert!(table.commit(&change, NOW).await.unwrap());
         }
     }
@@ -150,8 +150,8 @@ async fn compaction_keeps_every_row_once_at_any_moment() {
     let lake = folder.path().to_str().unwrap().to_owned();
     fill(folder.path(), LOGS).await;
     let before = rows(&lake);
-    let table = Table::open(&place(folder.path()), Layout::Vpc).await.unwrap().unwrap();
-    let count = |files: Vec<flowq::lake::File>| files.iter().map(|file| file.rows).sum::<u64>();
+    let table = LakeTable::open(&place(folder.path()), Layout::Vpc).await.unwrap().unwrap();
+    let count = |files: Vec<flowq::lake::DataFile>| files.iter().map(|file| file.rows).sum::<u64>();
     let (files, total) = (table.files().await.unwrap().len(), count(table.files().await.unwrap()));
     let root = folder.path().to_owned();
     let compacting = tokio::spawn(async move {
@@ -162,14 +162,14 @@ async fn compaction_keeps_every_row_once_at_any_moment() {
         flowq::lake::compact(&place(&root), &options, NOW).await.unwrap()
     });
     while !compacting.is_finished() {
-        let seen = Table::open(&place(folder.path()), Layout::Vpc).await.unwrap().unwrap();
+        let seen = LakeTable::open(&place(folder.path()), Layout::Vpc).await.unwrap().unwrap();
         assert_eq!(count(seen.files().await.unwrap()), total);
     }
     let done = compacting.await.unwrap();
     assert!(done.merged > done.made && done.made > 0, "{done:?}");
     assert_eq!((done.deleted, done.left, done.expired), (0, 0, 0));
     assert!(before == rows(&lake), "compaction changed rows");
-    let table = Table::open(&place(folder.path()), Layout::Vpc).await.unwrap().unwrap();
+    let table = LakeTable::open(&place(folder.path()), Layout::Vpc).await.unwrap().unwrap();
     assert!(table.files().await.unwrap().len() < files);
 
     // Nothing is left to do, but what was replaced goes once its time has come.
@@ -203,18 +203,18 @@ async fn the_rows_of_an_object_are_replaced() {
     let object: serde_json::Value = serde_json::from_str(&objects[0]).unwrap();
     let object = object["object"].as_str().unwrap().to_owned();
     let before = rows(&lake);
-    let mut table = Table::open(&place(folder.path()), Layout::Vpc).await.unwrap().unwrap();
+    let mut table = LakeTable::open(&place(folder.path()), Layout::Vpc).await.unwrap().unwrap();
 
     let options = WriterOptions::default();
     let change = table.replace(std::slice::from_ref(&object), "9", &options).await.unwrap();
     assert!(before == rows(&lake), "what is not committed must not count");
-    let change = Change { txn: ("test".to_owned(), 9), ..change };
+    let change = TableCommit { txn: ("test".to_owned(), 9), ..change };
     assert!(table.commit(&change, NOW).await.unwrap());
     let of_object = |row: &String| row.contains(&object);
     let after: Vec<String> = before.iter().filter(|row| !of_object(row)).cloned().collect();
     assert!(after == rows(&lake), "other rows than the object's went");
     // Files that are gone cannot go again.
-    let again = Change { txn: ("test".to_owned(), 10), add: Vec::new(), ..change };
+    let again = TableCommit { txn: ("test".to_owned(), 10), add: Vec::new(), ..change };
     let refused = table.commit(&again, NOW).await.unwrap_err();
     assert!(refused.is_conflict(), "{refused}");
 }
@@ -223,13 +223,13 @@ async fn the_rows_of_an_object_are_replaced() {
 async fn what_is_wrong_with_a_lake_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let lake = folder.path().join("lake");
-    Table::create(&place(&lake), Layout::Vpc, &[]).await.unwrap();
+    LakeTable::create(&place(&lake), Layout::Vpc, &[]).await.unwrap();
     let count = "SELECT count(*) FROM flow_logs";
     let run = flowq(&sql(count, lake.to_str().unwrap())).expect(4);
     assert!(run.err.contains("is empty") && run.err.contains("flowq ingest"), "{}", run.err);
 
     fill(&lake, LOGS).await;
-    let table = Table::open(&place(&lake), Layout::Vpc).await.unwrap().unwrap();
+    let table = LakeTable::open(&place(&lake), Layout::Vpc).await.unwrap().unwrap();
     let file = table.files().await.unwrap().remove(0);
     std::fs::remove_file(lake.join("flow_logs").join(&file.path)).unwrap();
     let run = flowq(&sql(count, lake.to_str().unwrap())).expect(5);

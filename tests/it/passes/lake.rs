@@ -9,9 +9,9 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::csv::Writer;
 use flowq::aws::Account;
 use flowq::flow::field::Layout;
-use flowq::lake::{Table, folder};
-use flowq::state::{Reader, Totals};
-use flowq::storage::Place;
+use flowq::lake::{LakeTable, folder};
+use flowq::state::{PassTotals, Reader};
+use flowq::storage::Storage;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
@@ -23,11 +23,11 @@ use crate::support::flowq;
 pub(super) struct Held {
     /// Every row with all its columns, object and line among them, sorted.
     pub(super) rows: Vec<String>,
-    pub(super) totals: Totals,
+    pub(super) totals: PassTotals,
 }
 
-fn place(lake: &Path) -> Place {
-    Place::open(lake.to_str().unwrap(), &Arc::new(Account::default())).unwrap()
+fn place(lake: &Path) -> Storage {
+    Storage::open(lake.to_str().unwrap(), &Arc::new(Account::default())).unwrap()
 }
 
 /// The rows of a lake, sorted, and the files that they are in.
@@ -36,7 +36,7 @@ fn read(lake: &Path) -> (Vec<String>, BTreeSet<PathBuf>) {
     let mut rows = Vec::new();
     let mut known = BTreeSet::new();
     for layout in [Layout::Vpc, Layout::TransitGateway] {
-        let Some(table) = block_on(Table::open(&place, layout)).unwrap() else { continue };
+        let Some(table) = block_on(LakeTable::open(&place, layout)).unwrap() else { continue };
         for file in block_on(table.files()).unwrap() {
             let path = lake.join(folder(layout)).join(&file.path);
             let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap());

@@ -53,7 +53,7 @@ fn a_replay_gives_what_one_reading_gave_and_verify_names_what_is_not_so() {
     ingest(&logs, &lake).expect(0);
     let name = lake.to_str().unwrap();
     let rows = |lake: &Path| {
-        let place = flowq::storage::Place::open(
+        let place = flowq::storage::Storage::open(
             lake.to_str().unwrap(),
             &std::sync::Arc::new(flowq::aws::Account::default()),
         );

@@ -112,7 +112,7 @@ async fn parts_of_a_file_are_the_file() {
     for of in [1, 2, 3, 10, 12] {
         let (mut rows, mut counts) = (Vec::new(), [0; 4]);
         for at in 0..of {
-            let part = Request { part: Part { at, of }, ..wanted() };
+            let part = ParquetRequest { part: FilePart { at, of }, ..wanted() };
             let (batch, tally) = all(bytes.clone(), part).await;
             rows.extend(lines(&batch));
             let more = [tally.rows, tally.pruned, tally.ok, tally.nodata];

@@ -5,14 +5,14 @@ use proptest::prelude::{prop_assert_eq, proptest};
 use super::*;
 
 /// What is asked of a file that the log of a lake's table names.
-fn request(columns: &[&str]) -> Request {
-    Request { lake: Some(Arc::new([])), ..super::request(columns) }
+fn request(columns: &[&str]) -> ParquetRequest {
+    ParquetRequest { lake: Some(Arc::new([])), ..super::request(columns) }
 }
 
 #[tokio::test]
 async fn a_file_that_no_lake_names_is_not_believed() {
     let ids = [Some("eni-a"), Some("eni-b")];
-    let told = [HAD, (STRETCHES_KEY, "eni-b 2 0 0")];
+    let told = [HAD, (INTERFACE_RUNS_KEY, "eni-b 2 0 0")];
     let mut columns = rows(&ids, &["OK"; 2]);
     columns.push(("Object", texts(&["x", "y"])));
     let bytes = || file(columns.clone(), &told);
@@ -26,7 +26,7 @@ async fn a_file_that_no_lake_names_is_not_believed() {
     let wanted: Vec<_> = ["object_", "line_", "object__2"]
         .map(|name| schema.field_with_name(name).unwrap().clone())
         .into();
-    let wanted = Request { schema: Arc::new(Schema::new(wanted)), ..super::request(&[]) };
+    let wanted = ParquetRequest { schema: Arc::new(Schema::new(wanted)), ..super::request(&[]) };
     assert_eq!(lines(&all(bytes(), wanted).await.0), ["a.gz 5 x", "a.gz 6 y"]);
     // What it says of its interfaces leaves out none of its rows.
     let mut wanted = crate::flow::parquet::tests::request(&["interface_id"]);
@@ -61,7 +61,7 @@ const HAD: (&str, &str) = (COLUMNS_KEY, "dstaddr,interface_id,log_status,srcaddr
 
 /// The stretches of rows that may be in any order, none longer than a row group.
 fn stretches(interfaces: &[Option<&str>], statuses: &[&str]) -> String {
-    let one = |(id, status): (&Option<&'static str>, &&str)| Stretch {
+    let one = |(id, status): (&Option<&'static str>, &&str)| InterfaceRun {
         interface: *id,
         rows: 1,
         nodata: u64::from(*status == "NODATA"),
@@ -71,7 +71,7 @@ fn stretches(interfaces: &[Option<&str>], statuses: &[&str]) -> String {
         .iter()
         .map(|id| id.map(|id| if id == "eni-a" { "eni-a" } else { "eni-b" }))
         .collect();
-    told(&interfaces.iter().zip(statuses).map(one).collect::<Vec<_>>()).unwrap()
+    encode_runs(&interfaces.iter().zip(statuses).map(one).collect::<Vec<_>>()).unwrap()
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn rows_of_other_interfaces_are_not_read() {
     let ids = [Some("eni-a"), Some("eni-b"), Some("eni-b"), Some("eni-b")];
     // What the file tells is not what it holds, so that it can be seen which was looked at.
     let lie = "eni-b 1 0 0 eni-a 2 1 1 eni-b 1 0 0";
-    let bytes = file(rows(&ids, &["OK"; 4]), &[HAD, (STRETCHES_KEY, lie)]);
+    let bytes = file(rows(&ids, &["OK"; 4]), &[HAD, (INTERFACE_RUNS_KEY, lie)]);
     let mut wanted = request(&["line", "interface_id"]);
     wanted.filter.equals.push(("interface_id".to_owned(), set(&["eni-b"])));
     let (batch, tally) = all(bytes.clone(), wanted).await;
@@ -100,7 +100,7 @@ async fn rows_of_other_interfaces_are_not_read() {
         "eni-a 3",
         "eni-a 3 4 0 eni-a 1 0 0",
     ] {
-        let bytes = file(rows(&ids, &["OK"; 4]), &[HAD, (STRETCHES_KEY, unfit)]);
+        let bytes = file(rows(&ids, &["OK"; 4]), &[HAD, (INTERFACE_RUNS_KEY, unfit)]);
         let mut wanted = request(&["line"]);
         wanted.filter.interface = Some(only("eni-b"));
         let (batch, tally) = all(bytes, wanted).await;
@@ -157,7 +157,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let plain = runtime.block_on(all(file(rows(&ids, &statuses), &[HAD]), asked()));
         let told = stretches(&ids, &statuses);
-        let told = file(rows(&ids, &statuses), &[HAD, (STRETCHES_KEY, &told)]);
+        let told = file(rows(&ids, &statuses), &[HAD, (INTERFACE_RUNS_KEY, &told)]);
         let told = runtime.block_on(all(told, asked()));
         prop_assert_eq!(lines(&told.0), lines(&plain.0));
         // A row group that statistics rule out is not read in either case.

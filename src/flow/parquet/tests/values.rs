@@ -53,7 +53,7 @@ async fn every_column_is_checked_when_asked_for() {
     let bytes = write(columns);
     let (batch, tally) = all(bytes.clone(), request(&["srcaddr"])).await;
     assert_eq!((batch.num_rows(), tally.malformed), (2, 0));
-    let mut wanted = Request { validate_all: true, ..request(&["srcaddr"]) };
+    let mut wanted = ParquetRequest { validate_all: true, ..request(&["srcaddr"]) };
     wanted.filter.equals.push(("srcaddr".to_owned(), set(&["10.9.9.9"])));
     let (batch, tally) = all(bytes, wanted).await;
     assert_eq!((batch.num_rows(), tally.malformed, tally.pruned), (0, 1, 0));
@@ -73,7 +73,8 @@ async fn tags_are_decoded_unless_flowq_wrote_them() {
     let (batch, _) = all(columns(false), request(&["instance_tag"])).await;
     assert_eq!(lines(&batch), ["100% a"]);
     let lake = Some(Arc::from([]));
-    let (batch, _) = all(columns(true), Request { lake, ..request(&["instance_tag"]) }).await;
+    let (batch, _) =
+        all(columns(true), ParquetRequest { lake, ..request(&["instance_tag"]) }).await;
     assert_eq!(lines(&batch), ["100%25%20a"]);
     // Statistics are of the stored texts.
     let mut wanted = request(&["instance_tag"]);

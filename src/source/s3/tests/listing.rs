@@ -129,12 +129,12 @@ fn aws_folders_are_descended_and_others_searched() {
         ("x/AWSLogs/123456789012/", Step::Descend, Step::Descend),
         ("x/AWSLogs/aws-account-id=123456789012/", Step::Descend, Step::Descend),
         ("x/AWSLogs/123456789012/vpcflowlogs/", Step::Descend, Step::Descend),
-        (region, Step::Descend, Step::Scan),
-        (&format!("{region}2026/"), Step::Descend, Step::Scan),
-        (&format!("{region}2026/03/"), Step::Descend, Step::Scan),
-        (&format!("{region}2026/03/10/"), Step::Descend, Step::Scan),
-        (&format!("{region}2026/03/10/05/"), Step::Scan, Step::Scan),
-        (&format!("{region}else/"), Step::Scan, Step::Scan),
+        (region, Step::Descend, Step::Flat),
+        (&format!("{region}2026/"), Step::Descend, Step::Flat),
+        (&format!("{region}2026/03/"), Step::Descend, Step::Flat),
+        (&format!("{region}2026/03/10/"), Step::Descend, Step::Flat),
+        (&format!("{region}2026/03/10/05/"), Step::Flat, Step::Flat),
+        (&format!("{region}else/"), Step::Flat, Step::Flat),
     ];
     for (prefix, bounded, unbounded) in cases {
         assert_eq!((hour.step(prefix), all.step(prefix)), (bounded, unbounded), "{prefix}");

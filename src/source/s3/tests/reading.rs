@@ -5,7 +5,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::aws::Options;
 use crate::aws::s3::tests::fake_server::{Answer, Server};
-use crate::source::s3::{Objects, S3};
+use crate::source::s3::{PrefetchingReader, S3Source};
 use crate::source::{CHUNK_BYTES_MAX, Error, Source as _, Split};
 use crate::time::Window;
 
@@ -30,11 +30,11 @@ fn server() -> Server {
     })
 }
 
-fn objects(server: &Server) -> Objects {
-    Objects::new(&server.account(Options::default()))
+fn objects(server: &Server) -> PrefetchingReader {
+    PrefetchingReader::new(&server.account(Options::default()))
 }
 
-async fn all(objects: &Objects, split: &Split) -> Result<Vec<u8>, Error> {
+async fn all(objects: &PrefetchingReader, split: &Split) -> Result<Vec<u8>, Error> {
     let chunks: Vec<Bytes> = objects.open(split).await?.try_collect().await?;
     assert!(chunks.iter().all(|chunk| chunk.len() <= CHUNK_BYTES_MAX));
     Ok(chunks.concat())
@@ -184,7 +184,7 @@ fn bucket(keys: &'static [(&'static str, &'static str)]) -> Server {
 }
 
 async fn ids(server: &Server, url: &str) -> Result<Vec<String>, Error> {
-    let source = S3::new(url, &server.account(Options::default())).unwrap();
+    let source = S3Source::new(url, &server.account(Options::default())).unwrap();
     let listing = source.splits(&Window::default()).await?;
     Ok(listing.splits.into_iter().map(|split| split.id).collect())
 }
@@ -203,7 +203,7 @@ async fn a_url_names_an_object_a_folder_or_a_beginning() {
     assert_eq!(ids(&server, "s3://bucket").await.unwrap().len(), 3);
     let error = ids(&server, "s3://bucket/*.log").await.unwrap_err();
     assert!(matches!(error, Error::Empty { .. }) && error.hint().unwrap().contains("no globs"));
-    assert!(matches!(S3::new("s3:///key", &Arc::default()), Err(Error::Url { .. })));
+    assert!(matches!(S3Source::new("s3:///key", &Arc::default()), Err(Error::Url { .. })));
     let gone = Server::start(|_, _| Answer::error(404, "NoSuchBucket"));
     let error = ids(&gone, "s3://bucket/key").await.unwrap_err();
     assert_eq!(error.to_string(), "s3://bucket does not exist");
@@ -212,15 +212,15 @@ async fn a_url_names_an_object_a_folder_or_a_beginning() {
 #[tokio::test]
 async fn a_window_is_listed_once_and_archives_are_not_asked_for() {
     let server = bucket(&[("x/a.log", "DEEP_ARCHIVE"), ("x/b.log", "STANDARD")]);
-    let source = S3::new("s3://bucket/x/", &server.account(Options::default())).unwrap();
+    let source = S3Source::new("s3://bucket/x/", &server.account(Options::default())).unwrap();
     let listing = source.splits(&Window::default()).await.unwrap();
     assert_eq!(source.splits(&Window::default()).await.unwrap(), listing);
     assert_eq!(server.requests().len(), 1);
-    source.upcoming(&listing.splits);
+    source.prefetch(&listing.splits);
     for error in [
         source.head(&listing.splits[0], 4).await.err(),
         source.open(&listing.splits[0]).await.err(),
-        source.seek(&listing.splits[0]).await.err(),
+        source.open_random_access(&listing.splits[0]).await.err(),
     ] {
         assert!(error.unwrap().hint().unwrap().contains("restore"));
     }
