@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use super::*;
 use crate::inventory::Inventory;
 use crate::source::{ByteStream, Error, Listing, MemorySource, Split};
+use crate::time::Window;
 
 mod files;
 mod joins;

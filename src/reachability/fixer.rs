@@ -204,7 +204,7 @@ impl Fixer<'_> {
         {
             return Some(fix);
         }
-        // An AWS service of the region is reached by an interface endpoint; a route to the internet would open too much.
+        // An AWS service of the region needs an interface endpoint only, no route to the internet.
         let is_served = region.is_some_and(|region| is_aws_of(network.inventory(), to, region));
         let is_public =
             self.to.vpc.is_none() && to.is_ipv4() && !address::is_private(to) && !is_served;
