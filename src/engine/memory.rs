@@ -9,7 +9,14 @@ use datafusion::execution::memory_pool::{
     MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
 };
 
-use crate::engine::Resources;
+/// What the engine may use of the machine.
+#[derive(Debug, Clone)]
+pub struct Resources {
+    /// Objects read, and partitions worked on, at a time.
+    pub threads: usize,
+    /// Memory of sorts, joins and groups; beyond it they go to disk where they can.
+    pub memory_bytes: usize,
+}
 
 /// The part of the memory that one sort needs to merge what it wrote to disk, at most and at least.
 const MERGE_SHARE: usize = 64;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::enrich::Enricher;
+use crate::enrich::enricher::Enricher;
 
 /// Services of AWS's ranges in which everybody's hosts and sites stand: that one of them is wanted says
 /// nothing of the next.
