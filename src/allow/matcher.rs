@@ -13,7 +13,7 @@ use crate::inventory::model::Inventory;
 use crate::vpc::ip_ranges::IpRanges;
 use crate::vpc::{CidrMap, service_name};
 
-/// Allow rules made ready to be asked.
+/// Allow rules, indexed.
 #[derive(Debug)]
 pub struct AllowMatcher {
     rules: Vec<Rule>,
@@ -22,7 +22,7 @@ pub struct AllowMatcher {
     endpoint_services: HashMap<IpAddr, Vec<String>>,
 }
 
-/// A rule that says what is known of jobs, as the table `baseline` shows it.
+/// A rule of the baseline of jobs, as the table `baseline` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaselineRule {
     /// Its number, from 1, in the order of the configuration.
@@ -100,7 +100,7 @@ impl AllowMatcher {
         found.map(|rule| rule.reason.as_str())
     }
 
-    /// Returns the number of the first rule that tells this destination as known: a learned one, one with a
+    /// Returns the number of the first rule that covers this destination: a learned one, one with a
     /// band, or one for a single address. 0 when none does and something was learned of the job's family;
     /// `None` if nothing was: then nothing can be new.
     pub fn baseline_rule_for(
@@ -178,7 +178,7 @@ impl AllowMatcher {
         &self.expired
     }
 
-    /// Tells whether an address is in the public ranges of a service as they are now (S3 by any evidence
+    /// Returns whether an address is in the public ranges of a service as they are now (S3 by any evidence
     /// that made it `s3`), or, where the remote is an endpoint, is one of that service's.
     /// Names are compared without case.
     fn leads_to(&self, ip: IpAddr, scope: Option<&str>, service: &str) -> bool {
@@ -191,7 +191,7 @@ impl AllowMatcher {
     }
 }
 
-/// What a record asks the rules.
+/// The values of a record that rules match.
 struct Connection<'a> {
     job_name: Option<&'a str>,
     remote_addr: IpAddr,
@@ -200,7 +200,7 @@ struct Connection<'a> {
     protocol: Option<i32>,
 }
 
-/// Tells whether a rule is one for this job, or for all of several candidates.
+/// Returns whether a rule is one for this job, or for all of several candidates.
 fn is_of(rule: &AllowRule, job_name: Option<&str>) -> bool {
     let fits = |glob: &Pattern| {
         job_name.is_some_and(|names| names.split(',').all(|name| glob.matches(name)))

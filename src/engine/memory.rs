@@ -56,7 +56,7 @@ struct State {
     used: HashMap<usize, usize>,
     total: usize,
     spillable: usize,
-    /// Consumers that can spill and hold memory.
+    /// Consumers that can spill and have memory.
     spilling: usize,
 }
 
@@ -82,7 +82,7 @@ impl SharedPool {
             let left = self.bytes.saturating_sub(state.spillable).max(self.bytes / 4);
             return others.saturating_add(additional) <= left;
         }
-        // Who holds nothing has nothing to write to disk either. The batch is there already.
+        // A consumer without memory has nothing to spill either. The batch exists already.
         if is_first && wanted <= self.bytes {
             return true;
         }

@@ -47,7 +47,7 @@ pub struct Engine {
     kept: BTreeMap<String, materialize::MaterializedView>,
     pool: Arc<dyn MemoryPool>,
     memory_bytes: usize,
-    /// Where everything goes that does not fit the memory.
+    /// The folder for everything that does not fit in memory.
     temp: Arc<temp_folder::TempFolder>,
     /// Where the window begins, in Unix seconds.
     since: Option<i64>,
@@ -60,7 +60,7 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Makes a session over `source` and `context`'s inventory. Reads the heads of a few objects, to learn
+    /// Creates a session over `source` and `context`'s inventory. Reads the heads of a few objects, to learn
     /// of fields that flowq does not know.
     ///
     /// # Errors
@@ -193,14 +193,14 @@ impl Engine {
         frame.execute_stream().await
     }
 
-    /// Lets statements read files that they name: `read_csv`, `read_parquet`, `read_json`. For the SQL of whoever
-    /// runs flowq, and nobody else's.
+    /// Lets statements read files that they name: `read_csv`, `read_parquet`, `read_json`. Only for the SQL of
+    /// the user.
     pub fn allow_files(&self) {
         files::register(&self.session);
     }
 
     /// All rows of the table of a layout, as many streams as there are threads. An object's rows are all in one
-    /// of them where objects are told apart ([`ScanOptions::objects`]).
+    /// of them where each object is reported ([`ScanOptions::objects`]).
     ///
     /// # Errors
     ///
@@ -253,7 +253,7 @@ impl Engine {
         let rows = RecordBatchStreamAdapter::new(logs.schema(), futures::stream::iter([Ok(logs)]));
         self.keep_rows("interface_logs", Box::pin(rows)).await?;
         let counted = minutes.finish().map_err(crate::scan::interface_minutes::failure)?;
-        // A view holds on to the tables that it was made over: these are made anew, over what is kept.
+        // A view refers to the tables that it was created over: these are created again, over the materialized rows.
         for name in [
             "interface_minutes",
             "minute_runs",
@@ -266,12 +266,12 @@ impl Engine {
         }
         self.session.register_table("interface_minutes", Arc::new(counted.minutes()?))?;
         self.session.register_table("minute_runs", Arc::new(counted.runs()?))?;
-        // Their SQL puts the small side of a join first, where it is held in memory.
+        // Their SQL puts the small side of a join first, where it is built in memory.
         self.session.sql("SET datafusion.optimizer.join_reordering = false").await?;
         for name in ["peers", "refused_conversations"] {
             self.materialize(name).await?;
         }
-        // Few rows and many small sums: each of them asks for its memory in every partition.
+        // Few rows and many small sums: each of them reserves its memory in every partition.
         let threads = self.session.copied_config().target_partitions();
         self.set("datafusion.execution.target_partitions", 1).await?;
         self.materialize("interface_runs").await?;

@@ -107,7 +107,7 @@ impl Enricher {
             || rows.iter().any(|row| row.may_infer)
     }
 
-    /// Returns the AWS service whose public range holds an address at a time (Unix seconds; without one,
+    /// Returns the AWS service whose public range contains an address at a time (Unix seconds; without one,
     /// by the newest ranges): S3 wherever it is listed as S3, else the most specific, AMAZON last. `None`
     /// for addresses that are not AWS's.
     pub fn aws_service(&self, ip: IpAddr, at: Option<i64>) -> Option<&str> {

@@ -115,8 +115,8 @@ struct Columns<'a> {
 }
 
 impl Columns<'_> {
-    /// Returns a column as this type. `None` if it is missing or when no wanted column needs it, so that
-    /// what is read is exactly what `COLUMNS` says.
+    /// Returns a column as this type. `None` if it is missing or if no requested column needs it, so that
+    /// what is read is exactly what `COLUMNS` lists.
     fn array(&self, name: &str, data_type: &DataType) -> Result<Option<ArrayRef>, ArrowError> {
         if !self.wanted.iter().any(|column| column.info().needs.contains(&name)) {
             return Ok(None);

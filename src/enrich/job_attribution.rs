@@ -1,4 +1,4 @@
-//! Which jobs an interface serves: what the inventory says, and the rule for interfaces without history.
+//! Which jobs an interface serves: from the inventory, and by the rule for interfaces without history.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(super) struct JobAttribution {
 }
 
 impl JobAttribution {
-    /// Tells whether two interfaces serve the same job, or are shared by the same candidates.
+    /// Returns whether two interfaces serve the same job, or are shared by the same candidates.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (&self.job_name, &other.job_name) {
             (Some(name), Some(other_name)) => match (&self.job_arn, &other.job_arn) {
@@ -84,7 +84,7 @@ impl Jobs {
         Self { jobs: inventory.jobs.clone(), by_name, by_subnet }
     }
 
-    /// Returns what the inventory says of the jobs of an interface.
+    /// Returns the jobs of an interface in the inventory.
     pub(super) fn of_eni(&self, eni: &Eni) -> Option<Arc<JobAttribution>> {
         let attribution = eni.attribution?;
         let Some(name) = &eni.job_name else {
@@ -155,7 +155,7 @@ impl Jobs {
         }
     }
 
-    /// Tells whether the rule for interfaces without history can find anything, in this subnet if one is
+    /// Returns whether the rule for interfaces without history can find anything, in this subnet if one is
     /// known.
     pub(super) fn can_infer(&self, subnet: Option<&str>) -> bool {
         subnet.map_or(!self.by_subnet.is_empty(), |subnet| self.by_subnet.contains_key(subnet))

@@ -24,7 +24,7 @@ pub(super) enum Direction {
     Egress,
 }
 
-/// Which job, or jobs, an interface serves: as the inventory says, or as a rule found.
+/// The job, or jobs, of an interface: from the inventory, or inferred by a rule.
 #[derive(Debug, Clone)]
 pub(super) enum AttributionRef<'a> {
     Known(&'a JobAttribution),
@@ -42,7 +42,7 @@ impl Deref for AttributionRef<'_> {
     }
 }
 
-/// What one record means. A field that no wanted column needs is left empty.
+/// The enrichment of one record. A field that no requested column needs is left empty.
 #[derive(Debug, Default)]
 pub(super) struct RecordContext<'a> {
     pub(super) row: Option<&'a InterfaceInterval>,
@@ -79,7 +79,7 @@ struct RemoteAddressInfo<'a> {
     range: Option<AwsRange<'a>>,
 }
 
-/// Which steps the wanted columns need.
+/// Which steps the requested columns need.
 #[derive(Debug, Clone, Copy)]
 struct RequiredSteps {
     job: bool,
@@ -255,7 +255,7 @@ impl<'a> Reader<'a> {
         (facts.local_addr, facts.local_port) = local;
         (facts.remote_addr, facts.remote_port) = remote;
         if input.protocol.get(at) == Some(6) {
-            // SYN 2 and ACK 16; AWS tells ACK only beside SYN.
+            // SYN 2 and ACK 16; AWS records ACK only beside SYN.
             facts.syn_by = match input.tcp_flags.get(at).map(|flags| flags & 18) {
                 Some(2) => Some(sender),
                 Some(18) => Some(receiver),
@@ -299,7 +299,7 @@ impl<'a> Reader<'a> {
         if !self.steps.scope {
             return;
         }
-        // Whose interface it is says more than any range.
+        // The owner of the interface is more specific than any range.
         let place = match facts.remote_row {
             Some(_) => RemoteAddressInfo::default(),
             None => self.place(vpc, remote, times.at),

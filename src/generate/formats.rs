@@ -1,4 +1,4 @@
-//! The same traffic in other clothes: every format and envelope that flow logs come in.
+//! The same traffic in every format and envelope of flow logs.
 
 use std::io;
 use std::io::Write as _;
@@ -64,7 +64,7 @@ pub(super) fn write(world: &World, records: &[Record], dir: &Path) -> Result<(),
     put("oddities.log", Ok(oddities(&lines).into_bytes()))
 }
 
-/// One record as text, with what an envelope says of it.
+/// One record as text, with what an envelope adds to it.
 struct Line {
     eni: String,
     start: i64,

@@ -28,7 +28,7 @@ pub(super) const SLOT_SECS: i64 = 300;
 const BUFFER_BYTES: usize = 64 << 10;
 /// Rows of one Parquet batch.
 const BATCH_ROWS: usize = 8192;
-/// Rows of one Parquet row group: bounds what the writer holds.
+/// Rows of one Parquet row group: bounds the memory of the writer.
 const ROW_GROUP_ROWS: usize = 128 << 10;
 
 /// How an object is stored.
@@ -184,7 +184,7 @@ fn kind(name: &str) -> Kind {
     Layout::Vpc.field(name).map_or(Kind::Name, |field| field.kind)
 }
 
-/// Returns the rows with `-` kept in text columns and NULL in numbers.
+/// Returns the rows with `-` in text columns and NULL in numbers.
 fn batch(encoder: &Encoder, rows: &[Record], enis: &[Eni]) -> io::Result<RecordBatch> {
     let mut columns: Vec<ArrayRef> = Vec::new();
     for (i, name) in encoder.names().enumerate() {

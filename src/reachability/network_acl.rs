@@ -20,7 +20,7 @@ pub(super) struct AclQuery<'a> {
     pub(super) subnet: Option<&'a str>,
     /// `egress` or `ingress`, as the subnet sees it.
     pub(super) direction: &'static str,
-    /// The other end, whose address entries are held against.
+    /// The other end, whose address is matched with the entries.
     pub(super) peer: &'a FlowEnd<'a>,
     pub(super) packet: &'a Packet,
     pub(super) is_reply: bool,

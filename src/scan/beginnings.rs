@@ -12,14 +12,14 @@ use foldhash::HashMap;
 use crate::inventory::Inventory;
 use crate::time::window::AGGREGATION_SECS;
 
-/// How long after an interface was made the log may begin and still hold all of its life: times of AWS are up to a
+/// How long after an interface was created the log may begin and still contain its whole life: AWS times are up to a
 /// minute off, and nothing is opened on an interface that is not attached yet.
 const BIRTH_SECS: i64 = 60;
 
 /// When the records of each interface begin.
 pub(crate) struct Beginnings {
     inventory: Arc<Inventory>,
-    /// When each interface was made, in Unix seconds; interfaces of which nobody knows are not in it.
+    /// When each interface was created, in Unix seconds; interfaces without a known time are not in it.
     made: OnceLock<HashMap<String, i64>>,
     read: Mutex<Read>,
 }
@@ -69,8 +69,8 @@ impl Beginnings {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells whether the log would have shown earlier records of a conversation that starts at `start`: it starts
-    /// well after the log of its interface does, or the log holds the interface's whole life.
+    /// Returns whether the log would have shown earlier records of a conversation that starts at `start`: it starts
+    /// well after the log of its interface does, or the log contains the interface's whole life.
     pub(crate) fn saw(&self, interface_id: Option<&str>, start: i64) -> bool {
         let made = self.made.get_or_init(|| made(&self.inventory));
         let read = self.read();
@@ -89,7 +89,7 @@ impl fmt::Debug for Beginnings {
     }
 }
 
-/// When each interface was made: where nobody says, its first interval begins there, if that has a beginning.
+/// When each interface was created: if that is unknown, the begin of its first interval.
 fn made(inventory: &Inventory) -> HashMap<String, i64> {
     let mut made: HashMap<String, Option<i64>> = HashMap::default();
     for eni in &inventory.enis {

@@ -1,6 +1,6 @@
 //! Reads objects into batches: the physical plan of the flow log tables.
 //!
-//! Partitions take objects from one queue, so that a large object does not hold up the rest.
+//! Partitions take objects from one queue, so that a large object does not delay the rest.
 
 use std::collections::HashSet;
 use std::fmt;

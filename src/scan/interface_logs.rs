@@ -143,10 +143,6 @@ pub(crate) fn schema(key: &[&str]) -> SchemaRef {
 }
 
 /// Makes the rows of interfaces, each with its key.
-///
-/// # Errors
-///
-/// When Arrow refuses the batch, which is a mistake of this build.
 pub(crate) fn rows<'a>(
     key: &[&str],
     interfaces: impl Iterator<Item = (&'a [Option<String>], &'a ByFlowLog)>,

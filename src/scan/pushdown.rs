@@ -228,14 +228,14 @@ fn either(mut one: Interests, other: &Interests) -> Interests {
     one
 }
 
-/// Tells whether only records whose remote side serves a job pass a filter.
+/// Returns whether only records whose remote side serves a job pass a filter.
 fn is_to_jobs(expr: &Expr) -> bool {
     let is_job = |value: &String| matches!(value.as_str(), "same-job" | "other-job");
     texts(expr, is_text, &text)
         .is_some_and(|(name, values)| name == "remote_scope" && values.iter().all(is_job))
 }
 
-/// The kinds of interfaces whose records can pass `expr`; `None` when it does not say.
+/// The kinds of interfaces whose records can pass `expr`; `None` if it does not restrict them.
 fn interests(expr: &Expr) -> Option<Interests> {
     let jobs = || {
         Some([InterfaceRelevance::Job, InterfaceRelevance::Maybe].map(|kind| (kind, false)).into())

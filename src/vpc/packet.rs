@@ -1,4 +1,4 @@
-//! A 5-tuple as it is asked about, and its packets as rules see them.
+//! A 5-tuple of a query, and its packets as rules see them.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -11,7 +11,7 @@ use crate::vpc::rules::{ICMP, ICMP_V6, has_ports, is_icmp};
 /// A flow, seen from the initiator. `None` is what is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FiveTuple {
-    /// Address of whoever opens it.
+    /// Address of the initiator.
     pub source: IpAddr,
     /// Address that it is opened to.
     pub destination: IpAddr,
@@ -53,7 +53,7 @@ impl FiveTuple {
         Some(Packet { protocol: self.protocol, ports, icmp })
     }
 
-    /// Returns what it asks for in words: `tcp/7077`, `ESP`, `icmp type 8`.
+    /// Returns the service in words: `tcp/7077`, `ESP`, `icmp type 8`.
     pub fn service(&self) -> String {
         self.request().service()
     }
@@ -70,17 +70,17 @@ impl Packet {
         Self { ports: LINUX_EPHEMERAL, ..self.clone() }
     }
 
-    /// Tells whether its protocol has ports that rules look at.
+    /// Returns whether its protocol has ports that rules look at.
     pub(crate) fn has_ports(&self) -> bool {
         has_ports(self.protocol)
     }
 
-    /// Tells whether its protocol has types and codes that rules look at.
+    /// Returns whether its protocol has types and codes that rules look at.
     pub(crate) fn is_icmp(&self) -> bool {
         is_icmp(self.protocol)
     }
 
-    /// Returns what it asks for in words.
+    /// Returns the service in words.
     pub(crate) fn service(&self) -> String {
         let name = protocol_word(self.protocol);
         let (from, to) = (*self.ports.start(), *self.ports.end());

@@ -1,4 +1,4 @@
-//! Functions that hold a row against the VPC's configuration: why a packet was refused, why traffic to S3 went
+//! Functions that compare a row with the VPC's configuration: why a packet was refused, why traffic to S3 went
 //! around the endpoint, and what to do about it.
 
 use std::fmt;
@@ -20,13 +20,13 @@ use crate::reachability::{Analyzer, BypassObservation, Fix, RejectedPacket};
 use crate::vpc::FiveTuple;
 use crate::vpc::ports::LINUX_EPHEMERAL;
 
-/// The inventory, made ready at the first row that asks.
+/// The inventory, indexed at the first row.
 struct LazyAnalyzer {
     inventory: Arc<Inventory>,
     reach: OnceLock<Analyzer>,
 }
 
-/// What a function tells of a row.
+/// What a function returns of a row.
 type Explain = fn(&Analyzer, &Row<'_>) -> Option<String>;
 
 /// One function: `signature` names its arguments.
@@ -188,7 +188,7 @@ impl<'a> Row<'a> {
 fn why_refused(reach: &Analyzer, row: &Row<'_>) -> Option<String> {
     match row.refused() {
         Some(refused) => reach.refusal(&refused).cause,
-        // NULL would say that the inventory lets it through.
+        // NULL would mean that the inventory allows it.
         None => Some("not known: the log does not tell the protocol".to_owned()),
     }
 }

@@ -1,6 +1,6 @@
 //! The stories: jobs that show a detection firing, and traps that must stay quiet.
 //!
-//! One function a story; `sample-logs/README.md` tells them one by one, with the expected verdict.
+//! One function a story; `sample-logs/README.md` describes each, with the expected verdict.
 
 mod behaviour;
 mod distributed;

@@ -75,10 +75,6 @@ impl InterfaceMinutes {
     }
 
     /// Counts the records of a batch that belong to jobs.
-    ///
-    /// # Errors
-    ///
-    /// When the temporary file cannot be written.
     pub(crate) fn add(&self, batch: &RecordBatch) -> io::Result<()> {
         let Some(columns) = Columns::new(batch) else { return Ok(()) };
         let Some(mut logged) = interface_logs::Columns::new(batch) else { return Ok(()) };
@@ -114,10 +110,6 @@ impl InterfaceMinutes {
     }
 
     /// The rows of `interface_logs`. Call it before [`Self::finish`].
-    ///
-    /// # Errors
-    ///
-    /// When Arrow refuses the batch, which is a mistake of this build.
     pub(crate) fn interface_logs(&self) -> Result<RecordBatch> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let rows = state.numbers.iter().filter_map(|((.., key), number)| {
@@ -127,10 +119,6 @@ impl InterfaceMinutes {
     }
 
     /// Ends the counting.
-    ///
-    /// # Errors
-    ///
-    /// When the temporary file cannot be written or read.
     pub(crate) fn finish(&self) -> io::Result<MinuteTables> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = std::mem::take(&mut *state);

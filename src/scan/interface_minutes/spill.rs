@@ -57,7 +57,7 @@ pub(super) struct Stretch {
     to: u64,
 }
 
-/// All files: each holds what was merged of the one before.
+/// All files: each contains what was merged from the one before.
 #[derive(Debug, Default)]
 pub(super) struct Files {
     levels: Vec<Level>,
@@ -84,7 +84,7 @@ impl Files {
             }
             let merged = Merge::new(std::mem::take(&mut level.stretches), Arc::clone(order))?;
             self.add(at + 1, merged)?;
-            // What it held is in the next file.
+            // Its content is in the next file.
             if let Some(level) = self.levels.get(at) {
                 level.file.lock().unwrap_or_else(PoisonError::into_inner).set_len(0)?;
             }

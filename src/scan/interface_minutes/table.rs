@@ -32,19 +32,11 @@ impl MinuteTables {
     }
 
     /// The rows of `interface_minutes`.
-    ///
-    /// # Errors
-    ///
-    /// When DataFusion refuses the table, which is a mistake of this build.
     pub(crate) fn minutes(&self) -> Result<StreamingTable> {
         self.table(minutes_schema(), |rows| Box::new(MinuteRows { rows }))
     }
 
     /// The rows of `minute_runs`.
-    ///
-    /// # Errors
-    ///
-    /// As [`MinuteTables::minutes`].
     pub(crate) fn runs(&self) -> Result<StreamingTable> {
         self.table(runs_schema(), |rows| Box::new(RunRows::new(rows)))
     }

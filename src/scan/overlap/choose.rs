@@ -108,7 +108,7 @@ async fn scan(
     let fields = columns.iter().map(|name| job.table.field_with_name(name).cloned());
     let schema = Arc::new(Schema::new(fields.collect::<Result<Vec<Field>, _>>()?));
     let Filter { since, until, interface, .. } = job.plan.filter.clone();
-    // Which records of an interface are wanted does not matter: any tells that its flow log was there.
+    // Any record of an interface shows that its flow log was active.
     let interface = interface.map(|test| {
         let all = move |id: &str| match test(id) {
             RecordSelection::ByAddress => RecordSelection::All,

@@ -1,4 +1,4 @@
-//! Objects that hold the same text under two names: their records count twice.
+//! Objects with the same text under two names: their records count twice.
 
 use std::hash::BuildHasher as _;
 

@@ -13,7 +13,7 @@ use crate::scan::overlap::slots::Slots;
 use crate::scan::overlap::{COLUMNS, Choice, Columns, Log, TrafficType};
 use crate::source::object_name::{flow_log, log_group_of};
 
-/// Hours of all interfaces and flow logs together that are kept: about 32 MB.
+/// Hours of all interfaces and flow logs together that are stored: about 32 MB.
 const HOURS_MAX: usize = 256 * 1024;
 
 /// The fields that make a flow log better than another, and how much each counts.
@@ -247,7 +247,7 @@ impl FlowLogFields {
     }
 }
 
-/// Tells whether a flow log's destination, a name or an ARN, is a log group.
+/// Returns whether a flow log's destination, a name or an ARN, is a log group.
 fn names_group(destination: &str, group: &str) -> bool {
     let name = destination.split_once(":log-group:").map_or(destination, |(_, name)| name);
     name.strip_suffix(":*").unwrap_or(name) == group

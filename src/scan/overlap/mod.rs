@@ -1,4 +1,4 @@
-//! One packet counts once: where several flow logs record an interface, one speaks for it at a time.
+//! One packet counts once: where several flow logs record an interface, one is authoritative at a time.
 //!
 //! A flow log of the VPC, one of the subnet and one of the interface record the same packets, each with fields and an
 //! aggregation interval of its own. They are ranked by their fields, then by their traffic type, then by their id. A
@@ -42,9 +42,9 @@ pub(crate) const COLUMNS: [&str; 6] =
 pub enum TrafficType {
     /// Accepted and refused ones.
     All,
-    /// Accepted ones, as far as was read or as the inventory says.
+    /// Accepted ones, as far as was read or by the inventory.
     Accept,
-    /// Refused ones, as far as was read or as the inventory says.
+    /// Rejected ones, as far as was read or by the inventory.
     Reject,
     /// It has no action.
     Unknown,
@@ -61,7 +61,7 @@ impl TrafficType {
         }
     }
 
-    /// Tells whether such a flow log records packets of an action; without one, it may be any.
+    /// Returns whether such a flow log records packets of an action; without one, it may be any.
     fn has(self, action: Option<&str>) -> bool {
         match action {
             _ if self == Self::All => true,
@@ -90,11 +90,11 @@ struct Log {
 pub struct Share {
     /// The interface.
     pub interface_id: String,
-    /// `FlowLogId`, or the log group where the inventory does not tell it.
+    /// `FlowLogId`, or the log group if the inventory lacks it.
     pub flow_log_id: String,
-    /// Whether it speaks for the interface where it has records; the others fill its gaps.
+    /// Whether it is authoritative for the interface where it has records; the others fill its gaps.
     pub is_chosen: bool,
-    /// What its records were seen to have, or the inventory says.
+    /// The traffic type of its records, or by the inventory.
     pub traffic_type: TrafficType,
     /// A measure of the fields that questions are answered from.
     pub field_score: u32,
@@ -110,7 +110,7 @@ type Counts = (u64, u64);
 /// An interface that several flow logs record: the flow logs by their rank, each with the times of its records.
 type Recorded = Vec<(usize, Slots)>;
 
-/// Which flow log speaks when for which interface.
+/// Which flow log is authoritative at which time for which interface.
 pub(crate) struct Choice {
     /// By rank, the best first.
     logs: Vec<Log>,
@@ -164,7 +164,7 @@ impl Choice {
         }
     }
 
-    /// Tells whether better flow logs have the packets of a record.
+    /// Returns whether better flow logs have the packets of a record.
     fn is_copy(&self, rank: usize, recorded: &Recorded, columns: &Columns<'_>, row: usize) -> bool {
         let Some((first, last)) = columns.times(row) else { return false };
         let action = columns.action.is_valid(row).then(|| columns.action.value(row));
@@ -211,7 +211,7 @@ impl Choice {
     }
 }
 
-/// The columns of a batch that tell a copy.
+/// The columns of a batch that identify a copy.
 struct Columns<'a> {
     object: &'a StringViewArray,
     interface: &'a StringViewArray,

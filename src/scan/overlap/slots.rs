@@ -60,7 +60,7 @@ impl Slots {
     }
 }
 
-/// Tells whether a packet at `time` is in one of the sets.
+/// Returns whether a packet at `time` is in one of the sets.
 fn is_near(sets: &[(&Slots, i64)], time: i64) -> bool {
     let slot = time.div_euclid(SLOT_SECS);
     sets.iter().any(|(set, _)| (slot - NEAR..=slot + NEAR).any(|slot| set.has(slot)))
