@@ -27,7 +27,7 @@ pub(super) struct TempFolder {
 }
 
 impl TempFolder {
-    /// Makes a folder, and the first time deletes those of sessions that were killed.
+    /// Creates a folder, and the first time deletes those of sessions that were killed.
     pub(super) fn create() -> io::Result<Self> {
         static SWEPT: Once = Once::new();
         let root = std::env::temp_dir();

@@ -17,8 +17,8 @@ use crate::inventory::model::Attribution;
 impl Enricher {
     /// Computes the enrichment of flow records: one array for each requested column, in that order, one value a row.
     ///
-    /// `batch` has columns of `flow_logs`; one that is missing is read as NULL. See [`COLUMNS`](crate::enrich::COLUMNS) for what
-    /// each requested column needs.
+    /// `batch` has columns of `flow_logs`; one that is missing is read as NULL.
+    /// [`COLUMNS`](crate::enrich::COLUMNS) lists what each requested column needs.
     ///
     /// # Errors
     ///

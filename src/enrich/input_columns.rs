@@ -1,4 +1,4 @@
-//! The columns of a batch of flow records, by name; one that is not there is all NULL.
+//! The columns of a batch of flow records, by name; a missing one is all NULL.
 
 use arrow::array::{
     Array as _, ArrayRef, AsArray as _, Int32Array, RecordBatch, StringViewArray,

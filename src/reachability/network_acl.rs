@@ -116,7 +116,7 @@ fn says_entry(entry: &NetworkAclEntry) -> String {
     )
 }
 
-/// Says in words which entry is missing.
+/// Describes the missing entry.
 fn missing(question: &AclQuery<'_>, acl: &str) -> String {
     let direction = question.direction;
     let word = if direction == "egress" { "to" } else { "from" };

@@ -38,7 +38,7 @@ impl Beginnings {
         Self { inventory, made: OnceLock::new(), read: Mutex::default() }
     }
 
-    /// Takes in when the records of a batch start.
+    /// Adds the start times of the records of a batch.
     pub(crate) fn add(&self, batch: &RecordBatch) {
         let text = |name: &str| batch.column_by_name(name)?.as_string_view_opt();
         let time =

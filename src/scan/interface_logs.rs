@@ -142,7 +142,7 @@ pub(crate) fn schema(key: &[&str]) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// Makes the rows of interfaces, each with its key.
+/// Builds the rows of interfaces, each with its key.
 pub(crate) fn rows<'a>(
     key: &[&str],
     interfaces: impl Iterator<Item = (&'a [Option<String>], &'a ByFlowLog)>,

@@ -208,7 +208,7 @@ fn seconds(expr: &Expr) -> Option<(i64, i64)> {
     Some((down, if count.rem_euclid(per_second) == 0 { down } else { down + 1 }))
 }
 
-/// Context columns that are NULL for every record of an interface that serves no job.
+/// Columns of the enrichment that are NULL for every record of an interface that serves no job.
 const OF_JOBS: &[&str] =
     &["attribution", "job_name", "job_arn", "job_candidates", "network_isolation"];
 

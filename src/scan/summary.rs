@@ -163,7 +163,7 @@ impl ScanSummary {
         tables.into_values().reduce(Self::merge_other_layout).unwrap_or_default()
     }
 
-    /// Takes in another scan of the same layout: a join of a table with itself reads everything twice and
+    /// Adds another scan of the same layout: a join of a table with itself reads everything twice and
     /// must not count it twice, so the scan that read the most counts. What went wrong counts in any.
     fn merge_rescan(&mut self, mut other: Self) {
         if (other.objects_begun, other.lines) > (self.objects_begun, self.lines) {

@@ -44,7 +44,7 @@ const REFUSED: &str = "(local_interface, remote_interface, local_addr, remote_ad
 /// Arguments of the functions of traffic to S3.
 const BYPASSED: &str = "(vpc_id, subnet_id, region, remote_addr, path)";
 
-/// Makes the functions over an inventory.
+/// Creates the functions over an inventory.
 pub(crate) fn functions(inventory: &Arc<Inventory>) -> Vec<ScalarUDF> {
     let lazy = Arc::new(LazyAnalyzer { inventory: Arc::clone(inventory), reach: OnceLock::new() });
     let (text, number) = (DataType::Utf8View, DataType::Int32);

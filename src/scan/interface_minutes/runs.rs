@@ -100,7 +100,7 @@ impl Run {
 /// An hour of an interface and its job, of all that says which job it is.
 type Pending = (Hour, Vec<Hour>);
 
-/// Makes the batches of `minute_runs`.
+/// Builds the batches of `minute_runs`.
 pub(super) struct RunRows {
     rows: Hours,
     /// The run that the next minute may belong to.
@@ -114,7 +114,7 @@ impl RunRows {
         Self { rows, open: None, pending: None }
     }
 
-    /// The next hour of an interface and its job, with those of the same time whose key tells more of the job.
+    /// The next hour of an interface and its job, with those of the same time whose key contains more of the job.
     fn hour(&mut self) -> Result<Option<Pending>> {
         let first = match self.pending.take() {
             Some(hour) => hour,

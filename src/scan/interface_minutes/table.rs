@@ -79,7 +79,7 @@ fn minutes_schema() -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// Makes the batches of `interface_minutes`.
+/// Builds the batches of `interface_minutes`.
 struct MinuteRows {
     rows: Hours,
 }

@@ -16,7 +16,7 @@ pub(crate) struct Print {
 }
 
 impl Print {
-    /// Takes in the next bytes.
+    /// Adds the next bytes.
     pub(crate) fn add(&mut self, block: &[u8]) {
         let room = END_BYTES.saturating_sub(self.first.len());
         self.first.extend_from_slice(block.get(..room).unwrap_or(block));

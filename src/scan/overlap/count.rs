@@ -1,4 +1,4 @@
-//! Takes in the times of all records of flow logs that may overlap, and ranks the flow logs.
+//! Collects the times of all records of flow logs that may overlap, and ranks the flow logs.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -70,7 +70,7 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// Takes in a batch of [`columns`].
+    /// Adds a batch of [`columns`].
     pub(super) fn add(&mut self, batch: &RecordBatch) {
         let Some(columns) = Columns::new(batch) else { return };
         let mut row = 0;
@@ -206,7 +206,7 @@ impl FlowLogFields {
         }
     }
 
-    /// Says what is known of the flow log: what the inventory says goes before what its records show.
+    /// Returns what is known of the flow log: the inventory takes precedence over its records.
     fn log(&self, key: &str, known: &[FlowLog]) -> Log {
         let writes = |log: &&FlowLog| match log_group_of(key) {
             Some(group) => log.destination.as_deref().is_some_and(|to| names_group(to, group)),

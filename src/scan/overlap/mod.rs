@@ -168,7 +168,7 @@ impl Choice {
     fn is_copy(&self, rank: usize, recorded: &Recorded, columns: &Columns<'_>, row: usize) -> bool {
         let Some((first, last)) = columns.times(row) else { return false };
         let action = columns.action.is_valid(row).then(|| columns.action.value(row));
-        // A record without traffic has no action: any better flow log stands for it.
+        // A record without traffic has no action: any better flow log replaces it.
         let is_empty = columns.status.is_valid(row)
             && matches!(columns.status.value(row), "NODATA" | "SKIPDATA");
         let better = recorded.iter().take_while(|(other, _)| *other < rank);
