@@ -9,8 +9,8 @@ use arrow::error::ArrowError;
 use crate::enrich::columns::Column;
 use crate::enrich::enricher::Enricher;
 use crate::enrich::input_columns::Input;
-use crate::enrich::job_attribution::JobAttribution;
-use crate::enrich::record_context::{AttributionRef, Direction, Reader, RecordContext};
+use crate::enrich::job_attribution::{AttributionRef, JobAttribution};
+use crate::enrich::record_context::{Direction, Reader, RecordContext};
 use crate::flow::string_column::DedupStringColumn;
 use crate::inventory::model::Attribution;
 

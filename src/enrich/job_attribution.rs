@@ -1,5 +1,6 @@
 //! Which jobs an interface serves: from the inventory, and by the rule for interfaces without history.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use foldhash::HashMap;
@@ -26,6 +27,24 @@ pub(super) struct JobAttribution {
     pub(super) network_isolation: Option<bool>,
     /// Region from the ARN.
     pub(super) region: Option<String>,
+}
+
+/// The job, or jobs, of an interface: from the inventory, or inferred by a rule.
+#[derive(Debug, Clone)]
+pub(super) enum AttributionRef<'a> {
+    Known(&'a JobAttribution),
+    Inferred(Arc<JobAttribution>),
+}
+
+impl Deref for AttributionRef<'_> {
+    type Target = JobAttribution;
+
+    fn deref(&self) -> &JobAttribution {
+        match self {
+            Self::Known(who) => who,
+            Self::Inferred(who) => who,
+        }
+    }
 }
 
 impl JobAttribution {

@@ -1,7 +1,6 @@
 //! Reads one record: its interface, its job, its two sides, and where the other side is.
 
 use std::net::IpAddr;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use foldhash::HashMap;
@@ -9,7 +8,7 @@ use foldhash::HashMap;
 use crate::enrich::columns::Column;
 use crate::enrich::input_columns::Input;
 use crate::enrich::interface_index::InterfaceInterval;
-use crate::enrich::job_attribution::JobAttribution;
+use crate::enrich::job_attribution::{AttributionRef, JobAttribution};
 use crate::enrich::s3_path::Verdict;
 use crate::enrich::{Enricher, interface_index, s3_path};
 use crate::flow::address;
@@ -22,24 +21,6 @@ use crate::vpc::{NextHop, S3Region};
 pub(super) enum Direction {
     Ingress,
     Egress,
-}
-
-/// The job, or jobs, of an interface: from the inventory, or inferred by a rule.
-#[derive(Debug, Clone)]
-pub(super) enum AttributionRef<'a> {
-    Known(&'a JobAttribution),
-    Inferred(Arc<JobAttribution>),
-}
-
-impl Deref for AttributionRef<'_> {
-    type Target = JobAttribution;
-
-    fn deref(&self) -> &JobAttribution {
-        match self {
-            Self::Known(who) => who,
-            Self::Inferred(who) => who,
-        }
-    }
 }
 
 /// The enrichment of one record. A field that no requested column needs is left empty.
