@@ -13,7 +13,7 @@ use crate::inventory::model::Inventory;
 use crate::vpc::ip_ranges::IpRanges;
 use crate::vpc::{CidrMap, service_name};
 
-/// Allow rules made ready to be asked.
+/// Allow rules, indexed.
 #[derive(Debug)]
 pub struct AllowMatcher {
     rules: Vec<Rule>,
@@ -22,20 +22,20 @@ pub struct AllowMatcher {
     endpoint_services: HashMap<IpAddr, Vec<String>>,
 }
 
-/// A rule that says what is known of jobs, as the table `baseline` shows it.
+/// A rule of the baseline of jobs, as the table `baseline` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaselineRule {
     /// Its number, from 1, in the order of the configuration.
     pub number: i32,
     /// `to`, as a rule writes it.
     pub to: String,
-    /// The glob of the jobs. NULL: all.
+    /// The glob of the jobs. `None`: all.
     pub job: Option<String>,
-    /// Ports and ranges of ports, joined by commas. NULL: any.
+    /// Ports and ranges of ports, joined by commas. `None`: any.
     pub ports: Option<String>,
-    /// Number of the protocol. NULL: any.
+    /// Number of the protocol. `None`: any.
     pub protocol: Option<i32>,
-    /// Most bytes that one job may send there. NULL: any number.
+    /// Most bytes that one job may send there. `None`: any number.
     pub bytes_out_max: Option<i64>,
     /// Whether it was learned.
     pub learned: bool,
@@ -76,7 +76,7 @@ impl AllowMatcher {
         Self { rules: kept, expired, places, endpoint_services: endpoint_services(inventory) }
     }
 
-    /// Returns the reason (or `rule N`, counted from 1) of the first rule that fits. NULL when none does.
+    /// Returns the reason (or `rule N`, counted from 1) of the first rule that fits. `None` if none does.
     ///
     /// `remote_scope` is that of `flow_context`. A rule with `ports` or `protocol` does not fit where the
     /// record has none. `job_name` may be the candidates of a shared interface, joined by commas: a rule with
@@ -100,9 +100,9 @@ impl AllowMatcher {
         found.map(|rule| rule.reason.as_str())
     }
 
-    /// Returns the number of the first rule that tells this destination as known: a learned one, one with a
+    /// Returns the number of the first rule that covers this destination: a learned one, one with a
     /// band, or one for a single address. 0 when none does and something was learned of the job's family;
-    /// NULL when nothing was: then nothing can be new.
+    /// `None` if nothing was: then nothing can be new.
     pub fn baseline_rule_for(
         &self,
         job_name: Option<&str>,
@@ -178,7 +178,7 @@ impl AllowMatcher {
         &self.expired
     }
 
-    /// Tells whether an address is in the public ranges of a service as they are now (S3 by any evidence
+    /// Returns whether an address is in the public ranges of a service as they are now (S3 by any evidence
     /// that made it `s3`), or, where the remote is an endpoint, is one of that service's.
     /// Names are compared without case.
     fn leads_to(&self, ip: IpAddr, scope: Option<&str>, service: &str) -> bool {
@@ -191,7 +191,7 @@ impl AllowMatcher {
     }
 }
 
-/// What a record asks the rules.
+/// The values of a record that rules match.
 struct Connection<'a> {
     job_name: Option<&'a str>,
     remote_addr: IpAddr,
@@ -200,7 +200,7 @@ struct Connection<'a> {
     protocol: Option<i32>,
 }
 
-/// Tells whether a rule is one for this job, or for all of several candidates.
+/// Returns whether a rule is one for this job, or for all of several candidates.
 fn is_of(rule: &AllowRule, job_name: Option<&str>) -> bool {
     let fits = |glob: &Pattern| {
         job_name.is_some_and(|names| names.split(',').all(|name| glob.matches(name)))

@@ -19,9 +19,9 @@ pub struct AllowRule {
     pub(crate) ports: Vec<RangeInclusive<i32>>,
     pub(crate) protocol: Option<i32>,
     pub(crate) reason: Option<String>,
-    /// Most bytes that one job may send there, over everything that the rule fits. NULL: any number.
+    /// Most bytes that one job may send there, over everything that the rule fits. `None`: any number.
     pub(crate) bytes_out_max: Option<i64>,
-    /// Whether it tells what a family of jobs was seen to do: what the family does beyond it is new.
+    /// Whether it is part of the baseline of a family of jobs: what the family does beyond it is new.
     pub(crate) learned: bool,
     until: Option<i64>,
 }
@@ -126,14 +126,14 @@ impl AllowRule {
     pub const KEYS: &[&str] =
         &["to", "job", "ports", "protocol", "reason", "bytes-out-max", "learned", "until"];
 
-    /// Tells whether it says what is known of its jobs, and not only what they may do: it was learned, has a
+    /// Returns whether it says what is known of its jobs, and not only what they may do: it was learned, has a
     /// band, or names a single address.
     pub(crate) fn is_known(&self) -> bool {
         let single = matches!(&self.to, AllowedDestination::Cidr(net) if net.prefix_len() == net.max_prefix_len());
         self.learned || self.bytes_out_max.is_some() || single
     }
 
-    /// Tells whether it has run out at `now` (Unix seconds, UTC). An expired one allows nothing.
+    /// Returns whether it has run out at `now` (Unix seconds, UTC). An expired one allows nothing.
     pub fn expired(&self, now: i64) -> bool {
         self.until.is_some_and(|until| until <= now)
     }

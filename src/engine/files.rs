@@ -26,7 +26,7 @@ const FILE_BYTES_MAX: u64 = 128 << 20;
 /// The most rows of a Parquet file: they may take far more memory than they take in the file.
 const ROWS_MAX: i64 = 10_000_000;
 
-/// Rows that the types of a text's columns are told from.
+/// Rows from which the types of the columns of a text file are inferred.
 const SAMPLE_ROWS: usize = 10_000;
 
 /// What a file is read as.

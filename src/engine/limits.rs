@@ -1,4 +1,4 @@
-//! What one statement may ask for: how deep it is, and how much one call of a function makes.
+//! Limits of one statement: its depth, and the size of the result of one function call.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
-/// The most operators of a statement. Each may lie within the other, and the stack holds so many.
+/// The most operators of a statement. Each may be nested in the other, and the stack has room for that many.
 const OPERATORS_MAX: usize = 2000;
 
 /// The part of the memory that one call of a function may fill.
@@ -35,7 +35,7 @@ pub(super) fn check(sql: &str) -> Result<()> {
     Ok(())
 }
 
-/// Tells whether a token may make an expression, or a query, one level deeper. Brackets are counted by the parser.
+/// Returns whether a token may make an expression, or a query, one level deeper. Brackets are counted by the parser.
 fn nests(token: &Token) -> bool {
     match token {
         Token::EOF
@@ -109,7 +109,7 @@ enum Makes {
 }
 
 impl Makes {
-    /// Bytes that one call makes. NULL: the arguments are others than are known here, and then few.
+    /// Bytes that one call makes. `None`: the arguments are not recognized here; such results are small.
     fn bytes(self, args: &[ArrayRef]) -> Option<u128> {
         let counts = |at: usize| {
             let counts = cast(args.get(at)?, &DataType::Int64).ok()?;

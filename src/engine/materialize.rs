@@ -1,4 +1,4 @@
-//! Rows of a view, kept on disk for as long as the session lives.
+//! Rows of a view, materialized on disk for the lifetime of the session.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ impl MaterializedView {
             writer.close().map(drop)
         });
         while let Some(batch) = rows.next().await {
-            // A writer that failed takes no more, and says why below.
+            // A writer that failed accepts no more; its error is returned below.
             if made.send(batch?).await.is_err() {
                 break;
             }

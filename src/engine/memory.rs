@@ -9,7 +9,14 @@ use datafusion::execution::memory_pool::{
     MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
 };
 
-use crate::engine::Resources;
+/// What the engine may use of the machine.
+#[derive(Debug, Clone)]
+pub struct Resources {
+    /// Objects read, and partitions worked on, at a time.
+    pub threads: usize,
+    /// Memory of sorts, joins and groups; beyond it they go to disk where they can.
+    pub memory_bytes: usize,
+}
 
 /// The part of the memory that one sort needs to merge what it wrote to disk, at most and at least.
 const MERGE_SHARE: usize = 64;
@@ -49,7 +56,7 @@ struct State {
     used: HashMap<usize, usize>,
     total: usize,
     spillable: usize,
-    /// Consumers that can spill and hold memory.
+    /// Consumers that can spill and have memory.
     spilling: usize,
 }
 
@@ -75,7 +82,7 @@ impl SharedPool {
             let left = self.bytes.saturating_sub(state.spillable).max(self.bytes / 4);
             return others.saturating_add(additional) <= left;
         }
-        // Who holds nothing has nothing to write to disk either. The batch is there already.
+        // A consumer without memory has nothing to spill either. The batch exists already.
         if is_first && wanted <= self.bytes {
             return true;
         }

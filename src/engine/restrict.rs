@@ -21,10 +21,6 @@ pub(super) const SETTINGS: &[&str] = &[
 const SETTING_NAMES: &[&str] = &["timezone", "time zone", "time.zone"];
 
 /// Checks that a statement does nothing but what SQL may do here.
-///
-/// # Errors
-///
-/// What it may not do, and what does it instead.
 pub(super) fn check(plan: &LogicalPlan) -> Result<()> {
     match plan {
         LogicalPlan::Ddl(

@@ -1,4 +1,5 @@
-//! The folder of a session's temporary files, for nobody else to read, and what killed sessions left of theirs.
+//! The folder of a session's temporary files, readable by its user only, and the deletion of leftovers of killed
+//! sessions.
 
 use std::fs::{DirEntry, File, Metadata, TryLockError};
 use std::io;
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 /// How the names of these folders begin.
 const PREFIX: &str = "flowq-";
 
-/// The file in each that its session holds a lock on, as long as it lives.
+/// The file in each on which its session has a lock, as long as it lives.
 const LOCK: &str = "in-use";
 
 /// A folder younger than this may not have its lock yet.
@@ -26,11 +27,7 @@ pub(super) struct TempFolder {
 }
 
 impl TempFolder {
-    /// Makes a folder, and the first time deletes those of sessions that were killed.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be made.
+    /// Creates a folder, and the first time deletes those of sessions that were killed.
     pub(super) fn create() -> io::Result<Self> {
         static SWEPT: Once = Once::new();
         let root = std::env::temp_dir();
@@ -61,7 +58,7 @@ impl TempFolder {
         self.folder.path()
     }
 
-    /// Deletes folders of the same user whose sessions are no more. What cannot be deleted is in nobody's way.
+    /// Deletes folders of the same user whose sessions are no more. What cannot be deleted does no harm.
     fn sweep(&self, root: &Path, age_min: Duration) {
         let (Ok(own), Ok(entries)) = (self.path().metadata(), root.read_dir()) else { return };
         for entry in entries.flatten() {

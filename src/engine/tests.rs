@@ -1,15 +1,19 @@
 use std::sync::Arc;
 
-use arrow::array::AsArray as _;
+use arrow::array::{AsArray as _, RecordBatch};
 use arrow::util::display::array_value_to_string;
 use async_trait::async_trait;
 use bytes::Bytes;
+use datafusion::common::{DataFusionError, Result};
+use futures::TryStreamExt as _;
 use parquet::arrow::async_reader::AsyncFileReader;
 use tokio::sync::Notify;
 
 use super::*;
+use crate::enrich::Enricher;
 use crate::inventory::Inventory;
-use crate::source::{ByteStream, Error, Listing, MemorySource, Split};
+use crate::source::{ByteStream, Error, Listing, MemorySource, Source, Split};
+use crate::time::Window;
 
 mod files;
 mod joins;

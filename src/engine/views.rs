@@ -23,7 +23,7 @@ pub const VIEWS: &[(&str, &str)] = &[
 /// The schema that lists all tables, and views.
 const LISTING: &str = "information_schema";
 
-/// Makes the views that a statement reads, if they are not there yet: to plan them all takes longer than a small
+/// Creates the views that a statement reads, if they are not there yet: to plan them all takes longer than a small
 /// question does.
 ///
 /// Views may use `* EXCEPT`; everybody else's SQL is read in a dialect in which AWS's column `end` needs no quotes.

@@ -1,4 +1,4 @@
-//! Turns what records mean into Arrow columns.
+//! Builds the columns of the enrichment.
 
 use std::sync::Arc;
 
@@ -6,32 +6,41 @@ use arrow::array::{ArrayRef, BooleanBuilder, Int32Builder, RecordBatch};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
-use crate::enrich::Enricher;
 use crate::enrich::columns::Column;
+use crate::enrich::enricher::Enricher;
 use crate::enrich::input_columns::Input;
-use crate::enrich::job_attribution::JobAttribution;
-use crate::enrich::record_context::{AttributionRef, Direction, Reader, RecordContext};
+use crate::enrich::job_attribution::{AttributionRef, JobAttribution};
+use crate::enrich::record_context::{Direction, Reader, RecordContext};
 use crate::flow::string_column::DedupStringColumn;
 use crate::inventory::model::Attribution;
 
-/// Makes the wanted columns, one array each, in the order wanted.
-pub(super) fn annotate(
-    context: &Enricher,
-    batch: &RecordBatch,
-    wanted: &[Column],
-) -> Result<Vec<ArrayRef>, ArrowError> {
-    let input = Input::new(batch, wanted)?;
-    let mut reader = Reader::new(context, &input, wanted);
-    let rows = batch.num_rows();
-    let mut outputs: Vec<Output<'_>> =
-        wanted.iter().map(|column| Output::new(*column, rows)).collect();
-    for row in 0..rows {
-        let facts = reader.read(row);
-        for output in &mut outputs {
-            output.push(&facts);
+impl Enricher {
+    /// Computes the enrichment of flow records: one array for each requested column, in that order, one value a row.
+    ///
+    /// `batch` has columns of `flow_logs`; one that is missing is read as NULL.
+    /// [`COLUMNS`](crate::enrich::COLUMNS) lists what each requested column needs.
+    ///
+    /// # Errors
+    ///
+    /// When a column of `batch` has a type that cannot be read as the one of `flow_logs`.
+    pub fn annotate(
+        &self,
+        batch: &RecordBatch,
+        wanted: &[Column],
+    ) -> Result<Vec<ArrayRef>, ArrowError> {
+        let input = Input::new(batch, wanted)?;
+        let mut reader = Reader::new(self, &input, wanted);
+        let rows = batch.num_rows();
+        let mut outputs: Vec<Output<'_>> =
+            wanted.iter().map(|column| Output::new(*column, rows)).collect();
+        for row in 0..rows {
+            let facts = reader.read(row);
+            for output in &mut outputs {
+                output.push(&facts);
+            }
         }
+        outputs.into_iter().map(Output::finish).collect()
     }
-    outputs.into_iter().map(Output::finish).collect()
 }
 
 struct Output<'a> {

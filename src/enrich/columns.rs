@@ -54,7 +54,7 @@ impl Column {
 
     /// Returns what is known of this column.
     pub fn info(self) -> &'static ColumnInfo {
-        // COLUMNS lists every variant in the order of the enum; a test holds it to that.
+        // COLUMNS lists every variant in the order of the enum; a test checks it.
         &COLUMNS[self as usize]
     }
 }

@@ -1,18 +1,18 @@
-//! Where a job went, in the words of an allow rule.
+//! The destination of a job, as an allow rule writes it.
 
 use std::net::IpAddr;
 
-use crate::enrich::Enricher;
+use crate::enrich::enricher::Enricher;
 
-/// Services of AWS's ranges in which everybody's hosts and sites stand: that one of them is wanted says
-/// nothing of the next.
+/// Services of AWS's ranges that contain hosts and sites of all customers: to expect one of them does not mean to
+/// expect the next.
 const SHARED_SERVICES: &[&str] =
     &["AMAZON", "API_GATEWAY", "CLOUDFRONT", "EC2", "GLOBALACCELERATOR"];
 
 impl Enricher {
-    /// Says where an address is, as generally as is honest, in the words of an allow rule's `to`: the service
+    /// Returns the most general correct `to` of an allow rule for an address: the service
     /// of an endpoint or of AWS's ranges as they are now, `same-job`, `vpc`, a prefix list; else the address
-    /// alone. Services in which customers' own hosts stand (EC2, CloudFront …) are told by address.
+    /// alone. Services with hosts of customers (EC2, CloudFront …) are given by address.
     ///
     /// `scope` is the `remote_scope` of the record. A rule with this `to` always fits that record.
     pub fn destination(&self, ip: IpAddr, scope: Option<&str>) -> String {

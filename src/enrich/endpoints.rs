@@ -46,14 +46,14 @@ impl Endpoints {
         Some((endpoint.kind, &endpoint.service))
     }
 
-    /// Tells whether an interface belongs to an interface endpoint of S3.
+    /// Returns whether an interface belongs to an interface endpoint of S3.
     pub(super) fn is_s3_interface(&self, interface_id: &str) -> bool {
         self.of_interface(interface_id).is_some_and(|(kind, service)| {
             kind == EndpointKind::Interface && service_name::s3_region(service).is_some()
         })
     }
 
-    /// Tells whether a VPC has gateway endpoints of S3 and none of them carries IPv6.
+    /// Returns whether a VPC has gateway endpoints of S3 and none of them carries IPv6.
     pub(super) fn s3_gateway_is_ipv4_only(&self, vpc: &str) -> bool {
         self.s3_gateways.get(vpc).copied().unwrap_or(false)
     }

@@ -1,4 +1,4 @@
-//! The columns of a batch of flow records, by name; one that is not there is all NULL.
+//! The columns of a batch of flow records, by name; a missing one is all NULL.
 
 use arrow::array::{
     Array as _, ArrayRef, AsArray as _, Int32Array, RecordBatch, StringViewArray,
@@ -115,8 +115,8 @@ struct Columns<'a> {
 }
 
 impl Columns<'_> {
-    /// Returns a column as this type. NULL when it is not there or when no wanted column needs it, so that
-    /// what is read is exactly what `COLUMNS` says.
+    /// Returns a column as this type. `None` if it is missing or if no requested column needs it, so that
+    /// what is read is exactly what `COLUMNS` lists.
     fn array(&self, name: &str, data_type: &DataType) -> Result<Option<ArrayRef>, ArrowError> {
         if !self.wanted.iter().any(|column| column.info().needs.contains(&name)) {
             return Ok(None);

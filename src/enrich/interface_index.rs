@@ -45,13 +45,13 @@ pub(super) struct InterfaceInterval {
     /// Whether it is the interface of an interface endpoint of S3.
     pub(super) is_s3_endpoint: bool,
     pub(super) who: Option<Arc<JobAttribution>>,
-    /// Whether nothing says what it serves, so that subnet and time may.
+    /// Whether its job is unknown, so that it may be inferred from subnet and time.
     pub(super) may_infer: bool,
     addresses: Vec<IpAddr>,
 }
 
 impl InterfaceInterval {
-    /// Tells whether an address was the interface's own.
+    /// Returns whether an address was the interface's own.
     pub(super) fn owns(&self, ip: IpAddr) -> bool {
         self.addresses.contains(&ip)
     }
@@ -72,7 +72,7 @@ impl InterfaceInterval {
     }
 }
 
-/// Who holds an address from one moment until the next segment begins.
+/// The owner of an address from one moment until the next segment begins.
 #[derive(Debug, Clone, Copy)]
 struct Segment {
     from: i64,
@@ -163,7 +163,7 @@ impl Index {
         self.vpc_of_subnet.get(subnet).map(String::as_str)
     }
 
-    /// Tells whether an address lies inside a VPC's blocks.
+    /// Returns whether an address lies inside a VPC's blocks.
     pub(super) fn vpc_contains(&self, vpc: u32, ip: IpAddr) -> bool {
         self.vpc_nets.get(vpc as usize).is_some_and(|nets| nets.iter().any(|n| n.contains(&ip)))
     }
@@ -179,7 +179,7 @@ impl Index {
         rows.flat_map(|row| row.addresses.iter().copied())
     }
 
-    /// Returns the row that held an address of a VPC at a time: the one whose interval contains it (the
+    /// Returns the row that had an address of a VPC at a time: the one whose interval contains it (the
     /// younger of two), else the nearest within 60 s. Without a time, the only one.
     pub(super) fn owner_at(
         &self,
@@ -208,7 +208,7 @@ impl Index {
     }
 }
 
-/// Returns the row of an interface that speaks for a time: the one whose interval contains it, else the
+/// Returns the row of an interface for a time: the one whose interval contains it, else the
 /// nearest, since the id of an interface is never used again. Without a time, the last.
 pub(super) fn row_at(rows: &[InterfaceInterval], at: Option<i64>) -> Option<&InterfaceInterval> {
     let [_, _, ..] = rows else { return rows.first() };
@@ -319,7 +319,7 @@ impl<'a> IntervalBuilder<'a> {
         });
         let who = self.jobs.of_eni(eni);
         let attributed = eni.attribution.is_some();
-        // Only what records need: an inventory may hold many thousand rows.
+        // Only what records need: an inventory may have many thousand rows.
         let mut eni = Eni {
             interface_id: eni.interface_id.clone(),
             valid_from: eni.valid_from,
@@ -361,7 +361,7 @@ impl<'a> IntervalBuilder<'a> {
         }
     }
 
-    /// Returns the one subnet that holds an interface's addresses. NULL when none or several do.
+    /// Returns the one subnet that contains an interface's addresses. `None` if none or several do.
     fn subnet_of(&self, addresses: &[IpAddr], vpc: Option<&String>) -> Option<String> {
         let holds = |net: &IpNet| addresses.iter().any(|ip| net.contains(ip));
         let mut found = self.subnet_nets.iter().filter(|(net, of_vpc, _)| {
@@ -372,9 +372,9 @@ impl<'a> IntervalBuilder<'a> {
     }
 }
 
-/// Tells whether an attribution holds for a record this far outside its interval.
+/// Returns whether an attribution is valid for a record this far outside its interval.
 ///
-/// A mapping holds only while it says so. Every other attribution is of the interface, whose id is never
+/// A mapping is valid only in its own interval. Every other attribution is of the interface, whose id is never
 /// used again.
 pub(super) fn holds(attribution: Attribution, gap: i64) -> bool {
     attribution != Attribution::Declared || gap <= SLACK_SECS

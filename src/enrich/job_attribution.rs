@@ -1,5 +1,6 @@
-//! Which jobs an interface serves: what the inventory says, and the rule for interfaces without history.
+//! Which jobs an interface serves: from the inventory, and by the rule for interfaces without history.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use foldhash::HashMap;
@@ -17,19 +18,37 @@ const AFTER_SECS: i64 = 15 * 60;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct JobAttribution {
     pub(super) attribution: Attribution,
-    /// NULL when several jobs fit.
+    /// `None` if several jobs fit.
     pub(super) job_name: Option<String>,
     pub(super) job_arn: Option<String>,
-    /// Names joined by a comma, sorted; NULL when one job fits.
+    /// Names joined by a comma, sorted. `None` if one job fits.
     pub(super) candidates: Option<String>,
-    /// NULL when unknown, or when the candidates differ in it.
+    /// `None` if unknown, or if the candidates differ in it.
     pub(super) network_isolation: Option<bool>,
     /// Region from the ARN.
     pub(super) region: Option<String>,
 }
 
+/// The job, or jobs, of an interface: from the inventory, or inferred by a rule.
+#[derive(Debug, Clone)]
+pub(super) enum AttributionRef<'a> {
+    Known(&'a JobAttribution),
+    Inferred(Arc<JobAttribution>),
+}
+
+impl Deref for AttributionRef<'_> {
+    type Target = JobAttribution;
+
+    fn deref(&self) -> &JobAttribution {
+        match self {
+            Self::Known(who) => who,
+            Self::Inferred(who) => who,
+        }
+    }
+}
+
 impl JobAttribution {
-    /// Tells whether two interfaces serve the same job, or are shared by the same candidates.
+    /// Returns whether two interfaces serve the same job, or are shared by the same candidates.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (&self.job_name, &other.job_name) {
             (Some(name), Some(other_name)) => match (&self.job_arn, &other.job_arn) {
@@ -84,7 +103,7 @@ impl Jobs {
         Self { jobs: inventory.jobs.clone(), by_name, by_subnet }
     }
 
-    /// Returns what the inventory says of the jobs of an interface.
+    /// Returns the jobs of an interface in the inventory.
     pub(super) fn of_eni(&self, eni: &Eni) -> Option<Arc<JobAttribution>> {
         let attribution = eni.attribution?;
         let Some(name) = &eni.job_name else {
@@ -155,7 +174,7 @@ impl Jobs {
         }
     }
 
-    /// Tells whether the rule for interfaces without history can find anything, in this subnet if one is
+    /// Returns whether the rule for interfaces without history can find anything, in this subnet if one is
     /// known.
     pub(super) fn can_infer(&self, subnet: Option<&str>) -> bool {
         subnet.map_or(!self.by_subnet.is_empty(), |subnet| self.by_subnet.contains_key(subnet))

@@ -1,7 +1,6 @@
 //! Reads one record: its interface, its job, its two sides, and where the other side is.
 
 use std::net::IpAddr;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use foldhash::HashMap;
@@ -9,7 +8,7 @@ use foldhash::HashMap;
 use crate::enrich::columns::Column;
 use crate::enrich::input_columns::Input;
 use crate::enrich::interface_index::InterfaceInterval;
-use crate::enrich::job_attribution::JobAttribution;
+use crate::enrich::job_attribution::{AttributionRef, JobAttribution};
 use crate::enrich::s3_path::Verdict;
 use crate::enrich::{Enricher, interface_index, s3_path};
 use crate::flow::address;
@@ -24,25 +23,7 @@ pub(super) enum Direction {
     Egress,
 }
 
-/// Which job, or jobs, an interface serves: as the inventory says, or as a rule found.
-#[derive(Debug, Clone)]
-pub(super) enum AttributionRef<'a> {
-    Known(&'a JobAttribution),
-    Inferred(Arc<JobAttribution>),
-}
-
-impl Deref for AttributionRef<'_> {
-    type Target = JobAttribution;
-
-    fn deref(&self) -> &JobAttribution {
-        match self {
-            Self::Known(who) => who,
-            Self::Inferred(who) => who,
-        }
-    }
-}
-
-/// What one record means. A field that no wanted column needs is left empty.
+/// The enrichment of one record. A field that no requested column needs is left empty.
 #[derive(Debug, Default)]
 pub(super) struct RecordContext<'a> {
     pub(super) row: Option<&'a InterfaceInterval>,
@@ -79,7 +60,7 @@ struct RemoteAddressInfo<'a> {
     range: Option<AwsRange<'a>>,
 }
 
-/// Which steps the wanted columns need.
+/// Which steps the requested columns need.
 #[derive(Debug, Clone, Copy)]
 struct RequiredSteps {
     job: bool,
@@ -255,7 +236,7 @@ impl<'a> Reader<'a> {
         (facts.local_addr, facts.local_port) = local;
         (facts.remote_addr, facts.remote_port) = remote;
         if input.protocol.get(at) == Some(6) {
-            // SYN 2 and ACK 16; AWS tells ACK only beside SYN.
+            // SYN 2 and ACK 16; AWS records ACK only beside SYN.
             facts.syn_by = match input.tcp_flags.get(at).map(|flags| flags & 18) {
                 Some(2) => Some(sender),
                 Some(18) => Some(receiver),
@@ -299,7 +280,7 @@ impl<'a> Reader<'a> {
         if !self.steps.scope {
             return;
         }
-        // Whose interface it is says more than any range.
+        // The owner of the interface is more specific than any range.
         let place = match facts.remote_row {
             Some(_) => RemoteAddressInfo::default(),
             None => self.place(vpc, remote, times.at),

@@ -4,20 +4,20 @@ use std::net::IpAddr;
 
 use crate::vpc::NextHop;
 
-/// What a record and the inventory say of one flow between an interface and S3.
+/// What a record and the inventory contain of one flow between an interface and S3.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct S3Observation<'a> {
     /// The S3 address.
     pub(super) remote: IpAddr,
     /// Whether the address is the interface of an S3 interface endpoint.
     pub(super) to_endpoint: bool,
-    /// `traffic_path`; told of egress only.
+    /// `traffic_path`; egress only.
     pub(super) traffic_path: Option<i32>,
     /// `next_hop_interface_type`.
     pub(super) next_hop_type: Option<&'a str>,
     /// Whether `next_hop_interface_id` is the interface of an S3 interface endpoint.
     pub(super) next_hop_is_s3_endpoint: bool,
-    /// Whether the address is of another region than the interface. NULL when not known.
+    /// Whether the address is of another region than the interface. `None` if not known.
     pub(super) is_foreign: Option<bool>,
     /// Whether the VPC's S3 gateway endpoints carry no IPv6.
     pub(super) gateway_is_ipv4_only: bool,
@@ -85,7 +85,7 @@ fn by_internet_gateway(flow: &S3Observation<'_>) -> &'static str {
     }
 }
 
-/// Judges by the route. `gateway` says that the path was the endpoint or the internet gateway.
+/// Classifies by the route. `gateway` means that the path was the endpoint or the internet gateway.
 fn by_route(flow: &S3Observation<'_>, hop: NextHop, gateway: bool) -> Verdict {
     let path = match hop {
         // An address of another region is not in the list that leads to the endpoint.
@@ -99,7 +99,7 @@ fn by_route(flow: &S3Observation<'_>, hop: NextHop, gateway: bool) -> Verdict {
                 _ => UNKNOWN,
             }
         }
-        // These contradict what the record says: the routes are of another time.
+        // These contradict the record: the routes are of another time.
         _ if gateway => UNKNOWN,
         NextHop::NatGateway => "nat-gateway",
         NextHop::VirtualPrivateGateway => "virtual-private-gateway",

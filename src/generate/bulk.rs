@@ -89,7 +89,7 @@ impl Bulk {
         Self { seed, first_slot, instances, jobs }
     }
 
-    /// Gives about `records` records that end in the slot at `slot` to `sink`, the same ones for the same number.
+    /// Passes about `records` records that end in the slot at `slot` to `sink`, the same ones for the same number.
     pub(super) fn records(
         &self,
         world: &World,
@@ -120,7 +120,7 @@ impl Bulk {
                     sink(record);
                 });
             } else {
-                // Nothing to say in what is left of this slot: count it, so that the loop ends.
+                // No record fits in the rest of this slot: count it, so that the loop ends.
                 given += 1;
             }
         }
@@ -207,7 +207,7 @@ fn v4(octets: [u8; 4]) -> IpAddr {
     IpAddr::V4(Ipv4Addr::from(octets))
 }
 
-/// Gives out host numbers, those that have rested long enough first, as a subnet does.
+/// Assigns host numbers, those released longest ago first, as a subnet does.
 #[derive(Default)]
 struct Addresses {
     free_at: Vec<i64>,

@@ -97,7 +97,7 @@ pub(super) fn leg_record(eni: usize, egress: bool, protocol: u8, src: End, dst: 
     }
 }
 
-/// Gives the records of a conversation to `sink`: for each interval those of the interface, of its peer in the
+/// Passes the records of a conversation to `sink`: for each interval those of the interface, of its peer in the
 /// VPC, and of the NAT gateway if it passes through. A reply never starts before its request.
 pub(super) fn emit(enis: &[Eni], talk: &Conversation, sink: &mut impl FnMut(Record)) {
     let intervals = (talk.secs + INTERVAL_SECS - 1).div_euclid(INTERVAL_SECS).max(1);

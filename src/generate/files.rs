@@ -1,15 +1,15 @@
 //! Which files a generation consists of.
 
-use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use crate::generate::bulk::Bulk;
-use crate::generate::network::Eni;
-use crate::generate::object_writer::{Object, SLOT_SECS, Storage, key};
-use crate::generate::record_encoder::{Encoder, Record};
+use crate::generate::object_writer::{
+    Object, SLOT_SECS, Storage, by_slot, key, slot_of, write_object,
+};
+use crate::generate::record_encoder::Encoder;
 use crate::generate::scenarios::{DURATION_SECS, Scenario};
 use crate::generate::world::World;
 use crate::generate::{Error, Format, Options, Summary, documents, formats};
@@ -83,34 +83,6 @@ pub fn write_samples(dir: &Path) -> Result<Summary, Error> {
 fn summary(world: &World) -> Summary {
     let (jobs, enis) = (world.jobs.len() as u64, world.enis.len() as u64);
     Summary { jobs, enis, ..Summary::default() }
-}
-
-/// Returns the records by the slot that they end in.
-pub(super) fn by_slot(records: &[Record]) -> BTreeMap<i64, Vec<Record>> {
-    let mut slots: BTreeMap<i64, Vec<Record>> = BTreeMap::new();
-    for record in records {
-        slots.entry(slot_of(record.end)).or_default().push(*record);
-    }
-    slots
-}
-
-fn slot_of(time: i64) -> i64 {
-    time - time.rem_euclid(SLOT_SECS)
-}
-
-/// Writes one object of records at hand.
-pub(super) fn write_object(
-    path: &Path,
-    storage: Storage,
-    encoder: &Encoder,
-    enis: &[Eni],
-    records: &[Record],
-) -> Result<(), Error> {
-    let written = Object::create(path, storage, encoder, enis).and_then(|mut object| {
-        records.iter().try_for_each(|record| object.push(*record))?;
-        object.finish()
-    });
-    written.map_err(|err| Error::new(path, err))
 }
 
 fn write_bulk(

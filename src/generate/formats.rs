@@ -1,4 +1,4 @@
-//! The same traffic in other clothes: every format and envelope that flow logs come in.
+//! The same traffic in every format and envelope of flow logs.
 
 use std::io;
 use std::io::Write as _;
@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 
 use crate::flow::field::TRANSIT_GATEWAY_FIELDS;
 use crate::generate::documents::format;
-use crate::generate::files::{by_slot, write_object};
 use crate::generate::network::{ACCOUNT, REGION, VPC, id, mix};
-use crate::generate::object_writer::{Storage, hive_key};
+use crate::generate::object_writer::{Storage, by_slot, hive_key, write_object};
 use crate::generate::record_encoder::{Encoder, Record, Status};
 use crate::generate::world::World;
 use crate::generate::{Error, Format};
@@ -51,7 +50,7 @@ pub(super) fn write(world: &World, records: &[Record], dir: &Path) -> Result<(),
         records.iter().copied().filter(|record| record.status != Status::Ok).collect();
     object("nodata-skipdata.log", Storage::Plain, Format::V5, &holes)?;
     let v5 = Encoder::new(Format::V5).header() + "\n";
-    let texts = crate::generate::formats::lines(Format::V5, world, part);
+    let texts = self::lines(Format::V5, world, part);
     let text = |lines: &[Line]| {
         v5.clone() + &lines.iter().map(|line| format!("{}\n", line.text)).collect::<String>()
     };
@@ -65,7 +64,7 @@ pub(super) fn write(world: &World, records: &[Record], dir: &Path) -> Result<(),
     put("oddities.log", Ok(oddities(&lines).into_bytes()))
 }
 
-/// One record as text, with what an envelope says of it.
+/// One record as text, with what an envelope adds to it.
 struct Line {
     eni: String,
     start: i64,

@@ -1,7 +1,8 @@
 //! An invented VPC with processing jobs, and a seeded generator of its flow logs.
 //!
-//! The stories (`scenario`) show each detection firing and each trap staying quiet; `bulk` adds as much
-//! ordinary traffic as wanted. The same options always give the same files. Nothing here reads a flow log.
+//! [`write`] writes a generation of [`Options`], [`write_samples`] the folder `sample-logs/`. The `scenarios` make each
+//! detection fire or stay quiet; `bulk` adds ordinary traffic. The same options always write the same files. Nothing
+//! here reads a flow log.
 
 mod bulk;
 mod conversation;
@@ -26,17 +27,17 @@ pub use files::{SAMPLE_START, write, write_samples};
 pub struct Options {
     /// Seed of everything that is random.
     pub seed: u64,
-    /// Records in bulk, about; those of the stories come on top.
+    /// Records in bulk, about; those of the scenarios are added.
     pub records: u64,
     /// Fields of the records.
     pub format: Format,
-    /// Objects to spread the bulk over, at least 1; those of the stories come on top.
+    /// Objects to spread the bulk over, at least 1; those of the scenarios are added.
     pub files: u32,
     /// Whether objects are Parquet; then `gzip` does not matter.
     pub parquet: bool,
     /// Whether text objects are compressed.
     pub gzip: bool,
-    /// When the first story starts, in Unix seconds.
+    /// When the first scenario starts, in Unix seconds.
     pub start: i64,
 }
 
@@ -49,7 +50,7 @@ pub enum Format {
     V5,
     /// All fields up to version 11.
     V11,
-    /// What the verdicts need, in an order of its own.
+    /// The fields that detections need, in a custom order.
     Custom,
 }
 

@@ -21,7 +21,7 @@ pub(super) const VPC_CIDR6: &str = "2001:db8:1234:1a00::/56";
 pub(super) const FLOW_LOG: &str = "fl-0f1a2b3c4d5e6f708";
 /// AWS-managed prefix list of S3 in the region.
 pub(super) const S3_PREFIX_LIST: &str = "pl-63a5400a";
-/// S3's IPv4 range in the region: what the prefix list holds.
+/// S3's IPv4 range in the region: the content of the prefix list.
 pub(super) const S3_CIDR: &str = "198.51.100.0/25";
 /// S3's IPv4 range in another region.
 pub(super) const S3_OTHER_REGION_CIDR: &str = "198.51.100.128/25";
@@ -242,7 +242,7 @@ impl Eni {
         }
     }
 
-    /// Returns what `interface-type` says of it.
+    /// Returns its `interface-type`.
     pub(super) fn interface_type(&self) -> Option<&'static str> {
         match self.kind {
             Kind::Nat => Some("nat_gateway"),
@@ -291,7 +291,7 @@ pub(super) fn route(subnet: usize, to: IpAddr) -> Hop {
     }
 }
 
-/// Returns the AWS service whose public range holds an address.
+/// Returns the AWS service whose public range contains an address.
 pub(super) fn service(addr: IpAddr) -> Option<&'static str> {
     match addr {
         IpAddr::V4(addr) => match addr.octets() {

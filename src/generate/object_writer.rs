@@ -1,5 +1,6 @@
 //! One flow log object: text, gzip or Parquet, named as AWS names it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::io::{BufWriter, Write as _};
@@ -15,6 +16,7 @@ use parquet::basic::{Compression as Codec, GzipLevel};
 use parquet::file::properties::WriterProperties;
 
 use crate::flow::field::{Kind, Layout, column_name};
+use crate::generate::Error;
 use crate::generate::documents::format;
 use crate::generate::network::{ACCOUNT, Eni, FLOW_LOG, REGION, mix};
 use crate::generate::record_encoder::{Encoder, Record};
@@ -26,7 +28,7 @@ pub(super) const SLOT_SECS: i64 = 300;
 const BUFFER_BYTES: usize = 64 << 10;
 /// Rows of one Parquet batch.
 const BATCH_ROWS: usize = 8192;
-/// Rows of one Parquet row group: bounds what the writer holds.
+/// Rows of one Parquet row group: bounds the memory of the writer.
 const ROW_GROUP_ROWS: usize = 128 << 10;
 
 /// How an object is stored.
@@ -182,7 +184,7 @@ fn kind(name: &str) -> Kind {
     Layout::Vpc.field(name).map_or(Kind::Name, |field| field.kind)
 }
 
-/// Returns the rows with `-` kept in text columns and NULL in numbers.
+/// Returns the rows with `-` in text columns and NULL in numbers.
 fn batch(encoder: &Encoder, rows: &[Record], enis: &[Eni]) -> io::Result<RecordBatch> {
     let mut columns: Vec<ArrayRef> = Vec::new();
     for (i, name) in encoder.names().enumerate() {
@@ -201,4 +203,33 @@ fn batch(encoder: &Encoder, rows: &[Record], enis: &[Eni]) -> io::Result<RecordB
         });
     }
     RecordBatch::try_new(schema(encoder), columns).map_err(io::Error::other)
+}
+
+/// Returns the records by the slot that they end in.
+pub(super) fn by_slot(records: &[Record]) -> BTreeMap<i64, Vec<Record>> {
+    let mut slots: BTreeMap<i64, Vec<Record>> = BTreeMap::new();
+    for record in records {
+        slots.entry(slot_of(record.end)).or_default().push(*record);
+    }
+    slots
+}
+
+/// Returns the begin of the slot that a time lies in.
+pub(super) fn slot_of(time: i64) -> i64 {
+    time - time.rem_euclid(SLOT_SECS)
+}
+
+/// Writes one object of records at hand.
+pub(super) fn write_object(
+    path: &Path,
+    storage: Storage,
+    encoder: &Encoder,
+    enis: &[Eni],
+    records: &[Record],
+) -> Result<(), Error> {
+    let written = Object::create(path, storage, encoder, enis).and_then(|mut object| {
+        records.iter().try_for_each(|record| object.push(*record))?;
+        object.finish()
+    });
+    written.map_err(|err| Error::new(path, err))
 }

@@ -25,7 +25,7 @@ const ENI_LINGER_SECS: i64 = 30;
 pub(super) struct Job {
     pub name: String,
     pub created: i64,
-    /// NULL while it runs.
+    /// `None` while it runs.
     pub ended: Option<i64>,
     /// Indexes of its subnets; empty without a VpcConfig.
     pub subnets: Vec<usize>,

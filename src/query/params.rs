@@ -6,7 +6,7 @@ use datafusion::common::{ParamValues, ScalarValue};
 use serde::Deserialize;
 use toml::Value;
 
-/// A question that people ask, as SQL: `flowq report ID`.
+/// A query that flowq ships or the user wrote: `flowq report ID`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReportQuery {
     /// Name of its file, without `.sql`.
@@ -21,7 +21,7 @@ pub struct ReportQuery {
     pub requires: Vec<String>,
     /// The parameters of its SQL, with their defaults.
     pub params: BTreeMap<String, Value>,
-    /// The whole file. The header is made of comments, so it runs as it is.
+    /// The whole file. The header consists of comments, so it runs as it is.
     pub sql: String,
 }
 

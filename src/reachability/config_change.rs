@@ -32,7 +32,7 @@ pub enum ConfigChange {
 }
 
 impl ConfigChange {
-    /// Makes the change.
+    /// Applies the change.
     pub fn apply(&self, inventory: &mut Inventory) {
         match self {
             Self::GroupRule(rule) => inventory.security_group_rules.push(rule.clone()),

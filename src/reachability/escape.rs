@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(shell(""), "''");
     }
 
-    /// Runs a script in a shell; NULL where there is none.
+    /// Runs a script in a shell. `None` if there is no shell.
     fn sh(arguments: &[&str]) -> Option<std::process::Output> {
         std::process::Command::new("sh").args(arguments).output().ok()
     }

@@ -1,4 +1,4 @@
-//! Whether a rule fits a packet, where not all is known of either.
+//! Whether a rule matches a packet, where either may be known in part.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -6,12 +6,11 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::flow::address;
-use crate::reachability::step::StageVerdict;
 use crate::vpc::network::VpcNetwork;
 use crate::vpc::packet::Packet;
 use crate::vpc::{MatchResult, RuleMatch};
 
-/// Returns one port for each stretch of a packet's ports in which no rule begins or ends.
+/// Returns one port for each range of a packet's ports within which no rule begins or ends.
 pub(super) fn port_segments<'a>(
     packet: &Packet,
     rules: impl Iterator<Item = RuleMatch<'a>>,
@@ -24,25 +23,12 @@ pub(super) fn port_segments<'a>(
     cuts
 }
 
-/// Tells whether a rule is for a packet that goes to this one of its ports.
+/// Returns whether a rule matches a packet at one of its ports.
 pub(super) fn covers(rule: RuleMatch<'_>, packet: &Packet, port: u16) -> MatchResult {
     rule.covers(packet.protocol, port, packet.icmp)
 }
 
-/// What a place says of all ports that a packet may go to: one answer for all of them, else not known.
-pub(super) fn combine<T>(answers: Vec<(StageVerdict, T)>) -> Option<(StageVerdict, T, bool)> {
-    let one = answers.iter().all(|(answer, _)| Some(answer) == answers.first().map(|(a, _)| a));
-    let mut answers = answers.into_iter();
-    if one {
-        return answers.next().map(|(answer, why)| (answer, why, true));
-    }
-    // The stretch that is not let through is what there is to say.
-    answers
-        .find(|(answer, _)| *answer != StageVerdict::Allowed)
-        .map(|(_, why)| (StageVerdict::Unknown, why, false))
-}
-
-/// Tells whether an address is in a CIDR, or in a prefix list that is named by its id.
+/// Returns whether an address is in a CIDR, or in a prefix list given by its id.
 pub(super) fn address_fits(network: &VpcNetwork, place: &str, ip: IpAddr) -> MatchResult {
     if place.starts_with("pl-") {
         return match network.prefix_list(place) {

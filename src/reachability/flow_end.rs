@@ -1,26 +1,23 @@
 //! The two ends of a flow: which interface had an address then, and where it lies.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 
 use crate::flow::address;
 use crate::inventory::model::{Eni, Inventory};
 use crate::inventory::zone::region_of_zone;
-use crate::reachability::path::Analyzer;
+use crate::reachability::analyzer::Analyzer;
+use crate::vpc::interfaces::distance_secs;
 use crate::vpc::network::VpcNetwork;
-
-/// Both ends of an aggregation interval, and with it of an interface's time, may be so much off, in seconds.
-const SLACK_SECS: i64 = 60;
 
 /// One end of a flow.
 #[derive(Debug, Clone, Copy)]
 pub struct FlowEnd<'a> {
     /// Its address.
     pub addr: IpAddr,
-    /// The interface that had it. NULL: none that is known.
+    /// The interface that had it. `None`: no known one.
     pub eni: Option<&'a Eni>,
-    /// The VPC that it lies in. NULL: outside of all that are known.
+    /// The VPC that it lies in. `None`: outside of all known VPCs.
     pub vpc: Option<&'a str>,
     /// The subnet that it lies in, where that is known.
     pub subnet: Option<&'a str>,
@@ -39,13 +36,13 @@ impl<'a> FlowEnd<'a> {
         self.eni.map_or_else(|| self.addr.to_string(), |eni| eni.interface_id.clone())
     }
 
-    /// Tells whether both lie in one subnet.
+    /// Returns whether both lie in one subnet.
     pub(super) fn same_subnet(&self, other: &Self) -> bool {
         self.subnet.is_some() && self.subnet == other.subnet
     }
 }
 
-/// Why it is not clear which end is meant.
+/// Why an end of a flow cannot be resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResolveError {
     /// It is neither an address nor an interface of the inventory.
@@ -76,56 +73,6 @@ impl fmt::Display for ResolveError {
 }
 
 impl std::error::Error for ResolveError {}
-
-/// The interfaces of an inventory, by id and by address.
-#[derive(Debug, Default)]
-pub(super) struct Interfaces {
-    by_id: HashMap<String, Vec<usize>>,
-    by_addr: HashMap<IpAddr, Vec<usize>>,
-}
-
-impl Interfaces {
-    pub(super) fn new(inventory: &Inventory) -> Self {
-        let mut made = Self::default();
-        for (at, row) in inventory.enis.iter().enumerate() {
-            made.by_id.entry(row.interface_id.clone()).or_default().push(at);
-            for ip in row.addresses.iter().filter_map(|text| address::parse(text)) {
-                made.by_addr.entry(ip).or_default().push(at);
-            }
-        }
-        made
-    }
-
-    /// Returns an interface as it was then; where that is not known, as it was nearest to then.
-    pub(super) fn interface<'a>(
-        &self,
-        enis: &'a [Eni],
-        id: &str,
-        at: Option<i64>,
-    ) -> Option<&'a Eni> {
-        let rows = self.by_id.get(id)?.iter().filter_map(|row| enis.get(*row));
-        rows.min_by_key(|row| (distance_secs(row, at), std::cmp::Reverse(row.valid_from)))
-    }
-
-    /// Returns the interfaces that had an address then, one row each, narrowed to a VPC where one is given.
-    pub(super) fn holders<'a>(
-        &self,
-        enis: &'a [Eni],
-        ip: IpAddr,
-        vpc: Option<&str>,
-        at: Option<i64>,
-    ) -> Vec<&'a Eni> {
-        let rows = self.by_addr.get(&ip).into_iter().flatten().filter_map(|row| enis.get(*row));
-        let rows = rows.filter(|row| vpc.is_none() || row.vpc_id.as_deref() == vpc);
-        let mut rows: Vec<&Eni> = rows.filter(|row| distance_secs(row, at) <= SLACK_SECS).collect();
-        // Who had it then comes before who had it shortly before or after.
-        let least = rows.iter().map(|row| distance_secs(row, at)).min().unwrap_or_default();
-        rows.retain(|row| distance_secs(row, at) == least);
-        rows.sort_by_key(|row| (&row.interface_id, std::cmp::Reverse(row.valid_from)));
-        rows.dedup_by_key(|row| &row.interface_id);
-        rows
-    }
-}
 
 impl Analyzer {
     /// Returns an interface as it was at a time (Unix seconds); where that is not known, as it was nearest to
@@ -208,15 +155,7 @@ impl Analyzer {
     }
 }
 
-/// Returns how many seconds a time lies outside of a row's interval. Without a time: how long ago it ended.
-fn distance_secs(row: &Eni, at: Option<i64>) -> i64 {
-    let at = at.unwrap_or(i64::MAX);
-    let early = row.valid_from.map_or(0, |from| from.saturating_sub(at));
-    let late = row.valid_to.map_or(0, |to| at.saturating_sub(to).saturating_add(1));
-    early.max(late).max(0)
-}
-
-/// Returns the VPC whose address blocks hold an address, if it is exactly one.
+/// Returns the VPC whose CIDR blocks contain an address, if it is exactly one.
 fn vpc_of(inventory: &Inventory, ip: IpAddr) -> Option<&str> {
     let holds = |cidr: &String| address::parse_net(cidr).is_some_and(|net| net.contains(&ip));
     let mut found = inventory.vpcs.iter().filter(|vpc| vpc.cidrs.iter().any(holds));
@@ -224,7 +163,7 @@ fn vpc_of(inventory: &Inventory, ip: IpAddr) -> Option<&str> {
     found.next().is_none().then_some(first.vpc_id.as_str())
 }
 
-/// Returns the subnet of a VPC whose address blocks hold an address.
+/// Returns the subnet of a VPC whose CIDR blocks contain an address.
 pub(super) fn subnet_of<'a>(inventory: &'a Inventory, vpc: &str, ip: IpAddr) -> Option<&'a str> {
     let holds = |cidr: &String| address::parse_net(cidr).is_some_and(|net| net.contains(&ip));
     let rows = inventory.subnets.iter().filter(|row| row.vpc_id.as_deref() == Some(vpc));

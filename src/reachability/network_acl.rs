@@ -1,32 +1,32 @@
-//! What network ACLs say. They remember nothing, so request and reply are asked about apart; they stand at the
-//! edge of a subnet, so packets within one never meet them.
+//! Evaluates network ACLs. They are stateless, so request and reply are evaluated separately; they apply at the edge
+//! of a subnet, so packets within one subnet never meet them.
 
 use std::net::IpAddr;
 
 use crate::flow::address;
 use crate::inventory::model::NetworkAclEntry;
-use crate::reachability::fit::{address_fits, combine, covers, host_cidr, port_segments};
+use crate::reachability::fit::{address_fits, covers, host_cidr, port_segments};
 use crate::reachability::flow_end::{FlowEnd, subnet_of};
-use crate::reachability::step::{MissingRule, Stage, StageVerdict, Step};
+use crate::reachability::step::{MissingRule, Stage, StageVerdict, Step, combine};
 use crate::vpc::network::VpcNetwork;
 use crate::vpc::packet::Packet;
 use crate::vpc::rules::{LAST_ACL_ENTRY, allows};
 use crate::vpc::{MatchResult, RuleMatch};
 
-/// One subnet's question to its ACL.
+/// A packet at the network ACL of a subnet.
 #[derive(Clone, Copy)]
 pub(super) struct AclQuery<'a> {
     pub(super) network: &'a VpcNetwork,
     pub(super) subnet: Option<&'a str>,
     /// `egress` or `ingress`, as the subnet sees it.
     pub(super) direction: &'static str,
-    /// The other end, whose address entries are held against.
+    /// The other end, whose address is matched with the entries.
     pub(super) peer: &'a FlowEnd<'a>,
     pub(super) packet: &'a Packet,
     pub(super) is_reply: bool,
 }
 
-/// Says what the ACL says: the entry with the lowest number that fits decides.
+/// Evaluates the ACL: the matching entry with the lowest number decides.
 pub(super) fn judge(question: &AclQuery<'_>, place: Stage) -> Step {
     let entries = question.subnet.and_then(|subnet| question.network.acl_of(subnet));
     let Some(entries) = entries else {
@@ -98,13 +98,13 @@ fn at_port<'a>(
     }
 }
 
-/// Tells whether an entry is for the packet at one of its ports.
+/// Returns whether an entry matches the packet at one of its ports.
 fn fit(question: &AclQuery<'_>, entry: &NetworkAclEntry, port: u16) -> MatchResult {
     let address = address_fits(question.network, &entry.cidr, question.peer.addr);
     covers(RuleMatch::from(entry), question.packet, port).and(address)
 }
 
-/// Says in words what an entry does.
+/// Describes an entry.
 fn says_entry(entry: &NetworkAclEntry) -> String {
     let does = if allows(entry) { "allows" } else { "denies" };
     let word = if entry.direction == "egress" { "to" } else { "from" };
@@ -116,7 +116,7 @@ fn says_entry(entry: &NetworkAclEntry) -> String {
     )
 }
 
-/// Says in words which entry is missing.
+/// Describes the missing entry.
 fn missing(question: &AclQuery<'_>, acl: &str) -> String {
     let direction = question.direction;
     let word = if direction == "egress" { "to" } else { "from" };

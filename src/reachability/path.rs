@@ -1,11 +1,10 @@
-//! A flow through AWS's order of evaluation, place by place, and back.
-
-use std::sync::Arc;
+//! Evaluates a flow stage by stage in AWS's order, and its reply.
 
 use serde::Serialize;
 
-use crate::inventory::model::{Inventory, NatGateway};
-use crate::reachability::flow_end::{FlowEnd, Interfaces};
+use crate::inventory::model::NatGateway;
+use crate::reachability::analyzer::Analyzer;
+use crate::reachability::flow_end::FlowEnd;
 use crate::reachability::route::RouteLookup;
 use crate::reachability::step::{MissingRule, Stage, StageVerdict, Step, Verdict};
 use crate::reachability::{network_acl, route, security_groups};
@@ -13,24 +12,17 @@ use crate::vpc::NextHop;
 use crate::vpc::network::VpcNetwork;
 use crate::vpc::packet::{FiveTuple, Packet};
 
-/// The VPCs of an inventory, ready to be asked what passes.
-#[derive(Debug)]
-pub struct Analyzer {
-    pub(super) network: VpcNetwork,
-    pub(super) interfaces: Interfaces,
-}
-
-/// What all places on the way say.
+/// The results of all stages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PathAnalysis {
-    /// What they say together.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What each says, in AWS's order; the reply after the request.
+    /// The result of each stage, in AWS's order; the reply after the request.
     pub steps: Vec<Step>,
 }
 
 impl PathAnalysis {
-    /// Returns what decides: the first place that refuses, else the first of which it is not known.
+    /// Returns the deciding step: the first that denies, else the first unknown one.
     pub fn decider(&self) -> Option<&Step> {
         let first = |answer| self.steps.iter().find(|step| step.answer == answer);
         first(StageVerdict::Denied).or_else(|| first(StageVerdict::Unknown))
@@ -38,17 +30,7 @@ impl PathAnalysis {
 }
 
 impl Analyzer {
-    /// Indexes an inventory.
-    pub fn new(inventory: Arc<Inventory>) -> Self {
-        Self { interfaces: Interfaces::new(&inventory), network: VpcNetwork::new(inventory) }
-    }
-
-    /// Returns the configuration by what a packet meets.
-    pub fn network(&self) -> &VpcNetwork {
-        &self.network
-    }
-
-    /// Judges a flow: what each place on its way and on the reply's way says.
+    /// Evaluates each stage of the path of a flow and of its reply.
     pub fn analyze(&self, tuple: &FiveTuple, from: &FlowEnd<'_>, to: &FlowEnd<'_>) -> PathAnalysis {
         let way = Path { network: &self.network, tuple, from, to };
         let steps = way.steps();
@@ -56,7 +38,7 @@ impl Analyzer {
     }
 }
 
-/// One flow on its way.
+/// The path of one flow.
 pub(super) struct Path<'a> {
     pub(super) network: &'a VpcNetwork,
     pub(super) tuple: &'a FiveTuple,
@@ -65,7 +47,7 @@ pub(super) struct Path<'a> {
 }
 
 impl Path<'_> {
-    /// What each place on the way and back says, in AWS's order.
+    /// The result of each stage, in AWS's order; the reply after the request.
     pub(super) fn steps(&self) -> Vec<Step> {
         let (request, reply) = (self.tuple.request(), self.reply());
         let routed = self.routed();
@@ -104,7 +86,7 @@ impl Path<'_> {
         steps
     }
 
-    /// Returns the packet that answers. Containers of a job pick their ports as Linux does.
+    /// Returns the reply packet. Containers of a job choose their ports as Linux does.
     pub(super) fn reply(&self) -> Option<Packet> {
         let reply = self.tuple.reply()?;
         let is_job = self.from.eni.is_some_and(|eni| eni.attribution.is_some());
@@ -112,7 +94,7 @@ impl Path<'_> {
         Some(if is_container { reply.to_container() } else { reply })
     }
 
-    /// What the reply meets: groups remember the request, ACLs do not.
+    /// The stages of the reply: security groups are stateful, network ACLs are not.
     fn back(&self, routed: &RouteLookup, reply: &Packet, steps: &mut Vec<Step>) {
         if self.to.vpc.is_some() {
             steps.push(self.acl(Stage::ReplyReceiverAcl, reply));
@@ -141,7 +123,7 @@ impl Path<'_> {
         }
     }
 
-    /// What the groups of one side say.
+    /// The result of the security groups of one end.
     pub(super) fn groups(&self, place: Stage, via: NextHop, packet: &Packet) -> Step {
         let (own, peer) = match place {
             Stage::SenderGroups => (self.from, self.to),
@@ -153,7 +135,7 @@ impl Path<'_> {
         )
     }
 
-    /// What the ACL of one side says.
+    /// The result of the network ACL of one end.
     pub(super) fn acl(&self, place: Stage, packet: &Packet) -> Step {
         let (own, peer, direction, is_reply) = match place {
             Stage::SenderAcl => (self.from, self.to, "egress", false),
@@ -178,7 +160,7 @@ impl Path<'_> {
         network_acl::judge(&question, place)
     }
 
-    /// Whether the sender's route table takes it there.
+    /// Whether the sender's route table leads to the destination.
     fn outbound_route(&self, routed: &RouteLookup) -> Step {
         let to = self.to.addr;
         let words = routed.words(to);
@@ -279,7 +261,7 @@ impl Path<'_> {
         }
     }
 
-    /// The NAT gateway on the way, when its subnet is another one than the sender's.
+    /// The NAT gateway on the path, if its subnet is not the sender's.
     fn nat(&self, routed: &RouteLookup) -> Option<&NatGateway> {
         let target = &routed.route.as_ref().filter(|_| routed.hop == NextHop::NatGateway)?.target;
         let mut gateways = self.network.inventory().nat_gateways.iter();
@@ -288,7 +270,7 @@ impl Path<'_> {
         (apart && self.from.vpc.is_some()).then_some(row)
     }
 
-    /// What the subnet of the NAT gateway says: its ACL to what comes in and goes on, its route table.
+    /// The results of the NAT gateway's subnet: its network ACL in both directions, its route table.
     fn through_nat(&self, nat: &NatGateway, request: &Packet) -> Vec<Step> {
         let subnet = nat.subnet_id.as_deref();
         let on = route::route(self.network, (subnet, nat.vpc_id.as_deref()), self.to.addr);
@@ -316,7 +298,7 @@ impl Path<'_> {
         ]
     }
 
-    /// Whether somebody outside gets in: the receiver's route to the sender tells by which gateway.
+    /// Whether an outside sender can enter: the receiver's route to the sender shows by which gateway.
     fn inbound_route(&self, routed: &RouteLookup) -> Step {
         let words = routed.words(self.from.addr);
         let name = self.to.name();
@@ -351,7 +333,7 @@ impl Path<'_> {
         step
     }
 
-    /// Whether the receiver's route table takes the reply back into the sender's VPC.
+    /// Whether the receiver's route table leads the reply to the sender's VPC.
     fn return_route(&self) -> Step {
         let routed = route::route(self.network, (self.to.subnet, self.to.vpc), self.from.addr);
         let words = routed.words(self.from.addr);

@@ -1,12 +1,14 @@
-//! Why a packet was refused that a log shows refused, at the place where it was.
+//! Why a packet that the log shows as REJECT was denied, at the stage where it was.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use crate::reachability::fix::{Fix, Fixer};
+use crate::reachability::analyzer::Analyzer;
+use crate::reachability::fix::Fix;
+use crate::reachability::fixer::Fixer;
 use crate::reachability::flow_end::FlowEnd;
-use crate::reachability::path::{Analyzer, Path};
+use crate::reachability::path::Path;
 use crate::reachability::route;
 use crate::reachability::step::{Stage, StageVerdict, Step};
 use crate::vpc::packet::FiveTuple;
@@ -44,9 +46,9 @@ impl FromStr for PacketLeg {
 /// A refused packet as the log shows it.
 #[derive(Debug, Clone)]
 pub struct RejectedPacket<'a> {
-    /// Interface of whoever opened it, where known.
+    /// Interface of the initiator, where known.
     pub opener: Option<&'a str>,
-    /// Interface of whoever it was opened to, where known.
+    /// Interface of the responder, where known.
     pub answerer: Option<&'a str>,
     /// The flow, as it was opened.
     pub tuple: FiveTuple,
@@ -61,14 +63,14 @@ pub struct RejectedPacket<'a> {
 /// Why it was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rejection {
-    /// The cause, in one sentence. NULL: by the inventory it was let through.
+    /// The cause, in one sentence. `None`: the inventory allows the packet.
     pub cause: Option<String>,
-    /// What lets it through: where it is not known which place refused, for each that may have.
+    /// What allows it: if the denying stage is not known, one for each possible stage.
     pub fixes: Vec<Fix>,
 }
 
 impl Analyzer {
-    /// Says why a packet was refused.
+    /// Returns why a packet was denied.
     pub fn refusal(&self, refused: &RejectedPacket<'_>) -> Rejection {
         let tuple = &refused.tuple;
         let from = self.end(refused.opener, tuple.source, refused.at);
@@ -99,7 +101,7 @@ impl Analyzer {
     }
 }
 
-/// What the places say where a leg was refused.
+/// The results of the stages where a leg was denied.
 fn asked(way: &Path<'_>, leg: PacketLeg) -> Vec<Step> {
     let apart = !way.from.same_subnet(way.to);
     let request = way.tuple.request();
@@ -139,7 +141,7 @@ fn words(place: Stage) -> &'static str {
     }
 }
 
-/// Names the places of which it is not known.
+/// Lists the unknown stages.
 fn may_be(steps: &[&Step]) -> Option<String> {
     let (first, others) = steps.split_first()?;
     let or = match others.first().map(|step| step.place) {

@@ -1,11 +1,11 @@
-//! Which way a route table sends an address, with the words for it.
+//! Route lookups, with their descriptions.
 
 use std::net::IpAddr;
 
 use crate::flow::address;
 use crate::inventory::model::Route;
-use crate::reachability::s3_bypass;
 use crate::vpc::network::VpcNetwork;
+use crate::vpc::service_address::s3_region_of;
 use crate::vpc::{NextHop, RouteMatch, S3Region, Undetermined};
 
 /// What a route table does with an address.
@@ -16,7 +16,7 @@ pub(super) struct RouteLookup {
     pub(super) table: Option<String>,
     /// The route that decides, where one does.
     pub(super) route: Option<Route>,
-    /// What the inventory does not tell, when it does not.
+    /// What the inventory lacks, if the lookup is undetermined.
     pub(super) unknown: Option<String>,
 }
 
@@ -51,7 +51,7 @@ impl RouteLookup {
         })
     }
 
-    /// Says in words what the table does.
+    /// Describes what the table does.
     pub(super) fn words(&self, to: IpAddr) -> String {
         if let Some(text) = &self.unknown {
             return text.clone();
@@ -71,8 +71,8 @@ impl RouteLookup {
     }
 }
 
-/// Says where the route table of a subnet sends an address. `vpc`: the VPC of the subnet, where something else
-/// than the inventory tells it.
+/// Looks up an address in the route table of a subnet. `vpc`: the VPC of the subnet, if it is known from another
+/// source than the inventory.
 pub(super) fn route(
     network: &VpcNetwork,
     (subnet, vpc): (Option<&str>, Option<&str>),
@@ -99,7 +99,7 @@ pub(super) fn in_table(network: &VpcNetwork, table: &str, to: IpAddr) -> RouteLo
 }
 
 fn s3_region(network: &VpcNetwork, ip: IpAddr) -> S3Region<'_> {
-    match s3_bypass::region_of(network.inventory(), ip) {
+    match s3_region_of(network.inventory(), ip) {
         Some(region) => S3Region::Of(region),
         None if address::is_private(ip) => S3Region::NotS3,
         None => S3Region::Unknown,

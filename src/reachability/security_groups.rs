@@ -1,25 +1,25 @@
-//! What security groups say. They remember connections, so only the request is asked about.
+//! Evaluates security groups. They are stateful, so only the request is evaluated.
 
 use crate::flow::address;
 use crate::inventory::model::{Eni, SecurityGroupRule};
-use crate::reachability::fit::{address_fits, combine, covers, host_cidr, port_segments};
+use crate::reachability::fit::{address_fits, covers, host_cidr, port_segments};
 use crate::reachability::flow_end::FlowEnd;
-use crate::reachability::step::{MissingRule, Stage, StageVerdict, Step};
+use crate::reachability::step::{MissingRule, Stage, StageVerdict, Step, combine};
 use crate::vpc::network::VpcNetwork;
 use crate::vpc::packet::Packet;
 use crate::vpc::{MatchResult, NextHop, RuleMatch};
 
-/// One interface's question to its groups.
+/// A packet at the security groups of an interface.
 pub(super) struct GroupQuery<'a> {
     pub(super) network: &'a VpcNetwork,
     pub(super) own: &'a FlowEnd<'a>,
     pub(super) peer: &'a FlowEnd<'a>,
-    /// The way between the two.
+    /// The next hop between the two.
     pub(super) via: NextHop,
     pub(super) packet: &'a Packet,
 }
 
-/// Says what the groups of an interface say together: one rule of one group is enough.
+/// Evaluates all groups of an interface: one rule of one group is enough to allow.
 pub(super) fn judge(question: &GroupQuery<'_>, place: Stage) -> Step {
     let direction = if place == Stage::SenderGroups { "egress" } else { "ingress" };
     let Some(eni) = question.own.eni else {
@@ -120,7 +120,7 @@ fn at_port<'a>(
     }
 }
 
-/// Tells whether what a rule opens to holds the peer: CIDR, prefix list, group.
+/// Returns whether the peer of a rule (CIDR, prefix list, group) contains the other end.
 fn peer_fits(question: &GroupQuery<'_>, own: &Eni, opened: &str) -> MatchResult {
     let peer = question.peer;
     if !opened.starts_with("sg-") {
@@ -148,13 +148,13 @@ fn peer_fits(question: &GroupQuery<'_>, own: &Eni, opened: &str) -> MatchResult 
     }
 }
 
-/// Tells whether an address is one of an interface's own; where none of them is known, the log says so.
+/// Returns whether an address is one of an interface's own; if none of them is known, the log is trusted.
 fn has(eni: &Eni, side: &FlowEnd<'_>) -> bool {
     let mut own = eni.addresses.iter();
     eni.addresses.is_empty() || own.any(|text| address::parse(text) == Some(side.addr))
 }
 
-/// Tells whether an address that no known interface has may be one of a group's.
+/// Returns whether an address without a known interface may belong to a group.
 fn unknown_peer_matches(network: &VpcNetwork, group: &str, peer: &FlowEnd<'_>) -> MatchResult {
     let group = network.group(group);
     let vpc = group.and_then(|group| group.vpc_id.as_deref());
@@ -169,7 +169,7 @@ fn unknown_peer_matches(network: &VpcNetwork, group: &str, peer: &FlowEnd<'_>) -
     if may { MatchResult::Maybe } else { MatchResult::No }
 }
 
-/// Says in words what a rule allows.
+/// Describes what a rule allows.
 fn allows(rule: &SecurityGroupRule) -> String {
     let (group, direction) = (&rule.security_group_id, &rule.direction);
     let word = if direction == "egress" { "to" } else { "from" };
@@ -177,7 +177,7 @@ fn allows(rule: &SecurityGroupRule) -> String {
     format!("{group} allows {direction} {word} {peer} on {}", RuleMatch::from(rule).words())
 }
 
-/// Says in words which rule is missing.
+/// Describes the missing rule.
 fn missing(question: &GroupQuery<'_>, eni: &Eni, direction: &str) -> String {
     let word = if direction == "egress" { "to" } else { "from" };
     let groups = &eni.security_group_ids;
@@ -196,7 +196,7 @@ fn missing(question: &GroupQuery<'_>, eni: &Eni, direction: &str) -> String {
     }
 }
 
-/// Returns the rule that would let it through: by group where the peer has one in the same VPC.
+/// Returns the missing rule: by group if the peer has one in the same VPC.
 fn lack(question: &GroupQuery<'_>, eni: &Eni, direction: &'static str) -> MissingRule {
     let peer = question.peer;
     let others =

@@ -1,22 +1,22 @@
-//! What one place on the way says of a packet, and what all of them say together.
+//! The result of one stage for a packet, and the verdict of all stages.
 
 use serde::Serialize;
 
 use crate::inventory::model::Route;
 
-/// What one place says.
+/// The result of one stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StageVerdict {
-    /// It lets the packet through.
+    /// It allows the packet.
     Allowed,
-    /// It does not.
+    /// It denies the packet.
     Denied,
-    /// The inventory does not tell, or it depends on what is not known of the packet.
+    /// The inventory lacks the data, or the result depends on what is not known of the packet.
     Unknown,
 }
 
-/// A place on the way, in the order in which AWS asks them.
+/// A stage of the path, in AWS's order of evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
@@ -43,7 +43,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Returns the place in words.
+    /// Returns the name of the stage.
     pub fn label(self) -> &'static str {
         match self {
             Self::SenderGroups => "sender's security group egress",
@@ -60,19 +60,19 @@ impl Stage {
     }
 }
 
-/// What one place says of the packet, and by which rule.
+/// The result of one stage for the packet, and the rule that decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// The place.
+    /// The stage.
     pub place: Stage,
-    /// What it says.
+    /// Its result.
     pub answer: StageVerdict,
     /// Id of what decides: a security group (and its rule, where that has an id), an ACL and its entry, a
-    /// route table and its route. NULL when nothing does.
+    /// route table and its route. `None` if nothing does.
     pub by: Option<String>,
     /// The rule that decides, or the one that is missing, or what is not known, in one sentence.
     pub text: String,
-    /// What would let it through.
+    /// What would allow the packet.
     #[serde(skip)]
     pub(super) lack: Option<MissingRule>,
 }
@@ -93,7 +93,7 @@ impl Step {
     }
 }
 
-/// What a step misses.
+/// The missing rule, entry or route of a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum MissingRule {
     /// A rule of a security group.
@@ -118,31 +118,31 @@ pub(super) enum MissingRule {
         /// Whether it is for replies, whose port the client picks.
         is_reply: bool,
     },
-    /// A way to where the packet goes.
+    /// A route to the destination.
     Way {
         /// VPC of the route table.
         vpc: Option<String>,
         /// The route table.
         table: String,
-        /// The route that leads nowhere; NULL: there is none.
+        /// The route that leads nowhere. `None`: there is none.
         route: Option<Route>,
     },
 }
 
-/// What all places say together.
+/// The verdict of all stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Every place lets it through, the reply too.
+    /// Every stage allows it, the reply too.
     Passes,
-    /// A place does not.
+    /// A stage denies it.
     Refused,
-    /// No place is known to refuse it, and of at least one it is not known.
+    /// No stage denies it, and at least one is unknown.
     NotKnown,
 }
 
 impl Verdict {
-    /// Joins what the places say.
+    /// Combines the results of the stages.
     pub(super) fn of(steps: &[Step]) -> Self {
         let says = |answer| steps.iter().any(|step| step.answer == answer);
         if says(StageVerdict::Denied) {
@@ -162,4 +162,17 @@ impl Verdict {
             Self::NotKnown => "not known",
         }
     }
+}
+
+/// Combines the results for all ports that a packet may go to: the common result, else unknown.
+pub(super) fn combine<T>(answers: Vec<(StageVerdict, T)>) -> Option<(StageVerdict, T, bool)> {
+    let one = answers.iter().all(|(answer, _)| Some(answer) == answers.first().map(|(a, _)| a));
+    let mut answers = answers.into_iter();
+    if one {
+        return answers.next().map(|(answer, why)| (answer, why, true));
+    }
+    // The text is that of a range that is not allowed.
+    answers
+        .find(|(answer, _)| *answer != StageVerdict::Allowed)
+        .map(|(_, why)| (StageVerdict::Unknown, why, false))
 }

@@ -1,4 +1,4 @@
-//! What a scan gives: batches of the rows that pass its filter.
+//! The output of a scan: batches of the rows that pass its filter.
 
 use std::sync::Arc;
 
@@ -7,42 +7,11 @@ use arrow::compute::BatchCoalescer;
 use datafusion::common::{DataFusionError, Result};
 use tokio::sync::mpsc::Sender;
 
-use crate::engine::Cause;
 use crate::flow::LogFormat;
-use crate::scan::exec::ScanTask;
+use crate::scan::error::ScanStop;
 use crate::scan::interface_minutes;
 use crate::scan::interface_minutes::InterfaceMinutes;
-
-/// Why an object was left.
-#[derive(Debug)]
-pub(crate) enum ScanStop {
-    /// Nobody wants more rows.
-    LimitReached,
-    /// The object is at fault: it is named, and the rest goes on.
-    Object(ObjectError),
-    /// The whole scan is at fault.
-    Scan(DataFusionError),
-}
-
-/// What is wrong with an object.
-#[derive(Debug)]
-pub(crate) struct ObjectError {
-    pub(crate) reason: String,
-    pub(crate) cause: Cause,
-}
-
-impl ObjectError {
-    /// What is wrong with the bytes themselves.
-    pub(crate) fn lasting(reason: String) -> ScanStop {
-        ScanStop::Object(Self { reason, cause: Cause::Content })
-    }
-}
-
-impl From<DataFusionError> for ScanStop {
-    fn from(error: DataFusionError) -> Self {
-        Self::Scan(error)
-    }
-}
+use crate::scan::task::ScanTask;
 
 /// Sends finished batches on and counts their rows against the limit.
 pub(crate) struct BatchOutput {
@@ -50,11 +19,11 @@ pub(crate) struct BatchOutput {
     batches: Sender<Result<RecordBatch>>,
     rows: usize,
     minutes: Option<Arc<InterfaceMinutes>>,
-    /// What is left of small batches: of small objects, or of which the filter let few rows pass.
+    /// Coalesces small batches: of small objects, or with few rows that passed the filter.
     coalescer: BatchCoalescer,
-    /// Whether batches of the objects at hand are put together.
+    /// Whether batches of the current objects are coalesced.
     gathers: bool,
-    /// The formats of the last object of text: the scan knows their columns.
+    /// The formats of the last text object, whose columns are counted already.
     pub(crate) formats: Vec<LogFormat>,
 }
 
@@ -69,14 +38,14 @@ impl BatchOutput {
         Self { job, batches, rows: 0, minutes, coalescer: few, gathers: false, formats: Vec::new() }
     }
 
-    /// Says whether the next objects are small: then their rows are put together.
+    /// Sets whether the next objects are small: then their rows are coalesced.
     pub(crate) fn set_coalescing(&mut self, gathers: bool) {
         self.gathers = gathers;
     }
 
-    /// Ends the objects that [`BatchOutput::gather`] spoke of: sends what was put together of them.
+    /// Ends a run of small objects: sends their coalesced rows.
     pub(crate) async fn end_run(&mut self) -> std::result::Result<(), ScanStop> {
-        // What a filter leaves of a batch waits for more of the same.
+        // Rows that passed a filter wait for more.
         match self.gathers && self.job.filter.is_none() {
             true => self.finish().await,
             false => Ok(()),
@@ -94,20 +63,20 @@ impl BatchOutput {
         if let Some(beginnings) = &self.job.beginnings {
             beginnings.add(&given);
         }
-        // Rows without a column cannot be put together; nor need they.
+        // Batches without columns cannot be coalesced, and need not be.
         let is_whole = self.job.filter.is_none() && !self.gathers;
         if is_whole || given.num_columns() == 0 {
             return self.pass_on(given).await;
         }
         self.coalescer.push_batch(given).map_err(DataFusionError::from)?;
-        // Whoever wants only some rows does not wait for more.
+        // With a LIMIT, rows do not wait for more.
         if self.job.limit.is_some() {
             self.coalescer.finish_buffered_batch().map_err(DataFusionError::from)?;
         }
         self.pass_on_full().await
     }
 
-    /// Sends what is left.
+    /// Sends the remaining rows.
     pub(crate) async fn finish(&mut self) -> std::result::Result<(), ScanStop> {
         self.coalescer.finish_buffered_batch().map_err(DataFusionError::from)?;
         self.pass_on_full().await

@@ -13,8 +13,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::flow::Limits;
-use crate::scan::batch_output::ScanStop;
-use crate::scan::object_reader::object;
+use crate::scan::error::{ScanStop, object};
 use crate::source::ByteStream;
 use crate::source::decompress::Decompressor;
 use crate::source::progress::Progress;
@@ -49,7 +48,7 @@ impl BlockReader {
         Self { idle, inline: Some(Box::new(inflater)), elsewhere: None }
     }
 
-    /// Returns the next block; none at the end.
+    /// Returns the next block. `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ScanStop> {
         if let Some(mut inflater) = self.inline.take() {
             let Ok(thread) = Arc::clone(&self.idle).try_acquire_owned() else {

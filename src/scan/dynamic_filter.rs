@@ -1,5 +1,5 @@
-//! The interfaces that a join asks for. They are known once the join has read its other side, which it does
-//! before it asks for the first row of a scan.
+//! Dynamic filters of joins over interfaces. They are complete once the join has read its build side, which it does
+//! before it reads the first row of a scan.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +16,7 @@ use crate::flow::{InterfacePredicate, RecordSelection};
 
 const INTERFACE_ID: &str = "interface_id";
 
-/// Tells whether a filter is that of a join which looks at nothing but the interface.
+/// Returns whether a filter is the dynamic filter of a join over the interface alone.
 pub(crate) fn is_interface_filter(filter: &Arc<dyn PhysicalExpr>) -> bool {
     let is_interface = |key: &&Arc<dyn PhysicalExpr>| {
         key.downcast_ref::<Column>().is_some_and(|column| column.name() == INTERFACE_ID)
@@ -26,7 +26,7 @@ pub(crate) fn is_interface_filter(filter: &Arc<dyn PhysicalExpr>) -> bool {
 }
 
 /// Returns the test that an interface has to pass, by what is known of a join now and by a test that there is
-/// already. NULL: all pass.
+/// already. `None`: all pass.
 pub(crate) fn interface_predicate(
     filter: &Arc<dyn PhysicalExpr>,
     other: Option<InterfacePredicate>,
@@ -47,7 +47,7 @@ pub(crate) fn interface_predicate(
         if let Some(passes) = known.get(id) {
             return *passes;
         }
-        // What cannot be judged here is judged by the join.
+        // What cannot be evaluated here is evaluated by the join.
         let passes = passes(&filter, &schema, id).unwrap_or(true);
         known.insert(id.to_owned(), passes);
         passes

@@ -1,16 +1,12 @@
 //! Reads objects into batches: the physical plan of the flow log tables.
 //!
-//! Partitions take objects from one queue, so that a large object does not hold up the rest.
+//! Partitions take objects from one queue, so that a large object does not delay the rest.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Schema, SchemaRef};
 use chrono::{DateTime, SecondsFormat};
-use datafusion::common::cast::as_boolean_array;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics};
@@ -30,152 +26,20 @@ use datafusion::physical_plan::stream::{
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::TryStreamExt as _;
 
-use crate::engine::ScanOptions;
-use crate::engine::functions::window::Beginnings;
-use crate::enrich::{Column, Enricher};
-use crate::flow::{DecodeOptions, MalformedLine};
 use crate::scan::dynamic_filter::is_interface_filter;
 use crate::scan::interface_minutes::InterfaceMinutes;
 use crate::scan::object_reader::read_objects;
-use crate::scan::overlap::Choice;
-use crate::scan::pushdown::Pushed;
+use crate::scan::overlap::without_copies;
+use crate::scan::pushdown::kinds_text;
 use crate::scan::registry::ScanRegistry;
-use crate::scan::table::kinds_text;
+use crate::scan::task::ScanTask;
 use crate::scan::work_queue::WorkQueue;
-use crate::scan::{dynamic_filter, overlap};
-use crate::source::Source;
-use crate::time::Window;
 
 /// How many values of a list `EXPLAIN` shows.
 const VALUES_SHOWN: usize = 5;
 
-/// How many rows a scan is taken to give, since nobody counted them: more than any inventory has.
+/// Rows that a scan is estimated to return: more than any inventory has.
 const ASSUMED_ROWS: usize = 1 << 30;
-
-/// What one scan has to do.
-#[derive(Debug, Clone)]
-pub(crate) struct ScanTask {
-    /// What to decode.
-    pub(crate) plan: Arc<DecodeOptions>,
-    /// The columns to give, the context's among them.
-    pub(crate) output_schema: SchemaRef,
-    /// The context's columns among `made`, in its order.
-    pub(crate) added_columns: Vec<Column>,
-    /// Which rows to give; all without it.
-    pub(crate) filter: Option<RowFilter>,
-    /// Rows of a batch.
-    pub(crate) batch_rows: usize,
-    /// All columns of the table: what an object has beyond them cannot be read.
-    pub(crate) table: SchemaRef,
-    /// Where the context's columns come from.
-    pub(crate) context: Option<Arc<Enricher>>,
-    /// The time whose records are read: that of the options, or with the margin before it.
-    pub(crate) window: Window,
-    /// Takes in when the log of each interface begins.
-    pub(crate) beginnings: Option<Arc<Beginnings>>,
-    pub(crate) source: Arc<dyn Source>,
-    pub(crate) options: Arc<ScanOptions>,
-    pub(crate) pushed: Pushed,
-    /// Rows after which no more objects need be opened.
-    pub(crate) limit: Option<usize>,
-    /// Which records are copies of another flow log's. NULL: none, or not looked at.
-    pub(crate) choice: Option<Arc<Choice>>,
-}
-
-/// Which rows a scan gives.
-#[derive(Debug, Clone)]
-pub(crate) struct RowFilter {
-    /// Over the columns of `made`. NULL stands for no.
-    pub(crate) expr: Arc<dyn PhysicalExpr>,
-    /// The columns that it reads.
-    pub(crate) made: SchemaRef,
-    /// The context's columns among them, in their order.
-    pub(crate) wanted: Vec<Column>,
-}
-
-impl ScanTask {
-    /// Tells whether the table has a column of this name.
-    pub(crate) fn has_column(&self, name: &str) -> bool {
-        self.table.index_of(name).is_ok()
-    }
-
-    /// Hands malformed lines to `--malformed FILE`.
-    pub(crate) fn report_malformed(&self, lines: &[MalformedLine]) -> Result<()> {
-        let Some(sink) = &self.options.malformed else { return Ok(()) };
-        lines.iter().try_for_each(|line| sink(line)).map_err(DataFusionError::IoError)
-    }
-
-    /// Returns what is left to do once joins know which interfaces they look for.
-    fn narrowed(&self, joined: &[Arc<dyn PhysicalExpr>]) -> Result<Self> {
-        let mut plan = DecodeOptions::clone(&self.plan);
-        for filter in joined {
-            plan.filter.interface =
-                dynamic_filter::interface_predicate(filter, plan.filter.interface.take())?;
-        }
-        Ok(Self { plan: Arc::new(plan), ..self.clone() })
-    }
-
-    /// Returns the same work, without the records that `choice` leaves out.
-    pub(crate) fn choosing(&self, choice: Arc<Choice>) -> Result<Self> {
-        let mut fields = self.plan.schema.fields().to_vec();
-        for name in overlap::COLUMNS {
-            if self.plan.schema.index_of(name).is_err() {
-                fields.push(Arc::new(self.table.field_with_name(name)?.clone()));
-            }
-        }
-        let plan = DecodeOptions {
-            schema: Arc::new(Schema::new(fields)),
-            ..DecodeOptions::clone(&self.plan)
-        };
-        Ok(Self { plan: Arc::new(plan), choice: Some(choice), ..self.clone() })
-    }
-
-    /// Makes the rows that the filter lets pass.
-    ///
-    /// What only the other columns need of the context is not worked out for rows that fail.
-    pub(crate) fn apply_filter(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let chosen = self.choice.as_ref().map(|choice| choice.filter(batch)).transpose()?;
-        let batch = chosen.as_ref().unwrap_or(batch);
-        let Some(filter) = &self.filter else { return self.make(batch) };
-        let made = self.columns(batch, &filter.made, &filter.wanted)?;
-        let passes = filter.expr.evaluate(&made)?.into_array(made.num_rows())?;
-        let passes = as_boolean_array(&passes)?;
-        match passes.true_count() {
-            0 => Ok(RecordBatch::new_empty(Arc::clone(&self.output_schema))),
-            count if count == made.num_rows() => self.make(batch),
-            _ => self.make(&filter_record_batch(batch, passes)?),
-        }
-    }
-
-    /// Turns a batch of the log's columns into the columns of `made`.
-    fn make(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        self.columns(batch, &self.output_schema, &self.added_columns)
-    }
-
-    fn columns(
-        &self,
-        batch: &RecordBatch,
-        made: &SchemaRef,
-        wanted: &[Column],
-    ) -> Result<RecordBatch> {
-        let mut added = match &self.context {
-            Some(context) if !wanted.is_empty() => context.annotate(batch, wanted)?,
-            _ => Vec::new(),
-        }
-        .into_iter();
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(made.fields().len());
-        for field in made.fields() {
-            let column = match batch.column_by_name(field.name()) {
-                Some(column) => Some(Arc::clone(column)),
-                None => added.next(),
-            };
-            let missing = || DataFusionError::Internal(format!("no column {}", field.name()));
-            columns.push(column.ok_or_else(missing)?);
-        }
-        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(made), columns, &rows)?)
-    }
-}
 
 /// The plan node: no children, as many partitions as threads.
 #[derive(Debug)]
@@ -184,7 +48,7 @@ pub(crate) struct FlowScanExec {
     queue: Arc<OnceLock<Arc<WorkQueue>>>,
     scans: Arc<ScanRegistry>,
     properties: Arc<PlanProperties>,
-    /// The filters of joins that look for interfaces.
+    /// Dynamic filters of joins over interfaces.
     dynamic_filters: Vec<Arc<dyn PhysicalExpr>>,
 }
 
@@ -205,7 +69,7 @@ impl FlowScanExec {
         }
     }
 
-    /// Returns the same scan, not begun, with filters of joins.
+    /// Returns the same scan, not started, with dynamic filters of joins.
     fn with_filters(&self, joined: Vec<Arc<dyn PhysicalExpr>>) -> Self {
         Self {
             job: Arc::clone(&self.job),
@@ -216,7 +80,7 @@ impl FlowScanExec {
         }
     }
 
-    /// What the decoder drops rows by, in words.
+    /// The filters of the decoder, for `EXPLAIN`.
     fn conditions(&self) -> Vec<String> {
         let mut conditions = Vec::new();
         for (column, values) in &self.job.pushed.equals {
@@ -300,7 +164,7 @@ impl ExecutionPlan for FlowScanExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        // A join fills a filter only if it finds it here.
+        // A join updates a filter only if the plan exposes it here.
         for filter in &self.dynamic_filters {
             if f(filter)? == TreeNodeRecursion::Stop {
                 return Ok(TreeNodeRecursion::Stop);
@@ -333,7 +197,7 @@ impl ExecutionPlan for FlowScanExec {
         _: &[Arc<Statistics>],
         _: &StatisticsArgs,
     ) -> Result<Arc<Statistics>> {
-        // A join holds its smaller side in memory, and that should not be the records.
+        // A join builds its smaller side in memory, which should not be the records.
         let unknown = Statistics::new_unknown(&self.job.output_schema);
         Ok(Arc::new(Statistics { num_rows: Precision::Inexact(ASSUMED_ROWS), ..unknown }))
     }
@@ -347,9 +211,9 @@ impl ExecutionPlan for FlowScanExec {
         let filters = result.parent_filters.iter().map(|parent| &parent.filter);
         let joined: Vec<_> =
             filters.filter(|filter| is_interface_filter(filter)).cloned().collect();
-        // The join judges every row as well: what is not understood here costs time and never rows.
+        // The join evaluates every row as well: a filter that is not applied here costs time and never rows.
         let told = FilterPushdownPropagation::all_unsupported(result);
-        // A scan with context may have to count rows that no join asks for.
+        // A scan with enrichment may have to count rows that no join reads.
         Ok(match joined.is_empty() || self.job.context.is_some() {
             true => told,
             false => told.with_updated_node(Arc::new(self.with_filters(joined))),
@@ -369,13 +233,16 @@ impl ExecutionPlan for FlowScanExec {
             let mut stream =
                 RecordBatchReceiverStreamBuilder::new(Arc::clone(&job.output_schema), 2);
             let batches = stream.tx();
-            stream.spawn(async move { read_objects(job, queue, batches).await });
+            stream.spawn(async move {
+                let job = without_copies(job, &queue).await?;
+                read_objects(job, queue, batches).await
+            });
             stream.build()
         };
         if self.dynamic_filters.is_empty() {
             return Ok(begin(Arc::clone(&self.job)));
         }
-        // A join knows what it looks for when it asks for the first row, and not before.
+        // The filters are complete when the join reads the first row, and not before.
         let (job, joined) = (Arc::clone(&self.job), self.dynamic_filters.clone());
         let later =
             async move { Ok::<_, DataFusionError>(begin(Arc::new(job.narrowed(&joined)?))) };

@@ -1,4 +1,4 @@
-//! What each flow log holds of each interface of a job: the rows of `queries/views/interface_logs.sql`, counted
+//! What each flow log contains of each interface of a job: the rows of `queries/views/interface_logs.sql`, counted
 //! while a scan reads.
 
 use std::collections::BTreeMap;
@@ -29,19 +29,19 @@ const NUMBERS: [&str; 10] = [
     "without_bytes",
 ];
 
-/// What one flow log holds of one interface.
+/// What one flow log contains of one interface.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
     /// By [`NUMBERS`].
     numbers: [u64; 10],
-    /// The first and the last second that any of its records tells of.
+    /// The first and the last second that its records cover.
     times: Option<(i64, i64)>,
 }
 
-/// Counts by flow log; NULL: the name of the object does not tell which.
+/// Counts by flow log. `None`: the name of the object does not contain its id.
 pub(crate) type ByFlowLog = BTreeMap<Option<Arc<str>>, Counts>;
 
-/// Returns the flow log that the name of an object tells: the first `_fl-…_` in it.
+/// Returns the id of the flow log in the name of an object: the first `_fl-…_` in it.
 fn flow_log_of(object: &str) -> Option<&str> {
     object.match_indices("_fl-").find_map(|(at, _)| {
         let id = object.get(at + 1..)?.split('_').next()?;
@@ -62,7 +62,7 @@ pub(crate) struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// NULL when a column is missing or of another type.
+    /// `None` if a column is missing or of another type.
     pub(crate) fn new(batch: &'a RecordBatch) -> Option<Self> {
         let text = |name: &str| batch.column_by_name(name)?.as_string_view_opt();
         let column = |name: &str| batch.column_by_name(name);
@@ -142,11 +142,7 @@ pub(crate) fn schema(key: &[&str]) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// Makes the rows of interfaces, each with its key.
-///
-/// # Errors
-///
-/// When Arrow refuses the batch, which is a mistake of this build.
+/// Builds the rows of interfaces, each with its key.
 pub(crate) fn rows<'a>(
     key: &[&str],
     interfaces: impl Iterator<Item = (&'a [Option<String>], &'a ByFlowLog)>,

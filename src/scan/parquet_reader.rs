@@ -6,13 +6,13 @@ use futures::StreamExt as _;
 use crate::flow::field::{LINE, OBJECT};
 use crate::flow::parquet::{ParquetRequest, Tally};
 use crate::flow::{Malformed, MalformedLine, parquet};
-use crate::scan::batch_output::{BatchOutput, ObjectError, ScanStop};
-use crate::scan::exec::ScanTask;
-use crate::scan::object_reader::{object, unopened};
+use crate::scan::batch_output::BatchOutput;
+use crate::scan::error::{ObjectError, ScanStop, object, unopened};
 use crate::scan::registry::ScanCounters;
+use crate::scan::task::ScanTask;
 use crate::scan::work_queue::WorkUnit;
 
-/// How many malformed rows of an object are shown when not all of them are wanted.
+/// How many malformed rows of an object are shown when not all of them are requested.
 const MALFORMED_MAX: usize = 10;
 
 /// Reads the row groups, columns and rows of a part of a Parquet object that the scan needs.
@@ -66,7 +66,7 @@ pub(crate) async fn read_parquet(
             summary.add_untimed(&job.plan.filter, has);
             summary.columns.extend(columns);
         }
-        // A file that broke off, or that nobody wanted to its end: its footer promises more than was read.
+        // A file that failed, or was not read to its end: its footer counts more rows than were read.
         let records = tally.ok + tally.nodata + tally.skipdata + tally.other + tally.other_layout;
         summary.lines += records + tally.malformed + tally.pruned;
         summary.ok += tally.ok;

@@ -1,6 +1,6 @@
-//! From SQL filters to what the decoder understands: less is built when less is asked for.
+//! Translates SQL filters into filters of the decoder, so that fewer rows are built.
 //!
-//! Every filter is applied to the rows as well, so what is not understood here costs time and never rows.
+//! Every filter is applied to the rows as well: a filter that is not translated costs time and never rows.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,14 +11,14 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use crate::enrich::{InterfaceRelevance, SERVICE_OWNERS};
 use crate::flow::field::Kind;
 
-/// What the filters of a query ask of the decoder.
+/// The filters of a query that the decoder applies.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Pushed {
     /// Columns that must equal one of some texts.
     pub(crate) equals: Vec<(String, HashSet<String>)>,
     /// Columns that must lie within bounds, both inclusive, in Unix seconds or plain numbers.
     pub(crate) ranges: Vec<(String, Option<i64>, Option<i64>)>,
-    /// Kinds of interfaces whose records can pass. NULL-free: `None` is all of them.
+    /// Kinds of interfaces whose records can pass. `None`: all of them.
     pub(crate) interests: Option<Interests>,
     /// Names of jobs, one of which a record must be attributed to.
     pub(crate) jobs: Option<HashSet<String>>,
@@ -27,7 +27,7 @@ pub(crate) struct Pushed {
 /// Kinds of interfaces, and of each whether only those of its records can pass whose remote side serves a job.
 pub(crate) type Interests = BTreeMap<InterfaceRelevance, bool>;
 
-/// Tells what kind of column of the log itself a name is; `None` for every other column.
+/// Returns the kind of a column of the log itself; `None` for every other column.
 pub(crate) type KindOf<'a> = &'a dyn Fn(&str) -> Option<Kind>;
 
 impl Pushed {
@@ -40,7 +40,7 @@ impl Pushed {
         pushed
     }
 
-    /// Tells whether nothing of the filters could be used.
+    /// Returns whether no filter was translated.
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.equals.is_empty() && self.ranges.is_empty() && self.interests.is_none()
@@ -208,7 +208,7 @@ fn seconds(expr: &Expr) -> Option<(i64, i64)> {
     Some((down, if count.rem_euclid(per_second) == 0 { down } else { down + 1 }))
 }
 
-/// Context columns that are NULL for every record of an interface that serves no job.
+/// Columns of the enrichment that are NULL for every record of an interface that serves no job.
 const OF_JOBS: &[&str] =
     &["attribution", "job_name", "job_arn", "job_candidates", "network_isolation"];
 
@@ -228,14 +228,14 @@ fn either(mut one: Interests, other: &Interests) -> Interests {
     one
 }
 
-/// Tells whether only records whose remote side serves a job pass a filter.
+/// Returns whether only records whose remote side serves a job pass a filter.
 fn is_to_jobs(expr: &Expr) -> bool {
     let is_job = |value: &String| matches!(value.as_str(), "same-job" | "other-job");
     texts(expr, is_text, &text)
         .is_some_and(|(name, values)| name == "remote_scope" && values.iter().all(is_job))
 }
 
-/// The kinds of interfaces whose records can pass `expr`; `None` when it does not say.
+/// The kinds of interfaces whose records can pass `expr`; `None` if it does not restrict them.
 fn interests(expr: &Expr) -> Option<Interests> {
     let jobs = || {
         Some([InterfaceRelevance::Job, InterfaceRelevance::Maybe].map(|kind| (kind, false)).into())
@@ -272,6 +272,14 @@ fn interests(expr: &Expr) -> Option<Interests> {
             kinds.filter(|_| name == "eni_belongs_to")
         }
     }
+}
+
+/// Returns the kinds of interfaces in reading order, for `EXPLAIN`.
+pub(crate) fn kinds_text(kinds: &Interests) -> String {
+    let name = |(kind, to_jobs): (&InterfaceRelevance, &bool)| {
+        format!("{kind:?}{}", if *to_jobs { " with a job" } else { "" }).to_lowercase()
+    };
+    kinds.iter().map(name).collect::<Vec<_>>().join("|")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Looks at the heads of a few objects for fields that flowq does not know, so that SQL can name them.
+//! Reads the heads of a few objects for fields that flowq does not know, so that SQL can name them.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use arrow::datatypes::Schema;
 use bytes::Bytes;
 use datafusion::common::{DataFusionError, Result};
 
-use crate::engine::ScanOptions;
 use crate::flow::field::Layout;
 use crate::flow::{DecodeOptions, Decoder, LogFormat, parquet};
+use crate::scan::options::ScanOptions;
 use crate::source::decompress::Decompressor;
 use crate::source::{Source, Split};
 
@@ -34,12 +34,12 @@ pub(crate) async fn unknown_fields(
         for format in &split.formats {
             unknown.entry(format.layout()).or_default().extend(format.extra());
         }
-        // A table's log tells all its columns.
+        // The Delta log of a table lists all its columns.
         if let Some((layout, fields)) = &split.fields {
             unknown.entry(*layout).or_default().extend(fields.iter().cloned());
             continue;
         }
-        // No header is in a log group: the flow logs that write to it tell their formats, or nothing does.
+        // A log group has no header: only the flow logs that write to it have the format.
         if split.log_group.is_some() {
             continue;
         }

@@ -15,15 +15,15 @@ const PROBLEMS_MAX: usize = 20;
 /// line once all the same.
 #[derive(Debug, Clone, Default)]
 pub struct ScanSummary {
-    /// Objects that the sources listed for the time asked for.
+    /// Objects that the sources listed for the time range of the query.
     pub objects_listed: u64,
-    /// Objects left out by their names, because they lie outside the time asked for.
+    /// Objects left out by their names, because they lie outside the time range of the query.
     pub objects_pruned: u64,
     /// Folders left out, with all that is in them, for the same reason.
     pub folders_pruned: u64,
     /// Names inside folders that were passed over: hidden files and markers such as `_SUCCESS`.
     pub skipped: Vec<String>,
-    /// What the sources could not ask and what may make the answer poorer.
+    /// What the sources could not query, and what may make the result incomplete.
     pub notes: BTreeSet<String>,
     /// Objects that were opened.
     pub objects_begun: u64,
@@ -34,13 +34,13 @@ pub struct ScanSummary {
     pub lines: u64,
     /// Records with traffic (`log-status` OK, or a log without that field).
     pub ok: u64,
-    /// Records that say there was no traffic.
+    /// NODATA records: no traffic.
     pub nodata: u64,
-    /// Records that say that records were lost.
+    /// SKIPDATA records: records were lost.
     pub skipdata: u64,
     /// Records of a status that AWS does not document.
     pub other: u64,
-    /// Records of a layout that no table of the query holds.
+    /// Records of a layout that no table of the query has.
     pub other_layout: u64,
     /// Headers, blank lines and comments.
     pub blank: u64,
@@ -58,13 +58,13 @@ pub struct ScanSummary {
     pub columns: BTreeSet<String>,
     /// Columns that flowq does not know and that turned up after the table was made: not readable.
     pub late_columns: BTreeSet<String>,
-    /// Which of `start` and `end` some object lacks, though a time was asked for: its records stay.
+    /// Which of `start` and `end` some object lacks, though the query has a time range: its records stay.
     pub untimed: BTreeSet<&'static str>,
-    /// Objects that hold the same text, by what they are known by: their records count as often.
+    /// Objects that have the same text, by what they are known by: their records count as often.
     pub copies: BTreeMap<u64, BTreeSet<String>>,
     /// By what the text of the one object at hand is known.
     pub(crate) print: Option<u64>,
-    /// Which flow log speaks for the interfaces that several record.
+    /// Which flow log is authoritative for the interfaces that several record.
     pub(crate) choice: Option<Arc<Choice>>,
 }
 
@@ -86,12 +86,12 @@ impl ScanSummary {
         self.choice.as_ref()?.bound.as_deref()
     }
 
-    /// Tells whether every line was accounted for: lines = records + malformed + headers and blanks.
+    /// Returns whether every line was accounted for: lines = records + malformed + headers and blanks.
     pub fn adds_up(&self) -> bool {
         self.lines == self.known()
     }
 
-    /// Tells whether the query had enough before everything was read.
+    /// Returns whether the query had enough before everything was read.
     pub fn stopped_early(&self) -> bool {
         self.objects_read < self.objects_listed
     }
@@ -129,7 +129,7 @@ impl ScanSummary {
         self.malformed.merge(tally.malformed);
     }
 
-    /// Names an object that could not be read to the end. Several parts of it may not; one reason is told.
+    /// Adds an object that could not be read to the end. Several parts of it may fail; one reason is reported.
     pub(crate) fn add_problem(&mut self, object: &str, reason: String) {
         if !self.failed.insert(object.to_owned()) {
             let known = self.problems.iter_mut().find(|(named, _)| named == object);
@@ -163,7 +163,7 @@ impl ScanSummary {
         tables.into_values().reduce(Self::merge_other_layout).unwrap_or_default()
     }
 
-    /// Takes in another scan of the same layout: a join of a table with itself reads everything twice and
+    /// Adds another scan of the same layout: a join of a table with itself reads everything twice and
     /// must not count it twice, so the scan that read the most counts. What went wrong counts in any.
     fn merge_rescan(&mut self, mut other: Self) {
         if (other.objects_begun, other.lines) > (self.objects_begun, self.lines) {

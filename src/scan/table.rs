@@ -13,35 +13,36 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::engine::ScanOptions;
-use crate::engine::functions::window::Beginnings;
 use crate::enrich;
-use crate::enrich::{Enricher, InterfaceRelevance};
+use crate::enrich::Enricher;
 use crate::flow::field::{Kind, LINE, Layout, OBJECT};
 use crate::flow::{DecodeOptions, Filter, InterfacePredicate, RecordSelection};
-use crate::scan::exec::{FlowScanExec, RowFilter, ScanTask};
-use crate::scan::pushdown::{Interests, Pushed};
+use crate::scan::beginnings::Beginnings;
+use crate::scan::exec::FlowScanExec;
+use crate::scan::options::ScanOptions;
+use crate::scan::pushdown::Pushed;
 use crate::scan::registry::ScanRegistry;
+use crate::scan::task::{RowFilter, ScanTask};
 use crate::source::Source;
 use crate::time::Window;
 
-/// A table over flow log objects. With a context it also has the columns that the inventory gives.
+/// A table over flow log objects. With an enricher it also has the columns of the enrichment.
 #[derive(Debug)]
 pub(crate) struct FlowTable {
     layout: Layout,
     schema: SchemaRef,
-    /// How many columns of `schema` are the log's own; the context's follow.
+    /// How many columns of `schema` are the log's own; those of the enrichment follow.
     log_columns: usize,
     source: Arc<dyn Source>,
     options: Arc<ScanOptions>,
     context: Option<Arc<Enricher>>,
     scans: Arc<ScanRegistry>,
-    /// Takes in when the log of each interface begins. Where it is there, the margin before the window is read too.
+    /// Notes when the log of each interface begins. `Some`: the margin before the window is read too.
     beginnings: Option<Arc<Beginnings>>,
 }
 
 impl FlowTable {
-    /// Makes the table; `extra` are the fields that flowq does not know, from the formats of the objects.
+    /// Creates the table; `extra` are the fields that flowq does not know, from the formats of the objects.
     pub(crate) fn new(
         layout: Layout,
         extra: &[String],
@@ -62,8 +63,8 @@ impl FlowTable {
         Self { layout, schema, log_columns, source, options, context, scans, beginnings }
     }
 
-    /// Returns the table with the records of the margin before the window. It tells when the log of each interface
-    /// begins.
+    /// Returns the table with the records of the margin before the window. It notes when the log of each
+    /// interface begins.
     pub(crate) fn with_margin(self, beginnings: Arc<Beginnings>) -> Self {
         Self { beginnings: Some(beginnings), ..self }
     }
@@ -79,13 +80,13 @@ impl FlowTable {
         Ok(Arc::new(self.schema.project(&columns)?))
     }
 
-    /// The columns of the context among these.
+    /// The columns of the enrichment among these.
     fn wanted(&self, columns: &[usize]) -> Vec<enrich::Column> {
         let added = columns.iter().filter_map(|index| index.checked_sub(self.log_columns));
         added.map(|index| enrich::COLUMNS[index].column).collect()
     }
 
-    /// Makes a filter ready to be applied to the rows, and tells which columns it reads.
+    /// Compiles a filter, and returns the columns that it reads.
     fn row_filter(&self, state: &dyn Session, filter: &Expr) -> Result<(RowFilter, Vec<usize>)> {
         let columns = filter.column_refs();
         let columns = columns.into_iter().map(|column| self.schema.index_of(&column.name));
@@ -98,7 +99,7 @@ impl FlowTable {
         Ok((RowFilter { expr, made, wanted: self.wanted(&columns) }, columns))
     }
 
-    /// The columns of the log that have to be decoded: those asked for, and those that the context needs.
+    /// The columns of the log to decode: those of the query, and those that the enrichment needs.
     fn needed(&self, projection: &[usize]) -> BTreeSet<usize> {
         let mut needed: BTreeSet<usize> = BTreeSet::new();
         for index in projection {
@@ -115,7 +116,7 @@ impl FlowTable {
         needed
     }
 
-    /// Tells the kind of a column of the log itself; a field that flowq does not know is text.
+    /// Returns the kind of a column of the log itself; a field that flowq does not know is text.
     fn kind_of(&self, column: &str) -> Option<Kind> {
         if column == OBJECT || column == LINE {
             return None;
@@ -232,7 +233,7 @@ impl TableProvider for FlowTable {
     }
 }
 
-/// Tells whether a filter can be judged from the rows of this table alone.
+/// Returns whether a filter depends on the rows of this table alone.
 fn is_alone(filter: &Expr) -> bool {
     let is_other = |expr: &Expr| {
         let is_other = matches!(
@@ -246,14 +247,6 @@ fn is_alone(filter: &Expr) -> bool {
         );
         Ok(is_other)
     };
-    // What cannot be looked through stays in the plan.
+    // A filter that cannot be inspected stays in the plan.
     !filter.is_volatile() && !filter.exists(is_other).unwrap_or(true)
-}
-
-/// Returns the kinds of interfaces in reading order, for `EXPLAIN`.
-pub(crate) fn kinds_text(kinds: &Interests) -> String {
-    let name = |(kind, to_jobs): (&InterfaceRelevance, &bool)| {
-        format!("{kind:?}{}", if *to_jobs { " with a job" } else { "" }).to_lowercase()
-    };
-    kinds.iter().map(name).collect::<Vec<_>>().join("|")
 }

@@ -1,6 +1,6 @@
-//! The objects of one scan, listed once and handed out as readers ask for them.
+//! The objects of one scan, listed once and distributed to the readers on demand.
 //!
-//! A large Parquet file is handed out in parts, so that no reader is left with all of it.
+//! A large Parquet file is distributed in parts, so that no reader is left with all of it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,23 +10,23 @@ use datafusion::common::Result;
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::flow::parquet::FilePart;
-use crate::scan::exec::ScanTask;
+use crate::scan::error::external;
 use crate::scan::interface_minutes::InterfaceMinutes;
-use crate::scan::object_reader::external;
-use crate::scan::overlap::{Choice, choose};
+use crate::scan::overlap::Choice;
 use crate::scan::registry::ScanCounters;
+use crate::scan::task::ScanTask;
 use crate::source;
 use crate::source::{Listing, Split};
 
-/// How many splits ahead a source is told of: enough to hide the way to S3 behind small objects.
+/// How many splits ahead a source may prefetch: enough to hide the latency of S3 behind small objects.
 const UPCOMING: usize = 128;
 
-/// How many small objects a reader takes at a time: enough that the way to another thread, which reads them, and
-/// the way of a batch to whoever wants it hardly count beside them.
+/// How many small objects a reader takes at a time: enough that handing them to the reading thread, and their
+/// batches to the consumer, costs little.
 const RUN_MAX: usize = 32;
 
-/// Stored bytes of a Parquet file that make a part of it. It does not depend on the readers: then what is read of
-/// a damaged file does not either.
+/// Stored bytes of one part of a Parquet file. Independent of the number of readers, so that what is read of a
+/// damaged file is too.
 const PART_BYTES: u64 = 8 << 20;
 
 /// More parts of a file than this gain nothing: each reads the footer.
@@ -42,7 +42,7 @@ pub(crate) struct WorkUnit<'a> {
     pub(crate) stored: Option<Bytes>,
 }
 
-/// How far the objects are handed out.
+/// The next object or part to distribute.
 #[derive(Debug, Default)]
 struct Cursor {
     /// The next object.
@@ -57,15 +57,15 @@ struct Cursor {
 #[derive(Debug)]
 pub(crate) struct WorkQueue {
     pub(crate) scan: Arc<ScanCounters>,
-    /// Counts the minutes of the interfaces of jobs, in a scan that is asked to.
+    /// Counts the minutes of the interfaces of jobs. `None`: this scan does not count them.
     pub(crate) minutes: Option<Arc<InterfaceMinutes>>,
-    /// A permit for each reader that found no object left: its thread may help the others.
+    /// A permit for each reader that found the queue empty: its thread may help the others.
     pub(crate) idle: Arc<Semaphore>,
-    readers: usize,
+    pub(crate) readers: usize,
     listing: OnceCell<Listing>,
-    /// Which records are copies of another flow log's.
-    choice: OnceCell<Option<Arc<Choice>>>,
-    /// The places in the listing of the objects that were read, by what their text is known by.
+    /// Which records are copies of another flow log's; set before the first object is read.
+    pub(crate) choice: OnceCell<Option<Arc<Choice>>>,
+    /// The positions in the listing of the objects that were read, by the fingerprint of their text.
     prints: Mutex<HashMap<u64, u32>>,
     place: Mutex<Cursor>,
 }
@@ -82,27 +82,13 @@ impl WorkQueue {
         Self { scan, minutes, idle, readers, listing, choice, prints, place }
     }
 
-    /// Makes the queue of objects that are listed already, all of whose records count.
+    /// Creates the queue of objects that are listed already, all of whose records count.
     pub(crate) fn over(scan: Arc<ScanCounters>, listing: Listing, readers: usize) -> Self {
         let (listing, choice) = (OnceCell::from(listing), OnceCell::from(None));
         Self { listing, choice, ..Self::new(scan, None, readers) }
     }
 
-    /// Returns which records are copies of another flow log's; NULL when none is, or all are wanted.
-    pub(crate) async fn choice(&self, job: &ScanTask) -> Result<Option<Arc<Choice>>> {
-        let make = || async {
-            let Some(context) = job.context.as_ref().filter(|_| !job.options.all_flow_logs) else {
-                return Ok(None);
-            };
-            let listing = self.listing(job).await?;
-            let choice = choose(job, context, listing, self.readers).await?.map(Arc::new);
-            self.scan.update(|summary| summary.choice.clone_from(&choice));
-            Ok(choice)
-        };
-        self.choice.get_or_try_init(make).await.cloned()
-    }
-
-    /// Notes by what the text of an object is known, and whether another one holds the same. Two flow logs may.
+    /// Notes the fingerprint of an object, and whether another object has the same text. Two flow logs may.
     pub(crate) fn add_print(&self, split: &Split, print: u64) {
         let splits = self.listing.get().map_or(&[][..], |listing| listing.splits.as_slice());
         let at = splits.binary_search_by(|other| other.id.cmp(&split.id));
@@ -120,11 +106,11 @@ impl WorkQueue {
         self.scan.update(|summary| summary.copies.entry(print).or_default().extend(names));
     }
 
-    async fn listing(&self, job: &ScanTask) -> Result<&Listing> {
+    pub(crate) async fn listing(&self, job: &ScanTask) -> Result<&Listing> {
         self.listing.get_or_try_init(|| self.list(job)).await.map_err(external)
     }
 
-    /// Returns what to read next; nothing at the end.
+    /// Returns what to read next; empty at the end.
     pub(crate) async fn next_units(&self, job: &ScanTask) -> Result<Vec<WorkUnit<'_>>> {
         let listing = self.listing(job).await?;
         let (rest, count, part) = self.advance(job, &listing.splits);
@@ -142,7 +128,7 @@ impl WorkQueue {
         Ok(run.iter().map(unit).collect())
     }
 
-    /// Says that a unit was read, to its end or to where it broke off. Returns whether its object was, with it.
+    /// Marks a unit as read, to its end or up to an error. Returns whether its object is complete with it.
     pub(crate) fn end(&self, unit: &WorkUnit<'_>) -> bool {
         if unit.part.of == 1 {
             return true;
@@ -157,8 +143,8 @@ impl WorkQueue {
         is_whole
     }
 
-    /// Returns what is not yet handed out, and how many objects of it a reader takes now: many whole ones, or a part
-    /// of one.
+    /// Returns what is not yet distributed, and how many objects of it a reader takes now: many whole ones, or a
+    /// part of one.
     fn advance<'a>(&self, job: &ScanTask, splits: &'a [Split]) -> (&'a [Split], usize, FilePart) {
         let mut place = self.place();
         let rest = splits.get(place.split..).unwrap_or_default();
@@ -178,7 +164,7 @@ impl WorkQueue {
     }
 
     async fn list(&self, job: &ScanTask) -> Result<Listing, source::Error> {
-        // A source that listed for the margin as well may give more.
+        // A source that listed for the margin as well may return more.
         let listing = job.source.splits(&job.window).await?.within(&job.window);
         let known: Option<u64> = listing.splits.iter().map(|split| split.size_bytes).sum();
         job.options.progress.add_listed(listing.splits.len() as u64, known.unwrap_or(0));
@@ -196,17 +182,17 @@ impl WorkQueue {
     /// reader is left with all of them.
     fn batch_len(&self, job: &ScanTask, rest: &[Split]) -> usize {
         let share = rest.len() / (4 * self.readers.max(1));
-        // Whoever wants only some rows need not have many objects read.
+        // With a LIMIT, few objects need be read.
         let count_max = if job.limit.is_some() { 1 } else { share.clamp(1, RUN_MAX) };
         let small = rest.iter().take(count_max).take_while(|split| job.source.is_small(split));
         small.count().max(1).min(rest.len())
     }
 }
 
-/// Returns in how many parts an object is read. Its name tells only whether it may be worth asking: text of such a
-/// name is read as a whole.
+/// Returns in how many parts an object is read. Its name shows only that it may be Parquet: text of such a name is
+/// read as a whole.
 fn parts(job: &ScanTask, split: &Split) -> u64 {
-    // Whoever wants only some rows, or each object told apart, is served by one reader.
+    // With a LIMIT, or a report of each object, one reader reads all of it.
     let is_whole = job.limit.is_some() || job.options.objects.is_some() || split.one_shot;
     let bytes = split.size_bytes.filter(|_| !is_whole && split.id.ends_with(".parquet"));
     bytes.unwrap_or(0).div_ceil(PART_BYTES).clamp(1, PARTS_MAX)

@@ -29,7 +29,7 @@ impl<T: Default> CidrMap<T> {
 }
 
 impl<T> CidrMap<T> {
-    /// Returns the longest CIDR that holds the address: its prefix length and its value.
+    /// Returns the longest CIDR that contains the address: its prefix length and its value.
     pub fn longest(&self, ip: IpAddr) -> Option<(u8, &T)> {
         match ip {
             IpAddr::V4(ip) => {
@@ -41,7 +41,7 @@ impl<T> CidrMap<T> {
         }
     }
 
-    /// Calls `visit` with every CIDR that holds the address, shortest first.
+    /// Calls `visit` with every CIDR that contains the address, shortest first.
     pub fn each_covering<'a>(&'a self, ip: IpAddr, mut visit: impl FnMut(u8, &'a T)) {
         match ip {
             IpAddr::V4(ip) => {
@@ -57,7 +57,7 @@ impl<T> CidrMap<T> {
         }
     }
 
-    /// Tells whether any CIDR of the family of this address is there.
+    /// Returns whether any CIDR of the family of this address is there.
     pub fn has_family_of(&self, ip: IpAddr) -> bool {
         match ip {
             IpAddr::V4(_) => !self.v4.is_empty(),
@@ -65,7 +65,7 @@ impl<T> CidrMap<T> {
         }
     }
 
-    /// Tells whether there is no CIDR at all.
+    /// Returns whether there is no CIDR at all.
     pub fn is_empty(&self) -> bool {
         self.v4.is_empty() && self.v6.is_empty()
     }

@@ -25,7 +25,7 @@ pub fn kind(endpoint: &VpcEndpoint) -> EndpointKind {
     }
 }
 
-/// Tells whether routes lead to an endpoint.
+/// Returns whether routes lead to an endpoint.
 pub fn is_gateway(endpoint: &VpcEndpoint) -> bool {
     kind(endpoint) == EndpointKind::Gateway
 }
@@ -35,12 +35,12 @@ pub fn s3_region(endpoint: &VpcEndpoint) -> Option<&str> {
     service_name::s3_region(endpoint.service_name.as_deref()?)
 }
 
-/// Tells whether an endpoint carries IPv4 only. AWS made that the default before it gave the field.
+/// Returns whether an endpoint carries IPv4 only. AWS made that the default before it gave the field.
 pub fn is_ipv4_only(endpoint: &VpcEndpoint) -> bool {
     endpoint.ip_address_type.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("ipv4"))
 }
 
-/// Tells whether an endpoint serves. A state that is not known is taken as such.
+/// Returns whether an endpoint serves. A state that is not known is taken as such.
 pub fn is_available(endpoint: &VpcEndpoint) -> bool {
     endpoint.state.as_deref().is_none_or(|state| state.eq_ignore_ascii_case("available"))
 }

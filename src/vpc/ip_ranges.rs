@@ -27,7 +27,7 @@ struct Range {
     to: i64,
 }
 
-/// What AWS's ranges say of one address.
+/// The AWS range of one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AwsRange<'a> {
     /// Most specific service; S3 wherever the address is listed as S3.
@@ -103,7 +103,7 @@ impl IpRanges {
         best.map(|(_, range)| range)
     }
 
-    /// Tells whether an address is listed under a service, whatever else it is listed as.
+    /// Returns whether an address is listed under a service, whatever else it is listed as.
     pub(crate) fn is_of_service(&self, ip: IpAddr, service: &str, at: Option<i64>) -> bool {
         let mut found = false;
         self.each_range(ip, at, |_, range| found |= range.service.eq_ignore_ascii_case(service));
@@ -120,18 +120,18 @@ impl IpRanges {
         });
     }
 
-    /// Tells whether an address is in some region's S3 prefix list.
+    /// Returns whether an address is in some region's S3 prefix list.
     pub(crate) fn in_s3_list(&self, ip: IpAddr) -> bool {
         self.s3_lists.values().any(|list| list.longest(ip).is_some())
     }
 
-    /// Tells whether an address is in a prefix list of AWS's own.
+    /// Returns whether an address is in a prefix list of AWS's own.
     pub(crate) fn in_aws_list(&self, ip: IpAddr) -> bool {
         self.aws_lists.longest(ip).is_some()
     }
 
-    /// Returns the id of the prefix list that tells most of an address: the one with its longest entry, among
-    /// equals the first by id. An entry that holds every address tells nothing.
+    /// Returns the id of the most specific prefix list of an address: the one with its longest entry, among
+    /// equals the first by id. An entry that contains every address tells nothing.
     pub(crate) fn list_of(&self, ip: IpAddr) -> Option<&str> {
         let lists = self.lists.iter().filter_map(|(id, list)| {
             let (len, ()) = list.longest(ip).filter(|(len, ())| *len > 0)?;
@@ -140,7 +140,7 @@ impl IpRanges {
         lists.max().map(|(_, Reverse(id))| id)
     }
 
-    /// Tells whether an S3 address belongs to another region than this one. NULL when nothing tells.
+    /// Returns whether an S3 address belongs to another region than this one. `None` if it is not known.
     ///
     /// AWS's ranges decide; where they do not know the address, the prefix lists: a region's list holds
     /// every S3 address of the region, in the families that it holds at all.

@@ -1,18 +1,21 @@
 //! The configuration of VPCs, indexed: where a route table sends an address, which ports a rule covers.
 //!
-//! [`RouteTables`] holds the only route lookup, [`RuleMatch`] the only matcher of security group rules and
-//! network ACL entries. The rooms that join records, judge packets and audit configurations all use these, so
-//! that their verdicts agree. Nothing here reads a record or runs SQL.
+//! [`RouteTables`] has the only route lookup, [`RuleMatch`] the only matcher of security group rules and
+//! network ACL entries. Enrichment, reachability and the audit all use these, so that their
+//! results agree. Nothing here reads a record or runs SQL.
 
 mod cidr_map;
 pub mod endpoints;
+pub(crate) mod interfaces;
 pub(crate) mod ip_ranges;
 pub(crate) mod network;
 pub(crate) mod packet;
 pub mod ports;
 mod routes;
 pub mod rules;
+pub(crate) mod service_address;
 pub mod service_name;
+
 pub use cidr_map::CidrMap;
 pub use network::VpcNetwork;
 pub use packet::{Error, FiveTuple};

@@ -124,7 +124,7 @@ impl VpcNetwork {
         Some(&list.prefix_list_id)
     }
 
-    /// Returns the prefix list of AWS's own that holds an address: its service has many addresses, and rules are
+    /// Returns the prefix list of AWS's own that contains an address: its service has many addresses, and rules are
     /// for all of them.
     pub fn service_list(&self, ip: IpAddr) -> Option<&str> {
         let lists = self.inventory.prefix_lists.iter();

@@ -1,4 +1,4 @@
-//! A 5-tuple as it is asked about, and its packets as rules see them.
+//! A 5-tuple of a query, and its packets as rules see them.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -8,16 +8,16 @@ use crate::vpc::ports::{CLIENT_PORTS, LINUX_EPHEMERAL};
 use crate::vpc::rules;
 use crate::vpc::rules::{ICMP, ICMP_V6, has_ports, is_icmp};
 
-/// A flow from whoever opens it. NULL is what is not known.
+/// A flow, seen from the initiator. `None` is what is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FiveTuple {
-    /// Address of whoever opens it.
+    /// Address of the initiator.
     pub source: IpAddr,
     /// Address that it is opened to.
     pub destination: IpAddr,
-    /// Port of whoever opens it; NULL: any that a client may pick.
+    /// Port of the initiator. `None`: any ephemeral port.
     pub source_port: Option<u16>,
-    /// Port that it is opened to; NULL: any.
+    /// Port of the responder. `None`: any.
     pub destination_port: Option<u16>,
     /// IANA's protocol number.
     pub protocol: u8,
@@ -41,7 +41,7 @@ impl FiveTuple {
         Packet { protocol: self.protocol, ports, icmp: self.icmp }
     }
 
-    /// Returns the packet that answers. NULL when nothing answers such a packet, or none is known to.
+    /// Returns the reply packet. `None` if there is no reply to such a packet, or none is known.
     pub(crate) fn reply(&self) -> Option<Packet> {
         let icmp = match (self.protocol, self.icmp) {
             (ICMP, Some((8, _))) => Some((0, 0)),
@@ -53,7 +53,7 @@ impl FiveTuple {
         Some(Packet { protocol: self.protocol, ports, icmp })
     }
 
-    /// Returns what it asks for in words: `tcp/7077`, `ESP`, `icmp type 8`.
+    /// Returns the service in words: `tcp/7077`, `ESP`, `icmp type 8`.
     pub fn service(&self) -> String {
         self.request().service()
     }
@@ -70,17 +70,17 @@ impl Packet {
         Self { ports: LINUX_EPHEMERAL, ..self.clone() }
     }
 
-    /// Tells whether its protocol has ports that rules look at.
+    /// Returns whether its protocol has ports that rules look at.
     pub(crate) fn has_ports(&self) -> bool {
         has_ports(self.protocol)
     }
 
-    /// Tells whether its protocol has types and codes that rules look at.
+    /// Returns whether its protocol has types and codes that rules look at.
     pub(crate) fn is_icmp(&self) -> bool {
         is_icmp(self.protocol)
     }
 
-    /// Returns what it asks for in words.
+    /// Returns the service in words.
     pub(crate) fn service(&self) -> String {
         let name = protocol_word(self.protocol);
         let (from, to) = (*self.ports.start(), *self.ports.end());

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-/// The lowest port that counts as ephemeral where nothing else tells which side opened a connection.
+/// The lowest port that counts as ephemeral where nothing else shows the initiator.
 ///
 /// Linux begins here, IANA and Windows higher. The views of `queries/` use the same number.
 pub const FIRST_EPHEMERAL: u16 = 32_768;

@@ -39,7 +39,7 @@ pub enum NextHop {
     Blackhole,
     /// No route fits.
     NoRoute,
-    /// The inventory does not tell.
+    /// The inventory lacks the data.
     Unknown,
 }
 
@@ -70,7 +70,7 @@ pub struct EffectiveRouteTable<'a> {
     pub is_main: bool,
 }
 
-/// What the inventory lacks, when it does not tell where an address is sent.
+/// What the inventory lacks, if the next hop of an address is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undetermined<'a> {
     /// The route table of the subnet.
@@ -119,7 +119,7 @@ struct Table {
     by_cidr: CidrMap<Vec<usize>>,
     /// Routes by prefix list.
     by_list: Vec<usize>,
-    /// Whether the inventory holds the routes, and not only an endpoint that names the table.
+    /// Whether the inventory has the routes, and not only an endpoint that names the table.
     has_routes: bool,
 }
 
@@ -218,7 +218,7 @@ impl RouteTables {
     }
 
     /// Returns the route table that a subnet uses: its own, else the main one of its VPC. `vpc` is the VPC of
-    /// a subnet that the inventory does not hold. `None` when neither table is known.
+    /// a subnet that is not in the inventory. `None` when neither table is known.
     pub fn table_of(&self, subnet: &str, vpc: Option<&str>) -> Option<EffectiveRouteTable<'_>> {
         if let Some(id) = self.by_subnet.get(subnet) {
             return Some(EffectiveRouteTable { id, is_main: false });
@@ -309,7 +309,7 @@ impl RouteTables {
         }
         let is_in = match (&entry.gateway, s3()) {
             (Gateway::S3(_) | Gateway::NotS3, S3Region::NotS3) => Some(false),
-            // The list of an S3 endpoint holds every S3 address of its region and no other.
+            // The list of an S3 endpoint contains every S3 address of its region and no other.
             (Gateway::S3(own), S3Region::Of(region)) => Some(own == region),
             (Gateway::S3(own), S3Region::NotOf(region)) => (own == region).then_some(false),
             (Gateway::NotS3, S3Region::Of(_) | S3Region::NotOf(_) | S3Region::SomeRegion) => {
@@ -321,7 +321,7 @@ impl RouteTables {
         is_in.map(|is_in| is_in.then_some(whole)).ok_or(())
     }
 
-    /// Tells whether an address is in a VPC's own blocks.
+    /// Returns whether an address is in a VPC's own blocks.
     pub fn is_inside(&self, vpc: &str, ip: IpAddr) -> bool {
         self.blocks.get(vpc).is_some_and(|blocks| blocks.longest(ip).is_some())
     }

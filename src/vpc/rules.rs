@@ -28,7 +28,7 @@ pub enum MatchResult {
     Yes,
     /// It does not.
     No,
-    /// The inventory does not tell, or it depends on what is not known of the packet.
+    /// The inventory lacks the data, or it depends on what is not known of the packet.
     Maybe,
 }
 
@@ -39,7 +39,7 @@ impl From<bool> for MatchResult {
 }
 
 impl MatchResult {
-    /// Joins two conditions that both have to hold.
+    /// Joins two conditions that both have to be met.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
@@ -81,7 +81,7 @@ impl RuleMatch<'_> {
         self.protocol.parse().ok().or_else(named).filter(|_| !self.is_all())
     }
 
-    /// Tells whether the rule is for a protocol.
+    /// Returns whether the rule is for a protocol.
     pub fn covers_protocol(&self, protocol: u8) -> MatchResult {
         match self.number() {
             _ if self.is_all() => MatchResult::Yes,
@@ -90,7 +90,7 @@ impl RuleMatch<'_> {
         }
     }
 
-    /// Tells whether the rule is for a packet of this protocol to this port. `icmp`: its type and code, where
+    /// Returns whether the rule is for a packet of this protocol to this port. `icmp`: its type and code, where
     /// they are known.
     pub fn covers(&self, protocol: u8, port: u16, icmp: Option<(u8, u8)>) -> MatchResult {
         let covers = self.covers_protocol(protocol);
@@ -154,17 +154,17 @@ impl RuleMatch<'_> {
     }
 }
 
-/// Tells whether an entry of a network ACL allows what it covers.
+/// Returns whether an entry of a network ACL allows what it covers.
 pub fn allows(entry: &NetworkAclEntry) -> bool {
     entry.rule_action.eq_ignore_ascii_case("allow")
 }
 
-/// Tells whether rules look at the ports of a protocol.
+/// Returns whether rules look at the ports of a protocol.
 pub fn has_ports(protocol: u8) -> bool {
     matches!(protocol, TCP | UDP)
 }
 
-/// Tells whether rules look at the ICMP type and code of a protocol.
+/// Returns whether rules look at the ICMP type and code of a protocol.
 pub fn is_icmp(protocol: u8) -> bool {
     matches!(protocol, ICMP | ICMP_V6)
 }

@@ -2,7 +2,7 @@
 //! counts, sums and times of the records of one conversation, as a struct of [`COLUMNS`].
 //!
 //! It is what thirty aggregates of SQL would give, in one pass over the records and one block of memory for
-//! each conversation. The fields mean what `queries/views/conversation_sums.sql` says.
+//! each conversation. The fields are those of `queries/views/conversation_sums.sql`.
 
 mod sums;
 
@@ -95,7 +95,7 @@ impl Columns {
 /// The function's name.
 pub(crate) const NAME: &str = "conversation";
 
-/// Returns the aggregate function. Records that ended before `since` (Unix seconds) are context: they tell how a
+/// Returns the aggregate function. Records that ended before `since` (Unix seconds) are context: they show how a
 /// conversation began, and are not counted.
 pub(crate) fn conversation(since: Option<i64>) -> AggregateUDF {
     let signature = Signature::any(9, Volatility::Immutable);
@@ -249,7 +249,7 @@ impl GroupsAccumulator for Groups {
     }
 
     fn size(&self) -> usize {
-        // The answer has a bit for each number as well, and must not need more memory than was asked for.
+        // The result has a bit for each number as well, and must not exceed the reserved memory.
         let answer = self.sums.len() * (size_of::<Sums>() + COLUMNS.len().div_ceil(8));
         answer.max(self.sums.capacity() * size_of::<Sums>())
     }

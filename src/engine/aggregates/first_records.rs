@@ -1,4 +1,4 @@
-//! The aggregate `first_records(start, object, line)`: where the first few records of a group stand.
+//! The aggregate `first_records(start, object, line)`: where the first few records of a group are located.
 //! `first_records(records)` takes the first few out of several of its own answers.
 //!
 //! The first by time, then object, then line: the same data gives the same evidence in whatever order,
@@ -25,7 +25,7 @@ use datafusion::logical_expr::{
 
 use crate::engine::aggregates::grouping::{group_of_row, rows_as_groups};
 
-/// How many records a group keeps: enough to look one up by hand, few enough to hold for every group.
+/// How many records a group stores: enough to look one up by hand, few enough to store for every group.
 const RECORDS_MAX: usize = 3;
 
 /// Returns the aggregate function `first_records(start, object, line)`, also of its own answers.
@@ -108,7 +108,7 @@ struct RecordReference {
 /// No record: sorts after every real one.
 const NONE: RecordReference = RecordReference { start: i64::MAX, object: u32::MAX, line: u32::MAX };
 
-/// The places of every group. Names of objects are held once, however many groups cite them, and only while
+/// The locations of every group. Names of objects are stored once, however many groups cite them, and only while
 /// one does: in a log group each record has a name of its own.
 #[derive(Debug, Default)]
 struct Groups {
@@ -135,7 +135,7 @@ impl Groups {
     /// Returns the number of an object that one more place cites.
     fn add_reference(&mut self, object: &str) -> u32 {
         self.cited += 1;
-        // Rows of one object stand together: most look-ups are this comparison.
+        // Rows of one object are adjacent: most look-ups are this comparison.
         if let Some(last) = self.objects.get_mut(self.last as usize)
             && last.cited > 0
             && *last.name == *object
@@ -186,7 +186,7 @@ impl Groups {
         self.objects.get(number as usize).map_or("", |object| &object.name)
     }
 
-    /// Tells whether a record of object `name` comes before a place.
+    /// Returns whether a record of object `name` comes before a place.
     fn comes_before(&self, (start, name, line): (i64, &str, u32), held: &RecordReference) -> bool {
         if held.object == u32::MAX || start != held.start {
             return held.object == u32::MAX || start < held.start;
@@ -329,7 +329,7 @@ impl GroupsAccumulator for Groups {
     }
 
     fn size(&self) -> usize {
-        // The answer takes the place of all this, and must not need more memory than was asked for.
+        // The result replaces all this, and must not exceed the reserved memory.
         let held = self.places.capacity() * size_of::<[RecordReference; RECORDS_MAX]>();
         let answer = self.places.len() * size_of::<i32>() + self.cited * ANSWER_BYTES;
         held.max(answer) + self.object_bytes

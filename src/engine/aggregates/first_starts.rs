@@ -19,7 +19,7 @@ use datafusion::logical_expr::{
 
 use crate::engine::aggregates::grouping::{group_of_row, rows_as_groups};
 
-/// How many times a group keeps: enough to see a rhythm, few enough to hold for every group.
+/// How many times a group stores: enough to see a period, few enough to store for every group.
 const KEPT: usize = 100;
 
 /// Returns the aggregate function `first_starts(start)`, also of its own answers.

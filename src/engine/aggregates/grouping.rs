@@ -15,7 +15,7 @@ pub(crate) fn group_of_row(
     }
 }
 
-/// Returns the states of groups of one row each, for whoever goes on with rows as if they were groups.
+/// Returns the states of groups of one row each, for plans that continue with rows as if they were groups.
 pub(crate) fn rows_as_groups(
     mut groups: impl GroupsAccumulator,
     values: &[ArrayRef],

@@ -1,4 +1,4 @@
-//! The functions that ask the allow rules and the context: `allowed_by`, `baseline_rule`, `destination_of`.
+//! The functions over the allow rules and the enrichment: `allowed_by`, `baseline_rule`, `destination_of`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,19 +19,19 @@ use crate::allow::BaselineRule;
 use crate::engine::functions::fits;
 use crate::enrich::Enricher;
 
-/// What is asked.
+/// Which of the functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum AllowQuery {
     /// `allowed_by`: the reason of the first allow rule that fits, else NULL.
     AllowedBy,
-    /// `baseline_rule`: the number of the first rule that tells the destination as known; 0 when none does,
+    /// `baseline_rule`: the number of the first rule that covers the destination; 0 if none does,
     /// NULL when there is no baseline for the job.
     BaselineRule,
     /// `destination_of`: where an address is, in the words of an allow rule's `to`.
     DestinationOf,
 }
 
-/// A function that asks. Its arguments are (job_name, remote_addr, remote_scope, remote_port, protocol), of
+/// A function over the allow rules. Its arguments are (job_name, remote_addr, remote_scope, remote_port, protocol), of
 /// `destination_of` the second and the third of them.
 #[derive(Debug)]
 pub(crate) struct AllowFunction {

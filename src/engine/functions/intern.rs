@@ -22,7 +22,7 @@ use foldhash::HashMap;
 struct Store {
     ids: HashMap<Box<[u8]>, i32>,
     texts: Vec<Box<[Option<String>]>>,
-    /// The n-th texts of all combinations, where they were asked for; shorter where more have come since.
+    /// The n-th texts of all combinations, where they were requested; shorter where more have come since.
     columns: HashMap<usize, StringViewArray>,
 }
 
@@ -82,7 +82,7 @@ impl ScalarUDFImpl for Intern {
         let columns = columns.collect::<Result<Vec<ArrayRef>, _>>()?;
         let texts: Vec<&StringViewArray> = columns.iter().map(|c| c.as_string_view()).collect();
         let mut ids = Int32Builder::with_capacity(args.number_rows);
-        // Within a batch the same views are the same texts: most rows are told by their views alone.
+        // Within a batch the same views are the same texts: most rows are identified by their views alone.
         let mut known: HashMap<Box<[u128]>, i32> = HashMap::default();
         let mut last: (Vec<u128>, Option<i32>) = (Vec::new(), None);
         let (mut views, mut bytes) = (Vec::new(), Vec::new());
@@ -93,7 +93,7 @@ impl ScalarUDFImpl for Intern {
                 true => u128::MAX,
                 false => column.views()[row],
             }));
-            // Records of one interface stand together.
+            // Records of one interface are adjacent.
             let id = match last.1 {
                 Some(id) if last.0 == views => id,
                 _ => match known.get(views.as_slice()) {

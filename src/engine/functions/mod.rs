@@ -125,7 +125,7 @@ pub const FUNCTIONS: &[Function] = &[
              "most_within(array_agg(CAST(start AS BIGINT)), 60)"),
 ];
 
-/// Tells which AWS service's public range holds an address.
+/// Returns the AWS service whose public range contains an address.
 pub type AwsService = Arc<dyn Fn(IpAddr) -> Option<String> + Send + Sync>;
 
 /// Adds the functions of addresses and numbers to a session.
@@ -195,7 +195,7 @@ impl fmt::Debug for Udf {
     }
 }
 
-// A session has one function of each name, so that names tell them apart.
+// A session has one function of each name, so that names identify them.
 impl PartialEq for Udf {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -242,7 +242,7 @@ impl ScalarUDFImpl for Udf {
                 return plan_err!("{} takes {what}, not {}", self.name, given.data_type());
             }
         }
-        // A wrong range in the query is told when it is planned, even over no rows at all.
+        // A wrong range in the query is reported when it is planned, even over no rows at all.
         if self.name == "in_cidr"
             && let Some(Some(cidr)) = args.scalar_arguments.get(1)
             && let Some(Some(text)) = cidr.try_as_str()
@@ -283,7 +283,7 @@ fn addresses(array: &ArrayRef) -> impl Iterator<Item = Option<IpAddr>> {
 }
 
 fn in_cidr(args: &[ArrayRef]) -> Result<ArrayRef> {
-    // The range is nearly always the same in every row, so the last one is kept.
+    // The range is nearly always the same in every row, so the last one is cached.
     let mut last: Option<(&str, Option<IpNet>)> = None;
     let mut range = |text| match last {
         Some((known, net)) if known == text => net,

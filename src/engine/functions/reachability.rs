@@ -1,4 +1,4 @@
-//! Functions that hold a row against the VPC's configuration: why a packet was refused, why traffic to S3 went
+//! Functions that compare a row with the VPC's configuration: why a packet was refused, why traffic to S3 went
 //! around the endpoint, and what to do about it.
 
 use std::fmt;
@@ -20,13 +20,13 @@ use crate::reachability::{Analyzer, BypassObservation, Fix, RejectedPacket};
 use crate::vpc::FiveTuple;
 use crate::vpc::ports::LINUX_EPHEMERAL;
 
-/// The inventory, made ready at the first row that asks.
+/// The inventory, indexed at the first row.
 struct LazyAnalyzer {
     inventory: Arc<Inventory>,
     reach: OnceLock<Analyzer>,
 }
 
-/// What a function tells of a row.
+/// What a function returns of a row.
 type Explain = fn(&Analyzer, &Row<'_>) -> Option<String>;
 
 /// One function: `signature` names its arguments.
@@ -44,7 +44,7 @@ const REFUSED: &str = "(local_interface, remote_interface, local_addr, remote_ad
 /// Arguments of the functions of traffic to S3.
 const BYPASSED: &str = "(vpc_id, subnet_id, region, remote_addr, path)";
 
-/// Makes the functions over an inventory.
+/// Creates the functions over an inventory.
 pub(crate) fn functions(inventory: &Arc<Inventory>) -> Vec<ScalarUDF> {
     let lazy = Arc::new(LazyAnalyzer { inventory: Arc::clone(inventory), reach: OnceLock::new() });
     let (text, number) = (DataType::Utf8View, DataType::Int32);
@@ -148,7 +148,7 @@ impl<'a> Row<'a> {
         column.is_valid(self.at).then(|| column.value(self.at))
     }
 
-    /// A port; NULL for what is none.
+    /// A port; `None` for a number that is no port.
     fn port(&self, column: usize) -> Option<u16> {
         u16::try_from(self.number(column)?).ok()
     }
@@ -188,7 +188,7 @@ impl<'a> Row<'a> {
 fn why_refused(reach: &Analyzer, row: &Row<'_>) -> Option<String> {
     match row.refused() {
         Some(refused) => reach.refusal(&refused).cause,
-        // NULL would say that the inventory lets it through.
+        // NULL would mean that the inventory allows it.
         None => Some("not known: the log does not tell the protocol".to_owned()),
     }
 }

@@ -13,13 +13,13 @@ const SYN: u8 = 2;
 /// How often a job calls, in seconds.
 const PERIOD_SECS: i64 = 300;
 
-/// The services that a scan asks for.
+/// The services that a port scan probes.
 const SCANNED: [u16; 24] = [
     20, 21, 23, 25, 80, 110, 111, 135, 139, 143, 389, 445, 636, 1433, 1521, 2049, 2375, 3128, 3306,
     5900, 6379, 8080, 9200, 11211,
 ];
 
-/// Tells all of them.
+/// Adds all of them.
 pub(super) fn tell(scenario: &mut Scenario) {
     calls_home(scenario);
     polls_mirror(scenario);
@@ -68,7 +68,7 @@ fn slow_upload(scenario: &mut Scenario) {
     scenario.talk(talk.volume((26_000, 26_000_000), (13_000, 700_000)));
 }
 
-/// Knocks at many ports of an instance, which refuses, and for a database at many addresses where nobody is.
+/// Scans many ports of an instance, which rejects, and the port of a database at many unused addresses.
 fn probes_network(scenario: &mut Scenario) {
     let (_, eni) = scenario.job("probes-network", (30, 40), PRIVATE_A, &JOBS, 182);
     scenario.storage(eni, 43);

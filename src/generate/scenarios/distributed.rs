@@ -10,7 +10,7 @@ use crate::generate::scenarios::Scenario;
 const SYN: u8 = 2;
 const SYN_ACK: u8 = 18;
 
-/// Tells all of them.
+/// Adds all of them.
 pub(super) fn tell(scenario: &mut Scenario) {
     no_self_rule(scenario);
     closed_ephemeral_ports(scenario);

@@ -1,6 +1,6 @@
 //! The stories: jobs that show a detection firing, and traps that must stay quiet.
 //!
-//! One function a story; `sample-logs/README.md` tells them one by one, with the expected verdict.
+//! One function a story; `sample-logs/README.md` describes each, with the expected verdict.
 
 mod behaviour;
 mod distributed;
@@ -24,7 +24,7 @@ pub(super) struct Scenario {
 }
 
 impl Scenario {
-    /// Tells every story, from `start`.
+    /// Builds every scenario, from `start`.
     pub(super) fn new(start: i64) -> Self {
         let mut scenario = Self { world: World::new(start), records: Vec::new(), port: 40000 };
         single::tell(&mut scenario);
@@ -108,7 +108,7 @@ impl Scenario {
         (eni.created + 90, end - 60)
     }
 
-    /// Instances and a notebook that do what jobs must not: nobody asked about them.
+    /// Instances and a notebook that do what jobs must not: they are no jobs.
     fn others(&mut self) {
         let [web, app, batch] = INSTANCE_ENIS;
         for minute in (0..80).step_by(8) {

@@ -13,7 +13,7 @@ use crate::generate::world::STS_ENI;
 
 const SYN: u8 = 2;
 
-/// Tells all of them.
+/// Adds all of them.
 pub(super) fn tell(scenario: &mut Scenario) {
     clean(scenario);
     pip_install(scenario);
@@ -97,14 +97,14 @@ fn isolated(scenario: &mut Scenario) {
     scenario.talk(talk.volume((40, 52_000), (30, 4_000)));
 }
 
-/// Has no VpcConfig: the VPC's flow logs cannot show it. Coverage says so.
+/// Has no VpcConfig: the VPC's flow logs cannot show it. Coverage reports it.
 fn without_vpc(scenario: &mut Scenario) {
     let (from, to) = (scenario.minute(45), scenario.minute(50));
     let job = scenario.world.job("no-vpc-config", from, Some(to), PRIVATE_A, &JOBS);
     scenario.world.jobs[job].subnets.clear();
 }
 
-/// Two jobs that nothing tells apart: what either does is told of both as candidates.
+/// Two jobs that nothing distinguishes: what either does is reported with both as candidates.
 fn tuning(scenario: &mut Scenario) {
     let (a, first) = scenario.job("tune-a", (51, 61), PRIVATE_A, &JOBS, 130);
     let (b, second) = scenario.job("tune-b", (51, 61), PRIVATE_A, &JOBS, 131);

@@ -6,11 +6,11 @@ use arrow::array::{ArrayRef, Int64Builder, RecordBatch, StringViewBuilder};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::Result;
 
-use crate::scan::interface_minutes::spill::Hour;
-use crate::scan::interface_minutes::table::{
+use crate::scan::interface_minutes::minute::{Key, Minute};
+use crate::scan::interface_minutes::rows::{
     BATCH_ROWS, Hours, counts, finished, minutes_of, number, numbers, text, texts,
 };
-use crate::scan::interface_minutes::{Key, Minute};
+use crate::scan::interface_minutes::spill::Hour;
 
 /// The columns of `minute_runs`, in the order of its SQL.
 pub(super) fn runs_schema() -> SchemaRef {
@@ -50,7 +50,7 @@ impl Group {
 #[derive(Debug, Clone)]
 struct Run {
     group: Arc<Group>,
-    /// The first minute and the first that is no more part of it; NULL for records without a time.
+    /// The first minute and the first that is no more part of it; `None` for records without a time.
     minutes: Option<(i64, i64)>,
     state: &'static str,
     counts: [i64; 3],
@@ -100,7 +100,7 @@ impl Run {
 /// An hour of an interface and its job, of all that says which job it is.
 type Pending = (Hour, Vec<Hour>);
 
-/// Makes the batches of `minute_runs`.
+/// Builds the batches of `minute_runs`.
 pub(super) struct RunRows {
     rows: Hours,
     /// The run that the next minute may belong to.
@@ -114,7 +114,7 @@ impl RunRows {
         Self { rows, open: None, pending: None }
     }
 
-    /// The next hour of an interface and its job, with those of the same time whose key tells more of the job.
+    /// The next hour of an interface and its job, with those of the same time whose key contains more of the job.
     fn hour(&mut self) -> Result<Option<Pending>> {
         let first = match self.pending.take() {
             Some(hour) => hour,

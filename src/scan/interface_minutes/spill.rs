@@ -9,7 +9,7 @@ use std::io;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::scan::interface_minutes::Minute;
+use crate::scan::interface_minutes::minute::Minute;
 
 /// Minutes of an hour.
 pub(super) type Slots = Box<[Minute; 60]>;
@@ -57,7 +57,7 @@ pub(super) struct Stretch {
     to: u64,
 }
 
-/// All files: each holds what was merged of the one before.
+/// All files: each contains what was merged from the one before.
 #[derive(Debug, Default)]
 pub(super) struct Files {
     levels: Vec<Level>,
@@ -84,7 +84,7 @@ impl Files {
             }
             let merged = Merge::new(std::mem::take(&mut level.stretches), Arc::clone(order))?;
             self.add(at + 1, merged)?;
-            // What it held is in the next file.
+            // Its content is in the next file.
             if let Some(level) = self.levels.get(at) {
                 level.file.lock().unwrap_or_else(PoisonError::into_inner).set_len(0)?;
             }
@@ -164,7 +164,7 @@ fn encode(hour: &Hour, to: &mut Vec<u8>) {
     }
 }
 
-/// Takes an hour off the front of bytes. NULL: they are not what [`encode`] wrote.
+/// Reads an hour from the front of bytes. `None`: [`encode`] did not write them.
 fn decode(from: &mut &[u8]) -> Option<Hour> {
     let number = u32::from_le_bytes(*from.split_off(..4)?.as_array()?);
     let hour = i64::from_le_bytes(*from.split_off(..8)?.as_array()?);

@@ -1,11 +1,8 @@
 //! The minutes that a scan counted, as tables: minute by minute, and as runs of minutes that are alike.
 
-use std::io;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, Int64Builder, RecordBatch, StringViewBuilder, TimestampSecondBuilder,
-};
+use arrow::array::{ArrayRef, RecordBatch, TimestampSecondBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::common::Result;
@@ -13,19 +10,19 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 
+use crate::scan::interface_minutes::minute::{KEY, Key};
+use crate::scan::interface_minutes::rows::{
+    BATCH_ROWS, Hours, counts, finished, minutes_of, number, numbers, text, texts,
+};
 use crate::scan::interface_minutes::runs::{RunRows, runs_schema};
-use crate::scan::interface_minutes::spill::{Hour, Reader, Stretch, UNTIMED};
-use crate::scan::interface_minutes::{KEY, Key, Minute};
-
-/// Rows of a batch.
-pub(super) const BATCH_ROWS: usize = 4096;
+use crate::scan::interface_minutes::spill::{Reader, Stretch};
 
 /// All minutes of a scan, to be read as often as needed.
 #[derive(Debug, Clone)]
 pub(crate) struct MinuteTables {
     /// Interfaces and their jobs, by number.
     keys: Arc<[Key]>,
-    /// NULL: no record was of a job.
+    /// `None`: no record belonged to a job.
     hours: Option<Stretch>,
 }
 
@@ -35,19 +32,11 @@ impl MinuteTables {
     }
 
     /// The rows of `interface_minutes`.
-    ///
-    /// # Errors
-    ///
-    /// When DataFusion refuses the table, which is a mistake of this build.
     pub(crate) fn minutes(&self) -> Result<StreamingTable> {
         self.table(minutes_schema(), |rows| Box::new(MinuteRows { rows }))
     }
 
     /// The rows of `minute_runs`.
-    ///
-    /// # Errors
-    ///
-    /// As [`MinuteTables::minutes`].
     pub(crate) fn runs(&self) -> Result<StreamingTable> {
         self.table(runs_schema(), |rows| Box::new(RunRows::new(rows)))
     }
@@ -81,42 +70,6 @@ impl PartitionStream for Part {
     }
 }
 
-/// Hours in the order of interface, job and time.
-pub(super) struct Hours {
-    keys: Arc<[Key]>,
-    hours: Option<Reader>,
-}
-
-impl Hours {
-    pub(super) fn key(&self, number: u32) -> Option<&Key> {
-        self.keys.get(number as usize)
-    }
-}
-
-impl Iterator for Hours {
-    type Item = io::Result<Hour>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.hours.as_mut()?.next()
-    }
-}
-
-/// The minutes of an hour that any record tells of, as minutes since 1970; NULL for records without a time.
-pub(super) fn minutes_of(hour: &Hour) -> impl Iterator<Item = (Option<i64>, Minute)> {
-    let (first, is_timed) = (hour.hour, hour.hour != UNTIMED);
-    let of_slot = move |slot: i64| is_timed.then(|| first.saturating_mul(60).saturating_add(slot));
-    let told = hour.slots.iter().zip(0..).filter(|(minute, _)| minute.told != 0);
-    told.map(move |(minute, slot)| (of_slot(slot), *minute))
-}
-
-pub(super) fn text(name: &str) -> Field {
-    Field::new(name, DataType::Utf8View, true)
-}
-
-pub(super) fn number(name: &str) -> Field {
-    Field::new(name, DataType::Int64, true)
-}
-
 /// The columns of `interface_minutes`, in the order of its SQL.
 fn minutes_schema() -> SchemaRef {
     let time = DataType::Timestamp(TimeUnit::Second, Some("UTC".into()));
@@ -126,26 +79,7 @@ fn minutes_schema() -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// Columns of text of which few values are different.
-pub(super) fn texts<const N: usize>() -> [StringViewBuilder; N] {
-    std::array::from_fn(|_| StringViewBuilder::with_capacity(BATCH_ROWS).with_deduplicate_strings())
-}
-
-pub(super) fn numbers<const N: usize>() -> [Int64Builder; N] {
-    std::array::from_fn(|_| Int64Builder::with_capacity(BATCH_ROWS))
-}
-
-pub(super) fn finished<const N: usize>(
-    columns: [StringViewBuilder; N],
-) -> impl Iterator<Item = ArrayRef> {
-    columns.into_iter().map(|mut column| Arc::new(column.finish()) as ArrayRef)
-}
-
-pub(super) fn counts(minute: &Minute) -> [u32; 3] {
-    [minute.records, minute.nodata, minute.skipdata]
-}
-
-/// Makes the batches of `interface_minutes`.
+/// Builds the batches of `interface_minutes`.
 struct MinuteRows {
     rows: Hours,
 }

@@ -15,9 +15,9 @@ struct FlowLogScope {
     account_id: Option<String>,
     region: Option<String>,
     vpc_id: Option<String>,
-    /// The time of its records. NULL: it may be any.
+    /// The time of its records. `None`: it may be any.
     span: Option<(i64, i64)>,
-    /// Whether some object does not tell the time of its records.
+    /// Whether the time of the records of some object is unknown.
     is_timeless: bool,
 }
 
@@ -33,7 +33,7 @@ impl FlowLogScope {
         self.span = Some((start.min(first - AGGREGATION_SECS), end.max(last)));
     }
 
-    /// Tells whether the two may record one interface at one time.
+    /// Returns whether the two may record one interface at one time.
     fn may_overlap(&self, other: &Self) -> bool {
         let differ = |a: &Option<String>, b: &Option<String>| {
             a.as_ref().zip(b.as_ref()).map(|(a, b)| a != b)
@@ -57,7 +57,7 @@ pub(super) struct Candidates {
 }
 
 impl Candidates {
-    /// Takes in what an object's name tells. Returns whether only its rows tell their flow logs.
+    /// Adds an object by its name. Returns whether only its rows contain their flow logs.
     pub(super) fn add(&mut self, split: &Split) -> bool {
         let id = split.log_group.as_deref().or(split.name.flow_log_id.as_deref());
         if let Some(id) = id {
@@ -66,7 +66,7 @@ impl Candidates {
         id.is_none() && split.fields.is_some()
     }
 
-    /// Takes in what the rows of a lake say: the objects that they are from.
+    /// Adds an object that rows of a lake are from.
     pub(super) fn add_object(&mut self, object: &str) {
         if let Some(id) = flow_log(object) {
             self.logs.entry(id.to_owned()).or_default().add(&ObjectName::parse(object));

@@ -10,27 +10,45 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, TryStreamExt as _};
 
-use crate::engine::ScanOptions;
 use crate::enrich::Enricher;
 use crate::flow::field::OBJECT;
 use crate::flow::{DecodeOptions, Filter, InterfacePredicate, RecordSelection};
-use crate::scan::exec::ScanTask;
 use crate::scan::object_reader::read_objects;
+use crate::scan::options::ScanOptions;
 use crate::scan::overlap::Choice;
 use crate::scan::overlap::candidates::Candidates;
 use crate::scan::overlap::count::{Count, columns};
 use crate::scan::pushdown::Pushed;
 use crate::scan::registry::ScanCounters;
+use crate::scan::task::ScanTask;
 use crate::scan::work_queue::WorkQueue;
 use crate::source::{Listing, Split};
 
-/// Says which flow log speaks when, for the interfaces that the scan is about. NULL when no two flow logs record one
-/// of them.
+/// Returns the work of a scan without the records that are copies of another flow log's.
 ///
-/// # Errors
-///
-/// When the objects cannot be read again.
-pub(crate) fn choose<'a>(
+/// Every reader of a queue calls it; the objects are read for it once.
+pub(crate) async fn without_copies(job: Arc<ScanTask>, queue: &WorkQueue) -> Result<Arc<ScanTask>> {
+    let choice = queue.choice.get_or_try_init(|| find_choice(&job, queue)).await?;
+    match choice {
+        Some(choice) => Ok(Arc::new(job.choosing(Arc::clone(choice))?)),
+        None => Ok(job),
+    }
+}
+
+/// `None` if there are no copies, or the user wants all records.
+async fn find_choice(job: &ScanTask, queue: &WorkQueue) -> Result<Option<Arc<Choice>>> {
+    let Some(context) = job.context.as_ref().filter(|_| !job.options.all_flow_logs) else {
+        return Ok(None);
+    };
+    let listing = queue.listing(job).await?;
+    let choice = choose(job, context, listing, queue.readers).await?.map(Arc::new);
+    queue.scan.update(|summary| summary.choice.clone_from(&choice));
+    Ok(choice)
+}
+
+/// Determines which flow log counts at which time, for the interfaces of the scan. `None` if no two flow logs record
+/// one of them.
+fn choose<'a>(
     job: &'a ScanTask,
     context: &'a Enricher,
     listing: &'a Listing,
@@ -90,7 +108,7 @@ async fn scan(
     let fields = columns.iter().map(|name| job.table.field_with_name(name).cloned());
     let schema = Arc::new(Schema::new(fields.collect::<Result<Vec<Field>, _>>()?));
     let Filter { since, until, interface, .. } = job.plan.filter.clone();
-    // Which records of an interface are wanted does not matter: any tells that its flow log was there.
+    // Any record of an interface shows that its flow log was active.
     let interface = interface.map(|test| {
         let all = move |id: &str| match test(id) {
             RecordSelection::ByAddress => RecordSelection::All,
@@ -105,7 +123,7 @@ async fn scan(
         limits: job.options.limits,
         ..DecodeOptions::new(job.plan.layout, Arc::clone(&schema))
     };
-    // What cannot be read, the scan itself will name.
+    // Objects that cannot be read are reported by the scan itself.
     let options = ScanOptions {
         stated: job.options.stated.clone(),
         limits: job.options.limits,

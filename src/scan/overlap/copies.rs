@@ -1,4 +1,4 @@
-//! Objects that hold the same text under two names: their records count twice.
+//! Objects with the same text under two names: their records count twice.
 
 use std::hash::BuildHasher as _;
 
@@ -16,7 +16,7 @@ pub(crate) struct Print {
 }
 
 impl Print {
-    /// Takes in the next bytes.
+    /// Adds the next bytes.
     pub(crate) fn add(&mut self, block: &[u8]) {
         let room = END_BYTES.saturating_sub(self.first.len());
         self.first.extend_from_slice(block.get(..room).unwrap_or(block));

@@ -1,4 +1,4 @@
-//! Takes in the times of all records of flow logs that may overlap, and ranks the flow logs.
+//! Collects the times of all records of flow logs that may overlap, and ranks the flow logs.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -13,7 +13,7 @@ use crate::scan::overlap::slots::Slots;
 use crate::scan::overlap::{COLUMNS, Choice, Columns, Log, TrafficType};
 use crate::source::object_name::{flow_log, log_group_of};
 
-/// Hours of all interfaces and flow logs together that are kept: about 32 MB.
+/// Hours of all interfaces and flow logs together that are stored: about 32 MB.
 const HOURS_MAX: usize = 256 * 1024;
 
 /// The fields that make a flow log better than another, and how much each counts.
@@ -70,7 +70,7 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// Takes in a batch of [`columns`].
+    /// Adds a batch of [`columns`].
     pub(super) fn add(&mut self, batch: &RecordBatch) {
         let Some(columns) = Columns::new(batch) else { return };
         let mut row = 0;
@@ -151,7 +151,7 @@ impl Count {
         }
     }
 
-    /// Ranks the flow logs. NULL when no interface is recorded by several.
+    /// Ranks the flow logs. `None` if no interface is recorded by several.
     pub(super) fn finish(self, known: &[FlowLog]) -> Option<Choice> {
         let is_shared = |logs: &Vec<(usize, Times)>| logs.len() > 1;
         if self.bound.is_none() && !self.interfaces.values().any(is_shared) {
@@ -206,7 +206,7 @@ impl FlowLogFields {
         }
     }
 
-    /// Says what is known of the flow log: what the inventory says goes before what its records show.
+    /// Returns what is known of the flow log: the inventory takes precedence over its records.
     fn log(&self, key: &str, known: &[FlowLog]) -> Log {
         let writes = |log: &&FlowLog| match log_group_of(key) {
             Some(group) => log.destination.as_deref().is_some_and(|to| names_group(to, group)),
@@ -247,7 +247,7 @@ impl FlowLogFields {
     }
 }
 
-/// Tells whether a flow log's destination, a name or an ARN, is a log group.
+/// Returns whether a flow log's destination, a name or an ARN, is a log group.
 fn names_group(destination: &str, group: &str) -> bool {
     let name = destination.split_once(":log-group:").map_or(destination, |(_, name)| name);
     name.strip_suffix(":*").unwrap_or(name) == group

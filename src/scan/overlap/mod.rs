@@ -1,4 +1,4 @@
-//! One packet counts once: where several flow logs record an interface, one speaks for it at a time.
+//! One packet counts once: where several flow logs record an interface, one is authoritative at a time.
 //!
 //! A flow log of the VPC, one of the subnet and one of the interface record the same packets, each with fields and an
 //! aggregation interval of its own. They are ranked by their fields, then by their traffic type, then by their id. A
@@ -10,7 +10,7 @@
 //! twice: the first time for times alone. Others, which are most, are read once.
 
 mod candidates;
-pub(crate) mod choose;
+mod choose;
 mod copies;
 mod count;
 mod slots;
@@ -24,7 +24,7 @@ use arrow::array::{
 };
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::TimestampSecondType;
-pub(crate) use choose::choose;
+pub(crate) use choose::without_copies;
 pub(crate) use copies::Print;
 use datafusion::common::Result;
 use foldhash::HashMap;
@@ -42,9 +42,9 @@ pub(crate) const COLUMNS: [&str; 6] =
 pub enum TrafficType {
     /// Accepted and refused ones.
     All,
-    /// Accepted ones, as far as was read or as the inventory says.
+    /// Accepted ones, as far as was read or by the inventory.
     Accept,
-    /// Refused ones, as far as was read or as the inventory says.
+    /// Rejected ones, as far as was read or by the inventory.
     Reject,
     /// It has no action.
     Unknown,
@@ -61,7 +61,7 @@ impl TrafficType {
         }
     }
 
-    /// Tells whether such a flow log records packets of an action; without one, it may be any.
+    /// Returns whether such a flow log records packets of an action; without one, it may be any.
     fn has(self, action: Option<&str>) -> bool {
         match action {
             _ if self == Self::All => true,
@@ -90,11 +90,11 @@ struct Log {
 pub struct Share {
     /// The interface.
     pub interface_id: String,
-    /// `FlowLogId`, or the log group where the inventory does not tell it.
+    /// `FlowLogId`, or the log group if the inventory lacks it.
     pub flow_log_id: String,
-    /// Whether it speaks for the interface where it has records; the others fill its gaps.
+    /// Whether it is authoritative for the interface where it has records; the others fill its gaps.
     pub is_chosen: bool,
-    /// What its records were seen to have, or the inventory says.
+    /// The traffic type of its records, or by the inventory.
     pub traffic_type: TrafficType,
     /// A measure of the fields that questions are answered from.
     pub field_score: u32,
@@ -110,7 +110,7 @@ type Counts = (u64, u64);
 /// An interface that several flow logs record: the flow logs by their rank, each with the times of its records.
 type Recorded = Vec<(usize, Slots)>;
 
-/// Which flow log speaks when for which interface.
+/// Which flow log is authoritative at which time for which interface.
 pub(crate) struct Choice {
     /// By rank, the best first.
     logs: Vec<Log>,
@@ -164,11 +164,11 @@ impl Choice {
         }
     }
 
-    /// Tells whether better flow logs have the packets of a record.
+    /// Returns whether better flow logs have the packets of a record.
     fn is_copy(&self, rank: usize, recorded: &Recorded, columns: &Columns<'_>, row: usize) -> bool {
         let Some((first, last)) = columns.times(row) else { return false };
         let action = columns.action.is_valid(row).then(|| columns.action.value(row));
-        // A record without traffic has no action: any better flow log stands for it.
+        // A record without traffic has no action: any better flow log replaces it.
         let is_empty = columns.status.is_valid(row)
             && matches!(columns.status.value(row), "NODATA" | "SKIPDATA");
         let better = recorded.iter().take_while(|(other, _)| *other < rank);
@@ -211,7 +211,7 @@ impl Choice {
     }
 }
 
-/// The columns of a batch that tell a copy.
+/// The columns of a batch that identify a copy.
 struct Columns<'a> {
     object: &'a StringViewArray,
     interface: &'a StringViewArray,
@@ -222,7 +222,7 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// NULL when a column is missing or of another type.
+    /// `None` if a column is missing or of another type.
     fn new(batch: &'a RecordBatch) -> Option<Self> {
         let text = |name: &str| batch.column_by_name(name)?.as_string_view_opt();
         let time =
@@ -255,7 +255,7 @@ impl<'a> Columns<'a> {
         rank
     }
 
-    /// From when to when a record tells of its interface. NULL: it lacks a time.
+    /// The interval that a record covers. `None`: it lacks a time.
     fn times(&self, row: usize) -> Option<(i64, i64)> {
         let time = |column: &TimestampSecondArray| column.is_valid(row).then(|| column.value(row));
         let first = time(self.start)?;

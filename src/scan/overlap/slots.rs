@@ -60,13 +60,13 @@ impl Slots {
     }
 }
 
-/// Tells whether a packet at `time` is in one of the sets.
+/// Returns whether a packet at `time` is in one of the sets.
 fn is_near(sets: &[(&Slots, i64)], time: i64) -> bool {
     let slot = time.div_euclid(SLOT_SECS);
     sets.iter().any(|(set, _)| (slot - NEAR..=slot + NEAR).any(|slot| set.has(slot)))
 }
 
-/// Tells whether the sets cover a record from `first` to `last`: its first and its last packet are in one of them, and
+/// Returns whether the sets cover a record from `first` to `last`: its first and its last packet are in one of them, and
 /// none has a hole between the two that is longer than it may be, which stands beside each set in seconds.
 pub(super) fn cover(sets: &[(&Slots, i64)], first: i64, last: i64) -> bool {
     let last = last.clamp(first, first.saturating_add(RECORD_SLOTS * SLOT_SECS));
@@ -108,7 +108,7 @@ mod tests {
         let set = slots(&spans);
         let covers = |first, last| cover(&[(&set, 180)], first, last);
         assert!(covers(3000, 3050) && covers(3001, 3059) && covers(3010, 3340));
-        // A record of ten minutes over the gap holds packets that only it tells of.
+        // A record of ten minutes over the gap has packets that no other record counts.
         assert!(!covers(3300, 3700));
         assert!(!covers(3400, 3450) && !covers(3350, 3400) && !covers(3360, 3410));
         assert!(covers(3600, 3650) && !covers(4300, 4350));

@@ -13,7 +13,7 @@ pub(super) enum Fold {
     Greatest,
     /// How many records.
     Count,
-    /// The sum; NULL, where no record tells, is [`NOTHING`].
+    /// The sum; SQL NULL, if no record has it, is [`NOTHING`].
     Sum,
 }
 
@@ -167,7 +167,7 @@ impl Sums {
         self.fold_known(At::longest_secs, lasted);
     }
 
-    /// Adds what a record tells of its conversation even if it lies before the window: how the conversation began,
+    /// Adds what a record shows of its conversation even if it lies before the window: how the conversation began,
     /// and whether it had worked.
     pub(super) fn add_context(&mut self, record: &Record) {
         let Record { start, end, out, back, accepted, .. } = *record;
