@@ -7,6 +7,7 @@ use futures::future::join_all;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::alert::retry_policy::RetryPolicy;
 use crate::alert::sent_memory::SentMemory;
 use crate::alert::sink::{PAUSE_MAX, Sink};
 use crate::alert::spool::Spool;
@@ -20,31 +21,6 @@ const OBJECT_ALERTS_MAX: usize = 50;
 /// So many alerts may wait for a sink before those are left out that a later one about the same finding
 /// follows. How many can wait at all is bounded by how often one finding can grow.
 const WAITING_MAX: usize = 1000;
-
-/// How long sinks are waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RetryPolicy {
-    /// The first pause between two tries of a delivery; it doubles.
-    pub backoff: Duration,
-    /// The first rest after a delivery that failed, in which the sink is left alone; it doubles.
-    pub cooldown: Duration,
-    /// The longest rest.
-    pub rest_max: Duration,
-    /// After so many seconds without being seen or told, a finding is forgotten. This must be longer than
-    /// old records can turn up: what is forgotten would be told once more.
-    pub memory_secs: i64,
-}
-
-impl Default for RetryPolicy {
-    fn default() -> Self {
-        Self {
-            backoff: Duration::from_millis(250),
-            cooldown: Duration::from_secs(2),
-            rest_max: Duration::from_secs(300),
-            memory_secs: 400 * 24 * 60 * 60,
-        }
-    }
-}
 
 /// What was put into the outbox for one sink.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

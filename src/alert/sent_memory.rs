@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::{Alert, AlertReason, PreviousAlert, bytes};
+use crate::alert::model::{Alert, AlertReason, PreviousAlert, bytes};
 use crate::detection::finding::rfc3339;
 use crate::detection::{Finding, Severity};
 

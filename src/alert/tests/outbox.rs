@@ -11,8 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::alert::config::Filter;
-use crate::alert::sink::{Failure, Fate, Trouble, Way};
 use crate::alert::tests::finding;
+use crate::alert::transports::{Failure, Fate, Trouble, Way};
 use crate::alert::{Alert, Deliveries, Delivery, Outbox, Patience, Sink};
 use crate::aws::Account;
 use crate::detection::{Finding, Severity};

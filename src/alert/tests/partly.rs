@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::alert::sink::{Fate, Trouble};
 use crate::alert::tests::finding;
+use crate::alert::transports::{Fate, Trouble};
 use crate::alert::{Alert, Config, Means, Sink, Why};
 use crate::aws::Options;
 use crate::aws::s3::tests::fake_server::{Answer, Server};

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::alert::sink::{Fate, Trouble};
 use crate::alert::tests::receiver::{FINE, Receiver, Reply};
+use crate::alert::transports::{Fate, Trouble};
 use crate::alert::{Alert, Config, Means, Sink};
 use crate::aws::Account;
 use crate::aws::http::hmac_sha256;

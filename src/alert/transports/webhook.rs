@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use crate::alert::config::check_url;
-use crate::alert::sink::{DeliveryError, DeliveryResult, ErrorKind, Transport};
+use crate::alert::transports::{DeliveryError, DeliveryResult, ErrorKind, Transport};
 use crate::alert::{Alert, message};
 use crate::aws::http::{Client, ServerResponse, hmac_sha256};
 use crate::aws::redact::redact;
