@@ -3,7 +3,7 @@
 use arrow::record_batch::RecordBatch;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::Error;
+use crate::audit::error::Error;
 
 /// The SQL whose rows are [`ObservedTraffic`]. It reads the view `peers`.
 pub const SQL: &str = include_str!("../../queries/audit/traffic.sql");

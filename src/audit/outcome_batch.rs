@@ -7,7 +7,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use serde_json::Value;
 
-use crate::audit::Outcome;
+use crate::audit::outcome::Outcome;
 use crate::detection::finding_batch::Lists;
 
 /// Every field of an [`Outcome`], in its order; those that are lists.

@@ -5,7 +5,10 @@
 
 use serde_json::{Value, json};
 
-use crate::audit::{AuditReport, CHECKS, Check, CheckVerdict, Outcome};
+use crate::audit::check::Check;
+use crate::audit::checks::CHECKS;
+use crate::audit::outcome::{CheckVerdict, Outcome};
+use crate::audit::runner::AuditReport;
 use crate::detection::Severity;
 
 /// Returns an audit as one SARIF log: a rule for each check, a result for each outcome.

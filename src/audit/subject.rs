@@ -2,10 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::{AuditScope, NotApplicable, ObservedTraffic};
+use crate::audit::observed_traffic::ObservedTraffic;
+use crate::audit::outcome::NotApplicable;
 use crate::inventory::model::{Inventory, Job, Subnet, Vpc, VpcEndpoint};
 use crate::inventory::zone::region_of_zone;
 use crate::vpc::{EffectiveRouteTable, VpcNetwork};
+
+/// What is to be audited. The times are Unix seconds, UTC.
+#[derive(Debug, Clone, Default)]
+pub struct AuditScope {
+    /// Jobs whose names fit. NULL: all.
+    pub job: Option<glob::Pattern>,
+    /// Jobs of this VPC, or the VPC alone when it has none.
+    pub vpc: Option<String>,
+    /// Checks by id. Empty: all.
+    pub only: Vec<String>,
+    /// Jobs that ended before are left out.
+    pub since: Option<i64>,
+    /// Jobs that were created at this time or later are left out.
+    pub until: Option<i64>,
+}
 
 /// What one result of a check is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::audit::checks::CheckResult;
+use crate::audit::outcome::{CheckOutcome, CheckResult, Fix, NotApplicable};
 use crate::audit::rules::{EPHEMERAL, HTTPS, Ports, Traffic, nets, ports_blocked_by_acl, shown};
 use crate::audit::subject::{AuditContext, Subject};
-use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::inventory::model::NetworkAclEntry;
 use crate::reachability::snippets::{acl_command, network_acl_terraform};
 use crate::vpc::ports::CLIENT_PORTS;
