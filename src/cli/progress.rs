@@ -8,8 +8,8 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval_at};
 
+use crate::cli::args::ACCOUNT;
 use crate::cli::messages;
-use crate::cli::session::ACCOUNT;
 use crate::source::progress::{Counts, Progress};
 
 /// How long work may take before it shows its progress, and how often that is drawn anew.

@@ -11,7 +11,7 @@ use anyhow::{Context as _, anyhow};
 use crate::allow::AllowRule;
 use crate::aws::Account;
 use crate::aws::s3::Location;
-use crate::cli::args::Read;
+use crate::cli::args::{ACCOUNT, Read};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::messages::Messages;
 use crate::cli::output::OutputFile;
@@ -120,9 +120,6 @@ pub(crate) fn baseline(path: &Path) -> Result<Vec<AllowRule>, Failure> {
     })?;
     Config::parse_baseline(&text).with_context(what).or_exit(Exit::Config)
 }
-
-/// What `--inventory` calls the account itself.
-pub(crate) const ACCOUNT: &str = "aws";
 
 /// Reads the inventory from all places named and says what of it was not understood; `false` when the
 /// account did not tell all, or something was not understood. `since` and `until`: the time that it is asked for, and `until` also the

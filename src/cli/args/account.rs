@@ -6,6 +6,9 @@ use clap::{Args, ValueHint};
 
 use crate::cli::args::Aws;
 
+/// The value of `--inventory` that stands for the AWS account itself.
+pub const ACCOUNT: &str = "aws";
+
 /// `flowq inventory collect`
 #[derive(Debug, Args)]
 pub struct Collect {

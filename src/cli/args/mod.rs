@@ -13,7 +13,7 @@ mod query;
 
 use std::path::PathBuf;
 
-pub use account::{Collect, IamPolicy, Times};
+pub use account::{ACCOUNT, Collect, IamPolicy, Times};
 pub use alert::{Alert, AlertPending, AlertResend, AlertTest};
 pub use audit::{Audit, AuditFormat};
 pub use baseline::{Baseline, Diff, Learn};

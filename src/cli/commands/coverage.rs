@@ -8,11 +8,11 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampSeco
 use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
 
-use crate::cli::Invocation;
 use crate::cli::args::{Coverage, CoverageFormat, Part};
 use crate::cli::commands::detect::{MEMORY, coverage, detections, not_judged};
 use crate::cli::commands::sql::incomplete;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::{Messages, number};
 use crate::cli::output::{Format, destination, sections};
 use crate::cli::progress::ProgressLine;

@@ -10,8 +10,8 @@ use crate::alert::config::Target;
 use crate::aws::operations::{CALLS, Operation};
 use crate::aws::partition;
 use crate::aws::s3::Location;
+use crate::cli::args::ACCOUNT;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::session::ACCOUNT;
 use crate::cli::{args, session};
 use crate::config::Config;
 

@@ -9,9 +9,10 @@ use anyhow::anyhow;
 
 use crate::aws::Account;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::{Messages, number};
 use crate::cli::progress::{ProgressLine, Waiting};
-use crate::cli::{Invocation, args, process_identity, session};
+use crate::cli::{args, process_identity, session};
 use crate::ingest::{Opener, Options, PassReport, Runner};
 use crate::inventory::Inventory;
 use crate::source::SourceContext;

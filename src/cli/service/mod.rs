@@ -74,7 +74,7 @@ pub(crate) async fn run(
     let notify = Notify::from_env().context("NOTIFY_SOCKET").or_exit(Exit::Input)?;
     let outlets = Exporters::new(account, options.started);
     let config = session::config(options.config.as_deref())?;
-    let clock = crate::cli::now;
+    let clock = crate::cli::invocation::now;
     let mut service = Service {
         log: Log::new(options.log),
         options,

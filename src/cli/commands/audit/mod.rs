@@ -9,12 +9,12 @@ use anyhow::{Context as _, anyhow};
 
 use crate::audit::{AuditReport, AuditScope, CHECKS, CheckVerdict, ObservedTraffic, sarif};
 use crate::aws::Account;
-use crate::cli::Invocation;
 use crate::cli::args::{Audit, AuditFormat, FindingFormat, Write};
 use crate::cli::commands::alert;
 use crate::cli::commands::detect::{MEMORY, print_rule_notes};
 use crate::cli::commands::sql::incomplete;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::{Messages, number};
 use crate::cli::output::{Format, destination, findings};
 use crate::cli::progress::ProgressLine;

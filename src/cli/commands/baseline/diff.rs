@@ -8,11 +8,11 @@ use anyhow::anyhow;
 use crate::baseline::{
     ChangeKind, DestinationChange, ObservedDestination, against, between, to_batch,
 };
-use crate::cli::Invocation;
 use crate::cli::args::Diff;
 use crate::cli::commands::baseline::{family, nobody, seen, sources_named};
 use crate::cli::commands::sql::{MEMORY, incomplete};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::{Messages, number};
 use crate::cli::output::destination;
 use crate::cli::progress::ProgressLine;

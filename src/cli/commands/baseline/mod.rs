@@ -12,9 +12,10 @@ use crate::baseline;
 use crate::baseline::ObservedDestination;
 use crate::cli::args::{Baseline, Read};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::Messages;
+use crate::cli::runtime::run_cancellable;
 use crate::cli::session::Session;
-use crate::cli::{Invocation, run_cancellable};
 
 /// Runs the command.
 pub(crate) fn run(args: Baseline, started: Invocation) -> Result<Exit, Failure> {

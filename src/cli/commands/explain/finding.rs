@@ -6,17 +6,17 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 
 use crate::aws::Account;
-use crate::cli::Invocation;
-use crate::cli::args::{ExplainFinding, Read};
+use crate::cli::args::{ACCOUNT, ExplainFinding, Read};
 use crate::cli::commands::detect;
 use crate::cli::commands::explain::{
     ExplainOutput, failure, logged, needs_inventory, needs_sources, simulate_fixes,
 };
 use crate::cli::commands::sql::finish;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::{CapturedWarnings, Messages};
 use crate::cli::progress::ProgressLine;
-use crate::cli::session::{ACCOUNT, OpenOptions, Session, configure, inventory, open_with};
+use crate::cli::session::{OpenOptions, Session, configure, inventory, open_with};
 use crate::config::Config;
 use crate::detection::Finding;
 use crate::explain;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::cli::Invocation;
 use crate::cli::args::ExplainFlow;
 use crate::cli::commands::explain::{
     ExplainOutput, failure, logged, needs_inventory, needs_sources, simulate_fixes,
 };
 use crate::cli::commands::sql::{MEMORY, finish};
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::Messages;
 use crate::cli::progress::ProgressLine;
 use crate::cli::session::{OpenOptions, configure, open_with, times};

@@ -9,9 +9,9 @@ use anyhow::anyhow;
 use datafusion::common::ScalarValue;
 use serde::Serialize;
 
-use crate::cli::Invocation;
 use crate::cli::args::{Explain, ExplainFormat, Explaining};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::Messages;
 use crate::cli::output::destination;
 use crate::engine::{Engine, no_params};

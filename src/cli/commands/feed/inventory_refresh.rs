@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::aws::Account;
 use crate::aws::s3::Location;
+use crate::cli::args::ACCOUNT;
 use crate::cli::failure::Failure;
 use crate::cli::messages::Messages;
 use crate::cli::session;
@@ -44,7 +45,7 @@ impl InventoryCache {
         }
         let mut places = config.inventory.clone();
         let mut whole = true;
-        if let Some(at) = places.iter().position(|place| place == session::ACCOUNT) {
+        if let Some(at) = places.iter().position(|place| place == ACCOUNT) {
             let (place, told) = collect(account, state, now, say).await?;
             whole = told;
             places[at] = place;

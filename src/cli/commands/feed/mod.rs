@@ -4,7 +4,6 @@
 mod inventory_refresh;
 mod pass;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::anyhow;
@@ -14,10 +13,10 @@ use crate::cli::args::Feed;
 use crate::cli::commands::detect::detections;
 use crate::cli::commands::feed::pass::FeedState;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::Invocation;
+use crate::cli::service;
 use crate::cli::service::{Options, Report, Worker};
-use crate::cli::{Invocation, service};
 use crate::config::Config;
-use crate::detection::{Finding, Severity};
 
 /// Runs the command.
 pub(crate) async fn run(args: Feed, started: Invocation) -> Result<Exit, Failure> {
@@ -82,13 +81,4 @@ impl Worker for Passes {
             open.close().await.ok();
         }
     }
-}
-
-/// How many findings stand, for the metrics.
-fn counted(findings: &[Finding]) -> BTreeMap<(String, Severity), u64> {
-    let mut counts = BTreeMap::new();
-    for finding in findings {
-        *counts.entry((finding.detection.clone(), finding.severity)).or_default() += 1;
-    }
-    counts
 }

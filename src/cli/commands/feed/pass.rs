@@ -13,7 +13,6 @@ use crate::aws::Account;
 use crate::cli::args::Feed;
 use crate::cli::commands::alert::with_means;
 use crate::cli::commands::detect::{MEMORY, detections};
-use crate::cli::commands::feed::counted;
 use crate::cli::commands::feed::inventory_refresh::InventoryCache;
 use crate::cli::commands::ingest;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
@@ -22,6 +21,7 @@ use crate::cli::service::Report;
 use crate::cli::session;
 use crate::cli::session::source_failure;
 use crate::config::Config;
+use crate::detection::{Finding, Severity};
 use crate::feed::{Evaluator, Findings, Range, touched};
 use crate::flow::field::Layout;
 use crate::ingest::{Options, PassReport, Runner};
@@ -343,4 +343,13 @@ fn told(error: crate::feed::Error) -> String {
 
 fn secs(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// How many findings stand, for the metrics.
+fn counted(findings: &[Finding]) -> BTreeMap<(String, Severity), u64> {
+    let mut counts = BTreeMap::new();
+    for finding in findings {
+        *counts.entry((finding.detection.clone(), finding.severity)).or_default() += 1;
+    }
+    counts
 }
