@@ -8,6 +8,9 @@ use glob::Pattern;
 use crate::batch::decode;
 use crate::flow::protocol::protocol_name;
 
+/// The SQL whose rows are the destinations that jobs opened. It takes `$since` and `$until`, timestamps or NULL.
+pub const DESTINATIONS: &str = include_str!("../../queries/baseline/destinations.sql");
+
 /// What one job opened to one destination, port and protocol. Times are Unix seconds, UTC.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObservedDestination {
