@@ -9,14 +9,11 @@ use toml::de::DeTable;
 
 use crate::allow::AllowRule;
 use crate::audit::{CHECKS, Check};
+use crate::config::prices::Prices;
 use crate::detection::finding::FIELDS;
 use crate::detection::{Detection, Error as DetectionError, Severity, Suppression, find};
 use crate::diagnostics::{check_keys, line_of, nearest, one_line};
 use crate::{alert, metrics};
-
-mod prices;
-
-pub use prices::Prices;
 
 /// The whole configuration. The default allows nothing and changes nothing.
 #[derive(Debug, Clone, Default)]
