@@ -1,23 +1,7 @@
-//! Passes in a loop, as a service: until a signal ends it, whatever fails in between.
-//!
-//! - Passes begin `[feed] interval` apart, and at once while something waits to be read.
-//! - SIGTERM or SIGINT: the pass in flight gets [`GRACE`] to end and is dropped then; exit code 0. A second
-//!   signal ends it at once; exit code 130.
-//! - SIGHUP: the configuration is read and checked between two passes. A wrong one is refused and told, and
-//!   the old one stays.
-//! - A pass that fails is told, and tried again after 1 s to 5 min. Only before the first success does a
-//!   wrong configuration end the service.
-//! - `--once`: passes until nothing waits, with nobody to scrape them; the exit code is that of the pass that
-//!   failed.
+//! The loop of a service: passes, signals, reloads and the end.
 
-mod backoff;
-mod exporters;
-pub mod log;
-mod signals;
-mod systemd;
 #[cfg(test)]
 mod tests;
-mod worker;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -29,7 +13,6 @@ use anyhow::{Context as _, anyhow};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval_at};
-pub(crate) use worker::{Report, Worker};
 
 use crate::aws::Account;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
@@ -38,6 +21,8 @@ use crate::cli::service::exporters::Exporters;
 use crate::cli::service::log::Log;
 use crate::cli::service::signals::Event;
 use crate::cli::service::systemd::Notify;
+use crate::cli::service::worker::{Report, Worker};
+use crate::cli::service::{exporters, log, signals};
 use crate::cli::session;
 use crate::config::Config;
 use crate::metrics::{Config as MetricsConfig, PassOutcome};

@@ -1,7 +1,5 @@
 //! `flowq audit`: is the VPC as AWS recommends, as far as the inventory and the logs tell?
 
-mod table;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -11,6 +9,7 @@ use crate::audit::{AuditReport, AuditScope, CHECKS, CheckVerdict, ObservedTraffi
 use crate::aws::Account;
 use crate::cli::args::{Audit, AuditFormat, FindingFormat, Write};
 use crate::cli::commands::alert;
+use crate::cli::commands::audit::table;
 use crate::cli::commands::detect::{MEMORY, print_rule_notes};
 use crate::cli::commands::sql::incomplete;
 use crate::cli::failure::{Exit, Failure, OrExit as _};

@@ -1,9 +1,6 @@
 //! `flowq feed`: passes in a loop as a service. What is new goes into the lake, what it changes about findings
 //! is looked at again, and sinks are told what they do not know yet.
 
-mod inventory_refresh;
-mod pass;
-
 use std::sync::Arc;
 
 use anyhow::anyhow;
