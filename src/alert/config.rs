@@ -1,4 +1,4 @@
-//! `[[alert]]` of `flowq.toml`: where findings are told, and which.
+//! `[[alert]]` of `flowq.toml`: the sinks, and which findings each gets.
 
 mod check;
 mod kind;
@@ -49,7 +49,7 @@ pub struct Config {
     reason = "the fields are the keys of the config, which docs/alerts.md describes"
 )]
 pub enum Target {
-    /// NULL: standard output.
+    /// `None`: standard output.
     Ndjson {
         path: Option<PathBuf>,
     },
@@ -98,9 +98,9 @@ impl Target {
 pub struct Filter {
     /// Globs of detections; empty: every one.
     pub detections: Vec<glob::Pattern>,
-    /// The least severity. NULL: any.
+    /// The least severity. `None`: any.
     pub severity: Option<Severity>,
-    /// Glob of the job's name. NULL: any, and none.
+    /// Glob of the job's name. `None`: any, and none.
     pub job: Option<glob::Pattern>,
 }
 

@@ -43,9 +43,9 @@ pub struct Alert {
     /// When it was made, Unix seconds; RFC 3339 when serialized.
     #[serde(with = "rfc3339")]
     pub posted_at: Option<i64>,
-    /// What the sink was told before. NULL: nothing.
+    /// What the sink was told before. `None`: nothing.
     pub previous: Option<PreviousAlert>,
-    /// What of the finding was left out, since the sink takes no more. NULL: nothing.
+    /// What of the finding was left out, since the sink takes no more. `None`: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<String>,
     /// The finding, as it was when the alert was made.

@@ -1,4 +1,4 @@
-//! The outbox: what is news is written down first, and sent from there.
+//! The outbox: alerts are stored before they are sent, and deleted once the sink has them.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -46,7 +46,7 @@ pub struct Delivery {
     pub superseded: u64,
     /// Alerts that wait for the next delivery.
     pub waiting: u64,
-    /// Why it took no more, or refused some. NULL: all went well, or the sink is left alone for now.
+    /// Why it took no more, or refused some. `None`: all went well, or the sink is left alone for now.
     pub failed: Option<String>,
 }
 
@@ -97,19 +97,11 @@ impl State {
 
 impl Outbox {
     /// Opens the outbox that is kept in a place, and finds what waits there. Nothing is sent.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Place`] when what is there cannot be read.
     pub async fn open(place: Storage, sinks: Vec<Sink>) -> Result<Self, Error> {
         Self::with(place, sinks, RetryPolicy::default()).await
     }
 
     /// As [`Outbox::open`], with a patience of one's own.
-    ///
-    /// # Errors
-    ///
-    /// As [`Outbox::open`].
     pub async fn with(
         place: Storage,
         sinks: Vec<Sink>,
@@ -145,10 +137,6 @@ impl Outbox {
 
     /// Writes down for each sink what of the findings is news to it. When this returns, nothing of it can get
     /// lost; when it fails or is dropped, doing it again puts right what is missing. `now`: Unix seconds.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Place`] when it cannot be written down.
     pub async fn enqueue(&self, findings: &[Finding], now: i64) -> Result<Vec<Enqueued>, Error> {
         let posts = self.lanes.iter().map(|lane| self.post_to(lane, findings, now));
         futures::future::try_join_all(posts).await

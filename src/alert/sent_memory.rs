@@ -1,4 +1,4 @@
-//! What a sink was told, and what of the findings is news to it.
+//! The findings that a sink got, and which findings need a new alert.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ pub(super) struct SentRecord {
 pub(super) struct SentMemory(BTreeMap<String, SentRecord>);
 
 impl SentMemory {
-    /// Returns the alert that is due for a finding; NULL when it says nothing that is not known.
+    /// Returns the alert that is due for a finding; `None` if it says nothing that is not known.
     pub(super) fn next_alert(&self, finding: &Finding, now: i64) -> Option<Alert> {
         let Some(told) = self.0.get(&finding.finding_id) else {
             return Some(Alert::new(finding, 1, AlertReason::New, None, now));

@@ -1,4 +1,4 @@
-//! Sinks: where alerts go, with the patience that is configured.
+//! Sinks: the receivers of alerts, with their timeout and retries.
 
 use std::fmt;
 use std::sync::Arc;
@@ -62,10 +62,6 @@ impl Sink {
     }
 
     /// Makes all sinks of a configuration.
-    ///
-    /// # Errors
-    ///
-    /// As [`Sink::new`], of the first that cannot be made.
     pub fn all(configs: &[Config], means: &SinkContext<'_>) -> Result<Vec<Self>, Error> {
         configs.iter().map(|config| Self::new(config, means)).collect()
     }

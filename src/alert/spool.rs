@@ -1,4 +1,4 @@
-//! What waits to be told and what was told, as objects in a folder or in S3.
+//! Storage of the outbox: objects in a folder or in S3.
 //!
 //! `told/SINK.json` is what a sink was told, `waiting/SINK/N.json` are alerts on their way to it in the order
 //! of the numbers, `refused/SINK/ALERT.json` are those that it will never take.

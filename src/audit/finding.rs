@@ -1,4 +1,4 @@
-//! What fails, as a finding: for the same sinks and suppressions as what detections find.
+//! Failed checks as findings, so that sinks and suppressions apply to them.
 
 use crate::audit::outcome::{CheckVerdict, Outcome};
 use crate::detection::Finding;

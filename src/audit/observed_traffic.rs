@@ -1,4 +1,4 @@
-//! What the logs show of the jobs, summed up as far as the checks ask.
+//! Traffic of the jobs in the logs, aggregated for the checks.
 
 use arrow::record_batch::RecordBatch;
 use serde::{Deserialize, Serialize};
@@ -44,10 +44,6 @@ pub struct ObservedTraffic {
 
 impl ObservedTraffic {
     /// Reads the rows of [`SQL`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Rows`] when the rows have other columns, which is a mistake of this build.
     pub fn from_batches(batches: &[RecordBatch]) -> Result<Vec<Self>, Error> {
         let mut seen = Vec::new();
         for batch in batches {

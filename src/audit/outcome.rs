@@ -87,7 +87,7 @@ pub(super) struct CheckOutcome {
     pub(super) why: String,
     pub(super) evidence: Vec<String>,
     pub(super) fix: Option<Fix>,
-    /// Those of the subject's jobs that it is about. NULL: all.
+    /// Those of the subject's jobs that it is about. `None`: all.
     pub(super) jobs: Option<Vec<String>>,
 }
 
@@ -174,7 +174,7 @@ impl NotApplicable {
 /// What a check returns.
 pub(super) type CheckResult = Result<CheckOutcome, NotApplicable>;
 
-/// What a check says of one subject. Lists are sorted; NULL and empty: it does not apply.
+/// What a check says of one subject. Lists are sorted; `None` and empty: it does not apply.
 #[derive(Debug, Clone, Serialize)]
 #[expect(missing_docs, reason = "the fields are those of `Check`, and of a finding")]
 pub struct Outcome {

@@ -21,7 +21,7 @@ pub struct AuditReport {
     pub jobs: usize,
 }
 
-/// Runs the checks. `traffic`: what the logs show; NULL when none were read, which is not the same as none.
+/// Runs the checks. `traffic`: what the logs show; `None` if none were read, which is not the same as none.
 pub fn run(
     inventory: &Arc<Inventory>,
     traffic: Option<&[ObservedTraffic]>,

@@ -1,4 +1,4 @@
-//! An audit as SARIF 2.1.0, for whatever shows the results of analyses.
+//! An audit report as SARIF 2.1.0.
 //!
 //! Source: <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>. What is judged is no file, so
 //! results have logical locations only.

@@ -1,4 +1,4 @@
-//! What a check is about: jobs, and the part of their VPC's configuration that they share.
+//! Subjects of checks: jobs, and the part of their VPC's configuration that they share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::vpc::{EffectiveRouteTable, VpcNetwork};
 /// What is to be audited. The times are Unix seconds, UTC.
 #[derive(Debug, Clone, Default)]
 pub struct AuditScope {
-    /// Jobs whose names fit. NULL: all.
+    /// Jobs whose names fit. `None`: all.
     pub job: Option<glob::Pattern>,
     /// Jobs of this VPC, or the VPC alone when it has none.
     pub vpc: Option<String>,
@@ -44,7 +44,7 @@ pub enum Scope {
 /// of its jobs has.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Subject<'a> {
-    /// The VPC; NULL when nothing tells in which one the subnets lie.
+    /// The VPC; `None` if nothing tells in which one the subnets lie.
     pub(super) vpc_id: Option<String>,
     pub(super) subnets: Vec<String>,
     pub(super) groups: Vec<String>,
@@ -55,7 +55,7 @@ pub(super) struct Subject<'a> {
 #[derive(Debug)]
 pub(super) struct AuditContext<'a> {
     pub(super) network: &'a VpcNetwork,
-    /// What the logs show; NULL when none were read.
+    /// What the logs show; `None` if none were read.
     traffic: Option<&'a [ObservedTraffic]>,
     jobs: Vec<&'a Job>,
     /// The VPC that was asked for, of which nothing but the inventory may be known.

@@ -1,4 +1,4 @@
-//! From what jobs opened to the rules that allow it.
+//! Learns allow rules from the destinations that jobs opened.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,7 +34,7 @@ pub struct Flagged {
     pub detection: String,
     /// Its severity.
     pub severity: Severity,
-    /// Name of the job. NULL when it may be one of several.
+    /// Name of the job. `None` if it may be one of several.
     pub job_name: Option<String>,
     /// Where it went, as in [`Seen`].
     pub destination: String,
@@ -66,7 +66,7 @@ pub struct LearnedRule {
     pub ports: Vec<String>,
     /// Whether it has none because the log does not tell them.
     pub ports_unknown: bool,
-    /// Number of the protocol. NULL: any.
+    /// Number of the protocol. `None`: any.
     pub protocol: Option<i32>,
     /// The band.
     pub bytes_out_max: i64,

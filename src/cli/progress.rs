@@ -88,7 +88,7 @@ impl Drop for Waiting {
     }
 }
 
-/// What is said of places that do not answer. NULL: all are on this machine.
+/// What is said of places that do not answer. `None`: all are on this machine.
 fn silence(
     places: impl Iterator<Item = impl AsRef<str>>,
     endpoint: Option<&str>,

@@ -1,4 +1,4 @@
-//! From `--inventory`, `--config` and SOURCE to an engine.
+//! Opens an engine over `--inventory`, `--config` and SOURCE.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -231,7 +231,7 @@ pub(crate) async fn open(
 /// What few commands want beyond the rest.
 #[derive(Default)]
 pub(crate) struct OpenOptions {
-    /// Takes the VPCs as they were at this time, in Unix seconds. NULL: at the end of what is read.
+    /// Takes the VPCs as they were at this time, in Unix seconds. `None`: at the end of what is read.
     pub(crate) as_of: Option<i64>,
     /// Told of each object that was read.
     pub(crate) objects: Option<Arc<ObjectSink>>,
@@ -341,7 +341,7 @@ pub(crate) fn stated(read: &Read) -> Result<Option<LogFormat>, Failure> {
     Ok(format)
 }
 
-/// What may be used of the machine. `threads` NULL: one for each processor.
+/// What may be used of the machine. `threads` `None`: one for each processor.
 pub(crate) fn resources(threads: Option<usize>, memory: &str) -> Result<Resources, Failure> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = threads.unwrap_or(processors);

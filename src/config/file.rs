@@ -1,4 +1,4 @@
-//! `flowq.toml`: what the owner of the jobs allows, sets and does not want to see.
+//! Reads and checks `flowq.toml`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,9 +46,9 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Feed {
-    /// `lake`: the folder or `s3://…` that the records are kept in. NULL: the feed cannot run.
+    /// `lake`: the folder or `s3://…` that the records are kept in. `None`: the feed cannot run.
     pub lake: Option<String>,
-    /// `state`: where the feed keeps what it knows. NULL: in the lake.
+    /// `state`: where the feed keeps what it knows. `None`: in the lake.
     pub state: Option<String>,
     /// `interval`: from the begin of one pass to the begin of the next, where nothing waits. 0: at once.
     #[serde(deserialize_with = "metrics::duration")]
@@ -62,7 +62,7 @@ pub struct Feed {
     /// `compact-every`: how often small files of the lake are merged, and old ones let go of.
     #[serde(deserialize_with = "metrics::duration")]
     pub compact_every: Duration,
-    /// `keep`: how long records and findings are kept. NULL: for good.
+    /// `keep`: how long records and findings are kept. `None`: for good.
     #[serde(deserialize_with = "some_duration")]
     pub keep: Option<Duration>,
 }
@@ -95,7 +95,7 @@ fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Du
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct DetectionConfig {
-    /// `false` switches it off. NULL: on.
+    /// `false` switches it off. `None`: on.
     pub enabled: Option<bool>,
     /// Severity of all its findings, instead of the header's and the row's own.
     pub severity: Option<Severity>,
@@ -183,10 +183,6 @@ impl Config {
     }
 
     /// Reads the text of a file of learned rules, which holds `[[allow]]` and nothing else.
-    ///
-    /// # Errors
-    ///
-    /// As [`Config::parse`].
     pub fn parse_baseline(text: &str) -> Result<Vec<AllowRule>, Error> {
         check_keys(text, &[], &["allow"]).map_err(Error)?;
         Self::parse(text).map(|config| config.allow)

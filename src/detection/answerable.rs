@@ -38,7 +38,7 @@ pub struct InterfaceLog {
     pub interface_id: String,
     /// Its job, or the candidates joined by commas.
     pub job: String,
-    /// The flow log. NULL: the names of the objects do not tell it.
+    /// The flow log. `None`: the names of the objects do not tell it.
     pub flow_log_id: Option<String>,
     /// Which records it can hold: `ALL`, `ACCEPT` or `REJECT`.
     pub traffic_type: String,
@@ -63,7 +63,7 @@ pub struct Unanswered {
     pub interface_id: String,
     /// Its job, or the candidates joined by commas.
     pub job: String,
-    /// The flow log. NULL: the names of the objects do not tell it.
+    /// The flow log. `None`: the names of the objects do not tell it.
     pub flow_log_id: Option<String>,
     /// What the flow log lacks.
     pub why: String,
@@ -77,10 +77,6 @@ pub struct Unanswered {
 
 impl InterfaceLog {
     /// Reads the rows of `queries/coverage/interface-logs.sql`.
-    ///
-    /// # Errors
-    ///
-    /// When a column has a type that it cannot have.
     pub fn read(batch: &RecordBatch) -> Result<Vec<Self>, ArrowError> {
         let column = |name: &str, missing: DataType| {
             let column = batch.column_by_name(name).cloned();

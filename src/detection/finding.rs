@@ -171,11 +171,6 @@ const OURS: &[&str] = &["finding_id", "detection", "title"];
 
 impl Finding {
     /// Reads the rows of a detection's SQL, in the total order of findings.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Rows`] when a column is no finding field, cannot be read as its type, or two rows have the
-    /// same key.
     pub fn from_batches(
         detection: &Detection,
         batches: &[RecordBatch],

@@ -226,10 +226,6 @@ const BUILT_IN: &[(&str, &str, &str)] = &[
 ];
 
 /// Returns the detections that come with flowq, sorted by id.
-///
-/// # Errors
-///
-/// [`Error::Header`]: never in a build whose tests pass.
 pub fn built_in() -> Result<Vec<Detection>, Error> {
     BUILT_IN.iter().map(|(id, sql, _)| Detection::parse(id, sql)).collect()
 }

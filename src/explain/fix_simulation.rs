@@ -1,4 +1,4 @@
-//! A fix tried out: which of what was refused it lets through, and what else it opens.
+//! Simulation of a fix: which rejected flows it allows, and what else it opens.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -40,10 +40,6 @@ pub struct RejectedFlow {
 
 impl RejectedFlow {
     /// Reads the rows of [`REJECTED`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Rows`] when they are others.
     pub fn read(batches: &[RecordBatch]) -> Result<Vec<Self>, Error> {
         rows(batches)
     }

@@ -1,4 +1,4 @@
-//! Runs the detections over what new records may have changed.
+//! Runs the detections over the time in which new records may change findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -145,10 +145,6 @@ impl Evaluator {
 
     /// Returns the bytes between jobs and S3 in files of a lake, by `s3_path`. `files` are paths relative to
     /// their table. `now` is in Unix seconds.
-    ///
-    /// # Errors
-    ///
-    /// When the files cannot be read.
     pub async fn s3_bytes(
         &self,
         lake: &Arc<dyn Source>,

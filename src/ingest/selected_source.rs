@@ -1,4 +1,4 @@
-//! A source that gives out only what a pass is about.
+//! A source with only the objects that a pass reads.
 
 use std::sync::Arc;
 

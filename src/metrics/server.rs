@@ -86,10 +86,6 @@ pub struct Server {
 
 impl Server {
     /// Listens on an address; port 0 takes any that is free.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`] when the address is in use, not this machine's, or not allowed.
     pub async fn bind(
         address: SocketAddr,
         metrics: Arc<Metrics>,

@@ -1,4 +1,4 @@
-//! What is wrong with the keys and values of an `[[alert]]`.
+//! Checks the keys and values of an `[[alert]]`.
 
 use toml::de::DeTable;
 

@@ -1,4 +1,4 @@
-//! A bus of EventBridge.
+//! Sends alerts to an EventBridge event bus.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! JSON lines: to standard output, or at the end of a file.
+//! Writes alerts as JSON lines, to standard output or at the end of a file.
 
 use std::fmt;
 use std::fs::OpenOptions;

@@ -1,4 +1,4 @@
-//! Security Hub, in the AWS Security Finding Format (ASFF).
+//! Imports alerts into Security Hub, in the AWS Security Finding Format (ASFF).
 //!
 //! Source: <https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html>. A finding
 //! keeps its `Id`, so that one that grew replaces what was imported before.

@@ -1,4 +1,4 @@
-//! A topic of SNS.
+//! Publishes alerts to an SNS topic.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A queue of SQS.
+//! Sends alerts to an SQS queue.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Webhooks: JSON as it is, and Slack's.
+//! Posts alerts to webhooks: as JSON, and in the format of Slack.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Whether S3's names resolve.
+//! Checks of DNS: the names of S3 resolve in the VPC.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Interface endpoints of other services than S3, and whether the jobs can use them.
+//! Checks of interface endpoints of services other than S3.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Whether flow logs tell of the jobs, and how much.
+//! Checks of flow logs: which subnets, traffic and fields they cover.
 
 use crate::audit::outcome::{CheckOutcome, CheckResult, Fix, NotApplicable};
 use crate::audit::subject::{AuditContext, Subject};

@@ -1,4 +1,4 @@
-//! What the jobs themselves ask for, against what the logs show.
+//! Checks of the configuration of jobs, against the traffic in the logs.
 
 use crate::audit::outcome::{CheckOutcome, CheckResult, Fix, NotApplicable};
 use crate::audit::subject::{AuditContext, Subject, names};

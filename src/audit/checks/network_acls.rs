@@ -1,4 +1,4 @@
-//! What the subnets' network ACLs let pass: they keep no state, so replies need rules of their own.
+//! Checks of network ACLs. They are stateless: replies need rules of their own.
 
 use std::collections::BTreeSet;
 
@@ -56,7 +56,7 @@ struct Refusal {
     why: String,
     ask: Traffic,
     net: IpNet,
-    /// The rule that refuses the first of it; NULL: none allows it.
+    /// The rule that refuses the first of it; `None`: none allows it.
     rule: Option<i32>,
 }
 

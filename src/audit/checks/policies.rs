@@ -1,4 +1,4 @@
-//! What the policies of S3's endpoints and of the jobs' buckets let pass.
+//! Checks of the policies of S3 endpoints and buckets.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Where the subnets' route tables lead.
+//! Checks of route tables.
 
 use crate::audit::observed_traffic::ObservedTraffic;
 use crate::audit::outcome::{CheckOutcome, CheckResult, Fix, NotApplicable};

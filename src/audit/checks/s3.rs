@@ -1,4 +1,4 @@
-//! Whether S3 is reached by an endpoint, and by nothing else.
+//! Checks of the routes to S3: through an endpoint, and only through it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the jobs' security groups let pass.
+//! Checks of security groups.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};

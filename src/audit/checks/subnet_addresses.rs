@@ -1,4 +1,4 @@
-//! Whether the subnets have addresses left.
+//! Check of the free addresses of subnets.
 
 use crate::audit::outcome::{CheckOutcome, CheckResult, Fix, NotApplicable};
 use crate::audit::subject::{AuditContext, Subject, names};

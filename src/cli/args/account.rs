@@ -1,4 +1,4 @@
-//! The commands that are about the account itself.
+//! Arguments of `flowq inventory collect` and `flowq iam-policy`.
 
 use std::path::PathBuf;
 

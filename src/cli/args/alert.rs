@@ -1,4 +1,4 @@
-//! The commands that are about alerts.
+//! Arguments of `flowq alert`.
 
 use std::path::PathBuf;
 

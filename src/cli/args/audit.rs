@@ -1,4 +1,4 @@
-//! The command that judges the VPC.
+//! Arguments of `flowq audit`.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The commands that learn what a family of jobs does, and tell what is new.
+//! Arguments of `flowq baseline`.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `flowq coverage`: what was typed.
+//! Arguments of `flowq coverage`.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The command that says why.
+//! Arguments of `flowq explain`.
 
 use std::path::PathBuf;
 

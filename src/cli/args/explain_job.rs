@@ -1,4 +1,4 @@
-//! `flowq explain job`: what was typed.
+//! Arguments of `flowq explain job`.
 
 use std::path::PathBuf;
 

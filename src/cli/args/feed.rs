@@ -1,4 +1,4 @@
-//! The commands that run as a service.
+//! Arguments of `flowq feed`.
 
 use std::path::PathBuf;
 

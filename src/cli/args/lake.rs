@@ -1,4 +1,4 @@
-//! The commands that are about a lake.
+//! Arguments of the commands that read or write a lake.
 
 use clap::{Args, ValueHint};
 

@@ -1,4 +1,4 @@
-//! The command line: what was typed. No input or output happens here.
+//! The arguments of the command line. No input or output happens here.
 
 mod account;
 mod alert;

@@ -1,4 +1,4 @@
-//! The commands that ask questions in SQL.
+//! Arguments of `flowq sql` and `flowq report`.
 
 use std::path::PathBuf;
 

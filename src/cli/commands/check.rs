@@ -1,4 +1,4 @@
-//! `flowq check`: is the config right, are the detections, and do all their cases come out as written?
+//! `flowq check`: validates the config and the detections, and runs the test cases of every detection.
 
 use std::num::NonZero;
 use std::sync::Arc;

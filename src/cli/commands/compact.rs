@@ -1,4 +1,4 @@
-//! `flowq compact`: a lake's small files put together, and what is too old taken away.
+//! `flowq compact`: merges a lake's small files, and deletes expired partitions.
 
 use std::sync::Arc;
 

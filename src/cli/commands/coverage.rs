@@ -1,4 +1,4 @@
-//! `flowq coverage`: what the logs can and cannot tell of the jobs, minute by minute and question by question.
+//! `flowq coverage`: log coverage per interface and minute, and which detections can run.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};

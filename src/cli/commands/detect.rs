@@ -1,4 +1,4 @@
-//! `flowq detect`: one pass over the sources, all detections on what came out of it.
+//! `flowq detect`: reads the sources once and runs all detections.
 
 use std::path::PathBuf;
 use std::sync::Arc;

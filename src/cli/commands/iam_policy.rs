@@ -1,4 +1,4 @@
-//! `flowq iam-policy`: what has to be allowed for what is named.
+//! `flowq iam-policy`: the least-privilege IAM policy for the given sources, inventory and destination.
 
 use std::io::Write as _;
 
@@ -116,7 +116,7 @@ struct Statement {
     sid: &'static str,
     actions: Vec<String>,
     resources: Vec<String>,
-    /// NULL: always.
+    /// `None`: always.
     condition: Option<Value>,
 }
 

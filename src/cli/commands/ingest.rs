@@ -1,4 +1,4 @@
-//! `flowq ingest`: what is new, into the lake.
+//! `flowq ingest`: writes new flow logs to the lake.
 
 use std::collections::BTreeSet;
 use std::path::Path;

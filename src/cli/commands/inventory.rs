@@ -1,4 +1,4 @@
-//! `flowq inventory`: what was understood, and its import as Parquet.
+//! `flowq inventory`: shows, imports and collects the inventory.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

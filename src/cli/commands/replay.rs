@@ -1,4 +1,4 @@
-//! `flowq replay`: chosen objects once more, as if they were read once.
+//! `flowq replay`: reads chosen objects again and replaces their rows in the lake.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

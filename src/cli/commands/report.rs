@@ -1,4 +1,4 @@
-//! `flowq report`: the questions that come with flowq.
+//! `flowq report`: runs the reports that come with flowq.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `flowq status`: what was taken into a lake, from its ledger.
+//! `flowq status`: the state of a lake, from its ledger.
 
 use std::io::Write as _;
 use std::sync::Arc;

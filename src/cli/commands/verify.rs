@@ -1,4 +1,4 @@
-//! `flowq verify`: source, ledger and lake against each other.
+//! `flowq verify`: compares source, ledger and lake, object by object.
 
 use std::sync::Arc;
 

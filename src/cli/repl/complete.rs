@@ -1,4 +1,4 @@
-//! What the tab key offers: tables, columns, functions, keywords, meta commands, file names.
+//! Completion: tables, columns, functions, keywords, meta commands, file names.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! One REPL session: its settings, and what a line does.
+//! One REPL session: its settings, and the execution of a line.
 
 use std::fs;
 use std::io::Write;

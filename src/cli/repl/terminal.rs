@@ -20,10 +20,6 @@ const HISTORY_MAX: usize = 10_000;
 ///
 /// A failed statement is told, and the loop goes on. `history` is the file of earlier lines; its folder is
 /// made where it is missing.
-///
-/// # Errors
-///
-/// When the terminal cannot be read or written.
 pub(crate) async fn run(sql: &impl Sql, format: Format, history: Option<PathBuf>) -> Result<()> {
     let mut session = Session::on_terminal(sql, format);
     let mut editor = editor(history.as_ref())?;

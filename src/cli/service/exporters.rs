@@ -1,4 +1,4 @@
-//! Where the metrics of a service go: to those who scrape, and to CloudWatch.
+//! Exports the metrics of a service: to scrapers and to CloudWatch.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -28,7 +28,7 @@ pub(crate) struct Exporters {
 #[derive(Debug)]
 pub(crate) struct Change {
     config: Config,
-    /// A new server; NULL: the one that runs stays, or none is wanted.
+    /// A new server; `None`: the one that runs stays, or none is wanted.
     server: Option<Server>,
 }
 

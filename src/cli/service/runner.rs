@@ -91,7 +91,7 @@ struct Service {
     pace: Backoff,
     /// Warnings of the last pass.
     told: BTreeSet<String>,
-    /// Why the metrics of the last pass were not sent. NULL: they were.
+    /// Why the metrics of the last pass were not sent. `None`: they were.
     unsent: Option<String>,
     /// Whether any pass has succeeded.
     succeeded: bool,

@@ -1,4 +1,4 @@
-//! What a service does, and what it tells of it.
+//! The work of a service, and the report of each pass.
 
 #[cfg(doc)]
 use crate::cli::failure::Exit;
@@ -25,7 +25,7 @@ pub(crate) trait Worker {
 /// What a pass that was published tells.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    /// Its number in the ledger. NULL: there is none.
+    /// Its number in the ledger. `None`: there is none.
     pub(crate) number: Option<u64>,
     /// What it did.
     pub(crate) pass: PassMetrics,

@@ -1,4 +1,4 @@
-//! Which job is meant.
+//! Finds the job that a name, a glob or an ARN means.
 
 use std::collections::BTreeSet;
 
@@ -42,10 +42,6 @@ pub enum Choice {
 
 /// Returns the job that a name, an ARN or a pattern means. A job that only interfaces name has nothing but its
 /// name.
-///
-/// # Errors
-///
-/// [`Choice`]: when none is meant, or more than one.
 pub fn choose(inventory: &Inventory, name: &str) -> Result<Job, Choice> {
     let known: BTreeSet<&str> = inventory.jobs.iter().map(|job| job.job_name.as_str()).collect();
     let of_enis = inventory.enis.iter();

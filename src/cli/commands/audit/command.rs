@@ -1,4 +1,4 @@
-//! `flowq audit`: is the VPC as AWS recommends, as far as the inventory and the logs tell?
+//! Runs the checks and prints their outcomes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

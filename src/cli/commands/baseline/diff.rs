@@ -1,4 +1,4 @@
-//! `flowq baseline diff`: what is new, gone, or of another size.
+//! `flowq baseline diff`: destinations that are new, gone, or have another volume.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `flowq baseline`: what jobs of a family do, as rules, and what is new.
+//! `flowq baseline`: the usual destinations of a job family as rules, and new ones.
 
 mod diff;
 mod learn;

@@ -1,4 +1,4 @@
-//! `flowq explain flow`: one flow, as somebody asks about it.
+//! `flowq explain flow`: explains the flow that the command line describes.
 
 use std::sync::Arc;
 

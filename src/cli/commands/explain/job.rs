@@ -1,4 +1,4 @@
-//! `flowq explain job`: one job on one page.
+//! `flowq explain job`: a page about one job.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `flowq explain`: why a flow or a finding is as it is, and what would change it; one job on one page.
+//! `flowq explain`: why a flow passes or is blocked, and which fixes would change it; a page about one job.
 
 mod finding;
 mod flow;

@@ -1,4 +1,4 @@
-//! Explanations for people: plain text, and Markdown.
+//! Explanations as plain text and as Markdown.
 
 use std::fmt::Write as _;
 

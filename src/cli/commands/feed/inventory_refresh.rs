@@ -16,7 +16,7 @@ use crate::storage::Storage;
 /// What the feed knows of the account.
 #[derive(Debug, Default)]
 pub(crate) struct InventoryCache {
-    /// The inventory; NULL: not read yet.
+    /// The inventory; `None`: not read yet.
     inventory: Option<Arc<Inventory>>,
     /// When it was read, Unix seconds.
     pub(crate) read_at: i64,

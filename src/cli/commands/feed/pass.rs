@@ -1,4 +1,4 @@
-//! What a feed holds from pass to pass, and a pass.
+//! The state of the service between passes, and a pass.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -211,7 +211,7 @@ impl FeedState {
         objects.put(&name, text.into()).await.or_exit(Exit::Output).map(drop)
     }
 
-    /// Opens the lake as it is after all passes that were published. NULL: there is nothing in it.
+    /// Opens the lake as it is after all passes that were published. `None`: there is nothing in it.
     async fn lake(&self, now: i64) -> Result<Option<Arc<dyn Source>>, Failure> {
         if self.runner.checkpoint().pass == 0 {
             return Ok(None);
@@ -296,10 +296,6 @@ impl FeedState {
     }
 
     /// Gives back what is held.
-    ///
-    /// # Errors
-    ///
-    /// When the lease cannot be given back: it ends by itself.
     pub(crate) async fn close(mut self) -> Result<(), Failure> {
         // What is cut off is sent again by the next run, under the same id.
         self.deliveries.wait(ALERTS_END).await;
