@@ -34,7 +34,7 @@ pub struct Config {
     pub name: String,
     /// What it is.
     pub target: Target,
-    /// Which findings it is told.
+    /// The findings that it gets.
     pub filter: Filter,
     /// How long one try may take.
     pub timeout: Duration,
@@ -93,7 +93,7 @@ impl Target {
     }
 }
 
-/// Which findings a sink is told. The default is all.
+/// The findings that a sink gets. The default is all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Globs of detections; empty: every one.

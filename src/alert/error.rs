@@ -1,9 +1,9 @@
 //! Errors of sinks, and of the outbox.
 
-/// Why alerts cannot be sent, or kept until they can.
+/// An error of a sink's configuration, or of the outbox.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What is configured cannot be used.
+    /// The configuration of a sink cannot be used.
     #[error("alert {sink}: {problem}")]
     Config {
         /// The sink's name.
@@ -11,7 +11,7 @@ pub enum Error {
         /// What is wrong. It names no secret.
         problem: String,
     },
-    /// What waits to be told, or was told, is not what flowq wrote.
+    /// An object of the outbox is not what flowq wrote.
     #[error("{name} is not what flowq writes")]
     Content {
         /// The object.
@@ -19,7 +19,7 @@ pub enum Error {
         /// What is wrong.
         source: serde_json::Error,
     },
-    /// What waits to be told, or was told, could not be read or written.
+    /// An object of the outbox could not be read or written.
     #[error("could not {what} {name}")]
     Place {
         /// `read` or `write`.

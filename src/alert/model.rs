@@ -10,17 +10,17 @@ use crate::detection::{Confidence, Evidence, Finding, Severity};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertReason {
-    /// The sink was not told of the finding yet.
+    /// The sink did not get the finding yet.
     New,
-    /// The severity is higher than what was told.
+    /// The severity is higher than in the previous alert.
     Severity,
-    /// The bytes are ten times what was told, or more.
+    /// The bytes are ten times those of the previous alert, or more.
     Bytes,
     /// It is a sample.
     Test,
 }
 
-/// What a sink was told before.
+/// The finding as it was in the previous alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreviousAlert {
     /// The highest severity.
@@ -34,7 +34,7 @@ pub struct PreviousAlert {
 pub struct Alert {
     /// The same for the same finding at the same step, so that a receiver can drop what comes twice.
     pub alert_id: String,
-    /// How often the sink was told of this finding, this time included.
+    /// The number of alerts about this finding to the sink, this one included.
     pub sequence: u32,
     /// Why it is sent.
     pub why: AlertReason,
@@ -43,9 +43,9 @@ pub struct Alert {
     /// When it was made, Unix seconds; RFC 3339 when serialized.
     #[serde(with = "rfc3339")]
     pub posted_at: Option<i64>,
-    /// What the sink was told before. `None`: nothing.
+    /// The previous alert to the sink. `None`: there is none.
     pub previous: Option<PreviousAlert>,
-    /// What of the finding was left out, since the sink takes no more. `None`: nothing.
+    /// The parts of the finding that were left out, since the sink takes no more. `None`: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<String>,
     /// The finding, as it was when the alert was made.

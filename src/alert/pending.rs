@@ -62,7 +62,7 @@ pub async fn requeue(place: &Storage, sinks: &[String]) -> Result<Vec<(String, u
     Ok(counts)
 }
 
-/// The sinks of an outbox, or those of them that are asked for.
+/// The sinks of an outbox, or those of them that `sinks` names.
 async fn chosen(spool: &Spool, sinks: &[String]) -> Result<Vec<String>, Error> {
     let all = spool.sinks().await?.into_iter();
     Ok(all.filter(|sink| sinks.is_empty() || sinks.contains(sink)).collect())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How long sinks are waited for.
+/// Pauses between attempts, and how long a finding is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// The first pause between two tries of a delivery; it doubles.
@@ -11,8 +11,8 @@ pub struct RetryPolicy {
     pub cooldown: Duration,
     /// The longest rest.
     pub rest_max: Duration,
-    /// After so many seconds without being seen or told, a finding is forgotten. This must be longer than
-    /// old records can turn up: what is forgotten would be told once more.
+    /// After so many seconds without a record or an alert, a finding is forgotten. This must be longer than
+    /// old records can turn up: a forgotten finding would be sent once more.
     pub memory_secs: i64,
 }
 

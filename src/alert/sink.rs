@@ -40,7 +40,7 @@ impl fmt::Debug for SinkContext<'_> {
 pub struct Sink {
     /// Its name, unlike that of any other.
     pub name: String,
-    /// Which findings it is told.
+    /// The findings that it gets.
     pub filter: Filter,
     pub(super) retries: u32,
     /// How long one try may take.

@@ -11,12 +11,12 @@ use crate::detection::{Confidence, Severity};
 use crate::inventory::model::Job;
 use crate::reachability::command::Command;
 
-/// What came out of a check.
+/// The verdict of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CheckVerdict {
     /// It is as recommended.
     Pass,
-    /// The inventory, or the logs, do not tell.
+    /// The inventory or the logs do not show it.
     NotKnown,
     /// It is not as recommended.
     Fail,
@@ -60,7 +60,7 @@ impl Fix {
         Self { what: what.into(), ..Self::default() }
     }
 
-    /// Adds the command. What makes one quotes every value: `reach::command`, `reach::paste`.
+    /// Adds the command. [`Command`] quotes every value.
     pub(super) fn cli(self, command: Command) -> Self {
         self.commands(&[command])
     }
@@ -71,14 +71,14 @@ impl Fix {
         self
     }
 
-    /// Adds the blocks. Every value in them comes from `reach::quote`.
+    /// Adds the blocks. Every value in them is quoted by `reachability`.
     pub(super) fn terraform(mut self, blocks: &[String]) -> Self {
         self.terraform = Some(blocks.join("\n\n")).filter(|text| !text.is_empty());
         self
     }
 }
 
-/// What a check says of a subject when it can tell.
+/// The verdict of a check about a subject, with its reason.
 #[derive(Debug, Clone)]
 pub(super) struct CheckOutcome {
     pub(super) verdict: CheckVerdict,
@@ -142,12 +142,12 @@ impl CheckOutcome {
     }
 }
 
-/// Why a check says nothing of a subject.
+/// Why a check has no verdict about a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NotApplicable {
     /// It is not about such jobs.
     DoesNotApply,
-    /// What it would need is not known: what, and what would tell.
+    /// Something that it needs is not known: what, and where it could be read.
     NotKnown(String),
 }
 
@@ -162,7 +162,7 @@ impl NotApplicable {
         Self::missing_from_inventory(&groups.join(", "), "describe-security-groups")
     }
 
-    /// Another account shares the VPC, and tells of these things only to itself.
+    /// Another account shares the VPC, and only its own API calls list these things.
     pub(super) fn of_owner(vpc: &str, owner: &str, what: &str) -> Self {
         Self::NotKnown(format!(
             "account {owner} owns {vpc}, and its {what} are told to that account only; hint: collect its \
@@ -174,7 +174,7 @@ impl NotApplicable {
 /// What a check returns.
 pub(super) type CheckResult = Result<CheckOutcome, NotApplicable>;
 
-/// What a check says of one subject. Lists are sorted; `None` and empty: it does not apply.
+/// The result of a check for one subject. Lists are sorted; `None` and empty: it does not apply.
 #[derive(Debug, Clone, Serialize)]
 #[expect(missing_docs, reason = "the fields are those of `Check`, and of a finding")]
 pub struct Outcome {

@@ -12,7 +12,7 @@ use crate::audit::subject::{AuditContext, AuditScope, Scope, Subject};
 use crate::inventory::Inventory;
 use crate::vpc::VpcNetwork;
 
-/// What came out of an audit.
+/// The outcomes of an audit.
 #[derive(Debug, Clone, Default)]
 pub struct AuditReport {
     /// Failed first, then not known, then passed; the worst first, then by check and subject.

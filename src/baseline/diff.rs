@@ -110,7 +110,7 @@ fn tallies<'a>(
     tallies
 }
 
-/// Compares what jobs opened before and after. Where both went there, it is told when a run sent `factor` times
+/// Compares what jobs opened before and after. Where both went there, it is reported if a run sent `factor` times
 /// the bytes of any run on the other side, and at least 1 MiB more or less.
 pub fn between(
     before: &[ObservedDestination],

@@ -11,7 +11,7 @@ use crate::baseline::observed::ObservedDestination;
 use crate::detection::Severity;
 use crate::vpc::ports::FIRST_EPHEMERAL;
 
-/// The least band: below it a family's own ups and downs would be told as news.
+/// The least band: below it a family's own ups and downs would be reported as changes.
 pub(super) const BAND_MIN: i64 = 1 << 20;
 
 /// How rules are made.
@@ -78,7 +78,7 @@ pub struct LearnedRule {
     pub first_seen: Option<i64>,
     /// When it was last seen.
     pub last_seen: Option<i64>,
-    /// Detections that flagged it, and that were told not to matter here.
+    /// Detections that flagged it, and that the options exclude here.
     pub flagged_by: BTreeSet<String>,
 }
 

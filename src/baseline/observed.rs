@@ -28,7 +28,7 @@ pub struct ObservedDestination {
     pub port: Option<i32>,
     /// Number of the protocol.
     pub protocol: Option<i32>,
-    /// Number of the rule of the baseline that tells it as known; 0: none. `None` if the job has no baseline.
+    /// Number of the rule of the baseline that allows it; 0: none. `None` if the job has no baseline.
     pub rule: Option<i32>,
     /// How many addresses.
     pub addresses: i64,

@@ -37,7 +37,7 @@ pub(crate) struct Session {
     pub(crate) context: Arc<Enricher>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) window: Window,
-    /// Whether all of the inventory that was asked for was read and understood.
+    /// Whether all of the named inventory was read and understood.
     is_inventory_complete: bool,
     source: Arc<dyn Source>,
     malformed: Option<MalformedFile>,
@@ -49,8 +49,8 @@ impl Session {
         if exit == Exit::Fine && !self.is_inventory_complete { Exit::Incomplete } else { exit }
     }
 
-    /// Publishes `--malformed FILE`, and then, since all that was made of the sources is durable, tells
-    /// them what was read.
+    /// Publishes `--malformed FILE`, and then, since all results are durable, acknowledges to the sources
+    /// what was read.
     pub(crate) async fn close(self, say: Messages<'_>) -> Result<(), Failure> {
         let summary = self.engine.summary();
         let complete = summary.objects_listed > 0 && !summary.stopped_early();
@@ -122,7 +122,7 @@ pub(crate) fn baseline(path: &Path) -> Result<Vec<AllowRule>, Failure> {
 }
 
 /// Reads the inventory from all places named and says what of it was not understood; `false` when the
-/// account did not tell all, or something was not understood. `since` and `until`: the time that it is asked for, and `until` also the
+/// account did not return all, or something was not understood. `since` and `until`: the time that it covers; `until` is also the
 /// time as of which the VPCs are taken; `now` is in Unix seconds.
 pub(crate) async fn inventory(
     places: &[String],
@@ -156,7 +156,7 @@ pub(crate) async fn inventory(
         }
     }
     let (inventory, warnings) = gathered.finish(until);
-    // What a document that was not understood would have told is missing from every answer.
+    // The content of a document that was not understood is missing from every answer.
     whole &= warnings.is_empty();
     for warning in warnings {
         whole &= !warning.is_partial();
@@ -217,7 +217,7 @@ pub(crate) fn inventory_exists(paths: &[PathBuf]) -> Result<(), Failure> {
     }
 }
 
-/// Makes an engine over what was asked for. `now` is in Unix seconds.
+/// Opens an engine over the sources and the inventory of the command line. `now` is in Unix seconds.
 pub(crate) async fn open(
     read: &Read,
     config: &Config,
@@ -228,7 +228,7 @@ pub(crate) async fn open(
     open_with(read, config, now, memory_default, OpenOptions::default(), say).await
 }
 
-/// What few commands want beyond the rest.
+/// Options that only some commands need.
 #[derive(Default)]
 pub(crate) struct OpenOptions {
     /// Takes the VPCs as they were at this time, in Unix seconds. `None`: at the end of what is read.
@@ -380,7 +380,7 @@ pub(crate) struct MalformedFile {
 }
 
 impl MalformedFile {
-    /// The file that is asked for, if one is.
+    /// Opens the file of `--malformed`, if there is one.
     pub(crate) fn open(read: &Read) -> Result<Option<Self>, Failure> {
         read.malformed.as_deref().map(Self::create).transpose().or_exit(Exit::Output)
     }

@@ -46,7 +46,7 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Feed {
-    /// `lake`: the folder or `s3://…` that the records are kept in. `None`: the feed cannot run.
+    /// `lake`: the folder or `s3://…` that the records are stored in. `None`: the feed cannot run.
     pub lake: Option<String>,
     /// `state`: where the feed keeps what it knows. `None`: in the lake.
     pub state: Option<String>,
@@ -128,7 +128,7 @@ struct Raw {
 impl Config {
     /// Reads the text of a `flowq.toml`.
     ///
-    /// Whether the detections and parameters that it names exist is told by [`Config::apply`], since the
+    /// [`Config::apply`] checks that the detections and parameters that it names exist, since the
     /// user's own detections count too.
     ///
     /// # Errors

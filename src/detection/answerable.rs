@@ -50,7 +50,7 @@ pub struct InterfaceLog {
     pub records: i64,
     /// Records without a field, by the field's column.
     pub without: BTreeMap<&'static str, i64>,
-    /// The first second that a record tells of.
+    /// The start of the earliest record.
     pub first_seen: Option<i64>,
     /// The last one.
     pub last_seen: Option<i64>,

@@ -53,7 +53,7 @@ impl RejectedFlow {
         }
     }
 
-    /// The flow, from whoever opened it, with the interfaces of both ends.
+    /// The flow, from the side that opened it, with the interfaces of both ends.
     fn flow(&self) -> Option<(FiveTuple, Option<&str>, Option<&str>)> {
         let port = |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok());
         let (local, remote) =

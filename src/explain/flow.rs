@@ -20,7 +20,7 @@ pub struct FlowQuery<'a> {
     pub port: Option<&'a str>,
     /// Name or number of the protocol.
     pub protocol: &'a str,
-    /// Port of whoever opens it; `None`: any that a client may pick.
+    /// Source port; `None`: any that a client may pick.
     pub from_port: Option<u16>,
     /// The VPC that the addresses are of, where they are not unique.
     pub vpc: Option<&'a str>,
@@ -70,7 +70,7 @@ pub struct Explanation {
     pub service: String,
     /// When, RFC 3339.
     pub at: Option<String>,
-    /// The inventory that it was held against, by the time of its answers.
+    /// The inventory that it was evaluated against, by the time of its API responses.
     pub inventory: String,
     /// What all places say together.
     pub verdict: Verdict,

@@ -26,7 +26,7 @@ const S3_BYTES: &str = include_str!("../../queries/feed/s3-bytes.sql");
 /// Why findings could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The lake cannot be read, or what is summed up of it not be kept.
+    /// The lake cannot be read, or its aggregates not be stored.
     #[error("could not read the lake")]
     Read(#[from] DataFusionError),
     /// An object of the lake cannot be read: findings made without it would be wrong.
@@ -75,7 +75,7 @@ impl Evaluator {
         Self { config, detections, resources, inventory, known: None }
     }
 
-    /// Takes another inventory: what it tells of other than before is looked at again the next time.
+    /// Replaces the inventory: the findings of what it changes are evaluated again the next time.
     pub fn set_inventory(&mut self, inventory: Arc<Inventory>) {
         self.inventory = inventory;
     }

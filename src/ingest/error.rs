@@ -16,7 +16,7 @@ pub enum Error {
     /// A place cannot be used.
     #[error(transparent)]
     Store(#[from] storage::Error),
-    /// The sources cannot be listed, or not told what became of their objects.
+    /// The sources cannot be listed, or do not accept an acknowledgement.
     #[error(transparent)]
     Source(#[from] source::Error),
     /// Objects cannot be read at all.

@@ -67,7 +67,7 @@ struct PendingListing {
     at: i64,
     window: Window,
     /// When the newest object of it ended, by its name and by when it was written: no clock here says so. Unix
-    /// seconds; `None`: nothing tells.
+    /// seconds; `None`: not known.
     newest: Option<i64>,
     /// The time ranges of log groups in it.
     ranges: BTreeSet<String>,

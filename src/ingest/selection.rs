@@ -11,7 +11,7 @@ const AGAIN_SECS: i64 = 60;
 /// Older times of a log group are read again after a share of their age.
 const AGE_SHARE: i64 = 4;
 
-/// When the records of a split end, `[first, last)` in Unix seconds. `None`: nothing tells.
+/// When the records of a split end, `[first, last)` in Unix seconds. `None`: not known.
 pub(super) fn ends(split: &Split) -> Option<(i64, i64)> {
     match &split.log_group {
         Some(_) => range(&split.id),

@@ -13,7 +13,7 @@ const READY_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// The CloudWatch namespace where the config says nothing.
 const NAMESPACE: &str = "flowq";
 
-/// What `[metrics]` sets. The default tells nobody anything.
+/// What `[metrics]` sets. The default exports nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Config {

@@ -52,7 +52,7 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 #[derive(Debug, thiserror::Error)]
 #[error("metrics cannot listen on {address}")]
 pub struct Error {
-    /// The address that was asked for.
+    /// The configured address.
     pub address: SocketAddr,
     /// What the system says.
     pub source: io::Error,

@@ -18,7 +18,7 @@ use crate::aws::operations::Operation;
 /// 256 KiB, with their own words around ours.
 pub(super) const MESSAGE_BYTES_MAX: usize = 240 * 1024;
 
-/// Where calls of AWS are made, found out at the first.
+/// A client of one AWS service, created with the first call.
 #[derive(Debug)]
 pub(super) struct AwsCaller {
     account: Arc<Account>,
@@ -78,7 +78,7 @@ pub(super) fn split_batches(sizes: impl IntoIterator<Item = usize>) -> Vec<Range
 pub(super) struct BatchResults(Vec<DeliveryResult>);
 
 impl BatchResults {
-    /// Adds what a call with so many messages told. Returns whether the next call is to be made.
+    /// Adds the result of a call with so many messages. Returns whether to make the next call.
     pub(super) fn add(
         &mut self,
         messages: usize,

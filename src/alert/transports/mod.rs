@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use crate::alert::Alert;
 use crate::aws;
 
-/// What can be done about an alert that did not get through.
+/// What can be done about an alert that was not delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ErrorKind {
     /// A later try may work.
@@ -30,13 +30,13 @@ pub(super) enum ErrorKind {
     Refused,
 }
 
-/// Why an alert did not get through.
+/// Why an alert was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DeliveryError {
     pub(super) trouble: ErrorKind,
     /// One clause. It names no secret.
     pub(super) reason: String,
-    /// How long the sink asks to be left alone.
+    /// The pause that the sink requests (`Retry-After`).
     pub(super) pause: Option<Duration>,
 }
 
@@ -45,7 +45,7 @@ impl DeliveryError {
         Self { trouble, reason: reason.into(), pause: None }
     }
 
-    /// Tells whether the alert is to be kept for a later try.
+    /// Returns whether the alert waits for a later attempt.
     pub(super) fn waits(&self) -> bool {
         self.trouble != ErrorKind::Refused
     }
@@ -57,10 +57,10 @@ impl DeliveryError {
     }
 }
 
-/// What became of an alert.
+/// The result of delivering an alert.
 pub(super) type DeliveryResult = Result<(), DeliveryError>;
 
-/// The way to one kind of sink.
+/// Sends alerts to one kind of sink.
 #[async_trait]
 pub(super) trait Transport: fmt::Debug + Send + Sync {
     /// The most alerts that are sent together.

@@ -51,7 +51,7 @@ pub(crate) async fn test(args: AlertTest, started: Invocation) -> Result<Exit, F
     Ok(Exit::Fine)
 }
 
-/// Returns the sinks that are asked for: all, or those with these names.
+/// Returns all sinks, or those with these names.
 fn chosen<'a>(
     configs: &'a [alert::Config],
     names: &[String],

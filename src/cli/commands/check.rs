@@ -56,7 +56,7 @@ pub(crate) async fn run(args: Check, _: Invocation) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-/// Runs a case; what differs from what is written in it is told with its name.
+/// Runs a case; a difference from the expected findings is reported with the name of the case.
 fn on_a_thread((detection, case): (Arc<Detection>, Case)) -> JoinHandle<Result<(), String>> {
     let runtime = Handle::current();
     tokio::task::spawn_blocking(move || {

@@ -90,7 +90,7 @@ async fn unanswered(
     Ok(outcome)
 }
 
-/// The parts that were asked for, each with its name and its rows.
+/// The parts that the command line names, each with its name and its rows.
 async fn parts(
     session: &Session,
     detections: &[Detection],

@@ -13,12 +13,12 @@ use crate::cli::output::Format;
 use crate::cli::repl::complete::LineHelper;
 use crate::cli::repl::session::{Next, Session, Sql};
 
-/// Lines of history that are kept.
+/// The most lines of history.
 const HISTORY_MAX: usize = 10_000;
 
 /// Reads and runs statements until `\q` or Ctrl-D. Ctrl-C stops a query, or clears the line.
 ///
-/// A failed statement is told, and the loop goes on. `history` is the file of earlier lines; its folder is
+/// The error of a failed statement is printed, and the loop goes on. `history` is the file of earlier lines; its folder is
 /// made where it is missing.
 pub(crate) async fn run(sql: &impl Sql, format: Format, history: Option<PathBuf>) -> Result<()> {
     let mut session = Session::on_terminal(sql, format);
@@ -62,7 +62,7 @@ fn editor(history: Option<&PathBuf>) -> Result<Editor<LineHelper, FileHistory>> 
     let mut editor = Editor::with_config(config).context("opening the terminal")?;
     if let Some(path) = history {
         if let Some(folder) = path.parent() {
-            // Saving tells when this has failed.
+            // A failure shows when the history is saved.
             fs::create_dir_all(folder).ok();
         }
         // There is none at the first start.

@@ -30,7 +30,7 @@ use crate::metrics::{Config as MetricsConfig, PassOutcome};
 /// How long a pass may go on after the service was asked to end.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How long what is held may take to be given back at the end.
+/// How long the release of leases may take at the end.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A tick that never comes, for a service that nobody watches.
@@ -108,7 +108,7 @@ enum PassResult {
     Killed,
 }
 
-/// What the service was asked for meanwhile.
+/// The signals that came during a pass.
 #[derive(Debug, Clone, Copy, Default)]
 struct PendingSignals {
     stop: bool,
@@ -172,7 +172,7 @@ impl Service {
         }
     }
 
-    /// Gives back what is held, whatever the service ends for.
+    /// Releases leases and stops the exporters, whatever the service ends for.
     async fn close(self, work: &mut impl Worker) {
         self.notify.stopping();
         if tokio::time::timeout(END_TIMEOUT, work.end()).await.is_err() {
@@ -278,7 +278,7 @@ impl Service {
     async fn failed(&mut self, failure: Failure, took: Duration) -> Result<Duration, Failure> {
         self.outlets.metrics.ended(PassOutcome::Failed, took);
         self.send().await;
-        // What was wrong from the start is a mistake of whoever starts it.
+        // An error in the first pass is a mistake in the command line or the configuration.
         let is_mistake = matches!(failure.exit, Exit::Usage | Exit::Config);
         if self.options.once || (is_mistake && !self.succeeded) {
             return Err(failure);
@@ -319,7 +319,7 @@ impl Service {
         Ok((config, change))
     }
 
-    /// Whom the metrics are told. One catch-up is over before it is scraped, and must not fail because
+    /// The configured exporters. One catch-up is over before it is scraped, and must not fail because
     /// a service listens already.
     fn outlets_of(&self, config: &Config) -> MetricsConfig {
         let mut metrics = config.metrics.clone();
@@ -333,8 +333,8 @@ impl Service {
         }
     }
 
-    /// Sends the metrics. That they cannot be sent is told once as long as the reason stays; `true`: it was
-    /// told now.
+    /// Sends the metrics. A failure is logged once as long as the reason stays the same; `true`: it was
+    /// logged now.
     async fn send(&mut self) -> bool {
         let unsent = self.outlets.send((self.clock)()).await.err();
         let reason = unsent.as_ref().map(ToString::to_string);

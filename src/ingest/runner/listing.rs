@@ -202,7 +202,7 @@ impl Runner {
     pub(super) async fn give_back(&mut self) {
         let Some(listed) = self.listed.take() else { return };
         let outcome = ReadOutcome { complete: false, failed: listed.failed };
-        // They give the same again if they are not told.
+        // They return the same objects again without an acknowledgement.
         drop(listed.source.acknowledge(&outcome).await);
     }
 }

@@ -88,7 +88,7 @@ async fn detected(
     explain::find(&outcome.findings, &args.id).map_err(failure).cloned()
 }
 
-/// The inventory as it was when the finding began. The account itself tells only the present.
+/// The inventory as it was when the finding began. The account itself has only the present.
 async fn as_it_was(
     session: &Session,
     read: &Read,

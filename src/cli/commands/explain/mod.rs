@@ -122,7 +122,7 @@ fn needs_sources(named: &[String], sources: &[String]) -> Result<(), Failure> {
     Err(Failure::new(Exit::Usage, error).with_hint("name a SOURCE: a folder, files, s3://…"))
 }
 
-/// An inventory is what everything is held against.
+/// Every explanation needs an inventory.
 fn needs_inventory(inventory: &[String]) -> Result<(), Failure> {
     if !inventory.is_empty() {
         return Ok(());

@@ -32,7 +32,7 @@ pub(crate) async fn run(args: Feed, started: Invocation) -> Result<Exit, Failure
 struct Passes {
     args: Feed,
     account: Arc<Account>,
-    /// What is held from pass to pass. `None` before the first, and after one that failed.
+    /// The state between passes. `None` before the first, and after one that failed.
     open: Option<Box<FeedState>>,
 }
 

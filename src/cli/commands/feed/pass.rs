@@ -43,7 +43,7 @@ const ALERTS_ONCE: Duration = Duration::from_secs(300);
 /// How long deliveries that are under way may take when the service ends.
 const ALERTS_END: Duration = Duration::from_secs(2);
 
-/// What is held from pass to pass.
+/// The state between passes.
 pub(crate) struct FeedState {
     config: Config,
     account: Arc<Account>,
@@ -122,7 +122,7 @@ impl FeedState {
         })
     }
 
-    /// Tells whether it was made of this configuration.
+    /// Returns whether it was created from this configuration.
     pub(crate) fn is_of(&self, config: &Config) -> bool {
         format!("{:?}", self.config) == format!("{config:?}")
     }
@@ -295,7 +295,7 @@ impl FeedState {
         Ok(counts)
     }
 
-    /// Gives back what is held.
+    /// Releases the lease.
     pub(crate) async fn close(mut self) -> Result<(), Failure> {
         // What is cut off is sent again by the next run, under the same id.
         self.deliveries.wait(ALERTS_END).await;
