@@ -14,6 +14,7 @@ pub mod args;
 pub(crate) mod commands;
 pub mod failure;
 mod invocation;
+mod malformed_file;
 mod messages;
 pub mod output;
 mod process_identity;

@@ -1,10 +1,9 @@
 //! Opens an engine over `--inventory`, `--config` and SOURCE.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 
@@ -13,13 +12,13 @@ use crate::aws::Account;
 use crate::aws::s3::Location;
 use crate::cli::args::{ACCOUNT, Read};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::malformed_file::MalformedFile;
 use crate::cli::messages::Messages;
-use crate::cli::output::OutputFile;
 use crate::cli::progress::Waiting;
 use crate::config::Config;
-use crate::engine::{Engine, MalformedSink, ObjectSink, Resources, ScanOptions};
+use crate::engine::{Engine, ObjectSink, Resources, ScanOptions};
 use crate::enrich::Enricher;
-use crate::flow::{Limits, LogFormat, MalformedLine};
+use crate::flow::{Limits, LogFormat};
 use crate::inventory::collect::{CollectionReport, Collector, SINCE_DEFAULT_SECS};
 use crate::inventory::model::Attribution;
 use crate::inventory::{Inventory, InventoryLoader};
@@ -371,39 +370,6 @@ fn size(text: &str) -> Option<usize> {
         _ => return None,
     };
     number.parse::<usize>().ok()?.checked_mul(factor).filter(|bytes| *bytes > 0)
-}
-
-/// `--malformed FILE`: every malformed line as a JSON object.
-pub(crate) struct MalformedFile {
-    file: OutputFile,
-    writer: Arc<Mutex<Box<dyn std::io::Write + Send>>>,
-}
-
-impl MalformedFile {
-    /// Opens the file of `--malformed`, if there is one.
-    pub(crate) fn open(read: &Read) -> Result<Option<Self>, Failure> {
-        read.malformed.as_deref().map(Self::create).transpose().or_exit(Exit::Output)
-    }
-
-    fn create(path: &Path) -> anyhow::Result<Self> {
-        let file = OutputFile::create(path)?;
-        let writer = Arc::new(Mutex::new(file.writer()?));
-        Ok(Self { file, writer })
-    }
-
-    pub(crate) fn sink(&self) -> Arc<MalformedSink> {
-        let writer = Arc::clone(&self.writer);
-        Arc::new(move |line: &MalformedLine| {
-            let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-            serde_json::to_writer(&mut *writer, line)?;
-            writer.write_all(b"\n")
-        })
-    }
-
-    pub(crate) fn publish(self) -> anyhow::Result<()> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner).flush()?;
-        self.file.publish()
-    }
 }
 
 #[cfg(test)]

@@ -46,14 +46,14 @@ pub(crate) async fn run(mut args: args::Ingest, started: Invocation) -> Result<E
     let waiting = Waiting::start(far, endpoint, Arc::clone(&progress), say.quiet);
     let (inventory, whole) =
         Box::pin(session::inventory(places, &account, (None, None), now, &say)).await?;
-    let malformed = session::MalformedFile::open(&args.read)?;
+    let malformed = crate::cli::malformed_file::MalformedFile::open(&args.read)?;
     let options = Options {
         window: session::window(&args.read, now)?,
         lateness_secs: duration("--lateness", &args.lateness)?,
         pass_bytes: session::bytes("--pass-size", &args.pass_size)? as u64,
         stated: session::stated(&args.read)?,
         strict: args.read.strict,
-        malformed: malformed.as_ref().map(session::MalformedFile::sink),
+        malformed: malformed.as_ref().map(crate::cli::malformed_file::MalformedFile::sink),
         steps: process_identity::steps(),
         progress,
         ..Options::new(
