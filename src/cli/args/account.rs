@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::cli::args::Aws;
+use crate::cli::args::common::Aws;
 
 /// The value of `--inventory` that stands for the AWS account itself.
 pub const ACCOUNT: &str = "aws";

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use crate::cli::args::{Aws, Write};
+use crate::cli::args::common::{Aws, Write};
 
 /// `flowq alert`
 #[derive(Debug, Subcommand)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::cli::args::{Read, severity};
+use crate::cli::args::common::{Read, severity};
 use crate::detection::Severity;
 
 /// How to print an audit.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use crate::cli::args::{Read, Write};
+use crate::cli::args::common::{Read, Write};
 
 /// `flowq baseline`
 #[derive(Debug, Subcommand)]

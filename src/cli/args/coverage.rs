@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use crate::cli::args::Read;
+use crate::cli::args::common::Read;
 
 /// A part of the coverage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use crate::cli::args::{ExplainJob, Read};
+use crate::cli::args::common::Read;
+use crate::cli::args::explain_job::ExplainJob;
 
 /// `flowq explain`
 #[derive(Debug, Subcommand)]

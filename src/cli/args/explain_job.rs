@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use crate::cli::args::Read;
+use crate::cli::args::common::Read;
 
 /// How to print a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::cli::args::Aws;
+use crate::cli::args::common::Aws;
 use crate::cli::service::log;
 
 /// `flowq feed`

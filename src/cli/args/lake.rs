@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueHint};
 
-use crate::cli::args::{Aws, Read, Write};
+use crate::cli::args::common::{Aws, Read, Write};
 
 /// `flowq ingest`
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::cli::args::{Read, Write};
+use crate::cli::args::common::{Read, Write};
 
 /// `flowq sql`
 #[derive(Debug, Args)]
