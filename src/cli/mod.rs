@@ -41,7 +41,12 @@ pub fn run() -> Result<Exit, Failure> {
             let threads = args.read.threads;
             run_cancellable(threads, commands::audit::run(args, started))
         }
-        Command::Baseline(args) => commands::baseline::run(args, started),
+        Command::Baseline(args::Baseline::Learn(args)) => {
+            run_cancellable(args.read.threads, commands::baseline::learn::run(args, started))
+        }
+        Command::Baseline(args::Baseline::Diff(args)) => {
+            run_cancellable(args.read.threads, commands::baseline::diff::run(args, started))
+        }
         Command::Explain(command) => {
             let threads = match &command {
                 args::Explain::Flow(args) => args.read.threads,

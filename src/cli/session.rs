@@ -121,8 +121,8 @@ pub(crate) fn baseline(path: &Path) -> Result<Vec<AllowRule>, Failure> {
 }
 
 /// Reads the inventory from all places named and says what of it was not understood; `false` when the
-/// account did not return all, or something was not understood. `since` and `until`: the time that it covers; `until` is also the
-/// time as of which the VPCs are taken; `now` is in Unix seconds.
+/// account did not return all, or something was not understood. `since` and `until`: the time that it covers;
+/// `until` is also the time as of which the VPCs are taken; `now` is in Unix seconds.
 pub(crate) async fn inventory(
     places: &[String],
     account: &Arc<Account>,

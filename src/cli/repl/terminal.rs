@@ -18,8 +18,8 @@ const HISTORY_MAX: usize = 10_000;
 
 /// Reads and runs statements until `\q` or Ctrl-D. Ctrl-C stops a query, or clears the line.
 ///
-/// The error of a failed statement is printed, and the loop goes on. `history` is the file of earlier lines; its folder is
-/// made where it is missing.
+/// The error of a failed statement is printed, and the loop goes on. `history` is the file of earlier lines; its
+/// folder is created where it is missing.
 pub(crate) async fn run(sql: &impl Sql, format: Format, history: Option<PathBuf>) -> Result<()> {
     let mut session = Session::on_terminal(sql, format);
     let mut editor = editor(history.as_ref())?;

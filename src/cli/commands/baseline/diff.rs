@@ -9,7 +9,7 @@ use crate::baseline::{
     ChangeKind, DestinationChange, ObservedDestination, against, between, to_batch,
 };
 use crate::cli::args::Diff;
-use crate::cli::commands::baseline::{family, nobody, seen, sources_named};
+use crate::cli::commands::baseline::destinations::{family, nobody, seen, sources_named};
 use crate::cli::commands::sql::{MEMORY, incomplete};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::invocation::Invocation;

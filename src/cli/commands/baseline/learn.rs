@@ -11,7 +11,7 @@ use crate::baseline::{
     ChangeKind, Flagged, Learned, ObservedDestination, Options, against, learn, render,
 };
 use crate::cli::args::Learn;
-use crate::cli::commands::baseline::{family, nobody, seen, sources_named};
+use crate::cli::commands::baseline::destinations::{family, nobody, seen, sources_named};
 use crate::cli::commands::detect;
 use crate::cli::commands::sql::{MEMORY, incomplete};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
