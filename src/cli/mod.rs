@@ -47,13 +47,17 @@ pub fn run() -> Result<Exit, Failure> {
         Command::Baseline(args::Baseline::Diff(args)) => {
             run_cancellable(args.read.threads, commands::baseline::diff::run(args, started))
         }
-        Command::Explain(command) => {
-            let threads = match &command {
-                args::Explain::Flow(args) => args.read.threads,
-                args::Explain::Finding(args) => args.read.threads,
-                args::Explain::Job(args) => args.read.threads,
-            };
-            run_cancellable(threads, commands::explain::run(command, started))
+        Command::Explain(args::Explain::Flow(args)) => {
+            let threads = args.read.threads;
+            run_cancellable(threads, Box::pin(commands::explain::flow::run(args, started)))
+        }
+        Command::Explain(args::Explain::Finding(args)) => {
+            let threads = args.read.threads;
+            run_cancellable(threads, Box::pin(commands::explain::finding::run(args, started)))
+        }
+        Command::Explain(args::Explain::Job(args)) => {
+            let threads = args.read.threads;
+            run_cancellable(threads, Box::pin(commands::explain::job::run(args, started)))
         }
         Command::Coverage(args) => {
             let threads = args.read.threads;

@@ -8,9 +8,10 @@ use anyhow::{Context as _, anyhow};
 use crate::aws::Account;
 use crate::cli::args::{ACCOUNT, ExplainFinding, Read};
 use crate::cli::commands::detect;
-use crate::cli::commands::explain::{
-    ExplainOutput, failure, logged, needs_inventory, needs_sources, simulate_fixes,
+use crate::cli::commands::explain::logs::{
+    failure, logged, needs_inventory, needs_sources, simulate_fixes,
 };
+use crate::cli::commands::explain::text::ExplainOutput;
 use crate::cli::commands::sql::finish;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::invocation::Invocation;

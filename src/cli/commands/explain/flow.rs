@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::cli::args::ExplainFlow;
-use crate::cli::commands::explain::{
-    ExplainOutput, failure, logged, needs_inventory, needs_sources, simulate_fixes,
+use crate::cli::commands::explain::logs::{
+    failure, logged, needs_inventory, needs_sources, simulate_fixes,
 };
+use crate::cli::commands::explain::text::ExplainOutput;
 use crate::cli::commands::sql::{MEMORY, finish};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::invocation::Invocation;
