@@ -1,12 +1,14 @@
-//! `[[alert]]` of `flowq.toml`: where findings are told, and which.
+//! `[[alert]]` of `flowq.toml`: the sinks, and which findings each gets.
 
 mod check;
+mod kind;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub(super) use check::url as check_url;
+pub use kind::Kind;
 use serde::Deserialize;
 
 use crate::alert::config::check::{check_header, check_name, kinds};
@@ -25,63 +27,6 @@ const RETRIES: u32 = 3;
 /// The most tries again that the config may ask for.
 const RETRIES_MAX: u32 = 20;
 
-/// Keys of every sink.
-const COMMON: &[&str] = &["type", "name", "detections", "severity", "job", "timeout", "retries"];
-
-/// What a sink is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// JSON lines to a file or to standard output.
-    Ndjson,
-    /// JSON by HTTP.
-    Webhook,
-    /// Slack's incoming webhook.
-    Slack,
-    /// A topic of SNS.
-    Sns,
-    /// A bus of EventBridge.
-    EventBridge,
-    /// A queue of SQS.
-    Sqs,
-    /// Security Hub.
-    SecurityHub,
-}
-
-/// Every kind, with its name and its own keys.
-const KINDS: &[(Kind, &str, &[&str])] = &[
-    (Kind::Ndjson, "ndjson", &["path"]),
-    (
-        Kind::Webhook,
-        "webhook",
-        &[
-            "url",
-            "url-env",
-            "url-file",
-            "headers",
-            "secret",
-            "secret-env",
-            "secret-file",
-            "plain-http",
-        ],
-    ),
-    (Kind::Slack, "slack", &["url", "url-env", "url-file", "plain-http"]),
-    (Kind::Sns, "sns", &["topic"]),
-    (Kind::EventBridge, "eventbridge", &["bus", "region"]),
-    (Kind::Sqs, "sqs", &["queue"]),
-    (Kind::SecurityHub, "security-hub", &["region"]),
-];
-
-impl Kind {
-    /// Returns its name in the config.
-    pub fn as_str(self) -> &'static str {
-        KINDS.iter().find(|(kind, ..)| *kind == self).map_or("", |(_, name, _)| name)
-    }
-
-    fn keys(self) -> &'static [&'static str] {
-        KINDS.iter().find(|(kind, ..)| *kind == self).map_or(&[], |(.., keys)| keys)
-    }
-}
-
 /// A sink, as it is configured. What it prints has no secret in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -89,7 +34,7 @@ pub struct Config {
     pub name: String,
     /// What it is.
     pub target: Target,
-    /// Which findings it is told.
+    /// The findings that it gets.
     pub filter: Filter,
     /// How long one try may take.
     pub timeout: Duration,
@@ -104,7 +49,7 @@ pub struct Config {
     reason = "the fields are the keys of the config, which docs/alerts.md describes"
 )]
 pub enum Target {
-    /// NULL: standard output.
+    /// `None`: standard output.
     Ndjson {
         path: Option<PathBuf>,
     },
@@ -148,14 +93,14 @@ impl Target {
     }
 }
 
-/// Which findings a sink is told. The default is all.
+/// The findings that a sink gets. The default is all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Globs of detections; empty: every one.
     pub detections: Vec<glob::Pattern>,
-    /// The least severity. NULL: any.
+    /// The least severity. `None`: any.
     pub severity: Option<Severity>,
-    /// Glob of the job's name. NULL: any, and none.
+    /// Glob of the job's name. `None`: any, and none.
     pub job: Option<glob::Pattern>,
 }
 

@@ -1,4 +1,4 @@
-//! Deliveries beside passes: each sink has its own, and waits for no other.
+//! Deliveries in the background: each sink has its own, and waits for no other.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

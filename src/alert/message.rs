@@ -1,4 +1,4 @@
-//! Alerts as people read them, and as JSON that fits into what a service takes.
+//! Alerts as text, and as JSON within the size limit of a service.
 
 use std::fmt::Write as _;
 

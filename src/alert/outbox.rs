@@ -1,4 +1,4 @@
-//! The outbox: what is news is written down first, and sent from there.
+//! The outbox: alerts are stored before they are sent, and deleted once the sink has them.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -7,6 +7,7 @@ use futures::future::join_all;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::alert::retry_policy::RetryPolicy;
 use crate::alert::sent_memory::SentMemory;
 use crate::alert::sink::{PAUSE_MAX, Sink};
 use crate::alert::spool::Spool;
@@ -21,56 +22,31 @@ const OBJECT_ALERTS_MAX: usize = 50;
 /// follows. How many can wait at all is bounded by how often one finding can grow.
 const WAITING_MAX: usize = 1000;
 
-/// How long sinks are waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RetryPolicy {
-    /// The first pause between two tries of a delivery; it doubles.
-    pub backoff: Duration,
-    /// The first rest after a delivery that failed, in which the sink is left alone; it doubles.
-    pub cooldown: Duration,
-    /// The longest rest.
-    pub rest_max: Duration,
-    /// After so many seconds without being seen or told, a finding is forgotten. This must be longer than
-    /// old records can turn up: what is forgotten would be told once more.
-    pub memory_secs: i64,
-}
-
-impl Default for RetryPolicy {
-    fn default() -> Self {
-        Self {
-            backoff: Duration::from_millis(250),
-            cooldown: Duration::from_secs(2),
-            rest_max: Duration::from_secs(300),
-            memory_secs: 400 * 24 * 60 * 60,
-        }
-    }
-}
-
-/// What was put into the outbox for one sink.
+/// The alerts that were added to the outbox for one sink.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Enqueued {
     /// The sink's name.
     pub sink: String,
-    /// Findings that it is told for the first time.
+    /// Findings that it gets for the first time.
     pub new: u64,
-    /// Findings that grew past what it was told.
+    /// Findings that grew since their previous alert.
     pub grown: u64,
 }
 
-/// What came of a delivery to one sink.
+/// The result of a delivery to one sink.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Delivery {
     /// The sink's name.
     pub sink: String,
     /// Alerts that it took.
     pub sent: u64,
-    /// Alerts that it will never take; they are kept below `refused/`.
+    /// Alerts that it will never take; they are stored below `refused/`.
     pub refused: u64,
     /// Alerts that were left out, since a later one about the same finding waited behind them.
     pub superseded: u64,
     /// Alerts that wait for the next delivery.
     pub waiting: u64,
-    /// Why it took no more, or refused some. NULL: all went well, or the sink is left alone for now.
+    /// Why it took no more, or refused some. `None`: all went well, or the sink is left alone for now.
     pub failed: Option<String>,
 }
 
@@ -84,7 +60,7 @@ pub struct Outbox {
     notes: Vec<String>,
 }
 
-/// The way to one sink.
+/// A sink with its queue of alerts.
 #[derive(Debug)]
 struct SinkQueue {
     sink: Sink,
@@ -92,18 +68,18 @@ struct SinkQueue {
     sending: Mutex<Sending>,
 }
 
-/// What both who posts and who delivers change.
+/// State that both enqueuing and delivery change.
 #[derive(Debug, Default)]
 struct State {
     told: SentMemory,
-    /// Whether `told` says more than what is written down of it.
+    /// Whether `told` has changes that are not stored yet.
     unwritten: bool,
     /// Objects with alerts, in order: number, and how many alerts.
     waiting: VecDeque<(u64, usize)>,
     next: u64,
 }
 
-/// What one delivery leaves for the next.
+/// State that one delivery leaves for the next.
 #[derive(Debug, Default)]
 struct Sending {
     failures: u32,
@@ -120,20 +96,12 @@ impl State {
 }
 
 impl Outbox {
-    /// Opens the outbox that is kept in a place, and finds what waits there. Nothing is sent.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Place`] when what is there cannot be read.
+    /// Opens the outbox of a storage, and loads what waits there. Nothing is sent.
     pub async fn open(place: Storage, sinks: Vec<Sink>) -> Result<Self, Error> {
         Self::with(place, sinks, RetryPolicy::default()).await
     }
 
-    /// As [`Outbox::open`], with a patience of one's own.
-    ///
-    /// # Errors
-    ///
-    /// As [`Outbox::open`].
+    /// As [`Outbox::open`], with another retry policy.
     pub async fn with(
         place: Storage,
         sinks: Vec<Sink>,
@@ -167,12 +135,8 @@ impl Outbox {
         self.lanes.iter().map(|lane| lane.sink.name.as_str())
     }
 
-    /// Writes down for each sink what of the findings is news to it. When this returns, nothing of it can get
+    /// Stores an alert for each sink and finding that needs one. When this returns, no alert can get
     /// lost; when it fails or is dropped, doing it again puts right what is missing. `now`: Unix seconds.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Place`] when it cannot be written down.
     pub async fn enqueue(&self, findings: &[Finding], now: i64) -> Result<Vec<Enqueued>, Error> {
         let posts = self.lanes.iter().map(|lane| self.post_to(lane, findings, now));
         futures::future::try_join_all(posts).await
@@ -293,7 +257,7 @@ impl Outbox {
         loop {
             let (number, crowded) = {
                 let mut state = lane.state.lock().await;
-                // What is not counted as told yet must not leave the outbox: it would be told again.
+                // An alert that is not stored as sent must not leave the outbox: it would be sent again.
                 self.write_told(lane, &mut state).await?;
                 let Some((number, _)) = state.waiting.front() else { return Ok(()) };
                 (*number, state.waiting() > WAITING_MAX)

@@ -1,4 +1,4 @@
-//! Alerts that are not with their sinks: those that wait, and those that were refused.
+//! Alerts that their sinks do not have: waiting and refused ones.
 
 use crate::alert::spool::Spool;
 use crate::alert::{Alert, Error};
@@ -12,7 +12,7 @@ const OBJECT_ALERTS_MAX: usize = 50;
 pub struct Pending {
     /// The sink's name.
     pub sink: String,
-    /// Why the sink refused it. NULL: it waits.
+    /// Why the sink refused it. `None`: it waits.
     pub refused: Option<String>,
     /// The alert.
     pub alert: Alert,
@@ -20,10 +20,6 @@ pub struct Pending {
 
 /// Lists the alerts of an outbox that its sinks do not have, by sink, in the order in which they are sent; those
 /// that were refused come last. `sinks`: only these; empty for all.
-///
-/// # Errors
-///
-/// When the outbox cannot be read.
 pub async fn pending(place: &Storage, sinks: &[String]) -> Result<Vec<Pending>, Error> {
     let spool = Spool::new(place.clone());
     let mut all = Vec::new();
@@ -44,10 +40,6 @@ pub async fn pending(place: &Storage, sinks: &[String]) -> Result<Vec<Pending>, 
 
 /// Puts the alerts that sinks refused back among those that wait, behind them. Returns how many, by sink.
 /// Whoever calls this must be the only one that uses the outbox.
-///
-/// # Errors
-///
-/// When the outbox cannot be read or written.
 pub async fn requeue(place: &Storage, sinks: &[String]) -> Result<Vec<(String, u64)>, Error> {
     let spool = Spool::new(place.clone());
     let mut counts = Vec::new();
@@ -70,7 +62,7 @@ pub async fn requeue(place: &Storage, sinks: &[String]) -> Result<Vec<(String, u
     Ok(counts)
 }
 
-/// The sinks of an outbox, or those of them that are asked for.
+/// The sinks of an outbox, or those of them that `sinks` names.
 async fn chosen(spool: &Spool, sinks: &[String]) -> Result<Vec<String>, Error> {
     let all = spool.sinks().await?.into_iter();
     Ok(all.filter(|sink| sinks.is_empty() || sinks.contains(sink)).collect())

@@ -1,4 +1,4 @@
-//! Texts that are never printed.
+//! Secrets of sinks. They are never printed.
 
 use std::fmt;
 use std::path::PathBuf;

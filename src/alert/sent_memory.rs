@@ -1,17 +1,17 @@
-//! What a sink was told, and what of the findings is news to it.
+//! The findings that a sink got, and which findings need a new alert.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::{Alert, AlertReason, PreviousAlert, bytes};
+use crate::alert::model::{Alert, AlertReason, PreviousAlert, bytes};
 use crate::detection::finding::rfc3339;
 use crate::detection::{Finding, Severity};
 
-/// A finding is told again when its bytes are so many times what was told.
+/// A finding is sent again if its bytes are so many times those of the previous alert.
 const GROWTH: i64 = 10;
 
-/// What was told of one finding.
+/// The alerts about one finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SentRecord {
     /// The highest severity.
@@ -28,13 +28,13 @@ pub(super) struct SentRecord {
     last_seen: Option<i64>,
 }
 
-/// What was told, by the ids of the findings.
+/// The findings that a sink got, by their ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct SentMemory(BTreeMap<String, SentRecord>);
 
 impl SentMemory {
-    /// Returns the alert that is due for a finding; NULL when it says nothing that is not known.
+    /// Returns the alert that is due for a finding; `None` if it says nothing that is not known.
     pub(super) fn next_alert(&self, finding: &Finding, now: i64) -> Option<Alert> {
         let Some(told) = self.0.get(&finding.finding_id) else {
             return Some(Alert::new(finding, 1, AlertReason::New, None, now));
@@ -50,7 +50,7 @@ impl SentMemory {
         Some(Alert::new(finding, told.step.saturating_add(1), why, Some(previous), now))
     }
 
-    /// Counts an alert as told. Returns whether that was not known: doing it again changes nothing.
+    /// Marks an alert as sent. Returns whether this changed anything: a second call does not.
     pub(super) fn mark_sent(&mut self, alert: &Alert) -> bool {
         let finding = &alert.finding;
         let new = SentRecord {
@@ -67,18 +67,18 @@ impl SentMemory {
         if told.step >= new.step {
             return false;
         }
-        // What was told once is never news again, even after it sank.
+        // A severity or size that was sent once is not sent again, even after it sank.
         let (severity, bytes) = (told.severity.max(new.severity), told.bytes.max(new.bytes));
         *told = SentRecord { severity, bytes, ..new };
         true
     }
 
-    /// Returns the last step that was told of a finding.
+    /// Returns the sequence number of the last alert about a finding.
     pub(super) fn step(&self, finding_id: &str) -> u32 {
         self.0.get(finding_id).map_or(0, |told| told.step)
     }
 
-    /// Forgets findings that were neither seen nor told since `before`, Unix seconds. Returns whether there
+    /// Removes findings that were neither seen nor sent since `before`, Unix seconds. Returns whether there
     /// were any.
     pub(super) fn forget(&mut self, before: i64) -> bool {
         let count = self.0.len();

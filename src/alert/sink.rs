@@ -1,16 +1,16 @@
-//! Sinks: where alerts go, with the patience that is configured.
+//! Sinks: the receivers of alerts, with their timeout and retries.
 
 use std::fmt;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::alert::config::{Config, Filter, Target};
-use crate::alert::{Alert, Error, RetryPolicy, transports};
-use crate::aws;
+use crate::alert::retry_policy::RetryPolicy;
+use crate::alert::transports::ndjson::Stdout;
+use crate::alert::transports::{DeliveryError, DeliveryResult, ErrorKind, Transport};
+use crate::alert::{Alert, Error, transports};
 use crate::aws::Account;
 
 /// The longest that a server's `Retry-After` is heeded.
@@ -18,9 +18,6 @@ pub(super) const PAUSE_MAX: Duration = Duration::from_secs(3600);
 
 /// A sink's own timeout ends a try first, in its own words.
 const TIMEOUT_MARGIN: Duration = Duration::from_secs(1);
-
-/// Where an `ndjson` sink without a file writes to.
-pub type Stdout = Arc<Mutex<dyn Write + Send>>;
 
 /// What sinks are made with.
 pub struct SinkContext<'a> {
@@ -38,65 +35,12 @@ impl fmt::Debug for SinkContext<'_> {
     }
 }
 
-/// What can be done about an alert that did not get through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ErrorKind {
-    /// A later try may work.
-    Passing,
-    /// The sink takes nothing until somebody mends it: wrong address, no permission. The alert waits.
-    Closed,
-    /// The sink takes others, but never this one.
-    Refused,
-}
-
-/// Why an alert did not get through.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct DeliveryError {
-    pub(super) trouble: ErrorKind,
-    /// One clause. It names no secret.
-    pub(super) reason: String,
-    /// How long the sink asks to be left alone.
-    pub(super) pause: Option<Duration>,
-}
-
-impl DeliveryError {
-    pub(super) fn new(trouble: ErrorKind, reason: impl Into<String>) -> Self {
-        Self { trouble, reason: reason.into(), pause: None }
-    }
-
-    /// Tells whether the alert is to be kept for a later try.
-    pub(super) fn waits(&self) -> bool {
-        self.trouble != ErrorKind::Refused
-    }
-
-    /// What an error of a call as a whole means: nothing of it is about one alert.
-    pub(super) fn of_call(error: &aws::Error) -> Self {
-        let trouble = if error.is_retryable() { ErrorKind::Passing } else { ErrorKind::Closed };
-        Self::new(trouble, error.to_string())
-    }
-}
-
-/// What became of an alert.
-pub(super) type DeliveryResult = Result<(), DeliveryError>;
-
-/// The way to one kind of sink.
-#[async_trait]
-pub(super) trait Transport: fmt::Debug + Send + Sync {
-    /// The most alerts that are sent together.
-    fn batch_size(&self) -> usize {
-        1
-    }
-
-    /// Sends alerts, in their order, once. Returns what became of each. `now`: Unix seconds.
-    async fn send(&self, alerts: &[Alert], now: i64) -> Vec<DeliveryResult>;
-}
-
 /// A place that alerts go to.
 #[derive(Debug)]
 pub struct Sink {
     /// Its name, unlike that of any other.
     pub name: String,
-    /// Which findings it is told.
+    /// The findings that it gets.
     pub filter: Filter,
     pub(super) retries: u32,
     /// How long one try may take.
@@ -118,10 +62,6 @@ impl Sink {
     }
 
     /// Makes all sinks of a configuration.
-    ///
-    /// # Errors
-    ///
-    /// As [`Sink::new`], of the first that cannot be made.
     pub fn all(configs: &[Config], means: &SinkContext<'_>) -> Result<Vec<Self>, Error> {
         configs.iter().map(|config| Self::new(config, means)).collect()
     }

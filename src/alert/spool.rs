@@ -1,6 +1,6 @@
-//! What waits to be told and what was told, as objects in a folder or in S3.
+//! Storage of the outbox: objects in a folder or in S3.
 //!
-//! `told/SINK.json` is what a sink was told, `waiting/SINK/N.json` are alerts on their way to it in the order
+//! `told/SINK.json` has the findings that a sink got, `waiting/SINK/N.json` are alerts on their way to it in the order
 //! of the numbers, `refused/SINK/ALERT.json` are those that it will never take.
 
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use crate::alert::sent_memory::SentMemory;
 use crate::alert::{Alert, Error};
 use crate::storage::Storage;
 
-/// The place where all this is kept.
+/// The storage of an outbox.
 #[derive(Debug, Clone)]
 pub(super) struct Spool {
     place: Storage,
@@ -36,8 +36,8 @@ impl Spool {
         Self { place }
     }
 
-    /// Returns what a sink was told; nothing when it never was told anything. One that is broken is begun anew:
-    /// the sink is told again under the same alert ids, by which it can drop what it knows.
+    /// Returns the findings that a sink got; none if it never got any. A broken object is replaced by an empty one:
+    /// the sink gets the findings again with the same alert ids, by which it can drop duplicates.
     pub(super) async fn told(
         &self,
         sink: &str,
@@ -48,7 +48,7 @@ impl Spool {
     }
 
     /// As [`Spool::alerts`]; what is broken is set aside. Such a file is from a loss of power while it was
-    /// written: its alerts do not count as told, and are posted again.
+    /// written: its alerts do not count as sent, and are added again.
     pub(super) async fn alerts_or_aside(
         &self,
         sink: &str,
@@ -78,7 +78,7 @@ impl Spool {
         }
     }
 
-    /// Writes what a sink was told, durably.
+    /// Writes the findings that a sink got, durably.
     pub(super) async fn tell(&self, sink: &str, told: &SentMemory) -> Result<(), Error> {
         self.write(&format!("told/{sink}.json"), told, PutMode::Overwrite).await.map(drop)
     }

@@ -1,4 +1,4 @@
-//! Where AWS recommends what is checked.
+//! Sections of AWS's documentation that recommend what is checked.
 
 /// A section of AWS's documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
-//! What the logs show of the jobs, summed up as far as the checks ask.
+//! Traffic of the jobs in the logs, aggregated for the checks.
 
 use arrow::record_batch::RecordBatch;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::Error;
+use crate::audit::error::Error;
 
 /// The SQL whose rows are [`ObservedTraffic`]. It reads the view `peers`.
 pub const SQL: &str = include_str!("../../queries/audit/traffic.sql");
@@ -44,10 +44,6 @@ pub struct ObservedTraffic {
 
 impl ObservedTraffic {
     /// Reads the rows of [`SQL`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Rows`] when the rows have other columns, which is a mistake of this build.
     pub fn from_batches(batches: &[RecordBatch]) -> Result<Vec<Self>, Error> {
         let mut seen = Vec::new();
         for batch in batches {

@@ -1,4 +1,4 @@
-//! Results as an Arrow table.
+//! Outcomes as an Arrow table.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use serde_json::Value;
 
-use crate::audit::Outcome;
+use crate::audit::outcome::Outcome;
 use crate::detection::finding_batch::Lists;
 
 /// Every field of an [`Outcome`], in its order; those that are lists.
@@ -20,10 +20,6 @@ const FIELDS: &[(&str, bool)] = &[
 ];
 
 /// Returns results as one table, one row each, in the order given, all columns nullable.
-///
-/// # Errors
-///
-/// [`ArrowError`] never comes from data, only from a bug in the schema.
 pub fn to_batch(outcomes: &[Outcome], lists: Lists) -> Result<RecordBatch, ArrowError> {
     let rows = outcomes.iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>();
     let rows = rows.map_err(|err| ArrowError::JsonError(err.to_string()))?;

@@ -1,5 +1,5 @@
 //! What security groups and network ACLs let pass, for whole ranges of ports: whether a rule of the guide is
-//! met. Whether one packet passes is what `reach` tells.
+//! met. Whether one packet passes is the job of `reachability`.
 
 use ipnet::IpNet;
 

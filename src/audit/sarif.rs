@@ -1,11 +1,14 @@
-//! An audit as SARIF 2.1.0, for whatever shows the results of analyses.
+//! An audit report as SARIF 2.1.0.
 //!
 //! Source: <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>. What is judged is no file, so
 //! results have logical locations only.
 
 use serde_json::{Value, json};
 
-use crate::audit::{AuditReport, CHECKS, Check, CheckVerdict, Outcome};
+use crate::audit::check::Check;
+use crate::audit::checks::CHECKS;
+use crate::audit::outcome::{CheckVerdict, Outcome};
+use crate::audit::runner::AuditReport;
 use crate::detection::Severity;
 
 /// Returns an audit as one SARIF log: a rule for each check, a result for each outcome.

@@ -1,11 +1,27 @@
-//! What a check is about: jobs, and the part of their VPC's configuration that they share.
+//! Subjects of checks: jobs, and the part of their VPC's configuration that they share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::{AuditScope, NotApplicable, ObservedTraffic};
+use crate::audit::observed_traffic::ObservedTraffic;
+use crate::audit::outcome::NotApplicable;
 use crate::inventory::model::{Inventory, Job, Subnet, Vpc, VpcEndpoint};
 use crate::inventory::zone::region_of_zone;
 use crate::vpc::{EffectiveRouteTable, VpcNetwork};
+
+/// The jobs, VPC and checks to audit. The times are Unix seconds, UTC.
+#[derive(Debug, Clone, Default)]
+pub struct AuditScope {
+    /// Jobs whose names fit. `None`: all.
+    pub job: Option<glob::Pattern>,
+    /// Jobs of this VPC, or the VPC alone when it has none.
+    pub vpc: Option<String>,
+    /// Checks by id. Empty: all.
+    pub only: Vec<String>,
+    /// Jobs that ended before are left out.
+    pub since: Option<i64>,
+    /// Jobs that were created at this time or later are left out.
+    pub until: Option<i64>,
+}
 
 /// What one result of a check is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,28 +44,28 @@ pub enum Scope {
 /// of its jobs has.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Subject<'a> {
-    /// The VPC; NULL when nothing tells in which one the subnets lie.
+    /// The VPC; `None` if it is not known in which one the subnets lie.
     pub(super) vpc_id: Option<String>,
     pub(super) subnets: Vec<String>,
     pub(super) groups: Vec<String>,
     pub(super) jobs: Vec<&'a Job>,
 }
 
-/// Everything that the checks may look at.
+/// The data that the checks read.
 #[derive(Debug)]
 pub(super) struct AuditContext<'a> {
     pub(super) network: &'a VpcNetwork,
-    /// What the logs show; NULL when none were read.
+    /// What the logs show; `None` if none were read.
     traffic: Option<&'a [ObservedTraffic]>,
     jobs: Vec<&'a Job>,
-    /// The VPC that was asked for, of which nothing but the inventory may be known.
+    /// The VPC of the scope, which may have no jobs.
     vpc: Option<String>,
 }
 
 type Key = (Option<String>, BTreeSet<String>, BTreeSet<String>);
 
 impl<'a> AuditContext<'a> {
-    /// Takes the jobs that were asked for: those of the glob, in the VPC, that were there in the time.
+    /// Selects the jobs of the scope: those of the glob, in the VPC, that existed in the time.
     pub(super) fn new(
         network: &'a VpcNetwork,
         traffic: Option<&'a [ObservedTraffic]>,
@@ -66,7 +82,7 @@ impl<'a> AuditContext<'a> {
         world
     }
 
-    /// How many jobs were asked for.
+    /// The number of jobs in the scope.
     pub(super) fn job_count(&self) -> usize {
         self.jobs.len()
     }
@@ -190,7 +206,7 @@ impl<'a> AuditContext<'a> {
         subject: &Subject<'_>,
     ) -> Result<Vec<&'a VpcEndpoint>, NotApplicable> {
         let id = self.vpc_id(subject)?;
-        // One that is deleted is told of for a while.
+        // The API lists a deleted endpoint for a while.
         let is_there = |one: &&VpcEndpoint| {
             let state = one.state.as_deref().unwrap_or_default().to_ascii_lowercase();
             !matches!(state.as_str(), "deleted" | "deleting")

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::*;
 use crate::detection::case;
 use crate::diagnostics::check_keys;
+use crate::inventory::Inventory;
 
 mod paste;
 mod sarif;

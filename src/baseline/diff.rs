@@ -1,4 +1,4 @@
-//! What is new, gone, or of another size.
+//! Destinations that are new, gone, or have another volume.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,13 +44,13 @@ pub struct DestinationChange {
     pub changed: ChangeKind,
     /// Where to, in the words of an allow rule.
     pub destination: String,
-    /// `remote_scope`. NULL for a rule that nothing fits.
+    /// `remote_scope`. `None` for a rule that nothing fits.
     pub scope: Option<String>,
-    /// The port, or ports. NULL: not known, or any.
+    /// The port, or ports. `None`: not known, or any.
     pub port: Option<String>,
     /// Name of the protocol.
     pub protocol: String,
-    /// How many runs went there before. NULL when a rule stands for what was before.
+    /// How many runs went there before. `None` if a rule stands for what was before.
     pub runs_before: Option<i64>,
     /// How many went there after.
     pub runs_after: i64,
@@ -58,7 +58,7 @@ pub struct DestinationChange {
     pub bytes_out_before: Option<i64>,
     /// Most bytes that one run sent there after.
     pub bytes_out_after: Option<i64>,
-    /// How many times what was before. NULL where either side is nothing.
+    /// How many times what was before. `None` where either side is nothing.
     pub factor: Option<f64>,
     /// When it was first seen: after, of what is gone before.
     pub first_seen: Option<i64>,
@@ -110,7 +110,7 @@ fn tallies<'a>(
     tallies
 }
 
-/// Compares what jobs opened before and after. Where both went there, it is told when a run sent `factor` times
+/// Compares what jobs opened before and after. Where both went there, it is reported if a run sent `factor` times
 /// the bytes of any run on the other side, and at least 1 MiB more or less.
 pub fn between(
     before: &[ObservedDestination],
@@ -212,10 +212,6 @@ fn sort(changes: &mut [DestinationChange]) {
 }
 
 /// Returns changes as a table.
-///
-/// # Errors
-///
-/// Never: the columns have one length.
 pub fn to_batch(changes: &[DestinationChange]) -> Result<RecordBatch, ArrowError> {
     fn texts(values: impl Iterator<Item = Option<String>>) -> ArrayRef {
         Arc::new(values.collect::<StringArray>())

@@ -1,4 +1,4 @@
-//! From what jobs opened to the rules that allow it.
+//! Learns allow rules from the destinations that jobs opened.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use crate::baseline::observed::ObservedDestination;
 use crate::detection::Severity;
 use crate::vpc::ports::FIRST_EPHEMERAL;
 
-/// The least band: below it a family's own ups and downs would be told as news.
+/// The least band: below it a family's own ups and downs would be reported as changes.
 pub(super) const BAND_MIN: i64 = 1 << 20;
 
 /// How rules are made.
@@ -34,7 +34,7 @@ pub struct Flagged {
     pub detection: String,
     /// Its severity.
     pub severity: Severity,
-    /// Name of the job. NULL when it may be one of several.
+    /// Name of the job. `None` if it may be one of several.
     pub job_name: Option<String>,
     /// Where it went, as in [`Seen`].
     pub destination: String,
@@ -66,7 +66,7 @@ pub struct LearnedRule {
     pub ports: Vec<String>,
     /// Whether it has none because the log does not tell them.
     pub ports_unknown: bool,
-    /// Number of the protocol. NULL: any.
+    /// Number of the protocol. `None`: any.
     pub protocol: Option<i32>,
     /// The band.
     pub bytes_out_max: i64,
@@ -78,7 +78,7 @@ pub struct LearnedRule {
     pub first_seen: Option<i64>,
     /// When it was last seen.
     pub last_seen: Option<i64>,
-    /// Detections that flagged it, and that were told not to matter here.
+    /// Detections that flagged it, and that the options exclude here.
     pub flagged_by: BTreeSet<String>,
 }
 

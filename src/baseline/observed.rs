@@ -1,4 +1,4 @@
-//! The rows of what jobs opened.
+//! Rows of the destinations that jobs opened.
 
 use arrow::array::{Array as _, ArrayRef};
 use arrow::error::ArrowError;
@@ -8,10 +8,13 @@ use glob::Pattern;
 use crate::batch::decode;
 use crate::flow::protocol::protocol_name;
 
+/// The SQL whose rows are the destinations that jobs opened. It takes `$since` and `$until`, timestamps or NULL.
+pub const DESTINATIONS: &str = include_str!("../../queries/baseline/destinations.sql");
+
 /// What one job opened to one destination, port and protocol. Times are Unix seconds, UTC.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObservedDestination {
-    /// ARN of the job, else its name. NULL when it may be one of several.
+    /// ARN of the job, else its name. `None` if it may be one of several.
     pub job: Option<String>,
     /// Its name.
     pub job_name: Option<String>,
@@ -21,11 +24,11 @@ pub struct ObservedDestination {
     pub destination: String,
     /// `remote_scope`.
     pub scope: String,
-    /// The port that answers. NULL when the log does not tell.
+    /// The port that answers. `None` if the log does not tell.
     pub port: Option<i32>,
     /// Number of the protocol.
     pub protocol: Option<i32>,
-    /// Number of the rule of the baseline that tells it as known; 0: none. NULL when the job has no baseline.
+    /// Number of the rule of the baseline that allows it; 0: none. `None` if the job has no baseline.
     pub rule: Option<i32>,
     /// How many addresses.
     pub addresses: i64,
@@ -60,10 +63,6 @@ impl ObservedDestination {
 }
 
 /// Reads the rows of [`crate::baseline::DESTINATIONS`], in their order.
-///
-/// # Errors
-///
-/// [`Error`] when a column is not there or of another type.
 pub fn read(batches: &[RecordBatch]) -> Result<Vec<ObservedDestination>, Error> {
     let mut rows = Vec::new();
     for batch in batches {

@@ -1,4 +1,4 @@
-//! Exit codes, and errors on their way to the user.
+//! Exit codes, and errors with their hints.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -80,10 +80,6 @@ impl fmt::Display for Failure {
 /// Gives an error its exit code.
 pub trait OrExit<T> {
     /// Turns an error into a [`Failure`] with this code.
-    ///
-    /// # Errors
-    ///
-    /// The failure, if there was one.
     fn or_exit(self, exit: Exit) -> Result<T, Failure>;
 }
 

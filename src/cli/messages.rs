@@ -1,4 +1,4 @@
-//! What flowq tells people beside the result: on standard error, never in the result.
+//! Messages on standard error, apart from the result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;

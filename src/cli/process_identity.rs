@@ -1,4 +1,4 @@
-//! How this process is named to others, and where tests end it.
+//! The identity of this process for locks, and the steps at which tests end it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,7 +31,7 @@ pub(crate) fn name() -> String {
     format!("process {} on {host}", std::process::id())
 }
 
-/// Ends the process before a step that [`DIE_AT`] names, as if it was killed there. NULL in a release.
+/// Ends the process before a step that [`DIE_AT`] names, as if it was killed there. `None` in a release.
 pub(crate) fn steps() -> Option<Arc<StepHook>> {
     if !cfg!(debug_assertions) {
         return None;

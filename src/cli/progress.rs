@@ -8,8 +8,8 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval_at};
 
+use crate::cli::args::ACCOUNT;
 use crate::cli::messages;
-use crate::cli::session::ACCOUNT;
 use crate::source::progress::{Counts, Progress};
 
 /// How long work may take before it shows its progress, and how often that is drawn anew.
@@ -88,7 +88,7 @@ impl Drop for Waiting {
     }
 }
 
-/// What is said of places that do not answer. NULL: all are on this machine.
+/// What is said of places that do not answer. `None`: all are on this machine.
 fn silence(
     places: impl Iterator<Item = impl AsRef<str>>,
     endpoint: Option<&str>,

@@ -1,25 +1,24 @@
-//! From `--inventory`, `--config` and SOURCE to an engine.
+//! Opens an engine over `--inventory`, `--config` and SOURCE.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 
 use crate::allow::AllowRule;
 use crate::aws::Account;
 use crate::aws::s3::Location;
-use crate::cli::args::Read;
+use crate::cli::args::{ACCOUNT, Read};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::malformed_file::MalformedFile;
 use crate::cli::messages::Messages;
-use crate::cli::output::OutputFile;
 use crate::cli::progress::Waiting;
 use crate::config::Config;
-use crate::engine::{Engine, MalformedSink, ObjectSink, Resources, ScanOptions};
+use crate::engine::{Engine, ObjectSink, Resources, ScanOptions};
 use crate::enrich::Enricher;
-use crate::flow::{Limits, LogFormat, MalformedLine};
+use crate::flow::{Limits, LogFormat};
 use crate::inventory::collect::{CollectionReport, Collector, SINCE_DEFAULT_SECS};
 use crate::inventory::model::Attribution;
 use crate::inventory::{Inventory, InventoryLoader};
@@ -37,7 +36,7 @@ pub(crate) struct Session {
     pub(crate) context: Arc<Enricher>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) window: Window,
-    /// Whether all of the inventory that was asked for was read and understood.
+    /// Whether all of the named inventory was read and understood.
     is_inventory_complete: bool,
     source: Arc<dyn Source>,
     malformed: Option<MalformedFile>,
@@ -49,8 +48,8 @@ impl Session {
         if exit == Exit::Fine && !self.is_inventory_complete { Exit::Incomplete } else { exit }
     }
 
-    /// Publishes `--malformed FILE`, and then, since all that was made of the sources is durable, tells
-    /// them what was read.
+    /// Publishes `--malformed FILE`, and then, since all results are durable, acknowledges to the sources
+    /// what was read.
     pub(crate) async fn close(self, say: Messages<'_>) -> Result<(), Failure> {
         let summary = self.engine.summary();
         let complete = summary.objects_listed > 0 && !summary.stopped_early();
@@ -121,12 +120,9 @@ pub(crate) fn baseline(path: &Path) -> Result<Vec<AllowRule>, Failure> {
     Config::parse_baseline(&text).with_context(what).or_exit(Exit::Config)
 }
 
-/// What `--inventory` calls the account itself.
-pub(crate) const ACCOUNT: &str = "aws";
-
 /// Reads the inventory from all places named and says what of it was not understood; `false` when the
-/// account did not tell all, or something was not understood. `since` and `until`: the time that it is asked for, and `until` also the
-/// time as of which the VPCs are taken; `now` is in Unix seconds.
+/// account did not return all, or something was not understood. `since` and `until`: the time that it covers;
+/// `until` is also the time as of which the VPCs are taken; `now` is in Unix seconds.
 pub(crate) async fn inventory(
     places: &[String],
     account: &Arc<Account>,
@@ -159,7 +155,7 @@ pub(crate) async fn inventory(
         }
     }
     let (inventory, warnings) = gathered.finish(until);
-    // What a document that was not understood would have told is missing from every answer.
+    // The content of a document that was not understood is missing from every answer.
     whole &= warnings.is_empty();
     for warning in warnings {
         whole &= !warning.is_partial();
@@ -220,7 +216,7 @@ pub(crate) fn inventory_exists(paths: &[PathBuf]) -> Result<(), Failure> {
     }
 }
 
-/// Makes an engine over what was asked for. `now` is in Unix seconds.
+/// Opens an engine over the sources and the inventory of the command line. `now` is in Unix seconds.
 pub(crate) async fn open(
     read: &Read,
     config: &Config,
@@ -231,10 +227,10 @@ pub(crate) async fn open(
     open_with(read, config, now, memory_default, OpenOptions::default(), say).await
 }
 
-/// What few commands want beyond the rest.
+/// Options that only some commands need.
 #[derive(Default)]
 pub(crate) struct OpenOptions {
-    /// Takes the VPCs as they were at this time, in Unix seconds. NULL: at the end of what is read.
+    /// Takes the VPCs as they were at this time, in Unix seconds. `None`: at the end of what is read.
     pub(crate) as_of: Option<i64>,
     /// Told of each object that was read.
     pub(crate) objects: Option<Arc<ObjectSink>>,
@@ -347,7 +343,7 @@ pub(crate) fn stated(read: &Read) -> Result<Option<LogFormat>, Failure> {
     Ok(format)
 }
 
-/// What may be used of the machine. `threads` NULL: one for each processor.
+/// What may be used of the machine. `threads` `None`: one for each processor.
 pub(crate) fn resources(threads: Option<usize>, memory: &str) -> Result<Resources, Failure> {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = threads.unwrap_or(processors);
@@ -377,39 +373,6 @@ fn size(text: &str) -> Option<usize> {
         _ => return None,
     };
     number.parse::<usize>().ok()?.checked_mul(factor).filter(|bytes| *bytes > 0)
-}
-
-/// `--malformed FILE`: every malformed line as a JSON object.
-pub(crate) struct MalformedFile {
-    file: OutputFile,
-    writer: Arc<Mutex<Box<dyn std::io::Write + Send>>>,
-}
-
-impl MalformedFile {
-    /// The file that is asked for, if one is.
-    pub(crate) fn open(read: &Read) -> Result<Option<Self>, Failure> {
-        read.malformed.as_deref().map(Self::create).transpose().or_exit(Exit::Output)
-    }
-
-    fn create(path: &Path) -> anyhow::Result<Self> {
-        let file = OutputFile::create(path)?;
-        let writer = Arc::new(Mutex::new(file.writer()?));
-        Ok(Self { file, writer })
-    }
-
-    pub(crate) fn sink(&self) -> Arc<MalformedSink> {
-        let writer = Arc::clone(&self.writer);
-        Arc::new(move |line: &MalformedLine| {
-            let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-            serde_json::to_writer(&mut *writer, line)?;
-            writer.write_all(b"\n")
-        })
-    }
-
-    pub(crate) fn publish(self) -> anyhow::Result<()> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner).flush()?;
-        self.file.publish()
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the engine says, in words that a user of flowq can act on.
+//! Errors of the engine as messages with hints.
 
 use anyhow::anyhow;
 use arrow::error::ArrowError;

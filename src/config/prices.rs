@@ -26,7 +26,7 @@ impl Prices {
     /// The keys of `[prices]`.
     pub(super) const KEYS: &[&str] = &["nat-gateway"];
 
-    /// What a NAT gateway of a region takes for a GB. NULL: no price is set for it.
+    /// What a NAT gateway of a region takes for a GB. `None`: no price is set for it.
     pub fn nat_gateway(&self, region: Option<&str>) -> Option<f64> {
         match self.nat_gateway.as_ref()? {
             PerGb::Everywhere(price) => Some(*price),

@@ -38,7 +38,7 @@ pub struct InterfaceLog {
     pub interface_id: String,
     /// Its job, or the candidates joined by commas.
     pub job: String,
-    /// The flow log. NULL: the names of the objects do not tell it.
+    /// The flow log. `None`: the names of the objects do not tell it.
     pub flow_log_id: Option<String>,
     /// Which records it can hold: `ALL`, `ACCEPT` or `REJECT`.
     pub traffic_type: String,
@@ -50,7 +50,7 @@ pub struct InterfaceLog {
     pub records: i64,
     /// Records without a field, by the field's column.
     pub without: BTreeMap<&'static str, i64>,
-    /// The first second that a record tells of.
+    /// The start of the earliest record.
     pub first_seen: Option<i64>,
     /// The last one.
     pub last_seen: Option<i64>,
@@ -63,7 +63,7 @@ pub struct Unanswered {
     pub interface_id: String,
     /// Its job, or the candidates joined by commas.
     pub job: String,
-    /// The flow log. NULL: the names of the objects do not tell it.
+    /// The flow log. `None`: the names of the objects do not tell it.
     pub flow_log_id: Option<String>,
     /// What the flow log lacks.
     pub why: String,
@@ -77,10 +77,6 @@ pub struct Unanswered {
 
 impl InterfaceLog {
     /// Reads the rows of `queries/coverage/interface-logs.sql`.
-    ///
-    /// # Errors
-    ///
-    /// When a column has a type that it cannot have.
     pub fn read(batch: &RecordBatch) -> Result<Vec<Self>, ArrowError> {
         let column = |name: &str, missing: DataType| {
             let column = batch.column_by_name(name).cloned();

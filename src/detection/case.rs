@@ -41,10 +41,6 @@ pub struct Case {
 
 impl Case {
     /// Reads a cases file. `file` names it in errors.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Cases`] with the case or line that is wrong.
     pub fn parse_all(file: &str, text: &str) -> Result<Vec<Self>, Error> {
         let failed = |problem: String| Error::Cases { file: file.to_owned(), problem };
         check_keys(text, &[], &["case"]).map_err(failed)?;

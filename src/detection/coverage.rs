@@ -1,4 +1,4 @@
-//! What the findings cannot speak of: holes in the records, interfaces and jobs without any.
+//! Coverage: gaps in the records, and interfaces and jobs without any, about which findings prove nothing.
 
 use std::collections::BTreeSet;
 use std::error::Error as StdError;
@@ -102,7 +102,7 @@ pub struct Gap {
     pub records: Option<i64>,
     /// From when.
     pub first_seen: Option<i64>,
-    /// Until when; NULL: to the end, or not known.
+    /// Until when; `None`: to the end, or not known.
     pub last_seen: Option<i64>,
     /// The flow log, where it is about one.
     pub flow_log_id: Option<String>,
@@ -152,7 +152,7 @@ pub struct Minutes {
 /// Everything that the findings of a run cannot speak of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
-    /// How much there was to judge. NULL: not asked.
+    /// How much there was to judge. `None`: not asked.
     pub totals: Option<CoverageTotals>,
     /// The minutes of the interfaces of jobs.
     pub minutes: Minutes,
@@ -174,10 +174,6 @@ pub struct Coverage {
 
 impl Coverage {
     /// Asks for the holes in the window `[since, until)`, Unix seconds, UTC; `None` is what the data spans.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Query`] when the SQL fails.
     pub async fn read<E>(
         since: Option<i64>,
         until: Option<i64>,

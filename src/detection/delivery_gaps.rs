@@ -1,4 +1,4 @@
-//! Which flow logs delivered when, by the names of their objects, and where one stayed silent.
+//! Gaps in the delivery of flow logs, from the times in the names of their objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,103 +2,20 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use arrow::array::Array as _;
 use arrow::record_batch::RecordBatch;
-use serde::{Deserialize, Serialize, de};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::batch::decode;
-use crate::detection::{Detection, Error, unknown};
+use crate::detection::definition::Detection;
+use crate::detection::error::Error;
+use crate::detection::severity::{Confidence, Severity};
 use crate::diagnostics::nearest;
 
 /// Most records that a finding shows as its evidence.
 pub const EVIDENCE_MAX: usize = 5;
-
-/// How bad a finding is, least first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names are all there is to say")]
-pub enum Severity {
-    Informational,
-    Low,
-    Medium,
-    High,
-    Critical,
-}
-
-/// How sure a finding is, least first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Confidence {
-    /// The records allow it, but do not say it.
-    Weak,
-    /// It follows from configuration or from rules of thumb, not from the records alone.
-    Inferred,
-    /// The records say it.
-    Strong,
-    /// The records say it and leave no other reading.
-    Proven,
-}
-
-/// Gives an enum of this room its text, both ways.
-macro_rules! text_enum {
-    ($type:ident, $what:literal, $($variant:ident = $text:literal),+) => {
-        impl $type {
-            /// Every value, least first.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// Returns the name, in lower case.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = Error;
-
-            fn from_str(text: &str) -> Result<Self, Error> {
-                let known = Self::ALL.iter().copied();
-                known
-                    .clone()
-                    .find(|value| value.as_str() == text)
-                    .ok_or_else(|| unknown($what, text, known.map(Self::as_str)))
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-            }
-        }
-    };
-}
-
-text_enum!(
-    Severity,
-    "severity",
-    Informational = "informational",
-    Low = "low",
-    Medium = "medium",
-    High = "high",
-    Critical = "critical"
-);
-text_enum!(
-    Confidence,
-    "confidence",
-    Weak = "weak",
-    Inferred = "inferred",
-    Strong = "strong",
-    Proven = "proven"
-);
 
 /// One flow log record behind a finding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -171,11 +88,6 @@ const OURS: &[&str] = &["finding_id", "detection", "title"];
 
 impl Finding {
     /// Reads the rows of a detection's SQL, in the total order of findings.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Rows`] when a column is no finding field, cannot be read as its type, or two rows have the
-    /// same key.
     pub fn from_batches(
         detection: &Detection,
         batches: &[RecordBatch],

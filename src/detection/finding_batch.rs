@@ -24,10 +24,6 @@ pub enum Lists {
 
 impl Finding {
     /// Returns findings as one table, one row each, in the order given, all columns nullable.
-    ///
-    /// # Errors
-    ///
-    /// [`ArrowError`] never comes from data, only from a bug in the schema.
     pub fn to_batch(findings: &[Self], lists: Lists) -> Result<RecordBatch, ArrowError> {
         let arrays: Vec<ArrayRef> =
             FIELDS.iter().map(|name| column(findings, name, lists)).collect();

@@ -1,4 +1,4 @@
-//! Runs detections: SQL in, findings and what could not be asked out.
+//! Runs detections, and returns their findings and the detections that could not run.
 
 use std::collections::BTreeSet;
 use std::error::Error as StdError;
@@ -50,7 +50,7 @@ impl NotRun {
 }
 
 impl Detection {
-    /// Returns how sure its best verdicts can be with the columns that are there. NULL: it cannot run.
+    /// Returns how sure its best verdicts can be with the columns that are there. `None`: it cannot run.
     pub fn tier(&self, available: &BTreeSet<String>) -> Option<Confidence> {
         let has = |wanted: &[String]| Self::missing(wanted, available).is_empty();
         if !has(&self.requires) {
@@ -75,10 +75,6 @@ impl Detection {
 /// `available` holds the columns of `flow_logs` that any object had. `query` runs SQL with its parameters;
 /// its batches are read one detection at a time, so they may hold a detection's findings but never records.
 /// `now` (Unix seconds, UTC) decides whether a suppression still holds.
-///
-/// # Errors
-///
-/// [`Error::Query`] when the SQL fails, [`Error::Rows`] when its rows are no findings.
 pub async fn run<E>(
     detections: &[Detection],
     available: &BTreeSet<String>,
@@ -118,7 +114,7 @@ where
     Ok(outcome)
 }
 
-/// Says what memory a query ended for the want of. NULL: it ended for another reason.
+/// Says what memory a query ended for the want of. `None`: it ended for another reason.
 fn want_of_memory(error: &(dyn StdError + Send + Sync + 'static)) -> Option<String> {
     match error.downcast_ref::<DataFusionError>()?.find_root() {
         DataFusionError::ResourcesExhausted(reason) => Some(reason.clone()),
@@ -126,11 +122,7 @@ fn want_of_memory(error: &(dyn StdError + Send + Sync + 'static)) -> Option<Stri
     }
 }
 
-/// Says why a detection cannot run: the logs lack columns, or a table that it needs is empty. NULL: it can.
-///
-/// # Errors
-///
-/// [`Error::Query`] when a table cannot be looked at.
+/// Says why a detection cannot run: the logs lack columns, or a table that it needs is empty. `None`: it can.
 pub async fn blocker<E>(
     detection: &Detection,
     available: &BTreeSet<String>,

@@ -12,7 +12,7 @@ use crate::detection::{Error, Finding, unknown};
 pub struct Suppression {
     /// Why it is hidden.
     pub reason: Option<String>,
-    /// Until when it holds, exclusive, Unix seconds, UTC. NULL: for good.
+    /// Until when it holds, exclusive, Unix seconds, UTC. `None`: for good.
     pub until: Option<i64>,
     /// Field of a finding and the value that it must have; `*`, `?` and `[a-z]` as in file names.
     fields: BTreeMap<String, glob::Pattern>,

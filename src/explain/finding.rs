@@ -1,4 +1,4 @@
-//! One finding: the flow behind it, replayed.
+//! The flow of a finding.
 
 use crate::detection::Finding;
 use crate::explain::{Error, Explanation, LoggedFlow, flow};
@@ -21,10 +21,6 @@ pub struct FindingQuery {
 }
 
 /// Returns the finding whose id begins so.
-///
-/// # Errors
-///
-/// When there is none, or more than one.
 pub fn find<'a>(findings: &'a [Finding], id: &str) -> Result<&'a Finding, Error> {
     let mut found = findings.iter().filter(|finding| finding.finding_id.starts_with(id));
     let first = found.next().ok_or_else(|| Error::NoFinding(id.to_owned()))?;
@@ -37,7 +33,7 @@ pub fn find<'a>(findings: &'a [Finding], id: &str) -> Result<&'a Finding, Error>
 }
 
 impl FindingQuery {
-    /// Returns the flow of a finding. NULL: it is about no flow, but about the configuration or the logs.
+    /// Returns the flow of a finding. `None`: it is about no flow, but about the configuration or the logs.
     pub fn of(finding: &Finding) -> Option<Self> {
         let port = finding.remote_port.and_then(|port| u16::try_from(port).ok());
         let tuple = FiveTuple {

@@ -1,4 +1,4 @@
-//! A fix tried out: which of what was refused it lets through, and what else it opens.
+//! Simulation of a fix: which rejected flows it allows, and what else it opens.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -40,10 +40,6 @@ pub struct RejectedFlow {
 
 impl RejectedFlow {
     /// Reads the rows of [`REJECTED`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Rows`] when they are others.
     pub fn read(batches: &[RecordBatch]) -> Result<Vec<Self>, Error> {
         rows(batches)
     }
@@ -57,7 +53,7 @@ impl RejectedFlow {
         }
     }
 
-    /// The flow, from whoever opened it, with the interfaces of both ends.
+    /// The flow, from the side that opened it, with the interfaces of both ends.
     fn flow(&self) -> Option<(FiveTuple, Option<&str>, Option<&str>)> {
         let port = |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok());
         let (local, remote) =

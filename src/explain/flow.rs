@@ -1,4 +1,4 @@
-//! One flow: what each place on its way says, whether the logs agree, and what would let it through.
+//! Explanation of a flow: the verdict of each hop, whether the logs agree, and fixes.
 
 use serde::Serialize;
 
@@ -16,11 +16,11 @@ pub struct FlowQuery<'a> {
     pub from: &'a str,
     /// To whom: an address, or an interface's id.
     pub to: &'a str,
-    /// Port, or ICMP type or type/code; NULL: any.
+    /// Port, or ICMP type or type/code; `None`: any.
     pub port: Option<&'a str>,
     /// Name or number of the protocol.
     pub protocol: &'a str,
-    /// Port of whoever opens it; NULL: any that a client may pick.
+    /// Source port; `None`: any that a client may pick.
     pub from_port: Option<u16>,
     /// The VPC that the addresses are of, where they are not unique.
     pub vpc: Option<&'a str>,
@@ -28,7 +28,7 @@ pub struct FlowQuery<'a> {
     pub at: Option<i64>,
 }
 
-/// One end of a flow. NULL is what the inventory does not tell.
+/// One end of a flow. `None`: the inventory does not have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct End {
     /// Its address.
@@ -70,13 +70,13 @@ pub struct Explanation {
     pub service: String,
     /// When, RFC 3339.
     pub at: Option<String>,
-    /// The inventory that it was held against, by the time of its answers.
+    /// The inventory that it was evaluated against, by the time of its API responses.
     pub inventory: String,
     /// What all places say together.
     pub verdict: Verdict,
     /// The verdict in one sentence.
     pub summary: String,
-    /// Why the logs contradict it. NULL: they do not, or show nothing of it.
+    /// Why the logs contradict it. `None`: they do not, or show nothing of it.
     pub inconsistent: Option<String>,
     /// What each place says, in AWS's order.
     pub steps: Vec<Step>,
@@ -87,10 +87,6 @@ pub struct Explanation {
 }
 
 /// Explains a flow. `logged` gives what the logs show of it.
-///
-/// # Errors
-///
-/// When an end is not clear, or port and protocol cannot be read.
 pub fn explain(
     reach: &Analyzer,
     asked: &FlowQuery<'_>,
@@ -102,10 +98,6 @@ pub fn explain(
 
 impl FlowQuery<'_> {
     /// Returns the flow and its ends.
-    ///
-    /// # Errors
-    ///
-    /// As [`explain`].
     pub fn ends<'r>(
         &self,
         reach: &'r Analyzer,

@@ -1,4 +1,4 @@
-//! What the logs show of a flow, and whether that fits what the configuration says.
+//! Records of a flow in the logs, and whether they contradict the configuration.
 
 use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub const LOGGED: &str = include_str!("../../queries/explain/logged.sql");
 /// Records of a flow that one interface logged with one action. Times are Unix seconds, UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoggedFlow {
-    /// The interface. NULL: the log does not tell.
+    /// The interface. `None`: the log does not tell.
     pub interface_id: Option<String>,
     /// Whether it is what the sender sent; else what came back.
     pub is_request: bool,
@@ -34,10 +34,6 @@ pub struct LoggedFlow {
 
 impl LoggedFlow {
     /// Reads the rows of [`LOGGED`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Rows`] when they are others.
     pub fn read(batches: &[RecordBatch]) -> Result<Vec<Self>, Error> {
         rows(batches)
     }
@@ -76,7 +72,7 @@ pub(super) fn rows<T: for<'de> Deserialize<'de>>(batches: &[RecordBatch]) -> Res
     Ok(read)
 }
 
-/// Says how what was logged contradicts the configuration. NULL: it does not.
+/// Says how what was logged contradicts the configuration. `None`: it does not.
 ///
 /// Only security groups and network ACLs make a log say REJECT: what a route leads nowhere is logged as
 /// accepted.

@@ -1,4 +1,4 @@
-//! Runs the detections over what new records may have changed.
+//! Runs the detections over the time in which new records may change findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ const S3_BYTES: &str = include_str!("../../queries/feed/s3-bytes.sql");
 /// Why findings could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The lake cannot be read, or what is summed up of it not be kept.
+    /// The lake cannot be read, or its aggregates not be stored.
     #[error("could not read the lake")]
     Read(#[from] DataFusionError),
     /// An object of the lake cannot be read: findings made without it would be wrong.
@@ -75,7 +75,7 @@ impl Evaluator {
         Self { config, detections, resources, inventory, known: None }
     }
 
-    /// Takes another inventory: what it tells of other than before is looked at again the next time.
+    /// Replaces the inventory: the findings of what it changes are evaluated again the next time.
     pub fn set_inventory(&mut self, inventory: Arc<Inventory>) {
         self.inventory = inventory;
     }
@@ -145,10 +145,6 @@ impl Evaluator {
 
     /// Returns the bytes between jobs and S3 in files of a lake, by `s3_path`. `files` are paths relative to
     /// their table. `now` is in Unix seconds.
-    ///
-    /// # Errors
-    ///
-    /// When the files cannot be read.
     pub async fn s3_bytes(
         &self,
         lake: &Arc<dyn Source>,

@@ -1,4 +1,4 @@
-//! The findings of a feed, kept between passes.
+//! Stores the findings of a service between passes.
 
 use std::collections::BTreeSet;
 
@@ -34,10 +34,6 @@ pub struct Findings {
 impl Findings {
     /// Reads the findings of a state; none are there at first. They are derived: what is broken counts as none,
     /// and they are made again from the lake.
-    ///
-    /// # Errors
-    ///
-    /// When they cannot be read for another reason than their content.
     pub async fn load(state: &Storage) -> Result<Self, object_store::Error> {
         let bytes = match state.objects().get(&Path::from(NAME)).await {
             Ok(found) => found.bytes().await?,
@@ -48,10 +44,6 @@ impl Findings {
     }
 
     /// Writes the findings; what was there is replaced at once.
-    ///
-    /// # Errors
-    ///
-    /// When they cannot be written.
     pub async fn save(&self, state: &Storage) -> Result<(), object_store::Error> {
         let bytes = serde_json::to_vec(self).map_err(|source| object_store::Error::Generic {
             store: "findings",

@@ -1,4 +1,4 @@
-//! Whose findings new records may change, and which time has to be read again for them.
+//! The jobs whose findings new records may change, and the time that has to be read again for them.
 //!
 //! A finding is made of records of one job's interfaces, and those records lie in the lifetimes of the
 //! interfaces and of the job. So when records of a time range come in, late or not, it is enough to look

@@ -55,7 +55,7 @@ impl<'a> Names<'a> {
         names
     }
 
-    /// Returns the name by which the same file was read. NULL: it was not.
+    /// Returns the name by which the same file was read. `None`: it was not.
     pub(super) fn other(&self, split: &Split) -> Option<&'a str> {
         if let (Some((bucket, key)), Some(etag)) = (of_s3(&split.id), split.etag.as_deref()) {
             let id = *self.by_key.get(&(key, etag))?;

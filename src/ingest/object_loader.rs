@@ -132,7 +132,7 @@ async fn write(
         let fresh = unknown(&batch, &known)?;
         reading.known += (batch.num_rows() - fresh.num_rows()) as u64;
         reading.rows += fresh.num_rows() as u64;
-        // An object that is still being read has told of no columns yet: those with values are there.
+        // The columns of an object that is still being read are not known yet: those with values are there.
         let fields = fresh.schema();
         let fields = fields.fields().iter().zip(fresh.columns());
         let fields = fields.filter(|(_, column)| column.null_count() < column.len());

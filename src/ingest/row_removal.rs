@@ -1,4 +1,4 @@
-//! Takes the rows of objects out of a table, and finds the events that a table has.
+//! Removes the rows of objects from a table, and finds the events that a table has.
 
 use std::collections::{BTreeSet, HashSet};
 

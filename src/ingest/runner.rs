@@ -67,7 +67,7 @@ struct PendingListing {
     at: i64,
     window: Window,
     /// When the newest object of it ended, by its name and by when it was written: no clock here says so. Unix
-    /// seconds; NULL: nothing tells.
+    /// seconds; `None`: not known.
     newest: Option<i64>,
     /// The time ranges of log groups in it.
     ranges: BTreeSet<String>,
@@ -147,7 +147,7 @@ impl Runner {
         self.listed.as_ref().map_or(0, |listed| listed.splits.len())
     }
 
-    /// Makes the next pass over what was listed, and lists when nothing is left of it. NULL: there is nothing
+    /// Makes the next pass over what was listed, and lists when nothing is left of it. `None`: there is nothing
     /// new.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! A source that gives out only what a pass is about.
+//! A source with only the objects that a pass reads.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use parquet::arrow::async_reader::AsyncFileReader;
 use crate::source::{ByteStream, Error, Listing, Source, Split};
 use crate::time::Window;
 
-/// Some splits of a source. What became of them is told to the source by whoever chose them.
+/// Some splits of a source. The caller acknowledges them to the source.
 #[derive(Debug)]
 pub struct SelectedSource {
     /// Where they are read.

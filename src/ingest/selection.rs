@@ -1,4 +1,4 @@
-//! Which of the splits that are listed a pass has to read.
+//! Selects the listed splits that a pass has to read.
 
 use chrono::DateTime;
 
@@ -11,7 +11,7 @@ const AGAIN_SECS: i64 = 60;
 /// Older times of a log group are read again after a share of their age.
 const AGE_SHARE: i64 = 4;
 
-/// When the records of a split end, `[first, last)` in Unix seconds. NULL: nothing tells.
+/// When the records of a split end, `[first, last)` in Unix seconds. `None`: not known.
 pub(super) fn ends(split: &Split) -> Option<(i64, i64)> {
     match &split.log_group {
         Some(_) => range(&split.id),
@@ -26,7 +26,7 @@ pub(super) fn range(id: &str) -> Option<(i64, i64)> {
     Some((secs(from)?, secs(to)?))
 }
 
-/// Since when a source has to be listed for an object to be in the listing, in Unix seconds. NULL: it always is.
+/// Since when a source has to be listed for an object to be in the listing, in Unix seconds. `None`: it always is.
 pub(super) fn begins(id: &str, known: &ObjectState) -> Option<i64> {
     let ranged = id.starts_with("cloudwatch://").then(|| range(id)).flatten();
     ranged.map(|(from, _)| from).or(known.ends)

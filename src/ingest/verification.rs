@@ -1,4 +1,4 @@
-//! Whether source, ledger and lake tell the same of every object.
+//! Compares source, ledger and lake, object by object.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,7 +42,7 @@ pub struct Discrepancy {
 pub struct VerificationResult {
     /// What does not fit, sorted.
     pub mismatches: Vec<Discrepancy>,
-    /// Objects of the source; NULL: it was not compared.
+    /// Objects of the source; `None`: it was not compared.
     pub listed: Option<u64>,
     /// Objects in the ledger.
     pub objects: u64,

@@ -1,4 +1,4 @@
-//! The same numbers for CloudWatch: embedded metrics (EMF), or calls of `PutMetricData`.
+//! Metrics for CloudWatch: embedded metrics (EMF), or calls of `PutMetricData`.
 //!
 //! CloudWatch adds up what it is sent, so counters are sent as what was added since they were sent last,
 //! and times as their age. Names are those of Prometheus without `flowq_` and `_total`.
@@ -149,10 +149,6 @@ fn calls(namespace: &str, rows: &[Row], now: i64) -> Vec<Value> {
 }
 
 /// Sends rows by `PutMetricData`. `now` is in Unix seconds.
-///
-/// # Errors
-///
-/// [`Error`] when not all of them were taken within ten seconds.
 pub async fn put(account: &Account, namespace: &str, rows: &[Row], now: i64) -> Result<(), Error> {
     let send = async {
         let api = ServiceClient::new(account, None).await?;

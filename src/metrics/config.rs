@@ -13,16 +13,16 @@ const READY_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// The CloudWatch namespace where the config says nothing.
 const NAMESPACE: &str = "flowq";
 
-/// What `[metrics]` sets. The default tells nobody anything.
+/// What `[metrics]` sets. The default exports nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Config {
-    /// `listen`: the address of `/metrics`, `/healthz` and `/readyz`. NULL: none.
+    /// `listen`: the address of `/metrics`, `/healthz` and `/readyz`. `None`: none.
     pub listen: Option<SocketAddr>,
     /// `ready-within`: how old the last success may grow before `/readyz` fails.
     #[serde(deserialize_with = "duration")]
     pub ready_within: Duration,
-    /// `emf`: the file that CloudWatch embedded metrics are added to; `-` is standard output. NULL: none.
+    /// `emf`: the file that CloudWatch embedded metrics are added to; `-` is standard output. `None`: none.
     pub emf: Option<PathBuf>,
     /// `put-metric-data`: whether CloudWatch is called after every pass.
     pub put_metric_data: bool,
@@ -71,10 +71,6 @@ impl Config {
 }
 
 /// Reads `90s`, `15min` or `1h`.
-///
-/// # Errors
-///
-/// What is no duration.
 pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     humantime::parse_duration(&text)

@@ -11,7 +11,7 @@ pub enum Kind {
     Time,
     /// How often something took how long, in seconds.
     Histogram,
-    /// Always 1: its labels are what it tells.
+    /// Always 1: its labels carry the information.
     Info,
 }
 
@@ -35,7 +35,7 @@ pub struct Metric {
     pub kind: Kind,
     /// The names of its labels.
     pub labels: &'static [&'static str],
-    /// What it tells, without a full stop.
+    /// Its help text, without a full stop.
     pub help: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! Whether the service does its work: told by how long ago a pass succeeded.
+//! Health of the service, from the time of the last pass that succeeded.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

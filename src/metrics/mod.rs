@@ -1,11 +1,11 @@
-//! How flowq fares as a service: numbers of every pass, for Prometheus and for CloudWatch.
+//! Metrics of the service, for Prometheus and for CloudWatch.
 //!
-//! [`METRICS`] is the one list of metrics. [`Metrics`] holds their values; it is made once and handed on,
-//! there is none that all share. A pass tells what it did in a [`Pass`]; [`http`] answers scrapers and
-//! probes, [`cloudwatch`] makes the same numbers into embedded metrics or calls.
+//! [`METRICS`] is the list of all metrics, [`Metrics`] holds their values, and each pass reports its [`PassMetrics`].
+//! [`server`] answers scrapes and probes of [`Health`]; [`cloudwatch`] writes the same values as embedded metrics or
+//! sends them with `PutMetricData`.
 //!
-//! No metric has a label of which the data decides how many values there are: no job, no address, no
-//! object. What users name (sinks, detections of their own) is cut off after [`SERIES_MAX`] series.
+//! No label takes its values from the records: no job, no address, no object. Names that users choose (sinks, their
+//! own detections) are limited to [`SERIES_MAX`] series.
 
 pub mod cloudwatch;
 mod config;

@@ -1,8 +1,8 @@
-//! What the kernel tells of this process.
+//! Memory of this process, from `/proc`.
 
 use std::fs;
 
-/// Returns the resident memory in bytes. NULL where there is no `/proc`.
+/// Returns the resident memory in bytes. `None` where there is no `/proc`.
 pub(super) fn resident_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     resident_in(&status)

@@ -48,7 +48,7 @@ impl PassOutcome {
     }
 }
 
-/// What one pass did. Counts are of this pass alone; NULL is not known.
+/// What one pass did. Counts are of this pass alone; `None` is not known.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PassMetrics {
     /// Objects and time ranges that were read.

@@ -52,7 +52,7 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 #[derive(Debug, thiserror::Error)]
 #[error("metrics cannot listen on {address}")]
 pub struct Error {
-    /// The address that was asked for.
+    /// The configured address.
     pub address: SocketAddr,
     /// What the system says.
     pub source: io::Error,
@@ -86,10 +86,6 @@ pub struct Server {
 
 impl Server {
     /// Listens on an address; port 0 takes any that is free.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`] when the address is in use, not this machine's, or not allowed.
     pub async fn bind(
         address: SocketAddr,
         metrics: Arc<Metrics>,

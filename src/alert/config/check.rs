@@ -1,8 +1,8 @@
-//! What is wrong with the keys and values of an `[[alert]]`.
+//! Checks the keys and values of an `[[alert]]`.
 
 use toml::de::DeTable;
 
-use crate::alert::config::{COMMON, KINDS, Kind};
+use crate::alert::config::kind::{COMMON, KINDS, Kind};
 use crate::diagnostics::{line_of, nearest};
 
 /// Returns the kind of each `[[alert]]`, whose keys are then those of its kind.

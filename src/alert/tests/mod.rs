@@ -6,7 +6,8 @@ mod telling;
 mod web;
 mod writing;
 
-use crate::alert::{Alert, bytes};
+use crate::alert::Alert;
+use crate::alert::model::bytes;
 use crate::detection::{Finding, Severity};
 
 /// A finding of this name, so bad and so large.

@@ -11,8 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::alert::config::Filter;
-use crate::alert::sink::{DeliveryError, DeliveryResult, ErrorKind, Transport};
 use crate::alert::tests::finding;
+use crate::alert::transports::{DeliveryError, DeliveryResult, ErrorKind, Transport};
 use crate::alert::{Alert, Deliveries, Delivery, Outbox, RetryPolicy, Sink};
 use crate::aws::Account;
 use crate::detection::{Finding, Severity};

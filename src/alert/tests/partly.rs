@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::alert::sink::{DeliveryResult, ErrorKind};
 use crate::alert::tests::finding;
+use crate::alert::transports::{DeliveryResult, ErrorKind};
 use crate::alert::{Alert, AlertReason, Config, Sink, SinkContext};
 use crate::aws::Options;
 use crate::aws::s3::tests::fake_server::{Answer, Server};

@@ -2,9 +2,10 @@
 
 use proptest::prelude::*;
 
+use crate::alert::model::bytes;
 use crate::alert::sent_memory::SentMemory;
 use crate::alert::tests::finding;
-use crate::alert::{Alert, AlertReason, bytes};
+use crate::alert::{Alert, AlertReason};
 use crate::detection::Severity;
 
 /// Told so far, as the contract words it: highest severity and most bytes.

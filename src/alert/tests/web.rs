@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::alert::sink::{DeliveryResult, ErrorKind};
 use crate::alert::tests::receiver::{FINE, Receiver, Reply};
+use crate::alert::transports::{DeliveryResult, ErrorKind};
 use crate::alert::{Alert, Config, Sink, SinkContext};
 use crate::aws::Account;
 use crate::aws::http::hmac_sha256;

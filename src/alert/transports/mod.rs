@@ -1,5 +1,9 @@
-//! The ways to the sinks, one file each.
+//! One file for each kind of sink that alerts are sent to.
+//!
+//! Each implements [`Transport`]; [`DeliveryError`] is why an alert was not delivered, and whether a later attempt
+//! may succeed.
 
+mod aws_batch;
 pub(crate) mod event_bridge;
 pub(crate) mod ndjson;
 pub(crate) mod security_hub;
@@ -7,124 +11,63 @@ pub(crate) mod sns;
 pub(crate) mod sqs;
 pub(crate) mod webhook;
 
-use std::ops::Range;
-use std::sync::Arc;
+use std::fmt;
 use std::time::Duration;
 
-use serde_json::Value;
-use tokio::sync::OnceCell;
+use async_trait::async_trait;
 
 use crate::alert::Alert;
-use crate::alert::sink::{DeliveryError, DeliveryResult, ErrorKind};
 use crate::aws;
-use crate::aws::Account;
-use crate::aws::client::{Response, ServiceClient};
-use crate::aws::operations::Operation;
 
-/// The most bytes of a message of SNS or SQS, of an event, and of a call with many of them: the services take
-/// 256 KiB, with their own words around ours.
-const MESSAGE_BYTES_MAX: usize = 240 * 1024;
-
-/// Where calls of AWS are made, found out at the first.
-#[derive(Debug)]
-struct AwsCaller {
-    account: Arc<Account>,
-    region: Option<String>,
-    timeout: Duration,
-    api: OnceCell<ServiceClient<Arc<Account>>>,
+/// What can be done about an alert that was not delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ErrorKind {
+    /// A later try may work.
+    Passing,
+    /// The sink takes nothing until somebody mends it: wrong address, no permission. The alert waits.
+    Closed,
+    /// The sink takes others, but never this one.
+    Refused,
 }
 
-impl AwsCaller {
-    fn new(account: &Arc<Account>, region: Option<&str>, timeout: Duration) -> Self {
-        let (account, region) = (Arc::clone(account), region.map(str::to_owned));
-        Self { account, region, timeout, api: OnceCell::new() }
-    }
-
-    async fn api(&self) -> Result<&ServiceClient<Arc<Account>>, aws::Error> {
-        let new = || ServiceClient::new(Arc::clone(&self.account), self.region.as_deref());
-        self.api.get_or_try_init(new).await
-    }
-
-    async fn call(&self, call: &Operation, params: &Value) -> Result<Response, DeliveryError> {
-        let answer = match self.api().await {
-            Ok(api) => api.call_once(call, params, self.timeout).await,
-            Err(error) => Err(error),
-        };
-        answer.map_err(|error| DeliveryError::of_call(&error))
-    }
+/// Why an alert was not delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DeliveryError {
+    pub(super) trouble: ErrorKind,
+    /// One clause. It names no secret.
+    pub(super) reason: String,
+    /// The pause that the sink requests (`Retry-After`).
+    pub(super) pause: Option<Duration>,
 }
 
-/// Returns the region that an ARN names.
-fn region_of(arn: &str) -> Option<&str> {
-    arn.strip_prefix("arn:")?.split(':').nth(2).filter(|region| !region.is_empty())
-}
-
-/// Splits messages of these sizes into as few calls as a service takes.
-fn split_batches(sizes: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
-    let mut calls: Vec<Range<usize>> = Vec::new();
-    let mut sum = 0;
-    for (at, size) in sizes.into_iter().enumerate() {
-        sum += size;
-        match calls.last_mut() {
-            Some(call) if sum <= MESSAGE_BYTES_MAX => call.end = at + 1,
-            _ => {
-                calls.push(at..at + 1);
-                sum = size;
-            }
-        }
-    }
-    calls
-}
-
-/// What became of messages, call by call.
-#[derive(Default)]
-struct BatchResults(Vec<DeliveryResult>);
-
-impl BatchResults {
-    /// Adds what a call with so many messages told. Returns whether the next call is to be made.
-    fn add(&mut self, messages: usize, told: Result<Vec<DeliveryResult>, DeliveryError>) -> bool {
-        let until = self.0.len() + messages;
-        match told {
-            Ok(told) => {
-                self.0.extend(told);
-                let missing =
-                    || Err(DeliveryError::new(ErrorKind::Passing, "the answer is not whole"));
-                self.0.resize_with(until, missing);
-                true
-            }
-            Err(failure) => {
-                self.0.resize(until, Err(failure));
-                false
-            }
-        }
+impl DeliveryError {
+    pub(super) fn new(trouble: ErrorKind, reason: impl Into<String>) -> Self {
+        Self { trouble, reason: reason.into(), pause: None }
     }
 
-    /// Returns what became of all messages: those of which no call was made share the fate of the last.
-    fn all(mut self, messages: usize) -> Vec<DeliveryResult> {
-        let last = self.0.last().cloned().unwrap_or(Ok(()));
-        self.0.resize(messages, last);
-        self.0
+    /// Returns whether the alert waits for a later attempt.
+    pub(super) fn waits(&self) -> bool {
+        self.trouble != ErrorKind::Refused
+    }
+
+    /// What an error of a call as a whole means: nothing of it is about one alert.
+    pub(super) fn of_call(error: &aws::Error) -> Self {
+        let trouble = if error.is_retryable() { ErrorKind::Passing } else { ErrorKind::Closed };
+        Self::new(trouble, error.to_string())
     }
 }
 
-/// Beside the message, for those who filter without reading it.
-fn attributes(alert: &Alert) -> Vec<(&'static str, String)> {
-    vec![
-        ("detection", alert.finding.detection.clone()),
-        ("severity", alert.finding.severity.to_string()),
-        ("test", alert.test.to_string()),
-    ]
-}
+/// The result of delivering an alert.
+pub(super) type DeliveryResult = Result<(), DeliveryError>;
 
-/// What the code of an entry that failed in a batch means.
-fn entry_failure(code: &str, message: &str, sender_fault: Option<bool>) -> DeliveryError {
-    let error = aws::Error::from_service(Some(code), Some(message));
-    let trouble = match (error.kind, sender_fault) {
-        (aws::Kind::Throttled | aws::Kind::Network, _) | (_, Some(false)) => ErrorKind::Passing,
-        (aws::Kind::Denied | aws::Kind::Kms | aws::Kind::Missing | aws::Kind::Credentials, _) => {
-            ErrorKind::Closed
-        }
-        _ => ErrorKind::Refused,
-    };
-    DeliveryError::new(trouble, error.to_string())
+/// Sends alerts to one kind of sink.
+#[async_trait]
+pub(super) trait Transport: fmt::Debug + Send + Sync {
+    /// The most alerts that are sent together.
+    fn batch_size(&self) -> usize {
+        1
+    }
+
+    /// Sends alerts, in their order, once. Returns what became of each. `now`: Unix seconds.
+    async fn send(&self, alerts: &[Alert], now: i64) -> Vec<DeliveryResult>;
 }

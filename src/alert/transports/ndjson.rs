@@ -1,16 +1,16 @@
-//! JSON lines: to standard output, or at the end of a file.
+//! Writes alerts as JSON lines, to standard output or at the end of a file.
 
 use std::fmt;
 use std::fs::OpenOptions;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
 use crate::alert::Alert;
-use crate::alert::sink::{DeliveryError, DeliveryResult, ErrorKind, Stdout, Transport};
+use crate::alert::transports::{DeliveryError, DeliveryResult, ErrorKind, Transport};
 
 /// The most alerts that are written at once.
 const TOGETHER: usize = 100;
@@ -23,6 +23,9 @@ const FULL_PAUSE: Duration = Duration::from_millis(20);
 
 /// The most bytes of a line that a crash may have left half written.
 const HALF_LINE_MAX: u64 = 1 << 20;
+
+/// Where an `ndjson` sink without a file writes to.
+pub type Stdout = Arc<Mutex<dyn Write + Send>>;
 
 /// Standard output.
 pub(in crate::alert) struct Output(pub(in crate::alert) Stdout);

@@ -1,4 +1,4 @@
-//! Security Hub, in the AWS Security Finding Format (ASFF).
+//! Imports alerts into Security Hub, in the AWS Security Finding Format (ASFF).
 //!
 //! Source: <https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html>. A finding
 //! keeps its `Id`, so that one that grew replaces what was imported before.
@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 
-use crate::alert::sink::{DeliveryError, DeliveryResult, ErrorKind, Transport};
-use crate::alert::transports::{AwsCaller, entry_failure};
+use crate::alert::transports::aws_batch::{AwsCaller, entry_failure};
+use crate::alert::transports::{DeliveryError, DeliveryResult, ErrorKind, Transport};
 use crate::alert::{Alert, message};
 use crate::aws::operations::{BATCH_IMPORT_FINDINGS, GET_CALLER_IDENTITY};
 use crate::aws::{Account, partition};

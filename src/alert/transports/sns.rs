@@ -1,4 +1,4 @@
-//! A topic of SNS.
+//! Publishes alerts to an SNS topic.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use crate::alert::sink::{DeliveryError, DeliveryResult, Transport};
-use crate::alert::transports::{
+use crate::alert::transports::aws_batch::{
     AwsCaller, BatchResults, MESSAGE_BYTES_MAX, attributes, entry_failure, region_of, split_batches,
 };
+use crate::alert::transports::{DeliveryError, DeliveryResult, Transport};
 use crate::alert::{Alert, message};
 use crate::aws::Account;
 use crate::aws::operations::PUBLISH_BATCH;

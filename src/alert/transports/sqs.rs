@@ -1,4 +1,4 @@
-//! A queue of SQS.
+//! Sends alerts to an SQS queue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-use crate::alert::sink::{DeliveryError, DeliveryResult, Transport};
-use crate::alert::transports::{
+use crate::alert::transports::aws_batch::{
     BatchResults, MESSAGE_BYTES_MAX, attributes, entry_failure, split_batches,
 };
+use crate::alert::transports::{DeliveryError, DeliveryResult, Transport};
 use crate::alert::{Alert, message};
 use crate::aws::Account;
 use crate::aws::sqs::{Address, Outgoing, RejectedMessage, Sender};

@@ -1,4 +1,4 @@
-//! Webhooks: JSON as it is, and Slack's.
+//! Posts alerts to webhooks: as JSON, and in the format of Slack.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use crate::alert::config::check_url;
-use crate::alert::sink::{DeliveryError, DeliveryResult, ErrorKind, Transport};
+use crate::alert::transports::{DeliveryError, DeliveryResult, ErrorKind, Transport};
 use crate::alert::{Alert, message};
 use crate::aws::http::{Client, ServerResponse, hmac_sha256};
 use crate::aws::redact::redact;
@@ -16,19 +16,19 @@ use crate::detection::Severity;
 /// The most characters of a section of Slack's.
 const SECTION_CHARS_MAX: usize = 2900;
 
-/// The most characters of an answer that are told.
+/// The most characters of a response that an error message has.
 const SAID_CHARS_MAX: usize = 200;
 
 /// The most characters of an answer that are looked through for secrets.
 const SAID_READ_MAX: usize = 8 << 10;
 
-/// A URL that takes posts. The URL may be a secret: only its host is ever told.
+/// A URL that takes posts. The URL may be a secret: only its host is ever printed.
 pub(in crate::alert) struct HttpPost {
     url: String,
     host: String,
     timeout: Duration,
     client: Client,
-    /// What must not be told of what others say.
+    /// Secrets that are removed from texts of the server.
     secrets: Vec<String>,
 }
 

@@ -1,11 +1,10 @@
-//! Whether S3's names resolve.
+//! Checks of DNS: the names of S3 resolve in the VPC.
 
 use std::collections::BTreeSet;
 
-use crate::audit::checks::CheckResult;
+use crate::audit::outcome::{CheckOutcome, CheckResult, Fix, NotApplicable};
 use crate::audit::rules::{Traffic, holds_all, nets, ports_blocked_by_groups};
 use crate::audit::subject::{AuditContext, Subject};
-use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::reachability::command::Command;
 use crate::reachability::escape::shell;
 use crate::vpc::rules::{TCP, UDP};
@@ -131,7 +130,7 @@ fn refused(
                         );
                         return Ok(Some(why));
                     }
-                    Err(unknown) => return Err(crate::audit::checks::unknown_groups(&unknown)),
+                    Err(unknown) => return Err(NotApplicable::unknown_groups(&unknown)),
                 }
             }
         }

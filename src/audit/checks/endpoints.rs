@@ -1,12 +1,11 @@
-//! Interface endpoints of other services than S3, and whether the jobs can use them.
+//! Checks of interface endpoints of services other than S3.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::checks::CheckResult;
 use crate::audit::checks::s3::{is_s3, is_type};
+use crate::audit::outcome::{CheckOutcome, CheckResult, Fix, NotApplicable};
 use crate::audit::rules::{HTTPS, Traffic, holds_all, nets, ports_blocked_by_groups};
 use crate::audit::subject::{AuditContext, Subject};
-use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::inventory::model::VpcEndpoint;
 use crate::reachability::command::Command;
 use crate::reachability::escape::{hcl, hcl_list};
@@ -83,8 +82,7 @@ pub(super) fn groups(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckRe
             };
             let closed =
                 ports_blocked_by_groups(world.network, &endpoint.security_group_ids, ask, fits);
-            let closed =
-                closed.map_err(|unknown| crate::audit::checks::unknown_groups(&unknown))?;
+            let closed = closed.map_err(|unknown| NotApplicable::unknown_groups(&unknown))?;
             if !closed.is_empty() {
                 let groups = job.security_group_ids.join(", ");
                 kept_out.entry((endpoint.vpc_endpoint_id.as_str(), groups)).or_insert(*endpoint);

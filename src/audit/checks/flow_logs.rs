@@ -1,8 +1,7 @@
-//! Whether flow logs tell of the jobs, and how much.
+//! Checks of flow logs: which subnets, traffic and fields they cover.
 
-use crate::audit::checks::CheckResult;
+use crate::audit::outcome::{CheckOutcome, CheckResult, Fix, NotApplicable};
 use crate::audit::subject::{AuditContext, Subject};
-use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::detection::Severity;
 use crate::flow::field::FIELDS;
 use crate::inventory::model::FlowLog;

@@ -1,8 +1,7 @@
-//! What the jobs themselves ask for, against what the logs show.
+//! Checks of the configuration of jobs, against the traffic in the logs.
 
-use crate::audit::checks::CheckResult;
+use crate::audit::outcome::{CheckOutcome, CheckResult, Fix, NotApplicable};
 use crate::audit::subject::{AuditContext, Subject, names};
-use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::inventory::model::Job;
 use crate::vpc::rules::{ESP, TCP};
 

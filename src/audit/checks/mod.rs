@@ -1,4 +1,4 @@
-//! The table of checks, and what they share.
+//! The list of checks, and one file for each subject that they judge.
 
 mod dns;
 mod endpoints;
@@ -11,14 +11,11 @@ mod s3;
 mod security_groups;
 mod subnet_addresses;
 
-use crate::audit::subject::{AuditContext, Subject};
-use crate::audit::{Check, CheckOutcome, NotApplicable, Scope, Section, guide};
+use crate::audit::check::{Check, CheckFn};
+use crate::audit::guide;
+use crate::audit::guide::Section;
+use crate::audit::subject::Scope;
 use crate::detection::Severity;
-
-/// What a check says.
-type CheckResult = Result<CheckOutcome, NotApplicable>;
-
-type CheckFn = fn(&AuditContext<'_>, &Subject<'_>) -> CheckResult;
 
 const HIGH: Severity = Severity::High;
 const MEDIUM: Severity = Severity::Medium;
@@ -32,11 +29,6 @@ const fn check(
     (title, help): (&'static str, &'static str),
 ) -> Check {
     Check { id, title, severity, section, scope, help, ask }
-}
-
-/// Says that groups are not in the inventory.
-fn unknown_groups(groups: &[String]) -> NotApplicable {
-    NotApplicable::missing_from_inventory(&groups.join(", "), "describe-security-groups")
 }
 
 /// Every check, in the order of the guide.
@@ -161,3 +153,11 @@ pub const CHECKS: &[Check] = &[
         "The flow log sums up over too long",
         "A flow log sums up over 60 seconds.")),
 ];
+
+impl Check {
+    /// Returns the check with this id, or with this detection's id.
+    pub fn by_id(id: &str) -> Option<&'static Self> {
+        let id = id.strip_prefix("audit-").unwrap_or(id);
+        CHECKS.iter().find(|check| check.id == id)
+    }
+}

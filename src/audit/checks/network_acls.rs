@@ -1,13 +1,12 @@
-//! What the subnets' network ACLs let pass: they keep no state, so replies need rules of their own.
+//! Checks of network ACLs. They are stateless: replies need rules of their own.
 
 use std::collections::BTreeSet;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::audit::checks::CheckResult;
+use crate::audit::outcome::{CheckOutcome, CheckResult, Fix, NotApplicable};
 use crate::audit::rules::{EPHEMERAL, HTTPS, Ports, Traffic, nets, ports_blocked_by_acl, shown};
 use crate::audit::subject::{AuditContext, Subject};
-use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::inventory::model::NetworkAclEntry;
 use crate::reachability::snippets::{acl_command, network_acl_terraform};
 use crate::vpc::ports::CLIENT_PORTS;
@@ -57,7 +56,7 @@ struct Refusal {
     why: String,
     ask: Traffic,
     net: IpNet,
-    /// The rule that refuses the first of it; NULL: none allows it.
+    /// The rule that refuses the first of it; `None`: none allows it.
     rule: Option<i32>,
 }
 

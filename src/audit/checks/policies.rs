@@ -1,14 +1,13 @@
-//! What the policies of S3's endpoints and of the jobs' buckets let pass.
+//! Checks of the policies of S3 endpoints and buckets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::audit::checks::CheckResult;
 use crate::audit::checks::s3::is_s3;
+use crate::audit::outcome::{CheckOutcome, CheckResult, Fix, NotApplicable};
 use crate::audit::policy::{Decision, Policy, PolicyRequest};
 use crate::audit::subject::{AuditContext, Subject};
-use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::inventory::model::{Job, VpcEndpoint};
 use crate::reachability::command::Command;
 use crate::reachability::escape::{hcl, hcl_json};

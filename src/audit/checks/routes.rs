@@ -1,8 +1,8 @@
-//! Where the subnets' route tables lead.
+//! Checks of route tables.
 
-use crate::audit::checks::CheckResult;
+use crate::audit::observed_traffic::ObservedTraffic;
+use crate::audit::outcome::{CheckOutcome, CheckResult, Fix, NotApplicable};
 use crate::audit::subject::{AuditContext, Subject};
-use crate::audit::{CheckOutcome, Fix, NotApplicable, ObservedTraffic};
 use crate::inventory::model::Route;
 use crate::reachability::command::{Command, destination_option};
 use crate::reachability::escape::hcl;

@@ -1,13 +1,13 @@
-//! Whether S3 is reached by an endpoint, and by nothing else.
+//! Checks of the routes to S3: through an endpoint, and only through it.
 
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use crate::audit::checks::CheckResult;
 use crate::audit::checks::routes::delete_route;
+use crate::audit::observed_traffic::ObservedTraffic;
+use crate::audit::outcome::{CheckOutcome, CheckResult, CheckVerdict, Fix, NotApplicable};
 use crate::audit::subject::{AuditContext, Subject};
-use crate::audit::{CheckOutcome, CheckVerdict, Fix, NotApplicable, ObservedTraffic};
 use crate::detection::Severity;
 use crate::flow::address;
 use crate::inventory::model::VpcEndpoint;

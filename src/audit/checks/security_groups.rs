@@ -1,16 +1,16 @@
-//! What the jobs' security groups let pass.
+//! Checks of security groups.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::audit::checks::CheckResult;
 use crate::audit::checks::s3::is_s3;
+use crate::audit::observed_traffic::ObservedTraffic;
+use crate::audit::outcome::{CheckOutcome, CheckResult, Fix, NotApplicable};
 use crate::audit::rules::{
     ALL_PORTS, ALL_PROTOCOLS, HTTPS, Ports, Traffic, holds_all, nets, ports_blocked_by_groups,
     shown,
 };
 use crate::audit::subject::{AuditContext, Subject, names};
-use crate::audit::{CheckOutcome, Fix, NotApplicable, ObservedTraffic};
 use crate::detection::Severity;
 use crate::flow::address;
 use crate::inventory::model::SecurityGroupRule;
@@ -46,7 +46,7 @@ fn between(
         for direction in ["ingress", "egress"] {
             let ask = Traffic { direction, protocol: *protocol, ports: *ports };
             let closed = ports_blocked_by_groups(world.network, &subject.groups, ask, fits)
-                .map_err(|unknown| crate::audit::checks::unknown_groups(&unknown))?;
+                .map_err(|unknown| NotApplicable::unknown_groups(&unknown))?;
             if !closed.is_empty() {
                 let on = match *protocol {
                     ESP => String::new(),
@@ -142,7 +142,7 @@ fn efa(world: &AuditContext<'_>, subject: &Subject<'_>) -> Result<Vec<Missing>, 
         let unknown: Vec<String> =
             subject.groups.iter().filter(|group| !is_known(group)).cloned().collect();
         if !unknown.is_empty() {
-            return Err(crate::audit::checks::unknown_groups(&unknown));
+            return Err(NotApplicable::unknown_groups(&unknown));
         }
         let way = if direction == "ingress" { "from" } else { "to" };
         let what = format!("no rule for all traffic {way} the group itself, which EFA needs");
@@ -256,7 +256,7 @@ pub(super) fn egress(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckRe
     };
     let ask = Traffic { direction: "egress", protocol: TCP, ports: HTTPS };
     let closed = ports_blocked_by_groups(world.network, &subject.groups, ask, fits)
-        .map_err(|unknown| crate::audit::checks::unknown_groups(&unknown))?;
+        .map_err(|unknown| NotApplicable::unknown_groups(&unknown))?;
     if closed.is_empty() {
         return to_nat(world, subject);
     }
@@ -293,7 +293,7 @@ fn to_nat(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
     };
     let ask = Traffic { direction: "egress", protocol: TCP, ports: HTTPS };
     let closed = ports_blocked_by_groups(world.network, &subject.groups, ask, everywhere)
-        .map_err(|unknown| crate::audit::checks::unknown_groups(&unknown))?;
+        .map_err(|unknown| NotApplicable::unknown_groups(&unknown))?;
     let gateways = gateways.into_iter().collect::<Vec<_>>().join(", ");
     if closed.is_empty() {
         return Ok(pass.evidence([format!("the groups let HTTPS out to {gateways} as well")]));
@@ -345,7 +345,7 @@ pub(super) fn open_to_world(world: &AuditContext<'_>, subject: &Subject<'_>) -> 
             subject.groups.iter().filter(|group| !is_known(group)).cloned().collect();
         return match unknown.is_empty() {
             true => Ok(CheckOutcome::pass("no rule of the groups lets everybody in")),
-            false => Err(crate::audit::checks::unknown_groups(&unknown)),
+            false => Err(NotApplicable::unknown_groups(&unknown)),
         };
     };
     let words = |rule: &SecurityGroupRule| {

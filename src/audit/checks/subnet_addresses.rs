@@ -1,8 +1,7 @@
-//! Whether the subnets have addresses left.
+//! Check of the free addresses of subnets.
 
-use crate::audit::checks::CheckResult;
+use crate::audit::outcome::{CheckOutcome, CheckResult, Fix, NotApplicable};
 use crate::audit::subject::{AuditContext, Subject, names};
-use crate::audit::{CheckOutcome, Fix, NotApplicable};
 use crate::reachability::command::Command;
 
 /// Private addresses that an instance takes, by the guide.

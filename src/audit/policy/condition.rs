@@ -17,7 +17,7 @@ pub(super) fn holds(condition: &Value, request: &PolicyRequest) -> Ternary {
     }))
 }
 
-/// How the value of a key is held against the values of the policy.
+/// How the value of a key is compared with the values of the policy.
 #[derive(Clone, Copy)]
 enum Compare {
     Equal,

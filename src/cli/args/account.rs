@@ -1,10 +1,13 @@
-//! The commands that are about the account itself.
+//! Arguments of `flowq inventory collect` and `flowq iam-policy`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::cli::args::Aws;
+use crate::cli::args::common::Aws;
+
+/// The value of `--inventory` that stands for the AWS account itself.
+pub const ACCOUNT: &str = "aws";
 
 /// `flowq inventory collect`
 #[derive(Debug, Args)]

@@ -1,10 +1,10 @@
-//! The commands that are about alerts.
+//! Arguments of `flowq alert`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use crate::cli::args::{Aws, Write};
+use crate::cli::args::common::{Aws, Write};
 
 /// `flowq alert`
 #[derive(Debug, Subcommand)]

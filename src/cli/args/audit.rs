@@ -1,10 +1,10 @@
-//! The command that judges the VPC.
+//! Arguments of `flowq audit`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::cli::args::{Read, severity};
+use crate::cli::args::common::{Read, severity};
 use crate::detection::Severity;
 
 /// How to print an audit.

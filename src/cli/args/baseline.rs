@@ -1,10 +1,10 @@
-//! The commands that learn what a family of jobs does, and tell what is new.
+//! Arguments of `flowq baseline`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use crate::cli::args::{Read, Write};
+use crate::cli::args::common::{Read, Write};
 
 /// `flowq baseline`
 #[derive(Debug, Subcommand)]

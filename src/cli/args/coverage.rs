@@ -1,10 +1,10 @@
-//! `flowq coverage`: what was typed.
+//! Arguments of `flowq coverage`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use crate::cli::args::Read;
+use crate::cli::args::common::Read;
 
 /// A part of the coverage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

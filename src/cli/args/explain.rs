@@ -1,10 +1,11 @@
-//! The command that says why.
+//! Arguments of `flowq explain`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use crate::cli::args::{ExplainJob, Read};
+use crate::cli::args::common::Read;
+use crate::cli::args::explain_job::ExplainJob;
 
 /// `flowq explain`
 #[derive(Debug, Subcommand)]

@@ -1,10 +1,10 @@
-//! `flowq explain job`: what was typed.
+//! Arguments of `flowq explain job`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use crate::cli::args::Read;
+use crate::cli::args::common::Read;
 
 /// How to print a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

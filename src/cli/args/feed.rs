@@ -1,10 +1,10 @@
-//! The commands that run as a service.
+//! Arguments of `flowq feed`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::cli::args::Aws;
+use crate::cli::args::common::Aws;
 use crate::cli::service::log;
 
 /// `flowq feed`

@@ -1,8 +1,8 @@
-//! The commands that are about a lake.
+//! Arguments of the commands that read or write a lake.
 
 use clap::{Args, ValueHint};
 
-use crate::cli::args::{Aws, Read, Write};
+use crate::cli::args::common::{Aws, Read, Write};
 
 /// `flowq ingest`
 #[derive(Debug, Args)]

@@ -1,10 +1,10 @@
-//! The commands that ask questions in SQL.
+//! Arguments of `flowq sql` and `flowq report`.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::cli::args::{Read, Write};
+use crate::cli::args::common::{Read, Write};
 
 /// `flowq sql`
 #[derive(Debug, Args)]

@@ -12,9 +12,10 @@ use crate::aws::Account;
 use crate::cli::args::{AlertPending, AlertResend, AlertTest};
 use crate::cli::commands::ingest;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::{Messages, number};
 use crate::cli::output::destination;
-use crate::cli::{Invocation, process_identity, session};
+use crate::cli::{process_identity, session};
 use crate::detection::Finding;
 use crate::state::Lease;
 use crate::storage::Storage;
@@ -50,7 +51,7 @@ pub(crate) async fn test(args: AlertTest, started: Invocation) -> Result<Exit, F
     Ok(Exit::Fine)
 }
 
-/// Returns the sinks that are asked for: all, or those with these names.
+/// Returns all sinks, or those with these names.
 fn chosen<'a>(
     configs: &'a [alert::Config],
     names: &[String],

@@ -1,4 +1,4 @@
-//! `flowq check`: is the config right, are the detections, and do all their cases come out as written?
+//! `flowq check`: validates the config and the detections, and runs the test cases of every detection.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -11,8 +11,9 @@ use tokio::task::JoinHandle;
 use crate::cli::args::Check;
 use crate::cli::commands::detect::detections;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::Messages;
-use crate::cli::{Invocation, session};
+use crate::cli::session;
 use crate::detection;
 use crate::detection::case::run_case;
 use crate::detection::{Case, Detection, Finding};
@@ -55,7 +56,7 @@ pub(crate) async fn run(args: Check, _: Invocation) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-/// Runs a case; what differs from what is written in it is told with its name.
+/// Runs a case; a difference from the expected findings is reported with the name of the case.
 fn on_a_thread((detection, case): (Arc<Detection>, Case)) -> JoinHandle<Result<(), String>> {
     let runtime = Handle::current();
     tokio::task::spawn_blocking(move || {

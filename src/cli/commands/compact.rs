@@ -1,14 +1,14 @@
-//! `flowq compact`: a lake's small files put together, and what is too old taken away.
+//! `flowq compact`: merges a lake's small files, and deletes expired partitions.
 
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 
 use crate::aws::Account;
-use crate::cli::Invocation;
 use crate::cli::args::Compact;
 use crate::cli::commands::ingest;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::{Messages, number};
 use crate::flow::field::Layout;
 use crate::lake;

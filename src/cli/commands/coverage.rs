@@ -1,4 +1,4 @@
-//! `flowq coverage`: what the logs can and cannot tell of the jobs, minute by minute and question by question.
+//! `flowq coverage`: log coverage per interface and minute, and which detections can run.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,11 +8,11 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampSeco
 use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
 
-use crate::cli::Invocation;
 use crate::cli::args::{Coverage, CoverageFormat, Part};
 use crate::cli::commands::detect::{MEMORY, coverage, detections, not_judged};
 use crate::cli::commands::sql::incomplete;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::{Messages, number};
 use crate::cli::output::{Format, destination, sections};
 use crate::cli::progress::ProgressLine;
@@ -90,7 +90,7 @@ async fn unanswered(
     Ok(outcome)
 }
 
-/// The parts that were asked for, each with its name and its rows.
+/// The parts that the command line names, each with its name and its rows.
 async fn parts(
     session: &Session,
     detections: &[Detection],

@@ -1,4 +1,4 @@
-//! `flowq detect`: one pass over the sources, all detections on what came out of it.
+//! `flowq detect`: reads the sources once and runs all detections.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use crate::aws::Account;
-use crate::cli::Invocation;
 use crate::cli::args::{Detect, FailOnUnknown};
 use crate::cli::commands::alert;
 use crate::cli::commands::sql::incomplete;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::{Messages, number};
 use crate::cli::output::findings;
 use crate::cli::progress::ProgressLine;

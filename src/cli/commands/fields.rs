@@ -8,10 +8,6 @@ use crate::cli::output::{Format, print_rows};
 use crate::flow::field::{Field, Layout};
 
 /// Prints every field of a layout: AWS's name, SQL column, version, AWS's type, meaning.
-///
-/// # Errors
-///
-/// When the output takes no more.
 pub(crate) fn print(
     layout: Layout,
     format: Format,

@@ -8,10 +8,6 @@ use crate::cli::output::{Format, print_rows};
 use crate::engine::functions::{FILE_FUNCTIONS, FUNCTIONS};
 
 /// Prints every function with its type, meaning and an example.
-///
-/// # Errors
-///
-/// When the output takes no more.
 pub(crate) fn print(
     format: Format,
     out: Box<dyn Write + Send>,

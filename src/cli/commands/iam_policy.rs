@@ -1,4 +1,4 @@
-//! `flowq iam-policy`: what has to be allowed for what is named.
+//! `flowq iam-policy`: the least-privilege IAM policy for the given sources, inventory and destination.
 
 use std::io::Write as _;
 
@@ -10,8 +10,8 @@ use crate::alert::config::Target;
 use crate::aws::operations::{CALLS, Operation};
 use crate::aws::partition;
 use crate::aws::s3::Location;
+use crate::cli::args::ACCOUNT;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
-use crate::cli::session::ACCOUNT;
 use crate::cli::{args, session};
 use crate::config::Config;
 
@@ -116,7 +116,7 @@ struct Statement {
     sid: &'static str,
     actions: Vec<String>,
     resources: Vec<String>,
-    /// NULL: always.
+    /// `None`: always.
     condition: Option<Value>,
 }
 

@@ -1,4 +1,4 @@
-//! `flowq ingest`: what is new, into the lake.
+//! `flowq ingest`: writes new flow logs to the lake.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,9 +9,10 @@ use anyhow::anyhow;
 
 use crate::aws::Account;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::{Messages, number};
 use crate::cli::progress::{ProgressLine, Waiting};
-use crate::cli::{Invocation, args, process_identity, session};
+use crate::cli::{args, process_identity, session};
 use crate::ingest::{Opener, Options, PassReport, Runner};
 use crate::inventory::Inventory;
 use crate::source::SourceContext;
@@ -45,14 +46,14 @@ pub(crate) async fn run(mut args: args::Ingest, started: Invocation) -> Result<E
     let waiting = Waiting::start(far, endpoint, Arc::clone(&progress), say.quiet);
     let (inventory, whole) =
         Box::pin(session::inventory(places, &account, (None, None), now, &say)).await?;
-    let malformed = session::MalformedFile::open(&args.read)?;
+    let malformed = crate::cli::malformed_file::MalformedFile::open(&args.read)?;
     let options = Options {
         window: session::window(&args.read, now)?,
         lateness_secs: duration("--lateness", &args.lateness)?,
         pass_bytes: session::bytes("--pass-size", &args.pass_size)? as u64,
         stated: session::stated(&args.read)?,
         strict: args.read.strict,
-        malformed: malformed.as_ref().map(session::MalformedFile::sink),
+        malformed: malformed.as_ref().map(crate::cli::malformed_file::MalformedFile::sink),
         steps: process_identity::steps(),
         progress,
         ..Options::new(

@@ -1,4 +1,4 @@
-//! `flowq inventory`: what was understood, and its import as Parquet.
+//! `flowq inventory`: shows, imports and collects the inventory.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,9 +12,10 @@ use tokio::time::MissedTickBehavior;
 use crate::aws::Account;
 use crate::aws::s3::Location;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::Messages;
 use crate::cli::output::destination;
-use crate::cli::{Invocation, args, session};
+use crate::cli::{args, session};
 use crate::diagnostics::nearest;
 use crate::inventory::collect::{CollectionReport, Collector};
 use crate::inventory::{CollectorTarget, PersistentCollector, TABLES, Warning, import};
@@ -95,7 +96,7 @@ async fn collect(args: args::Collect, now: i64) -> Result<Exit, Failure> {
     let mut told = BTreeSet::new();
     loop {
         timer.tick().await;
-        let now = crate::cli::now();
+        let now = crate::cli::invocation::now();
         match Box::pin(kept.pass(until.unwrap_or(now), now)).await {
             Ok(report) => {
                 // What every pass says again is said once.

@@ -1,4 +1,4 @@
-//! `flowq replay`: chosen objects once more, as if they were read once.
+//! `flowq replay`: reads chosen objects again and replaces their rows in the lake.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,8 +8,9 @@ use anyhow::anyhow;
 use crate::aws::Account;
 use crate::cli::commands::ingest::{MEMORY, absolute, failure, opener, pass_line, state, tell};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::Messages;
-use crate::cli::{Invocation, args, process_identity, session};
+use crate::cli::{args, process_identity, session};
 use crate::flow::LogFormat;
 use crate::ingest::{Options, Runner};
 use crate::inventory::Inventory;

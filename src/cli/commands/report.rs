@@ -1,4 +1,4 @@
-//! `flowq report`: the questions that come with flowq.
+//! `flowq report`: runs the reports that come with flowq.
 
 use std::sync::Arc;
 
@@ -6,13 +6,14 @@ use anyhow::anyhow;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::error::ArrowError;
 
+use crate::cli::args;
 use crate::cli::commands::sql::{MEMORY, finish, pairs, print_rows};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::Messages;
 use crate::cli::output::destination;
 use crate::cli::progress::ProgressLine;
 use crate::cli::session::{configure, open};
-use crate::cli::{Invocation, args};
 use crate::query::params::{ReportQuery, params_from};
 use crate::query::reports;
 

@@ -8,11 +8,12 @@ use datafusion::execution::SendableRecordBatchStream;
 
 use crate::cli::args::{Sql, Write};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::Messages;
 use crate::cli::output::destination;
 use crate::cli::progress::ProgressLine;
+use crate::cli::repl;
 use crate::cli::session::{Session, configure, open};
-use crate::cli::{Invocation, repl};
 use crate::engine::{Engine, no_params};
 use crate::query::params::params_untyped;
 use crate::scan::ScanSummary;

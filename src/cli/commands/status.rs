@@ -1,4 +1,4 @@
-//! `flowq status`: what was taken into a lake, from its ledger.
+//! `flowq status`: the state of a lake, from its ledger.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -8,12 +8,13 @@ use chrono::{DateTime, SecondsFormat};
 use serde_json::{Value, json};
 
 use crate::aws::Account;
+use crate::cli::args;
 use crate::cli::args::StatusFormat;
 use crate::cli::commands::ingest::{failure, identity};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::number;
 use crate::cli::output::destination;
-use crate::cli::{Invocation, args};
 use crate::state;
 use crate::state::{Checkpoint, ObjectState, PassRecord, Reader};
 use crate::storage::Storage;

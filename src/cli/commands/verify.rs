@@ -1,4 +1,4 @@
-//! `flowq verify`: source, ledger and lake against each other.
+//! `flowq verify`: compares source, ledger and lake, object by object.
 
 use std::sync::Arc;
 
@@ -9,9 +9,10 @@ use crate::aws::Account;
 use crate::cli::commands::ingest::{absolute, failure, identity, opener};
 use crate::cli::commands::status;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::{Messages, number};
 use crate::cli::output::destination;
-use crate::cli::{Invocation, args, session};
+use crate::cli::{args, session};
 use crate::ingest::{Discrepancy, VerificationResult, verify};
 use crate::inventory::Inventory;
 use crate::state::PassTotals;

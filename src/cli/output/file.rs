@@ -1,4 +1,4 @@
-//! `--output FILE`: a file that is there as a whole or not at all.
+//! `--output FILE`: a file that is written completely or not at all.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -18,10 +18,6 @@ pub struct OutputFile {
 
 impl OutputFile {
     /// Makes a temporary file in the folder of `path`.
-    ///
-    /// # Errors
-    ///
-    /// When `path` is a folder, or its folder does not exist or cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
         // What a link points to is replaced, not the link.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -48,10 +44,6 @@ impl OutputFile {
     }
 
     /// Returns a buffered writer to it, for [`crate::cli::output::Writer::new`].
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be opened once more.
     pub fn writer(&self) -> Result<Box<dyn Write + Send>> {
         let file = match &self.temp {
             Some(temp) => temp.as_file().try_clone(),
@@ -62,10 +54,6 @@ impl OutputFile {
     }
 
     /// Gives the file its name. Call it after the writer has finished.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be stored or renamed.
     pub fn publish(self) -> Result<()> {
         let Some(temp) = self.temp else { return Ok(()) };
         let context = || format!("writing output {}", self.path.display());

@@ -1,4 +1,4 @@
-//! Findings on their way out, and how people read them.
+//! Output of findings, as rows and as text.
 
 use std::fmt::Write as _;
 use std::path::Path;

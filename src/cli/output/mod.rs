@@ -92,10 +92,6 @@ enum Body {
 impl RowWriter {
     /// Starts the output. `terminal_width` is the number of columns of the terminal that a table must
     /// fit; `None` where there is no terminal, and then nothing is cut.
-    ///
-    /// # Errors
-    ///
-    /// When `out` takes no more, or the format has no place for a type of the schema.
     pub fn new(
         format: Format,
         schema: SchemaRef,
@@ -222,10 +218,6 @@ impl RowWriter {
 }
 
 /// Prints rows of text, as help and lists do.
-///
-/// # Errors
-///
-/// When the output takes no more.
 pub fn print_rows<const N: usize, T: AsRef<str>>(
     names: [&str; N],
     rows: impl Iterator<Item = [T; N]>,

@@ -25,10 +25,6 @@ impl Write for Buffer {
 
 /// Returns several tables as one text: under their titles for people, as one object in JSON. `fits` cuts
 /// tables to the terminal.
-///
-/// # Errors
-///
-/// When the format has no place for a type of a table.
 pub fn sections(parts: &[(&str, RecordBatch)], format: Format, fits: bool) -> Result<String> {
     let mut texts = Vec::new();
     for (name, batch) in parts {

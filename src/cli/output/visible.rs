@@ -1,4 +1,4 @@
-//! Characters that a terminal obeys and a reader does not see, spelled out.
+//! Control characters and invisible characters, escaped for terminals.
 //!
 //! Names and lines come from logs, objects and answers that anybody may have written: none of them may move the
 //! cursor, change a title, or turn the order of what is read around.

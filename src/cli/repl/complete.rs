@@ -1,4 +1,4 @@
-//! What the tab key offers: tables, columns, functions, keywords, meta commands, file names.
+//! Completion: tables, columns, functions, keywords, meta commands, file names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,8 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper, Highlighter, Hinter};
 
 use crate::cli::output::Format;
-use crate::cli::repl::{META, statement};
+use crate::cli::repl::meta::META;
+use crate::cli::repl::statement;
 
 /// The keywords that people type. What else the parser knows needs no completion.
 #[rustfmt::skip]

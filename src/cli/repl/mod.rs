@@ -1,99 +1,12 @@
-//! `flowq sql` on a terminal: reads statements and meta commands, prints what they give, and goes on.
+//! `flowq sql` on a terminal: reads statements and meta commands and prints their results.
+//!
+//! [`run`] reads lines until `\q`; the engine is behind [`Sql`].
 
 mod complete;
+mod meta;
 mod session;
 pub(crate) mod statement;
+mod terminal;
 
-use std::fs;
-use std::path::PathBuf;
-
-use anyhow::{Context as _, Result};
-use datafusion::execution::SendableRecordBatchStream;
-use rustyline::error::ReadlineError;
-use rustyline::history::FileHistory;
-use rustyline::{Config, Editor};
-
-use crate::cli::output;
-use crate::cli::output::Format;
-use crate::cli::repl::complete::LineHelper;
-use crate::cli::repl::session::{Next, Session};
-
-/// What the REPL asks of an engine.
-pub(crate) trait Sql {
-    /// Starts one SQL statement. What `information_schema` holds is read through it, too.
-    fn query(&self, sql: &str) -> impl Future<Output = Result<SendableRecordBatchStream>>;
-}
-
-/// Every meta command, with its help.
-pub(crate) const META: &[(&str, &str)] = &[
-    ("\\d", "list tables and views"),
-    ("\\d TABLE", "list the columns of a table"),
-    ("\\df", "list flowq's functions"),
-    ("\\format NAME", "print results as table, json, ndjson, csv, tsv or markdown"),
-    ("\\timing", "switch on or off: rows and time after each statement"),
-    ("\\i FILE", "run the statements of a file"),
-    ("\\?", "this help"),
-    ("\\q", "quit; so does Ctrl-D"),
-];
-
-/// Lines of history that are kept.
-const HISTORY_MAX: usize = 10_000;
-
-/// Reads and runs statements until `\q` or Ctrl-D. Ctrl-C stops a query, or clears the line.
-///
-/// A failed statement is told, and the loop goes on. `history` is the file of earlier lines; its folder is
-/// made where it is missing.
-///
-/// # Errors
-///
-/// When the terminal cannot be read or written.
-pub(crate) async fn run(sql: &impl Sql, format: Format, history: Option<PathBuf>) -> Result<()> {
-    let mut session = Session::on_terminal(sql, format);
-    let mut editor = editor(history.as_ref())?;
-    editor.set_helper(Some(LineHelper::new(session.names().await)));
-    session.note("type SQL ending in ;  or \\? for help, \\q to quit")?;
-    loop {
-        let line = match editor.readline("flowq> ") {
-            Ok(line) => line,
-            // A Ctrl-C that stopped a query shows up here once more, as a signal.
-            Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => continue,
-            Err(ReadlineError::Eof) => break,
-            Err(err) => return Err(err).context("reading the terminal"),
-        };
-        if line.trim().is_empty() {
-            continue;
-        }
-        editor.add_history_entry(line.trim()).context("adding to the history")?;
-        match session.handle(&line).await {
-            Ok(Next::Quit) => break,
-            Ok(Next::Line) => {}
-            Ok(Next::NewNames) => {
-                editor.set_helper(Some(LineHelper::new(session.names().await)));
-            }
-            Err(err) if output::is_broken_pipe(&err) => return Err(err),
-            Err(err) => session.note(&format!("error: {err:#}"))?,
-        }
-    }
-    // The history is a comfort: losing it is worth a note, not a failure.
-    if let Some(path) = history
-        && let Err(err) = editor.save_history(&path)
-    {
-        session.note(&format!("could not save history {}: {err}", path.display()))?;
-    }
-    Ok(())
-}
-
-fn editor(history: Option<&PathBuf>) -> Result<Editor<LineHelper, FileHistory>> {
-    let config =
-        Config::builder().max_history_size(HISTORY_MAX)?.history_ignore_space(true).build();
-    let mut editor = Editor::with_config(config).context("opening the terminal")?;
-    if let Some(path) = history {
-        if let Some(folder) = path.parent() {
-            // Saving tells when this has failed.
-            fs::create_dir_all(folder).ok();
-        }
-        // There is none at the first start.
-        editor.load_history(path).ok();
-    }
-    Ok(editor)
-}
+pub(crate) use session::Sql;
+pub(crate) use terminal::run;

@@ -1,4 +1,4 @@
-//! One REPL session: its settings, and what a line does.
+//! One REPL session: its settings, and the execution of a line.
 
 use std::fs;
 use std::io::Write;
@@ -9,12 +9,14 @@ use arrow::array::{AsArray as _, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use clap::ValueEnum as _;
+use datafusion::execution::SendableRecordBatchStream;
 use futures::TryStreamExt as _;
 
 use crate::cli::commands::functions;
 use crate::cli::output::{Format, RowWriter, terminal_width};
 use crate::cli::repl::complete::Names;
-use crate::cli::repl::{META, Sql, statement};
+use crate::cli::repl::meta::META;
+use crate::cli::repl::statement;
 use crate::engine::functions::FUNCTIONS;
 
 const TABLES: &str = "SELECT table_name, table_type FROM information_schema.tables \
@@ -24,6 +26,12 @@ const COLUMNS: &str = "SELECT table_name, column_name FROM information_schema.co
 const ROUTINES: &str = "SELECT DISTINCT routine_name FROM information_schema.routines";
 
 type Sink = Box<dyn Write + Send>;
+
+/// The engine of a REPL.
+pub(crate) trait Sql {
+    /// Starts one SQL statement. The names of tables and columns are read from `information_schema` through it.
+    fn query(&self, sql: &str) -> impl Future<Output = Result<SendableRecordBatchStream>>;
+}
 
 /// The state of a REPL.
 pub(crate) struct Session<'a, S> {

@@ -1,4 +1,4 @@
-//! Where one SQL statement ends and the next begins.
+//! Splits text into SQL statements.
 
 /// Cuts a text at the `;` that stand outside of quotes and comments. Returns the statements that are
 /// complete, without their `;`, and what comes after the last one. Empty statements are left out.

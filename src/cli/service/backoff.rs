@@ -1,4 +1,4 @@
-//! When the next pass begins.
+//! The time until the next pass.
 
 use std::time::Duration;
 

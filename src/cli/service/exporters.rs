@@ -1,4 +1,4 @@
-//! Where the metrics of a service go: to those who scrape, and to CloudWatch.
+//! Exports the metrics of a service: to scrapers and to CloudWatch.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ use crate::metrics::cloudwatch::CloudWatch;
 use crate::metrics::server::Server;
 use crate::metrics::{Config, Health, Metrics, cloudwatch, server};
 
-/// The metrics, and whom they are told.
+/// The metrics, and where they are exported to.
 #[derive(Debug)]
 pub(crate) struct Exporters {
     pub(crate) metrics: Arc<Metrics>,
@@ -28,12 +28,12 @@ pub(crate) struct Exporters {
 #[derive(Debug)]
 pub(crate) struct Change {
     config: Config,
-    /// A new server; NULL: the one that runs stays, or none is wanted.
+    /// A new server; `None`: the running one stays, or none is configured.
     server: Option<Server>,
 }
 
 impl Exporters {
-    /// Makes them; nobody is told before a configuration is taken. `started` is in Unix seconds.
+    /// Creates the metrics; nothing is exported before [`Exporters::take`]. `started` is in Unix seconds.
     pub(crate) fn new(account: Arc<Account>, started: i64) -> Self {
         let config = Config::default();
         Self {
@@ -46,7 +46,7 @@ impl Exporters {
         }
     }
 
-    /// Makes ready for a configuration: where another address is wanted, it is listened on.
+    /// Prepares a configuration: a new address is bound.
     pub(crate) async fn prepare(&self, config: &Config) -> Result<Change, Failure> {
         let server = match config.listen {
             Some(address) if config.listen != self.config.listen => {
@@ -74,7 +74,7 @@ impl Exporters {
         news
     }
 
-    /// Sends the numbers to CloudWatch, where that is asked for. What is not sent now is sent the next time.
+    /// Sends the numbers to CloudWatch, where that is configured. What is not sent now is sent the next time.
     pub(crate) async fn send(&mut self, now: i64) -> Result<(), Failure> {
         let Config { emf, put_metric_data, cloudwatch_namespace: namespace, .. } = &self.config;
         if emf.is_none() && !put_metric_data {

@@ -35,7 +35,7 @@ impl Level {
     }
 }
 
-/// What a line tells beside its message.
+/// The fields of a line beside its message.
 pub(crate) type Fields = Vec<(&'static str, Value)>;
 
 /// Writes the log. Libraries below (`tracing`) are not heard: nothing collects what they say.
@@ -100,7 +100,7 @@ fn line(format: Format, time: &str, level: Level, message: &str, fields: Fields)
     }
 }
 
-/// Tells whether a text needs no quotes to be told from what follows.
+/// Returns whether a text needs no quotes.
 fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && !"\"'=\\".contains(c))
 }

@@ -1,4 +1,4 @@
-//! What people and managers ask of a running service.
+//! Signals to a running service.
 
 use std::io;
 

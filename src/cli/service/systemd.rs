@@ -1,4 +1,4 @@
-//! Tells systemd how the service fares: the protocol of `sd_notify`, datagrams of lines to a socket.
+//! Reports the state of the service to systemd: the protocol of `sd_notify`, datagrams of lines to a socket.
 
 use std::ffi::OsString;
 use std::io;
@@ -33,7 +33,7 @@ impl Notify {
         Ok(Self { socket: Some((socket, address)), watchdog })
     }
 
-    /// How often to call [`Notify::alive`]: twice within the manager's limit. NULL: it has none.
+    /// How often to call [`Notify::alive`]: twice within the manager's limit. `None`: it has none.
     pub(crate) fn watchdog_interval(&self) -> Option<Duration> {
         self.watchdog.map(|limit| limit / 2).filter(|half| !half.is_zero())
     }

@@ -1,4 +1,4 @@
-//! What a service does, and what it tells of it.
+//! The work of a service, and the report of each pass.
 
 #[cfg(doc)]
 use crate::cli::failure::Exit;
@@ -6,9 +6,9 @@ use crate::cli::failure::Failure;
 use crate::config::Config;
 use crate::metrics::PassMetrics;
 
-/// What is done again and again.
+/// The work that a service repeats.
 pub(crate) trait Worker {
-    /// Tells whether a configuration can be worked with, before it is taken.
+    /// Checks whether a configuration can be used, before it replaces the current one.
     fn check(&self, config: &Config) -> Result<(), Failure>;
 
     /// Makes one pass. `now` is in Unix seconds.
@@ -18,18 +18,18 @@ pub(crate) trait Worker {
     /// [`Exit::Usage`] and [`Exit::Config`] before any success end the service.
     async fn pass(&mut self, config: &Config, now: i64) -> Result<Report, Failure>;
 
-    /// Gives back what is held beyond a pass, such as a lease. No pass follows.
+    /// Releases what outlives a pass, such as a lease. No pass follows.
     async fn end(&mut self);
 }
 
-/// What a pass that was published tells.
+/// The report of a published pass.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    /// Its number in the ledger. NULL: there is none.
+    /// Its number in the ledger. `None`: there is none.
     pub(crate) number: Option<u64>,
     /// What it did.
     pub(crate) pass: PassMetrics,
-    /// What makes the answer poorer. What the pass before said already is not told again.
+    /// Warnings of the pass. The service logs those that the pass before did not have.
     pub(crate) warnings: Vec<String>,
     /// Whether some input could not be read.
     pub(crate) incomplete: bool,

@@ -10,7 +10,7 @@ use crate::detection::finding::time_text;
 const LINES_MAX: usize = 10;
 
 impl Minutes {
-    /// Returns the minutes in one line. NULL when there are none.
+    /// Returns the minutes in one line. `None` if there are none.
     pub fn line(&self) -> Option<String> {
         let Self { interfaces, minutes, covered: told, quiet, skipdata, gap, unknown } = *self;
         if minutes <= 0 {
@@ -34,7 +34,7 @@ impl Minutes {
 }
 
 impl Coverage {
-    /// Says in one line what a number of findings does not speak of; NULL when nothing is missing.
+    /// Says in one line what a number of findings does not speak of; `None` if nothing is missing.
     pub fn summary(&self) -> Option<String> {
         let mut parts: Vec<String> = self.blindness().into_iter().collect();
         if !self.unanswered.is_empty() {

@@ -1,4 +1,4 @@
-//! Which job is meant.
+//! Finds the job that a name, a glob or an ARN means.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use crate::diagnostics::nearest;
 use crate::inventory::Inventory;
 use crate::inventory::model::Job;
 
-/// How many names are told where several fit.
+/// The most names in a message where several fit.
 const NAMES_MAX: usize = 10;
 
 /// Why it is not one job.
@@ -15,15 +15,15 @@ pub enum Choice {
     /// No job is called so.
     #[error("no job is called {name}")]
     Unknown {
-        /// What was asked for.
+        /// The name or pattern of the command line.
         name: String,
         /// The known name that is most like it.
         nearest: Option<String>,
     },
-    /// A pattern fits several names, or one name is of several jobs: then their ARNs are told.
+    /// A pattern fits several names, or one name is of several jobs: then these are their ARNs.
     #[error("{name} fits {count} jobs: {}{}", .first.join(", "), if .count > &.first.len() { " …" } else { "" })]
     Several {
-        /// What was asked for.
+        /// The name or pattern of the command line.
         name: String,
         /// How many fit.
         count: usize,
@@ -33,7 +33,7 @@ pub enum Choice {
     /// It is neither a name nor a pattern.
     #[error("{name} is no pattern: {problem}")]
     Pattern {
-        /// What was asked for.
+        /// The name or pattern of the command line.
         name: String,
         /// What is wrong with it.
         problem: String,
@@ -42,10 +42,6 @@ pub enum Choice {
 
 /// Returns the job that a name, an ARN or a pattern means. A job that only interfaces name has nothing but its
 /// name.
-///
-/// # Errors
-///
-/// [`Choice`]: when none is meant, or more than one.
 pub fn choose(inventory: &Inventory, name: &str) -> Result<Job, Choice> {
     let known: BTreeSet<&str> = inventory.jobs.iter().map(|job| job.job_name.as_str()).collect();
     let of_enis = inventory.enis.iter();

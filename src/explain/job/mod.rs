@@ -1,4 +1,4 @@
-//! One job on one page: what it is, its interfaces, its traffic, its findings, and what cannot be seen of it.
+//! A page about one job: its configuration, interfaces, traffic, findings, and what the logs do not show of it.
 
 mod html;
 mod lookup;
@@ -80,7 +80,7 @@ pub struct JobReportContext<'a> {
     pub findings: &'a [Finding],
     /// What the run could not see, as lines; it is of all jobs.
     pub coverage: Vec<String>,
-    /// What a NAT gateway takes for a GB in the region of the job. NULL: no price is set.
+    /// What a NAT gateway takes for a GB in the region of the job. `None`: no price is set.
     pub nat_price: Option<f64>,
 }
 
@@ -102,10 +102,6 @@ pub enum Error {
 
 impl JobReport {
     /// Makes the page; `query` runs SQL over conversations that are kept, so no part reads the logs.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Query`] when the SQL fails.
     pub async fn make<E>(
         about: &JobReportContext<'_>,
         query: impl AsyncFn(&str, &[(String, ScalarValue)]) -> Result<Vec<RecordBatch>, E>,
@@ -139,10 +135,6 @@ impl JobReport {
     }
 
     /// The page as one JSON object: each part with its rows and notes.
-    ///
-    /// # Errors
-    ///
-    /// When Arrow has no JSON for a column.
     pub fn json(&self) -> Result<Value, ArrowError> {
         let mut page = Map::new();
         page.insert("job".to_owned(), json!(self.title));
@@ -161,19 +153,11 @@ impl JobReport {
     }
 
     /// The page as Markdown; nothing that was logged or named is read as Markdown.
-    ///
-    /// # Errors
-    ///
-    /// When a value has no text.
     pub fn markdown(&self) -> Result<String, ArrowError> {
         markdown::page(self)
     }
 
     /// The page as HTML that needs no other file; nothing that was logged or named is read as HTML.
-    ///
-    /// # Errors
-    ///
-    /// When a value has no text.
     pub fn html(&self) -> Result<String, ArrowError> {
         html::page(self)
     }

@@ -1,4 +1,4 @@
-//! What a job is, as it was described.
+//! The configuration of a job, as the SageMaker API described it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! From what was read to the ledger, and whether it adds up.
+//! Counts of what was read for the ledger, and the check that they add up.
 
 use std::collections::BTreeMap;
 
@@ -66,10 +66,6 @@ fn counts(summary: &ScanSummary) -> LineCounts {
 }
 
 /// Proves that every record that was read is a row, or was one before.
-///
-/// # Errors
-///
-/// [`Error::Uneven`] when it is not.
 pub(super) fn check(pass: &PassRecord) -> Result<(), Error> {
     let read = pass.totals.counts.records();
     let sum = |of: fn(&crate::state::TableChange) -> u64| pass.tables.values().map(of).sum::<u64>();

@@ -1,4 +1,4 @@
-//! What could not be read, and when it is tried again.
+//! Objects that could not be read, and when they are read again.
 
 use crate::engine::Cause;
 use crate::ingest::runner::Runner;

@@ -1,4 +1,4 @@
-//! What is there to be read, and what the sources are told of it afterwards.
+//! Lists the objects to read, and acknowledges them to the sources afterwards.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -13,10 +13,6 @@ use crate::time::Window;
 
 impl Runner {
     /// Lists chosen objects, to be read again by the next passes. Returns how many there are.
-    ///
-    /// # Errors
-    ///
-    /// When they cannot be listed.
     pub async fn replay(
         &mut self,
         window: &Window,
@@ -118,7 +114,7 @@ impl Runner {
         splits.into_iter().map(renamed).collect()
     }
 
-    /// Since when sources have to be listed, in Unix seconds: what waits to be read again must be listed too. NULL:
+    /// Since when sources have to be listed, in Unix seconds: what waits to be read again must be listed too. `None`:
     /// from their beginning.
     fn floor(&self) -> Option<i64> {
         let floor = self.checkpoint.low_watermark(&self.options.sources)?;
@@ -165,7 +161,7 @@ impl Runner {
     }
 
     /// Before when nothing has to be listed any more, in Unix seconds: so long before the newest object that was
-    /// seen. The clock only bounds it, since it may be ahead. NULL: everything is listed again.
+    /// seen. The clock only bounds it, since it may be ahead. `None`: everything is listed again.
     fn target(&self, listed: &PendingListing) -> Option<i64> {
         let lateness = self.options.lateness_secs;
         let newest = match listed.ranges.is_empty() {
@@ -206,7 +202,7 @@ impl Runner {
     pub(super) async fn give_back(&mut self) {
         let Some(listed) = self.listed.take() else { return };
         let outcome = ReadOutcome { complete: false, failed: listed.failed };
-        // They give the same again if they are not told.
+        // They return the same objects again without an acknowledgement.
         drop(listed.source.acknowledge(&outcome).await);
     }
 }

@@ -94,7 +94,7 @@ impl Runner {
     }
 
     /// Takes away the record of a pass that a loss of power left broken, and what the pass wrote: it did not
-    /// count yet. Returns `false` where it may have counted, since a table or a later pass tells of it.
+    /// count yet. Returns `false` where it may have counted, since a table or a later pass names it.
     async fn drop_unfinished(&self, number: u64) -> Result<bool, Error> {
         for layout in LAYOUTS {
             let Some(table) = LakeTable::open(&self.lake, layout).await? else { continue };

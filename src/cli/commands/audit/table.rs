@@ -1,4 +1,4 @@
-//! An audit for people.
+//! An audit report as text and as Markdown.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! `flowq baseline diff`: what is new, gone, or of another size.
+//! `flowq baseline diff`: destinations that are new, gone, or have another volume.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use anyhow::anyhow;
 use crate::baseline::{
     ChangeKind, DestinationChange, ObservedDestination, against, between, to_batch,
 };
-use crate::cli::Invocation;
 use crate::cli::args::Diff;
-use crate::cli::commands::baseline::{family, nobody, seen, sources_named};
+use crate::cli::commands::baseline::destinations::{family, nobody, seen, sources_named};
 use crate::cli::commands::sql::{MEMORY, incomplete};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::{Messages, number};
 use crate::cli::output::destination;
 use crate::cli::progress::ProgressLine;

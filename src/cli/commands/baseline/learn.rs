@@ -10,12 +10,12 @@ use ipnet::IpNet;
 use crate::baseline::{
     ChangeKind, Flagged, Learned, ObservedDestination, Options, against, learn, render,
 };
-use crate::cli::Invocation;
 use crate::cli::args::Learn;
-use crate::cli::commands::baseline::{family, nobody, seen, sources_named};
+use crate::cli::commands::baseline::destinations::{family, nobody, seen, sources_named};
 use crate::cli::commands::detect;
 use crate::cli::commands::sql::{MEMORY, incomplete};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::{Messages, number};
 use crate::cli::output::destination::sink;
 use crate::cli::progress::ProgressLine;

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 
 use crate::aws::Account;
-use crate::cli::Invocation;
-use crate::cli::args::{ExplainFinding, Read};
+use crate::cli::args::{ACCOUNT, ExplainFinding, Read};
 use crate::cli::commands::detect;
-use crate::cli::commands::explain::{
-    ExplainOutput, failure, logged, needs_inventory, needs_sources, simulate_fixes,
+use crate::cli::commands::explain::logs::{
+    failure, logged, needs_inventory, needs_sources, simulate_fixes,
 };
+use crate::cli::commands::explain::text::ExplainOutput;
 use crate::cli::commands::sql::finish;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::{CapturedWarnings, Messages};
 use crate::cli::progress::ProgressLine;
-use crate::cli::session::{ACCOUNT, OpenOptions, Session, configure, inventory, open_with};
+use crate::cli::session::{OpenOptions, Session, configure, inventory, open_with};
 use crate::config::Config;
 use crate::detection::Finding;
 use crate::explain;
@@ -88,7 +89,7 @@ async fn detected(
     explain::find(&outcome.findings, &args.id).map_err(failure).cloned()
 }
 
-/// The inventory as it was when the finding began. The account itself tells only the present.
+/// The inventory as it was when the finding began. The account itself has only the present.
 async fn as_it_was(
     session: &Session,
     read: &Read,

@@ -1,14 +1,15 @@
-//! `flowq explain flow`: one flow, as somebody asks about it.
+//! `flowq explain flow`: explains the flow that the command line describes.
 
 use std::sync::Arc;
 
-use crate::cli::Invocation;
 use crate::cli::args::ExplainFlow;
-use crate::cli::commands::explain::{
-    ExplainOutput, failure, logged, needs_inventory, needs_sources, simulate_fixes,
+use crate::cli::commands::explain::logs::{
+    failure, logged, needs_inventory, needs_sources, simulate_fixes,
 };
+use crate::cli::commands::explain::text::ExplainOutput;
 use crate::cli::commands::sql::{MEMORY, finish};
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::Messages;
 use crate::cli::progress::ProgressLine;
 use crate::cli::session::{OpenOptions, configure, open_with, times};

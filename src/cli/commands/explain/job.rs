@@ -1,14 +1,14 @@
-//! `flowq explain job`: one job on one page.
+//! `flowq explain job`: a page about one job.
 
 use std::sync::Arc;
 
 use anyhow::anyhow;
 
-use crate::cli::Invocation;
 use crate::cli::args::{ExplainJob, PageFormat};
 use crate::cli::commands::detect::{MEMORY, coverage, detections, run_detections};
 use crate::cli::commands::sql::incomplete;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
+use crate::cli::invocation::Invocation;
 use crate::cli::messages::Messages;
 use crate::cli::output::{Format, destination, sections};
 use crate::cli::progress::ProgressLine;

@@ -1,11 +1,37 @@
-//! Explanations for people: plain text, and Markdown.
+//! Explanations as plain text and as Markdown.
 
 use std::fmt::Write as _;
 
-use crate::cli::commands::explain::ExplainOutput;
+use serde::Serialize;
+
+use crate::cli::args::{ExplainFormat, Explaining};
+use crate::cli::failure::Failure;
+use crate::cli::output::destination;
 use crate::cli::output::{markdown as escaped, markdown_block, visible};
 use crate::explain::{End, Explanation, FlowLine, SimulationResult};
 use crate::reachability::{Fix, StageVerdict, Verdict};
+
+/// What is printed: the explanation, the finding that it is of, and the fix tried out.
+#[derive(Serialize)]
+pub(super) struct ExplainOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) finding: Option<crate::detection::Finding>,
+    #[serde(flatten)]
+    pub(super) explanation: Option<Explanation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) replay: Option<SimulationResult>,
+}
+
+impl ExplainOutput {
+    pub(super) fn print(&self, how: &Explaining) -> Result<(), Failure> {
+        let text = match how.format {
+            ExplainFormat::Table => plain(self),
+            ExplainFormat::Markdown => markdown(self),
+            ExplainFormat::Json => return destination::json(self, how.output.as_deref()),
+        };
+        destination::people(&text, how.output.as_deref())
+    }
+}
 
 /// Most lines of one list of a replay that are shown; `--format json` has all.
 const LINES_MAX: usize = 20;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::aws::Account;
 use crate::aws::s3::Location;
+use crate::cli::args::ACCOUNT;
 use crate::cli::failure::Failure;
 use crate::cli::messages::Messages;
 use crate::cli::session;
@@ -12,14 +13,14 @@ use crate::inventory::collect::Collector;
 use crate::inventory::{CollectorTarget, Inventory, PersistentCollector};
 use crate::storage::Storage;
 
-/// What the feed knows of the account.
+/// The inventory of the service, and when it was read.
 #[derive(Debug, Default)]
 pub(crate) struct InventoryCache {
-    /// The inventory; NULL: not read yet.
+    /// The inventory; `None`: not read yet.
     inventory: Option<Arc<Inventory>>,
     /// When it was read, Unix seconds.
     pub(crate) read_at: i64,
-    /// Whether all was told that was asked for.
+    /// Whether the inventory is complete.
     pub(crate) whole: bool,
 }
 
@@ -44,7 +45,7 @@ impl InventoryCache {
         }
         let mut places = config.inventory.clone();
         let mut whole = true;
-        if let Some(at) = places.iter().position(|place| place == session::ACCOUNT) {
+        if let Some(at) = places.iter().position(|place| place == ACCOUNT) {
             let (place, told) = collect(account, state, now, say).await?;
             whole = told;
             places[at] = place;
@@ -58,7 +59,7 @@ impl InventoryCache {
     }
 }
 
-/// Adds what the account tells now to what the state has; returns where it is, and whether all was told.
+/// Adds the present inventory of the account to that of the state; returns where it is, and whether it is complete.
 async fn collect(
     account: &Arc<Account>,
     state: &Storage,

@@ -1,4 +1,4 @@
-//! What a feed holds from pass to pass, and a pass.
+//! The state of the service between passes, and a pass.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,6 @@ use crate::aws::Account;
 use crate::cli::args::Feed;
 use crate::cli::commands::alert::with_means;
 use crate::cli::commands::detect::{MEMORY, detections};
-use crate::cli::commands::feed::counted;
 use crate::cli::commands::feed::inventory_refresh::InventoryCache;
 use crate::cli::commands::ingest;
 use crate::cli::failure::{Exit, Failure, OrExit as _};
@@ -22,6 +21,7 @@ use crate::cli::service::Report;
 use crate::cli::session;
 use crate::cli::session::source_failure;
 use crate::config::Config;
+use crate::detection::{Finding, Severity};
 use crate::feed::{Evaluator, Findings, Range, touched};
 use crate::flow::field::Layout;
 use crate::ingest::{Options, PassReport, Runner};
@@ -43,7 +43,7 @@ const ALERTS_ONCE: Duration = Duration::from_secs(300);
 /// How long deliveries that are under way may take when the service ends.
 const ALERTS_END: Duration = Duration::from_secs(2);
 
-/// What is held from pass to pass.
+/// The state between passes.
 pub(crate) struct FeedState {
     config: Config,
     account: Arc<Account>,
@@ -122,7 +122,7 @@ impl FeedState {
         })
     }
 
-    /// Tells whether it was made of this configuration.
+    /// Returns whether it was created from this configuration.
     pub(crate) fn is_of(&self, config: &Config) -> bool {
         format!("{:?}", self.config) == format!("{config:?}")
     }
@@ -211,7 +211,7 @@ impl FeedState {
         objects.put(&name, text.into()).await.or_exit(Exit::Output).map(drop)
     }
 
-    /// Opens the lake as it is after all passes that were published. NULL: there is nothing in it.
+    /// Opens the lake as it is after all passes that were published. `None`: there is nothing in it.
     async fn lake(&self, now: i64) -> Result<Option<Arc<dyn Source>>, Failure> {
         if self.runner.checkpoint().pass == 0 {
             return Ok(None);
@@ -295,11 +295,7 @@ impl FeedState {
         Ok(counts)
     }
 
-    /// Gives back what is held.
-    ///
-    /// # Errors
-    ///
-    /// When the lease cannot be given back: it ends by itself.
+    /// Releases the lease.
     pub(crate) async fn close(mut self) -> Result<(), Failure> {
         // What is cut off is sent again by the next run, under the same id.
         self.deliveries.wait(ALERTS_END).await;
@@ -343,4 +339,13 @@ fn told(error: crate::feed::Error) -> String {
 
 fn secs(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// How many findings stand, for the metrics.
+fn counted(findings: &[Finding]) -> BTreeMap<(String, Severity), u64> {
+    let mut counts = BTreeMap::new();
+    for finding in findings {
+        *counts.entry((finding.detection.clone(), finding.severity)).or_default() += 1;
+    }
+    counts
 }
