@@ -1,5 +1,4 @@
 //! Embeds the SQL files of `queries/detections` and `queries/reports`: a new one needs no Rust.
-#![expect(clippy::print_stdout, reason = "cargo reads instructions from standard output")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

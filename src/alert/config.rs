@@ -35,7 +35,7 @@ pub struct Config {
     /// What it is.
     pub target: Target,
     /// The findings that it gets.
-    pub filter: Filter,
+    pub filter: SinkFilter,
     /// How long one try may take.
     pub timeout: Duration,
     /// How often one delivery tries again.
@@ -95,7 +95,7 @@ impl Target {
 
 /// The findings that a sink gets. The default is all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct SinkFilter {
     /// Globs of detections; empty: every one.
     pub detections: Vec<glob::Pattern>,
     /// The least severity. `None`: any.
@@ -104,7 +104,7 @@ pub struct Filter {
     pub job: Option<glob::Pattern>,
 }
 
-impl Filter {
+impl SinkFilter {
     /// Tells whether a finding is for the sink. Of several candidates for the job, one that fits is enough.
     pub fn fits(&self, finding: &Finding) -> bool {
         let detection = self.detections.is_empty()
@@ -174,7 +174,7 @@ impl Config {
 
     fn new(name: String, kind: Kind, raw: Raw) -> Result<Self, String> {
         let globs = raw.detections.iter().map(|text| glob("detections", text));
-        let filter = Filter {
+        let filter = SinkFilter {
             detections: globs.collect::<Result<_, _>>()?,
             severity: raw.severity,
             job: raw.job.as_deref().map(|text| glob("job", text)).transpose()?,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::alert::config::{Config, Filter, Target};
+use crate::alert::config::{Config, SinkFilter, Target};
 use crate::alert::retry_policy::RetryPolicy;
 use crate::alert::transports::ndjson::Stdout;
 use crate::alert::transports::{DeliveryError, DeliveryResult, ErrorKind, Transport};
@@ -41,7 +41,7 @@ pub struct Sink {
     /// Its name, unlike that of any other.
     pub name: String,
     /// The findings that it gets.
-    pub filter: Filter,
+    pub filter: SinkFilter,
     pub(super) retries: u32,
     /// How long one try may take.
     pub(super) timeout: Duration,

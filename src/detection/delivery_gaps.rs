@@ -11,7 +11,7 @@ const OBJECT_SECS: i64 = 300;
 
 /// The objects of flow logs.
 #[derive(Debug, Clone, Default)]
-pub struct Deliveries {
+pub struct FlowLogDeliveries {
     /// Objects and records of each flow log by the time in the name, Unix seconds.
     logs: BTreeMap<String, BTreeMap<i64, (u64, u64)>>,
     /// Objects whose names tell no flow log.
@@ -38,7 +38,7 @@ pub struct Span {
     pub others: usize,
 }
 
-impl Deliveries {
+impl FlowLogDeliveries {
     /// Adds an object. `flow_log` is its flow log and when its records end, as the name tells.
     pub fn add(&mut self, flow_log: Option<(&str, i64)>, records: u64) {
         let Some((id, at)) = flow_log else {
@@ -105,7 +105,7 @@ impl Deliveries {
 mod tests {
     use super::*;
 
-    fn shown(deliveries: &Deliveries, secs: i64) -> Vec<String> {
+    fn shown(deliveries: &FlowLogDeliveries, secs: i64) -> Vec<String> {
         let spans = deliveries.spans(|id| (id != "fl-unknown").then_some(secs));
         let line = |span: Span| {
             let Span { flow_log_id, state, from, to, objects, others, .. } = span;
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_flow_log_that_stays_silent_while_another_delivers() {
-        let mut deliveries = Deliveries::default();
+        let mut deliveries = FlowLogDeliveries::default();
         for minute in (0..120).step_by(5) {
             deliveries.add(Some(("fl-a", minute * 60)), 10);
         }
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn alone_it_may_have_had_nothing_to_deliver() {
-        let mut deliveries = Deliveries::default();
+        let mut deliveries = FlowLogDeliveries::default();
         deliveries.add(Some(("fl-unknown", 0)), 1);
         deliveries.add(Some(("fl-unknown", 7200)), 1);
         let expected = [
@@ -150,6 +150,6 @@ mod tests {
             "fl-unknown delivered 120-125 1 0",
         ];
         assert_eq!(shown(&deliveries, 60), expected);
-        assert!(Deliveries::default().spans(|_| None).is_empty());
+        assert!(FlowLogDeliveries::default().spans(|_| None).is_empty());
     }
 }

@@ -103,15 +103,15 @@ fn without_comments(code: &str) -> String {
     code.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// The `use` statements of a file: whether it is a re-export, and its tree.
-fn uses(code: &str) -> Vec<(bool, String)> {
+/// The `use` statements of a file: the visibility of a re-export, else nothing, and its tree.
+fn uses(code: &str) -> Vec<(&str, String)> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices("use ") {
         let before = code[..at].rsplit('\n').next().unwrap_or_default().trim();
         let is_public = before.starts_with("pub") && !before.contains(' ');
         if before.is_empty() || is_public {
             let tree = code[at + 4..].split(';').next().unwrap_or_default();
-            found.push((is_public, tree.split_whitespace().collect::<Vec<_>>().join(" ")));
+            found.push((before, tree.split_whitespace().collect::<Vec<_>>().join(" ")));
         }
     }
     found
@@ -157,11 +157,11 @@ impl Imports {
         let mut imports = Self { modules, exports: BTreeMap::new() };
         for (path, code) in files {
             let here = module(path);
-            for (is_public, tree) in uses(&without_comments(code)) {
+            for (visibility, tree) in uses(&without_comments(code)) {
                 let mut paths = Vec::new();
                 leaves(&tree, "", &mut paths);
                 let paths = paths.iter().filter_map(|path| imports.absolute(&here, path));
-                let own: Vec<Module> = paths.filter(|_| is_public).collect();
+                let own: Vec<Module> = paths.filter(|_| !visibility.is_empty()).collect();
                 for target in own {
                     let name = target.last().cloned().unwrap_or_default();
                     imports.exports.entry(here.clone()).or_default().insert(name, target);
@@ -222,14 +222,14 @@ impl Imports {
                 .iter()
                 .any(|module| module.len() > here.len() && module.starts_with(&here));
         let mut paths = Vec::new();
-        for (is_public, tree) in uses(&code) {
+        for (visibility, tree) in uses(&code) {
             let mut found = Vec::new();
             leaves(&tree, "", &mut found);
             // A module lists its children; that is no import.
             let is_child = |path: &String| {
                 self.absolute(&here, path).is_some_and(|path| path.starts_with(&here))
             };
-            found.retain(|path| !(is_public && is_root && is_child(path)));
+            found.retain(|path| visibility.is_empty() || !is_root || !is_child(path));
             paths.extend(found);
         }
         for start in ["crate::", "super::"] {
@@ -348,7 +348,7 @@ fn rooms_stay_small() {
 fn one_use_statement_a_module() {
     for (path, code) in sources() {
         let mut seen = BTreeSet::new();
-        for (is_public, tree) in uses(&code) {
+        for (visibility, tree) in uses(&code) {
             let prefix = match tree.find('{') {
                 Some(open) => tree[..open].to_owned(),
                 None => tree
@@ -358,7 +358,7 @@ fn one_use_statement_a_module() {
             };
             let is_new = prefix.is_empty()
                 || tree.contains(" as _")
-                || seen.insert((is_public, prefix.clone()));
+                || seen.insert((visibility, prefix.clone()));
             // Statements inside functions and `cfg` blocks may name a module again.
             let indented = code.contains(&format!("    use {prefix}"));
             assert!(is_new || indented, "{} imports {prefix} in two statements", path.display());

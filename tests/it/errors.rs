@@ -258,7 +258,7 @@ fn a_detection_without_its_columns_is_not_run() {
     )
     .unwrap();
     let args = ["detect", path.to_str().unwrap(), "--inventory", "sample-logs/inventory"];
-    let run = flowq(&args).expect(0);
+    let run = flowq(&args).expect(5);
     assert!(run.err.contains("not run"), "{}", run.err);
     let all = flowq::detection::built_in().unwrap().len();
     assert!(run.err.contains(&format!("2 of {all} detections ran")), "{}", run.err);

@@ -59,7 +59,7 @@ fn a_field_with_the_name_of_a_column_of_flowq_gets_another_one() {
     // The evidence of a finding is the object, not what a record says.
     let logs = world.path("logs");
     let args = ["detect", &logs, "--inventory", "sample-logs/inventory", "-q"];
-    flowq(&args).expect(0);
+    flowq(&args).expect(5);
     let sql = "SELECT object, object_, job_name, job_name_ FROM flow_context WHERE object_ = 'o'";
     let run = flowq(&["sql", "-q", "-c", sql, &logs, "--format", "csv"]).expect(0);
     assert_eq!(run.out, format!("object,object_,job_name,job_name_\n{x},o,,j\n"));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::alert::config::Filter;
+use crate::alert::config::SinkFilter;
 use crate::alert::tests::finding;
 use crate::alert::transports::{DeliveryError, DeliveryResult, ErrorKind, Transport};
 use crate::alert::{Alert, Deliveries, Delivery, Outbox, RetryPolicy, Sink};
@@ -64,7 +64,7 @@ fn sink(name: &str, ear: &Shared) -> Sink {
     let way = Box::new(Listener(Arc::clone(ear)));
     Sink {
         name: name.to_owned(),
-        filter: Filter::default(),
+        filter: SinkFilter::default(),
         retries: 1,
         timeout: Duration::from_secs(1),
         way,

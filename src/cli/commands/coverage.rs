@@ -19,7 +19,7 @@ use crate::cli::progress::ProgressLine;
 use crate::cli::session::{OpenOptions, Session, configure, open_with};
 use crate::detection;
 use crate::detection::answerable::OfQuestion;
-use crate::detection::delivery_gaps::{Deliveries, Span};
+use crate::detection::delivery_gaps::{FlowLogDeliveries, Span};
 use crate::detection::{Detection, DetectionRun, NotRun};
 use crate::engine::no_params;
 use crate::scan::Share;
@@ -43,7 +43,7 @@ pub(crate) async fn run(mut args: Coverage, started: Invocation) -> Result<Exit,
     if args.read.inventory.is_empty() {
         say.warn("no --inventory: without interfaces and jobs no record can be tied to a job");
     }
-    let delivered = Arc::new(Mutex::new(Deliveries::default()));
+    let delivered = Arc::new(Mutex::new(FlowLogDeliveries::default()));
     let told = Arc::clone(&delivered);
     let objects = move |split: &crate::source::Split, read: crate::engine::ObjectRead| {
         let name = &split.name;
@@ -94,7 +94,7 @@ async fn unanswered(
 async fn parts(
     session: &Session,
     detections: &[Detection],
-    (deliveries, coverage): (&Deliveries, &detection::Coverage),
+    (deliveries, coverage): (&FlowLogDeliveries, &detection::Coverage),
     args: &Coverage,
 ) -> Result<Vec<(&'static str, RecordBatch)>, Failure> {
     let default = (args.format == CoverageFormat::Csv).then_some(Part::Interfaces);
@@ -230,7 +230,7 @@ fn write(parts: &[(&'static str, RecordBatch)], args: &Coverage) -> Result<(), F
 fn tell(
     session: &Session,
     coverage: &detection::Coverage,
-    deliveries: &Deliveries,
+    deliveries: &FlowLogDeliveries,
     say: Messages<'_>,
     started: Invocation,
 ) {

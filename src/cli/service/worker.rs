@@ -1,8 +1,7 @@
 //! The work of a service, and the report of each pass.
 
 #[cfg(doc)]
-use crate::cli::failure::Exit;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Exit, Failure};
 use crate::config::Config;
 use crate::metrics::PassMetrics;
 

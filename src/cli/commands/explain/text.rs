@@ -6,8 +6,7 @@ use serde::Serialize;
 
 use crate::cli::args::{ExplainFormat, Explaining};
 use crate::cli::failure::Failure;
-use crate::cli::output::destination;
-use crate::cli::output::{markdown as escaped, markdown_block, visible};
+use crate::cli::output::{destination, markdown as escaped, markdown_block, visible};
 use crate::explain::{End, Explanation, FlowLine, SimulationResult};
 use crate::reachability::{Fix, StageVerdict, Verdict};
 
