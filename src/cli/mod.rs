@@ -30,6 +30,7 @@ mod sql_errors;
 /// # Errors
 ///
 /// What stopped it, with its exit code.
+#[expect(clippy::too_many_lines, reason = "one arm for each command")]
 pub fn run() -> Result<Exit, Failure> {
     let started = Invocation::start();
     match Cli::parse().command {

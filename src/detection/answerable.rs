@@ -163,6 +163,9 @@ struct Lack {
     in_part: bool,
 }
 
+/// A flow log with the questions that it cannot answer, by its id and the reason.
+type LogsByReason<'a> = BTreeMap<(Option<&'a str>, String), (&'a InterfaceLog, Vec<String>)>;
+
 /// Returns the questions that cannot be answered, by interface, flow log and reason. What one flow log lacks at a time
 /// at which another one of the same interface can answer is left out.
 pub fn unanswered<'a>(
@@ -175,8 +178,7 @@ pub fn unanswered<'a>(
     }
     let mut found = Vec::new();
     for ((job, interface_id), logs) in by_interface {
-        let mut lacks: BTreeMap<(Option<&str>, String), (&InterfaceLog, Vec<String>)> =
-            BTreeMap::new();
+        let mut lacks = LogsByReason::new();
         for question in questions.clone() {
             let judged = logs.iter().map(|log| (*log, log.lacks(question)));
             let (able, unable): (Vec<_>, Vec<_>) = judged.partition(|(_, lack)| lack.is_none());

@@ -1,7 +1,6 @@
 //! The work of a service, and the report of each pass.
 
-#[cfg(doc)]
-use crate::cli::failure::{Exit, Failure};
+use crate::cli::failure::Failure;
 use crate::config::Config;
 use crate::metrics::PassMetrics;
 
@@ -14,7 +13,7 @@ pub(crate) trait Worker {
     ///
     /// It may be dropped at any await: what it had not published by then must not show. One that fails is
     /// made again later, whatever the failure, so that it may wait for another runner to give way; only
-    /// [`Exit::Usage`] and [`Exit::Config`] before any success end the service.
+    /// [`Exit::Usage`](crate::cli::failure::Exit::Usage) and [`Exit::Config`](crate::cli::failure::Exit::Config) before any success end the service.
     async fn pass(&mut self, config: &Config, now: i64) -> Result<Report, Failure>;
 
     /// Releases what outlives a pass, such as a lease. No pass follows.

@@ -61,7 +61,7 @@ fn choose<'a>(
             if candidates.add(split) { mixed.push(split) } else { plain.push(split) }
         }
         if !mixed.is_empty() {
-            let splits: Vec<Split> = mixed.iter().map(|split| Split::clone(split)).collect();
+            let splits: Vec<Split> = mixed.iter().copied().cloned().collect();
             let mut objects = BTreeSet::new();
             let add = |batch: &RecordBatch| add_objects(&mut objects, batch);
             scan(job, splits, &[OBJECT], readers, add).await?;

@@ -176,7 +176,7 @@ impl Found {
                     match unwalked(err, root)? {
                         Unwalked::Dangling(link) => dangling.push(link),
                         Unwalked::Unreadable(path) if self.unreadable(&path, glob, root) => {
-                            files += 1
+                            files += 1;
                         }
                         Unwalked::Unreadable(_) => {}
                     }

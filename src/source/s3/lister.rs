@@ -77,10 +77,10 @@ pub(super) struct Found {
 impl Found {
     pub(super) fn leave_out(&mut self, name: &str, out: Pruned) {
         match out {
-            Pruned::Pruned if name.ends_with('/') => {
+            Pruned::OutsideWindow if name.ends_with('/') => {
                 self.pruned_folders.insert(name.to_owned());
             }
-            Pruned::Pruned => self.pruned_files += 1,
+            Pruned::OutsideWindow => self.pruned_files += 1,
             Pruned::Skipped => {
                 self.skipped.insert(name.to_owned());
             }

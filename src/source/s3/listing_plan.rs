@@ -23,7 +23,7 @@ pub(super) struct Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pruned {
     /// It is outside of the window.
-    Pruned,
+    OutsideWindow,
     /// It is hidden, a marker, or belongs to another service of AWS.
     Skipped,
     /// It marks a folder, and is empty.
@@ -54,7 +54,7 @@ impl Plan {
         if is_hidden(name) || is_of_other_service(folder) {
             return Some(Pruned::Skipped);
         }
-        (!ObjectName::parse(folder).may_hold(&self.window)).then_some(Pruned::Pruned)
+        (!ObjectName::parse(folder).may_hold(&self.window)).then_some(Pruned::OutsideWindow)
     }
 
     /// Returns why nothing in the outermost unselected folder around a key is selected, and which folder it is.
@@ -73,7 +73,7 @@ impl Plan {
         if is_hidden(name) {
             return Some(Pruned::Skipped);
         }
-        self.is_pruned(key).then_some(Pruned::Pruned)
+        self.is_pruned(key).then_some(Pruned::OutsideWindow)
     }
 
     /// Returns whether an object's name puts it outside of the window.
@@ -91,8 +91,8 @@ impl Plan {
             return Some(format!("{folder}{LAST}"));
         }
         let name = key.rsplit('/').next().unwrap_or_default();
-        let series =
-            ObjectSeries::parse(name).filter(|_| self.object(key) == Some(Pruned::Pruned))?;
+        let series = ObjectSeries::parse(name)
+            .filter(|_| self.object(key) == Some(Pruned::OutsideWindow))?;
         let folder = &key[..key.len() - name.len()];
         let first = ObjectSeries::first_time(&self.window);
         let first = first.map(|time| format!("{folder}{}{time}", series.prefix));

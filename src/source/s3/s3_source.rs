@@ -93,7 +93,9 @@ impl S3Source {
         let mut found = self.below(bucket, &format!("{key}/"), window).await?;
         let plan = Plan::new(key, window);
         match object {
-            Some(object) if plan.is_pruned(key) => found.leave_out(&object.key, Pruned::Pruned),
+            Some(object) if plan.is_pruned(key) => {
+                found.leave_out(&object.key, Pruned::OutsideWindow);
+            }
             Some(object) => found.objects.push(object),
             None if found.is_empty() => return self.below(bucket, key, window).await,
             None => {}
