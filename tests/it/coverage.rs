@@ -231,5 +231,5 @@ fn text_in_utf_16_is_read_and_what_is_not_understood_is_exit_5() {
     fs::write(case.folder.path().join("inventory/notes.txt"), "see the wiki").unwrap();
     let run = case.run("detect", &[]).expect(5);
     assert!(run.err.contains("notes.txt: not recognised"), "{}", run.err);
-    assert!(run.err.contains("1 high"), "{}", run.err);
+    assert!(run.err.contains("1 findings"), "{}", run.err);
 }

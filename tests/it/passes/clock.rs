@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use flate2::Compression;
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn put(logs: &Path, name: &str) {
 
 fn edit(file: &Path, change: impl FnOnce(&mut Value)) {
     let mut text = String::new();
-    GzDecoder::new(&fs::read(file).unwrap()[..]).read_to_string(&mut text).unwrap();
+    MultiGzDecoder::new(&fs::read(file).unwrap()[..]).read_to_string(&mut text).unwrap();
     let mut value = serde_json::from_str(&text).unwrap();
     change(&mut value);
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
@@ -60,6 +60,7 @@ fn a_floor_in_the_future_is_taken_back_with_a_warning() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the time of the files is this machine's")]
 fn the_floor_follows_the_newest_object_and_no_clock() {
     let folder = tempfile::tempdir().unwrap();
     let (logs, lake) = (folder.path().join("logs"), folder.path().join("lake"));

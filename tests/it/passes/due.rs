@@ -115,6 +115,7 @@ fn what_is_cut_in_s3_is_read_twice_before_it_counts_as_read() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the emulator's clock is this machine's")]
 fn events_that_could_not_be_read_are_read_by_the_next_run() {
     let server = server();
     let group = unique("/passes/due");
