@@ -94,7 +94,7 @@ fn what_is_not_understood_is_named() {
     fs::write(folder.path().join("odd.json"), r#"{"Weather": "fine"}"#).unwrap();
     fs::write(folder.path().join("broken.json"), r#"{"Jobs": ["#).unwrap();
     let path = folder.path().to_str().unwrap();
-    let run = flowq(&["inventory", "show", "--inventory", path]).expect(0);
+    let run = flowq(&["inventory", "show", "--inventory", path]).expect(5);
     assert!(run.err.contains("odd.json"), "{}", run.err);
     assert!(run.err.contains("broken.json"), "{}", run.err);
 }
