@@ -76,7 +76,7 @@ pub enum Error {
         source: object_store::Error,
     },
     /// The URL is of something else.
-    #[error("{name} is not a place to keep things: name a folder or s3://bucket/prefix")]
+    #[error("{name} is not a storage location: name a folder or s3://bucket/prefix")]
     Scheme {
         /// What was named.
         name: String,

@@ -3,10 +3,10 @@
 -- mitre       = ["T1048", "T1071"]
 -- description = """
 -- Traffic that a job's interface sent and that was refused before it left, to a place that no allow rule covers.
--- Nothing got out, but something in the job tries. AWS's public addresses and peer VPCs belong to blocked-service. A refused packet of a connection that had been accepted is
+-- No packet left, but something in the job tries to connect. AWS's public addresses and peer VPCs belong to blocked-service. A refused packet of a connection that had been accepted is
 -- no attempt, unless it opens the connection anew.
 -- """
--- remediation = "find out what in the job's code makes the attempt; if it is wanted, open it in the security group and allow it in flowq.toml"
+-- remediation = "find out what in the job's code makes the attempt; if it is intended, open it in the security group and allow it in flowq.toml"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "action", "start"]
 -- actions     = ["REJECT"]
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "pkt_dstaddr", "reject_reason"]
@@ -97,7 +97,7 @@ SELECT
         CASE WHEN reject_reason IS NOT NULL THEN concat(', reject reason ', reject_reason) END,
         CASE
             WHEN is_late THEN '; none of them opens a connection: late packets of one that began before these logs, or no regular TCP'
-            WHEN NOT opened THEN '; the records do not tell who opened it'
+            WHEN NOT opened THEN '; the records do not show which side opened it'
         END,
         CASE attribution
             WHEN 'shared' THEN concat('; the interface may serve any of ', job_candidates)

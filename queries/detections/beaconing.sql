@@ -3,14 +3,14 @@
 -- mitre       = ["T1071", "T1573"]
 -- description = """
 -- Connections to one destination outside the VPC that are opened at regular intervals, or one connection that wakes up
--- at regular intervals, as an implant that asks for orders does. A batch job has no reason to keep a rhythm.
+-- at regular intervals, as an implant that polls for commands does. A batch job has no reason for a fixed interval.
 -- A flow log cuts a steady stream into records of 60 or 600 s, which look like a rhythm. So one connection counts only
 -- where several intervals without any packet lie between, and its times only where they were its own. Connections that
 -- are opened anew carry the second in which they were opened. unexpected-egress reports the same destination for where
 -- it lies; this one for the rhythm. Keep-alives and agents that report each few minutes are rhythms too: allow them in
 -- flowq.toml. Isolated containers are judged by isolated-job-traffic.
 -- """
--- remediation = "find out what in the job's image or dependencies calls out by the clock; close it in the egress rules, or allow it in flowq.toml"
+-- remediation = "find out what in the job's image or dependencies connects at regular intervals; close it in the egress rules, or allow it in flowq.toml"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "action", "start", "end"]
 -- actions     = ["ACCEPT", "REJECT"]
 -- aggregation_secs = 60
@@ -22,7 +22,7 @@
 -- min_period_secs = 30
 -- # Shortest period of one connection, in aggregation intervals: all but one of them are empty.
 -- min_intervals = 3
--- # What begins within so many seconds of another counts as the same one.
+-- # Connections that begin within this many seconds of each other count as one.
 -- beat_secs = 5
 -- # Half of the gaps differ from the period by at most this share of it, and three of four by two and a half times that.
 -- max_jitter = 0.1
@@ -156,10 +156,10 @@ SELECT
         CASE WHEN k.is_opened_anew THEN '), one every ' ELSE '), which woke up every ' END,
         CAST(round(r.period) AS BIGINT), ' s, give or take ', CAST(round(r.jitter) AS BIGINT), ' s, ', r.beats, ' times; ',
         CASE WHEN k.answers > 0 THEN 'it was answered' ELSE 'no answer was seen' END,
-        CASE WHEN NOT k.opened THEN '; the records do not tell who opened it' END,
+        CASE WHEN NOT k.opened THEN '; the records do not show which side opened it' END,
         CASE
             WHEN k.is_unplaced AND k.remote_scope = 'private'
-                THEN '; the inventory does not tell the address blocks of the VPC, so it may lie inside'
+                THEN '; the inventory lacks the CIDR blocks of the VPC, so the address may be inside it'
             WHEN k.is_unplaced
                 THEN '; without ip-ranges.json or pkt_dst_aws_service it may be S3 or another AWS address'
         END,

@@ -3,8 +3,8 @@
 -- mitre       = []
 -- description = """
 -- REJECT between two interfaces of the same job, or of the same candidates, whatever the protocol. The finding is
--- seen from the side that opened the connection; where nothing tells who did, from the sender of the refused packet.
--- Which side refused which packet tells the cause. Late packets of a connection that had been closed are not reported.
+-- seen from the side that opened the connection; where that is not known, from the sender of the refused packet.
+-- Which side refused which packet shows the cause. Late packets of a connection that had been closed are not reported.
 -- Refused connections between the same two instances to ephemeral ports (from 32768 on) are one finding, without a port.
 -- """
 -- remediation = "let the job's security group accept traffic from itself, and the network ACLs of its subnets in both directions"
@@ -268,7 +268,7 @@ SELECT
         )
         WHEN reject_reason = 'EC' THEN 'use instance types that encrypt in transit, or exclude the path from VPC encryption controls'
         WHEN why IS NOT NULL THEN fix
-        WHEN is_vague THEN 'nothing, if the job works; a flow log with tcp-flags tells late packets from refused connections'
+        WHEN is_vague THEN 'nothing, if the job works; a flow log with tcp-flags separates late packets from refused connections'
         ELSE 'compare the rules as they were then, in CloudTrail or AWS Config: those of the inventory let it through'
     END AS remediation,
     evidence

@@ -4,8 +4,8 @@
 -- description = """
 -- Traffic that a job opened to S3, to another public AWS address, to an interface endpoint, a file system or another
 -- private address of its VPC or of a peer VPC, and that was refused at either end, or whose answers were refused on
--- the way in, or that nothing answered: TCP with SYN only, in more than one aggregation interval or more than one
--- attempt. It is high where nothing else of the job got through. The cause follows from the security groups, network
+-- the way in, or that no answer came: TCP with SYN only, in more than one aggregation interval or more than one
+-- attempt. It is high where no other traffic of the job got through. The cause follows from the security groups, network
 -- ACLs and routes of the inventory. Traffic between the instances of one job belongs to blocked-inter-container,
 -- between jobs to cross-job-traffic; refused traffic to the internet or to private networks outside belongs to
 -- attempted-egress.
@@ -342,19 +342,19 @@ SELECT
             WHEN 'request-in' THEN ': the request left and was refused where it arrived'
             WHEN 'reply-out' THEN ': the request arrived, the answer was refused where it left'
             WHEN 'reply-in' THEN ': the request left, the answer was refused on the way in'
-            ELSE ': the request left, nothing answered'
+            ELSE ': the request left, no answer came'
         END,
         '; ', k.attempts, CASE WHEN k.attempts = 1 THEN ' attempt' ELSE ' attempts' END,
         ' in ', k.flows, CASE WHEN k.flows = 1 THEN ' record' ELSE ' records' END,
         CASE WHEN k.bytes_out IS NOT NULL THEN concat(', ', k.bytes_out, ' bytes sent') END,
-        CASE WHEN a.job IS NULL THEN '; nothing else that the job did got through' END,
+        CASE WHEN a.job IS NULL THEN '; no other traffic of the job got through' END,
         CASE
             WHEN k.reject_reason = 'BPA' THEN '; VPC Block Public Access refused it'
             WHEN k.reject_reason = 'EC' THEN '; VPC encryption controls refused it'
         END,
         CASE
             WHEN k.is_late THEN '; no refused packet opens a connection: late packets of one that began before these logs, or no regular TCP'
-            WHEN NOT k.opened THEN '; the records do not tell who opened it'
+            WHEN NOT k.opened THEN '; the records do not show which side opened it'
         END,
         CASE k.attribution
             WHEN 'shared' THEN concat('; the interface may serve any of ', k.job_candidates)
@@ -386,7 +386,7 @@ SELECT
         WHEN k.reject_reason IS NOT NULL THEN k.reject_reason
         WHEN k.why IS NOT NULL THEN k.why
         WHEN k.leg_name = 'unanswered'
-            THEN 'not the configuration in the inventory, which lets it through: nothing listens there, or the rules were others then'
+            THEN 'not the configuration in the inventory, which allows it: no process listens on the port, or the rules were different at that time'
         ELSE 'a rule that the inventory does not show: its groups and ACLs let it through'
     END AS cause,
     CASE

@@ -3,8 +3,8 @@
 -- mitre       = ["T1021"]
 -- description = """
 -- Traffic between an interface of one job and an interface of another one, accepted or refused. Jobs exchange data
--- through S3; a connection between two of them is a shared service nobody declared, or one job reaching into another.
--- The finding is seen from the job that opened; where only the other side was logged, it is told from that one's records.
+-- through S3; a connection between two of them is an undeclared shared service, or one job reaching into another.
+-- The finding is seen from the job that opened; where only the other side was logged, it comes from the other job's records.
 -- An address serves one job after the other: each other job is a finding of its own.
 -- Interfaces that may serve the same job are left alone: one job can be a candidate of both. An allow rule for the
 -- job that opened (`to = "vpc"`, or the address) silences it. Isolated containers are judged by isolated-job-traffic.
@@ -170,7 +170,7 @@ SELECT
             WHEN refusals > 0 THEN '; it was refused'
             ELSE '; no answer was seen'
         END,
-        CASE WHEN NOT is_told THEN '; the records do not tell who opened it' END,
+        CASE WHEN NOT is_told THEN '; the records do not show which side opened it' END,
         CASE WHEN NOT has_own THEN '; only the other interface logged it' END,
         CASE attribution
             WHEN 'shared' THEN concat('; the interface may serve any of ', job_candidates)

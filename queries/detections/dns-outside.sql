@@ -1,9 +1,9 @@
--- title       = "A processing job asked a DNS server that is not the VPC's"
+-- title       = "A processing job queried a DNS server that is not the VPC's"
 -- severity    = "medium"
 -- mitre       = ["T1071.004", "T1572"]
 -- description = """
 -- DNS (port 53) or DNS over TLS or QUIC (port 853) to a server that the VPC's DHCP options do not name, accepted or
--- attempted. Names asked elsewhere pass by the VPC's query logging and DNS firewall, and DNS can carry data out.
+-- attempted. Queries to other servers bypass the VPC's query logging and DNS firewall, and DNS can carry data out.
 -- Queries to the VPC's own resolver (the address after the first of the VPC, 169.254.169.253, fd00:ec2::253) are in no
 -- flow log, so silence here says nothing about them; DNS over HTTPS looks like any HTTPS. unexpected-egress may report
 -- the same traffic for where it goes; this one for what it is. Isolated containers are judged by isolated-job-traffic.
@@ -91,7 +91,7 @@ SELECT
     END AS confidence,
     concat(
         local_addr,
-        CASE WHEN sent = 0 THEN ' tried to ask ' ELSE ' asked ' END,
+        CASE WHEN sent = 0 THEN ' tried to query ' ELSE ' asked ' END,
         remote_addr, ' port ', remote_port, ' (', coalesce(protocol_name(protocol), concat('protocol ', protocol)),
         CASE WHEN remote_port = 53 THEN ', DNS, ' ELSE ', encrypted DNS, ' END,
         CASE remote_scope
@@ -108,9 +108,9 @@ SELECT
         END,
         CASE
             WHEN dhcp_options_id IS NOT NULL THEN concat('; the DHCP options ', dhcp_options_id, ' do not name it')
-            ELSE '; the inventory does not tell the DHCP options of the VPC, which may name it'
+            ELSE '; the inventory lacks the DHCP options of the VPC, which may name it'
         END,
-        CASE WHEN NOT opened THEN '; the records do not tell who asked whom' END,
+        CASE WHEN NOT opened THEN '; the records do not show which side sent the query' END,
         CASE attribution
             WHEN 'shared' THEN concat('; the interface may serve any of ', job_candidates)
             WHEN 'inferred' THEN '; the job follows from subnet and time only'

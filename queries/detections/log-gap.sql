@@ -2,13 +2,13 @@
 -- severity    = "low"
 -- mitre       = []
 -- description = """
--- Minutes of which nothing can be said: the interface existed, the job ran, and either no record was delivered for
+-- Minutes without evidence: the interface existed, the job ran, and either no record was delivered for
 -- longer than two aggregation intervals (an idle interface has NODATA), or AWS says that it lost records (SKIPDATA).
 -- What the job did then is in no other finding. Only the time between the first and the last record of the job's
--- interfaces is judged, and not its last minutes: their records may be on the way. A job without any record is told of
+-- interfaces is judged, and not its last minutes: their records may be on the way. A job without any record is reported
 -- in the coverage.
 -- """
--- remediation = "flowq coverage shows the minutes; look for the missing objects (flowq status tells which failed), and at DeliverLogsErrorMessage of the flow log"
+-- remediation = "flowq coverage shows the minutes; look for the missing objects (flowq status lists which failed), and at DeliverLogsErrorMessage of the flow log"
 -- requires    = ["interface_id", "start"]
 -- improves    = ["log_status", "end"]
 -- [params]
@@ -108,7 +108,7 @@ SELECT
     END AS cause,
     CASE
         WHEN gap_minutes = 0
-            THEN 'nothing brings these records back: judge what the job did in these minutes by other logs, such as CloudTrail data events of S3'
+            THEN 'these records cannot be recovered: check what the job did in these minutes in other logs, such as CloudTrail data events of S3'
     END AS remediation
 FROM summed
 WHERE holes > 0

@@ -1,4 +1,4 @@
--- title       = "A processing job did what its baseline does not hold"
+-- title       = "A processing job's traffic is not in its baseline"
 -- severity    = "medium"
 -- mitre       = ["T1071", "T1048"]
 -- description = """
@@ -8,7 +8,7 @@
 -- cross-job-traffic's, isolated containers are isolated-job-traffic's: one cause, one finding. Jobs of which no
 -- baseline was learned are not judged.
 -- """
--- remediation = "find out what changed in the job; if it is wanted, learn the baseline anew (flowq baseline learn), look at the difference and commit it"
+-- remediation = "find out what changed in the job; if it is intended, learn the baseline again (flowq baseline learn), review the difference and commit it"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "action", "start"]
 -- actions     = ["ACCEPT"]
 -- improves    = ["srcport", "dstport", "protocol", "tcp_flags", "flow_direction", "pkt_srcaddr", "pkt_dstaddr", "bytes"]
@@ -134,10 +134,10 @@ SELECT
         CASE
             WHEN s.rule = 0 THEN ', which the baseline of its family does not hold'
             ELSE concat(
-                ', and sent ', s.bytes_out, ' bytes; the baseline holds at most ', b.bytes_out_max, ' (', b.reason, ')'
+                ', and sent ', s.bytes_out, ' bytes; the baseline allows at most ', b.bytes_out_max, ' (', b.reason, ')'
             )
         END,
-        CASE WHEN NOT s.opened THEN '; the records do not tell who opened it' END,
+        CASE WHEN NOT s.opened THEN '; the records do not show which side opened it' END,
         CASE s.attribution WHEN 'inferred' THEN '; the job follows from subnet and time only' END
     ) AS reason,
     s.first_seen,

@@ -124,7 +124,7 @@ SELECT
             WHEN remote_port IS NULL THEN array_to_string(array_slice(array_sort(ports), 1, 5), ', ')
             ELSE array_to_string(array_slice(array_sort(addresses), 1, 5), ', ')
         END,
-        CASE WHEN NOT opened THEN '; of some the records do not tell who opened them' END,
+        CASE WHEN NOT opened THEN '; for some, the records do not show which side opened them' END,
         CASE attribution
             WHEN 'shared' THEN concat('; the interface may serve any of ', job_candidates)
             WHEN 'inferred' THEN '; the job follows from subnet and time only'

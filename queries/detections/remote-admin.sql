@@ -2,14 +2,14 @@
 -- severity    = "medium"
 -- mitre       = ["T1021.001", "T1021.004", "T1021.006"]
 -- description = """
--- SSH, RDP or WinRM to or from a job's interface. Nobody logs in to a processing job, and a job has no reason to log in
+-- SSH, RDP or WinRM to or from a job's interface. Interactive logins to a processing job are not expected, and a job has no reason to log in
 -- elsewhere; from outside the VPC into a job is the worst. Between instances of one job SSH is how MPI starts, and is
--- left alone; between two jobs it is reported by cross-job-traffic. What was refused or not answered is low: nobody
--- logged in, and port-scan tells many such tries as one. An allow rule silences what the job opens; what
+-- left alone; between two jobs it is reported by cross-job-traffic. What was refused or not answered is low: no login
+-- took place, and port-scan reports many such attempts as one. An allow rule silences what the job opens; what
 -- others open can only be suppressed. unexpected-egress may report the same traffic for where it goes; this one for
 -- what it is. Isolated containers are judged by isolated-job-traffic.
 -- """
--- remediation = "close the port in the security group of the job; if git over SSH or a tunnel is wanted, allow it in flowq.toml"
+-- remediation = "close the port in the security group of the job; if git over SSH or a tunnel is intended, allow it in flowq.toml"
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "srcport", "dstport", "action", "start"]
 -- actions     = ["ACCEPT", "REJECT"]
 -- improves    = ["protocol", "tcp_flags", "flow_direction", "pkt_srcaddr", "pkt_dstaddr"]
@@ -111,7 +111,7 @@ SELECT
             WHEN answers > 0 THEN '; it was answered'
             ELSE '; no answer was seen'
         END,
-        CASE WHEN NOT opened THEN '; the records do not tell who opened it' END,
+        CASE WHEN NOT opened THEN '; the records do not show which side opened it' END,
         CASE attribution
             WHEN 'shared' THEN concat('; the interface may serve any of ', job_candidates)
             WHEN 'inferred' THEN '; the job follows from subnet and time only'

@@ -152,7 +152,7 @@ SELECT
             WHEN k.path = 'nat-gateway'
                 THEN concat(', about ', round(k.bytes / 1e9 * $nat_usd_per_gb, 2), ' USD of NAT processing')
             WHEN k.path = 'internet-gateway' AND k.answers = 0 AND k.remote_addr NOT LIKE '%:%'
-                THEN '; nothing came back, since a job''s interface has no public IPv4 address'
+                THEN '; no answer came, since a job''s interface has no public IPv4 address'
         END
     ) AS reason,
     k.first_seen,

@@ -1,11 +1,11 @@
--- title       = "A processing job sent much out, a little at a time"
+-- title       = "A processing job sent a large volume out in small transfers"
 -- severity    = "medium"
 -- mitre       = ["T1030", "T1041", "T1048"]
 -- description = """
 -- More sent than received, for a long time, in small portions, to one address outside the VPC that no allow rule covers,
--- and much of it when held against what the job wrote to S3: results belong there. A job that wrote nothing to S3, as
--- far as the records tell, is judged by the amount alone. unexpected-egress reports the same destination for where it
--- lies; this one for the amount. S3 itself is never reported here: flow logs do not tell whose bucket it is.
+-- and much of it compared with what the job wrote to S3: results belong there. A job that wrote nothing to S3, as
+-- far as the records show, is judged by the amount alone. unexpected-egress reports the same destination for where it
+-- lies; this one for the amount. S3 itself is never reported here: flow logs do not show whose bucket it is.
 -- Isolated containers are judged by isolated-job-traffic.
 -- """
 -- remediation = "find out what the job sends there; close it in the egress rules of its security group, or allow it in flowq.toml"
@@ -122,17 +122,17 @@ SELECT
         CASE WHEN k.conversations = 1 THEN ' connection' ELSE ' connections' END,
         ', and received ', k.bytes_in, '; the job ',
         CASE
-            WHEN coalesce(s.written, 0) = 0 THEN 'wrote nothing to S3 that these records show'
+            WHEN coalesce(s.written, 0) = 0 THEN 'wrote nothing to S3 in these records'
             ELSE concat(
                 'wrote ', s.written, ' bytes to S3, of which this is ',
                 CAST(round(100.0 * k.bytes_out / s.written) AS BIGINT), ' %'
             )
         END,
         CASE WHEN s.read > 0 THEN concat(', and read ', s.read) END,
-        CASE WHEN NOT k.opened THEN '; the records do not tell who opened the connections' END,
+        CASE WHEN NOT k.opened THEN '; the records do not show which side opened the connections' END,
         CASE
             WHEN k.is_unplaced AND k.remote_scope = 'private'
-                THEN '; the inventory does not tell the address blocks of the VPC, so it may lie inside'
+                THEN '; the inventory lacks the CIDR blocks of the VPC, so the address may be inside it'
             WHEN k.is_unplaced
                 THEN '; without ip-ranges.json or pkt_dst_aws_service it may be S3 or another AWS address'
         END,

@@ -1,8 +1,8 @@
--- title       = "SageMaker made an interface that belongs to no job that is known"
+-- title       = "SageMaker created an interface that belongs to no known job"
 -- severity    = "low"
 -- mitre       = []
 -- description = """
--- An interface that SageMaker made and that the inventory ties to no processing job, notebook or Studio domain. What it
+-- An interface that SageMaker created and that the inventory ties to no processing job, notebook or Studio domain. What it
 -- sent is judged by no detection. SageMaker is known as its maker by who called CreateNetworkInterface or
 -- CreateNetworkInterfacePermission, by the operator or the requester; a description alone is a weak sign, since
 -- anybody may write one. Interfaces of training jobs and endpoints are found here as well: flowq knows processing jobs.
@@ -36,7 +36,7 @@ SELECT
         ELSE 'inferred'
     END AS confidence,
     concat(
-        'SageMaker made ', interface_id,
+        'SageMaker created ', interface_id,
         CASE made_by_from
             WHEN 'cloudtrail' THEN ' (it called CreateNetworkInterface)'
             WHEN 'permission' THEN ' (it was granted CreateNetworkInterfacePermission)'
@@ -55,7 +55,7 @@ SELECT
     account_id, region, vpc_id, subnet_id, interface_id, local_addr,
     CASE
         WHEN made_by_from = 'description' THEN 'a description that names SageMaker'
-        ELSE 'a job that was deleted, or that the inventory lacks; a training job or an endpoint; a job of another account in a shared subnet'
+        ELSE 'a deleted job, or one missing from the inventory; a training job or an endpoint; a job of another account in a shared subnet'
     END AS cause,
     CASE
         WHEN valid_from IS NOT NULL AND region IS NOT NULL THEN concat(

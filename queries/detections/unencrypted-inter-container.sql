@@ -1,11 +1,11 @@
--- title       = "Instances of a job that asked for encryption talked in the clear"
+-- title       = "Instances of a job with inter-container encryption exchanged unencrypted traffic"
 -- severity    = "high"
 -- mitre       = ["T1040"]
 -- description = """
 -- A job with EnableInterContainerTrafficEncryption talks between its instances by IPsec: IKE (UDP 500, or 4500 through
 -- address translation) and ESP. TCP or UDP of any other port that arrived at another instance went beside the tunnel.
--- One finding for each pair of instances, seen from the lower address. Quiet when the job did not ask for encryption, or
--- nothing tells whether it did: DescribeProcessingJob says it, ListProcessingJobs does not. Refused packets are
+-- One finding for each pair of instances, seen from the lower address. Quiet when the job does not have encryption enabled, or
+-- when that is not known: DescribeProcessingJob returns it, ListProcessingJobs does not. Refused packets are
 -- judged by blocked-inter-container.
 -- """
 -- remediation = "run the job anew and look at its interfaces; report it to AWS Support if plain traffic stays, and encrypt in the application until then"
@@ -117,7 +117,7 @@ counted AS (
 SELECT
     CASE WHEN attribution IN ('declared', 'exact') THEN 'strong' ELSE 'inferred' END AS confidence,
     concat(
-        'the job asked for encryption between its instances, yet ', local_addr, ' and ', remote_addr,
+        'the job has inter-container encryption enabled, yet ', local_addr, ' and ', remote_addr,
         ' exchanged ', coalesce(bytes_out, 0) + coalesce(bytes_in, 0), ' bytes beside IKE and ESP, on ',
         CASE WHEN port_count = 1 THEN 'port ' ELSE 'ports ' END, ports,
         CASE WHEN port_count > 5 THEN concat(' and ', port_count - 5, ' more') END,

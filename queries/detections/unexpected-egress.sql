@@ -111,10 +111,10 @@ SELECT
         '); ',
         CASE WHEN answers > 0 THEN 'it was answered' ELSE 'no answer was seen' END,
         ', and no allow rule fits',
-        CASE WHEN NOT opened THEN '; the records do not tell who opened it' END,
+        CASE WHEN NOT opened THEN '; the records do not show which side opened it' END,
         CASE
             WHEN is_unplaced AND remote_scope = 'private'
-                THEN '; the inventory does not tell the address blocks of the VPC, so it may lie inside'
+                THEN '; the inventory lacks the CIDR blocks of the VPC, so the address may be inside it'
             WHEN is_unplaced
                 THEN '; without ip-ranges.json or pkt_dst_aws_service it may be S3 or another AWS address'
         END,

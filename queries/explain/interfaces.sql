@@ -40,7 +40,7 @@ SELECT
     s.first_seen AS first_record,
     s.last_seen AS last_record,
     CAST(coalesce(s.records, 0) AS BIGINT) AS records,
-    coalesce(h.reason, 'by subnet and time, since nothing tells its history') AS why
+    coalesce(h.reason, 'by subnet and time, since its history is not known') AS why
 FROM seen AS s
 FULL JOIN held AS h ON h.interface_id = s.interface_id
 ORDER BY "from", interface

@@ -1,5 +1,5 @@
 -- title = "Which ports each job called and was called on"
--- description = "opened_by tells the direction: local, the job called out; remote, it was called; NULL, not known."
+-- description = "opened_by is the direction: local, the job called out; remote, it was called; NULL, not known."
 -- inventory = true
 -- requires = ["interface_id", "srcport", "dstport", "protocol"]
 SELECT

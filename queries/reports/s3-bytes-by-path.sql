@@ -1,5 +1,5 @@
--- title = "Which way the S3 bytes of each job took"
--- description = "Both directions: downloads are bytes_in. evidence tells how sure the path is; unknown is not a bypass."
+-- title = "Path of the S3 bytes of each job"
+-- description = "Both directions: downloads are bytes_in. evidence is the confidence of the path; unknown is not a bypass."
 -- inventory = true
 -- requires = ["interface_id", "srcaddr", "dstaddr", "bytes"]
 SELECT

@@ -70,7 +70,7 @@ impl Spool {
                 let moved = self.place.objects().rename(&from, &to).await;
                 moved.map_err(|err| self.failed("write", name, err.into()))?;
                 notes.push(format!(
-                    "{full} was broken ({source}): it lies beside as .broken, and what it said is made again"
+                    "{full} was broken ({source}): it was renamed to .broken, and its content is built again"
                 ));
                 Ok(None)
             }

@@ -253,7 +253,7 @@ impl<'a> AuditContext<'a> {
         subject: &Subject<'_>,
     ) -> Result<Vec<&'a ObservedTraffic>, NotApplicable> {
         if self.traffic.is_none() {
-            let why = "only flow logs tell, and none were given; hint: flowq audit SOURCE… --inventory PATH";
+            let why = "this needs flow logs, and none were given; hint: flowq audit SOURCE… --inventory PATH";
             return Err(NotApplicable::NotKnown(why.to_owned()));
         }
         let seen = self.hints(subject);

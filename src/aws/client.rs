@@ -257,7 +257,7 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
             now.ok_or_else(|| Error::new(Kind::Other, "the AWS configuration has no clock"))?;
         let identity = self.credentials(now).await?.into();
         let broken = |err: &dyn std::fmt::Display| {
-            Error::new(Kind::Other, format!("the request to {url} cannot be made: {err}"))
+            Error::new(Kind::Other, format!("the request to {url} cannot be sent: {err}"))
         };
         let params = v4::SigningParams::builder()
             .identity(&identity)

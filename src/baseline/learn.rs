@@ -169,7 +169,7 @@ pub fn learn(rows: &[ObservedDestination], flagged: &[Flagged], options: &Option
         if let Some(by) = refused.first().filter(|_| ports.is_empty()) {
             let jobs = group.bytes.into_keys().collect();
             let key = (to.clone(), None, protocol);
-            let why = format!("cannot be told from {}", by.why());
+            let why = format!("cannot be learned from {}", by.why());
             let out = Excluded { destination: to, port: None, protocol, why, jobs };
             left_out.entry(key).or_insert(out);
             continue;

@@ -41,7 +41,7 @@ fn head(learned: &Learned, options: &Options) -> String {
     ];
     if runs < 2 {
         lines.push(
-            "WEAK: one run tells nothing of what changes from run to run; learn again after more."
+            "WEAK: one run shows nothing about differences between runs; learn again after more runs."
                 .to_owned(),
         );
     }
@@ -93,7 +93,7 @@ fn reason(rule: &LearnedRule, runs: usize) -> String {
         count(runs, "run")
     );
     if rule.ports_unknown {
-        reason.push_str("; the log does not tell ports");
+        reason.push_str("; the log has no port fields");
     }
     if !rule.flagged_by.is_empty() {
         let by = names(rule.flagged_by.iter().map(String::as_str));

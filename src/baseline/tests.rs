@@ -177,7 +177,7 @@ fn the_file_is_read_again_as_it_was_meant() {
          # Look at each rule, then name this file in flowq.toml (baseline = \"FILE\"), or append the rules to it.\n\
          # bytes-out-max is 2 times the most that one run sent there, and at least 1 MiB.\n\
          # Runs: churn-1\n\
-         # WEAK: one run tells nothing of what changes from run to run; learn again after more.\n\
+         # WEAK: one run shows nothing about differences between runs; learn again after more runs.\n\
          \n\
          [[allow]]\nto = \"same-job\"\njob = \"churn-*\"\nports = [\"32768-65535\"]\nprotocol = \"tcp\"\n\
          bytes-out-max = 1048576\nlearned = true\n\

@@ -99,7 +99,7 @@ fn silence(
     let secs = SILENCE.as_secs();
     (!far.is_empty()).then(|| {
         format!(
-            "flowq: no answer after {secs} s from {}{at}: it is asked again; Ctrl-C ends it",
+            "flowq: no answer after {secs} s from {}{at}: retrying; Ctrl-C stops it",
             far.join(", ")
         )
     })

@@ -44,7 +44,7 @@ impl From<DataFusionError> for Failure {
             // Not the wrapping of an error of reading: a literal or a value that does not fit its use.
             DataFusionError::ArrowError(arrow, _) if is_value(arrow) => statement(&error),
             DataFusionError::ResourcesExhausted(_) => {
-                let hint = "give it more with --memory, or ask for less at a time";
+                let hint = "give it more with --memory, or query less at a time";
                 (Exit::Input, simplify(&error), Some(hint.to_owned()))
             }
             _ => return input(error),

@@ -155,6 +155,6 @@ pub fn inventory_label(inventory: &Inventory) -> String {
     match times {
         Some((Some(first), Some(last))) if first == last => format!("inventory of {first}"),
         Some((Some(first), Some(last))) => format!("inventory of {first} to {last}"),
-        _ => "inventory, whose answers tell no time".to_owned(),
+        _ => "inventory, whose documents have no time".to_owned(),
     }
 }

@@ -94,11 +94,11 @@ pub(super) fn inconsistency(
             let row = refused.first()?;
             Some(match row.reject_reason.as_deref() {
                 Some("BPA") => {
-                    "the log shows it refused by VPC Block Public Access, which no rule here tells"
+                    "the log shows it refused by VPC Block Public Access, which no rule in the inventory shows"
                         .into()
                 }
                 Some("EC") => {
-                    "the log shows it refused by VPC encryption controls, which no rule here tells"
+                    "the log shows it refused by VPC encryption controls, which no rule in the inventory shows"
                         .into()
                 }
                 _ => format!(
@@ -116,7 +116,7 @@ pub(super) fn inconsistency(
                 _ => false,
             };
             contradicts.then(|| {
-                "the log shows it accepted: a rule was changed in between, or the inventory lacks one".into()
+                "the log shows it accepted: a rule was changed in between, or the inventory is missing one".into()
             })
         }
     }

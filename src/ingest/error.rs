@@ -23,7 +23,7 @@ pub enum Error {
     #[error("could not read the flow logs")]
     Engine(#[from] DataFusionError),
     /// An object cannot be read again and again.
-    #[error("{id} can be read only once: what becomes of it after a crash could not be told")]
+    #[error("{id} can be read only once: after a crash its state would be unknown")]
     OneShot {
         /// The object.
         id: String,

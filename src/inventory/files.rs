@@ -146,7 +146,7 @@ fn take_stored(head: &[u8], file: impl io::Read, reader: &mut Reader) -> io::Res
         file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     }
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        reader.complaints.push(format!("not read: it holds more than {FILE_BYTES_MAX} bytes"));
+        reader.complaints.push(format!("not read: it is larger than {FILE_BYTES_MAX} bytes"));
     } else {
         take_text(&bytes, reader);
     }

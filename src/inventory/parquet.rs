@@ -111,7 +111,7 @@ pub(super) fn decode(bytes: Bytes) -> Result<(Facts, Option<String>), Failed> {
     match read_marked(bytes)? {
         InventoryFile::Facts { facts, note } => Ok((facts, note)),
         InventoryFile::Version(version) => Err(format!("it is of version {version}").into()),
-        InventoryFile::Table(_) | InventoryFile::Other => Err("it holds no facts".into()),
+        InventoryFile::Table(_) | InventoryFile::Other => Err("it contains no facts".into()),
     }
 }
 

@@ -24,10 +24,10 @@ pub const TABLES: &[(&str, &str)] = &[
     ("security_group_rules", "security group rules, one row for each peer"),
     ("network_acl_entries", "network ACL entries, one row for each subnet"),
     ("nat_gateways", "NAT gateways, one row for each address"),
-    ("ip_ranges", "public ranges of AWS, with the time in which they held"),
+    ("ip_ranges", "public ranges of AWS, with the time in which they were valid"),
     ("dhcp_options", "DHCP options, which name the DNS servers of a VPC"),
     ("aws_flow_logs", "flow logs as configured"),
-    ("bucket_policies", "policies of buckets, where answers tell them"),
+    ("bucket_policies", "policies of buckets, where documents have them"),
 ];
 
 /// Type of a column. Times are seconds, UTC. `NULL` means not known.

@@ -180,10 +180,10 @@ fn created(
 ) -> (Option<i64>, &'static str) {
     let earliest = |event| sightings.iter().filter(|s| s.event == event).filter_map(|s| s.at).min();
     if let Some(at) = earliest(Event::Created) {
-        return (Some(at), "created as CloudTrail tells");
+        return (Some(at), "created according to CloudTrail");
     }
     if details.created_at.is_some() {
-        return (details.created_at, "created as AWS Config tells");
+        return (details.created_at, "created according to AWS Config");
     }
     let attached = earliest(Event::Granted).into_iter().chain(details.attached_at).min();
     match attached.filter(|_| short_lived) {

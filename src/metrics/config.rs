@@ -64,7 +64,7 @@ impl Config {
             ));
         }
         if name.starts_with("AWS/") {
-            return Err(format!("cloudwatch-namespace = {name:?}: AWS/ is kept for AWS's own"));
+            return Err(format!("cloudwatch-namespace = {name:?}: AWS/ is reserved by AWS"));
         }
         Ok(())
     }

@@ -98,9 +98,9 @@ metrics! {
     PROCESS_START = Time "process_start_time_seconds" []
         "when the process started";
     PROCESS_MEMORY = Gauge "process_resident_memory_bytes" []
-        "memory that the process holds; on Linux alone";
+        "resident memory of the process; only on Linux";
     PROCESS_FILES = Gauge "process_open_fds" []
-        "files and sockets that the process holds open; on Linux alone";
+        "open files and sockets of the process; only on Linux";
 }
 
 #[cfg(test)]

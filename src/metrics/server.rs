@@ -66,7 +66,7 @@ impl Error {
                 Some("another process listens there, perhaps a second flowq; set [metrics] listen")
             }
             io::ErrorKind::PermissionDenied => {
-                Some("ports below 1024 are kept for the administrator; set [metrics] listen")
+                Some("ports below 1024 need root rights; set [metrics] listen")
             }
             io::ErrorKind::AddrNotAvailable => {
                 Some("this machine does not have the address; set [metrics] listen")

@@ -49,7 +49,7 @@ pub(super) fn judge(question: &AclQuery<'_>, place: Stage) -> Step {
         asked.iter().filter(closes).map(|entry| entry.rule_number).min().unwrap_or(LAST_ACL_ENTRY);
     let says = ports.iter().map(|port| at_port(question, &asked, *port)).collect();
     let Some((answer, entry, whole)) = combine(says) else {
-        return Step::new(place, StageVerdict::Unknown, "no port to ask about");
+        return Step::new(place, StageVerdict::Unknown, "no port to evaluate");
     };
     let number = entry.map_or(LAST_ACL_ENTRY, |entry| entry.rule_number);
     let lack = MissingRule::Acl {

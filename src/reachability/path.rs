@@ -310,12 +310,14 @@ impl Path<'_> {
             NextHop::InternetGateway if self.to.eni.is_some() => {
                 (StageVerdict::Denied, format!("{words}, and {name} has no public address"))
             }
-            NextHop::NatGateway => {
-                (StageVerdict::Denied, format!("{words}: a NAT gateway lets nobody in"))
-            }
-            NextHop::EgressOnlyGateway => {
-                (StageVerdict::Denied, format!("{words}: an egress-only gateway lets nobody in"))
-            }
+            NextHop::NatGateway => (
+                StageVerdict::Denied,
+                format!("{words}: a NAT gateway accepts no inbound connections"),
+            ),
+            NextHop::EgressOnlyGateway => (
+                StageVerdict::Denied,
+                format!("{words}: an egress-only gateway accepts no inbound connections"),
+            ),
             NextHop::GatewayEndpoint => {
                 (StageVerdict::Denied, format!("{words}: an endpoint opens nothing"))
             }

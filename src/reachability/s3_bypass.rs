@@ -53,7 +53,7 @@ const OTHER_REGION: &str = "keep the data in the region of the job, or copy it t
 const NOT_DUALSTACK: &str = "or do not use the dualstack host names of S3";
 const LATER: &str = "compare the routes as they were then, in CloudTrail or AWS Config: those of the inventory lead to the \
      endpoint";
-const TABLE_UNKNOWN: &str = "name the route table of the subnet: the inventory does not tell it";
+const TABLE_UNKNOWN: &str = "add the route table of the subnet: the inventory does not have it";
 
 impl Analyzer {
     /// Returns why traffic to S3 bypassed the VPC's gateway endpoint.

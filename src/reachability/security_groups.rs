@@ -42,7 +42,7 @@ pub(super) fn judge(question: &GroupQuery<'_>, place: Stage) -> Step {
     let says = ports.into_iter().map(|port| at_port(question, eni, &rules, port));
     let lack = lack(question, eni, direction);
     let Some((answer, why, whole)) = combine(says.collect()) else {
-        return Step::new(place, StageVerdict::Unknown, "no port to ask about")
+        return Step::new(place, StageVerdict::Unknown, "no port to evaluate")
             .with_missing_rule(lack);
     };
     let missing = missing(question, eni, direction);
@@ -72,7 +72,7 @@ fn without_groups(eni: &Eni, place: Stage) -> Step {
         let text = format!("{id} is a NAT gateway's, which has no security groups");
         return Step::new(place, StageVerdict::Allowed, text);
     }
-    let text = format!("the inventory does not tell the security groups of {id}");
+    let text = format!("the inventory does not have the security groups of {id}");
     Step::new(place, StageVerdict::Unknown, text)
 }
 

@@ -70,7 +70,7 @@ pub enum Error {
     },
     /// Objects of a queue were read, but their messages could not be deleted.
     #[error(
-        "{count} of the messages of {id} could not be deleted: what they tell of is read again"
+        "{count} of the messages of {id} could not be deleted: the objects they name are read again"
     )]
     Undeleted {
         /// The argument.
@@ -180,7 +180,9 @@ impl Error {
                  the path of a file or folder"
             }
             Self::Aws { source, .. } | Self::Undeleted { source, .. } => source.hint()?,
-            Self::NotALake { .. } => "name Parquet files of it one by one if they hold flow logs",
+            Self::NotALake { .. } => {
+                "name Parquet files of it one by one if they contain flow logs"
+            }
             Self::EmptyLake { .. } => "flowq ingest SOURCE --to LAKE fills it",
             Self::LakeFile { .. } => {
                 "somebody deleted it by hand, or it was replaced longer ago than the grace period of \

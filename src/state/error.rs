@@ -41,7 +41,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// There is no state.
-    #[error("{place} holds no state of flowq")]
+    #[error("{place} contains no state of flowq")]
     Missing {
         /// Where it was looked for.
         place: String,

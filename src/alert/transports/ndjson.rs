@@ -134,7 +134,9 @@ fn feed(path: &Path, lines: &[u8], timeout: Duration) -> io::Result<()> {
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
     let mut pipe = options.open(path).map_err(|error| match error.raw_os_error() {
         #[cfg(unix)]
-        Some(libc::ENXIO) => io::Error::new(io::ErrorKind::NotConnected, "nobody reads from it"),
+        Some(libc::ENXIO) => {
+            io::Error::new(io::ErrorKind::NotConnected, "no process reads from it")
+        }
         _ => error,
     })?;
     let (mut left, mut last) = (lines, Instant::now());
@@ -201,7 +203,7 @@ mod tests {
         let alerts = [Alert::sample(0)];
         let fate = sink.send(&alerts, 0).await.remove(0).unwrap_err();
         assert_eq!(fate.trouble, ErrorKind::Closed);
-        assert!(fate.reason.ends_with("nobody reads from it"), "{}", fate.reason);
+        assert!(fate.reason.ends_with("no process reads from it"), "{}", fate.reason);
         // Opened for both, it does not wait for a writer.
         let mut reader = OpenOptions::new().read(true).write(true).open(&path).unwrap();
         assert_eq!(sink.send(&alerts, 0).await, [Ok(())]);

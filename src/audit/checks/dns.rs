@@ -92,7 +92,7 @@ pub(super) fn servers(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckR
             CheckOutcome::fail("the logs show that own DNS servers do not answer").evidence(seen)
         }
         (None, _) => CheckOutcome::pass(format!(
-            "own DNS servers can be asked: {}; whether they know S3's names is not seen here",
+            "the VPC's own DNS servers are reachable: {}; whether they resolve S3's names is not visible here",
             servers.join(", ")
         ))
         .inferred(),

@@ -51,7 +51,7 @@ pub(super) fn private_dns(world: &AuditContext<'_>, subject: &Subject<'_>) -> Ch
             .terraform(&["resource \"aws_vpc_endpoint\" \"service\" {\n  # …\n  private_dns_enabled = true\n}".to_owned()]);
         let names: Vec<String> = off.iter().map(|one| name(one)).collect();
         let why = format!(
-            "{} has no private DNS: code that asks for the service by its usual name goes around it",
+            "{} has no private DNS: code that uses the service's default name bypasses it",
             names.join(", ")
         );
         return Ok(CheckOutcome::fail(why).fix(fix));
@@ -140,8 +140,10 @@ pub(super) fn services(world: &AuditContext<'_>, subject: &Subject<'_>) -> Check
         (connections + one.connections, bytes + one.bytes_out + one.bytes_in)
     });
     if connections == 0 {
-        return Ok(CheckOutcome::pass("the jobs asked no AWS service but S3 by public addresses")
-            .evidence(evidence));
+        return Ok(CheckOutcome::pass(
+            "the jobs contacted no AWS service except S3 by public addresses",
+        )
+        .evidence(evidence));
     }
     let vpc = subject.vpc_id.as_deref().unwrap_or("VPC");
     let service = format!("com.amazonaws.{}.SERVICE", subject.region());
@@ -171,7 +173,7 @@ pub(super) fn services(world: &AuditContext<'_>, subject: &Subject<'_>) -> Check
         ],
     )]);
     Ok(CheckOutcome::fail(format!(
-        "jobs asked AWS services by public addresses: {connections} connections, {bytes} bytes"
+        "jobs contacted AWS services by public addresses: {connections} connections, {bytes} bytes"
     ))
     .evidence(evidence)
     .fix(fix))

@@ -76,7 +76,7 @@ fn fix(subject: &Subject<'_>, what: &str) -> Fix {
 const BUCKET: &str = "arn:aws:s3:::BUCKET";
 
 const REPLACE: &str =
-    "make a second flow log and delete this one: what a flow log is made with cannot be changed";
+    "create a second flow log and delete this one: the settings of a flow log cannot be changed";
 
 /// Returns the active flow logs of a subnet: its own, and those of its VPC.
 fn of_subnet<'a>(world: &AuditContext<'a>, vpc: &str, subnet: &str) -> Vec<&'a FlowLog> {
@@ -172,7 +172,7 @@ pub(super) fn delivery(world: &AuditContext<'_>, subject: &Subject<'_>) -> Check
             "Access error" => {
                 "let delivery.logs.amazonaws.com write to the bucket, or give the role its rights"
             }
-            "Rate limited" => "ask for a higher limit of CloudWatch Logs, or deliver to S3",
+            "Rate limited" => "request a higher CloudWatch Logs quota, or deliver to S3",
             _ => "look at the bucket's policy, its key's policy, or the role of the flow log",
         };
         let fix = Fix::new(advice).cli(
@@ -219,8 +219,9 @@ pub(super) fn fields(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckRe
         return Ok(CheckOutcome::pass(format!("{id} has the fields for verdicts that are {tier}")));
     }
     let names: Vec<&str> = missing.iter().map(|(name, _)| *name).collect();
-    let why = format!("{id} lacks {}: verdicts that need them are inferred", names.join(", "));
-    let evidence = missing.iter().map(|(name, tells)| format!("{name} tells {tells}"));
+    let why =
+        format!("{id} lacks {}: verdicts that need these fields are inferred", names.join(", "));
+    let evidence = missing.iter().map(|(name, tells)| format!("{name} is needed for {tells}"));
     Ok(CheckOutcome::fail(why).evidence(evidence).fix(fix(subject, REPLACE)))
 }
 

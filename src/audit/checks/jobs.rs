@@ -26,7 +26,7 @@ pub(super) fn in_vpc(_: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult
     }
     if !unknown.is_empty() {
         let why = format!(
-            "only the listing of {} is there, which does not say; hint: aws sagemaker describe-processing-job",
+            "only the listing of {} is in the inventory, which does not include it; hint: aws sagemaker describe-processing-job",
             names(&unknown)
         );
         return Err(NotApplicable::NotKnown(why));

@@ -82,7 +82,7 @@ pub const CHECKS: &[Check] = &[
         "DNS hostnames of the VPC are off",
         "enableDnsHostnames is on: private DNS of interface endpoints needs it.")),
     check("dns-servers", MEDIUM, (guide::ROUTES, Scope::Vpc), dns::servers, (
-        "The VPC's own DNS servers cannot be asked",
+        "The VPC's own DNS servers cannot be reached",
         "The DHCP options name AmazonProvidedDNS, or servers that the jobs' groups let them ask and that the logs \
          do not show silent. Queries to Amazon's resolver are never logged.")),
     check("route-table", LOW, (guide::ROUTES, Scope::Subnet), routes::own_table, (
@@ -96,11 +96,11 @@ pub const CHECKS: &[Check] = &[
         "Instances of one job may not talk to each other",
         "The groups of jobs with several instances let their own members talk to each other by TCP, in and out.")),
     check("group-encryption", HIGH, (guide::ENCRYPTION, Scope::Groups), security_groups::encryption, (
-        "Encryption between instances is kept from working",
+        "Encryption between instances is blocked",
         "The groups of distributed jobs with inter-container encryption let udp/500 and ESP (protocol 50) pass \
          between their own members, in and out.")),
     check("group-egress", HIGH, (guide::OUTSIDE, Scope::Groups), security_groups::egress, (
-        "The security groups keep jobs from S3",
+        "The security groups block the jobs from S3",
         "The groups let HTTPS out to S3: to its prefix list, to its ranges, to everywhere, or to its endpoint. Where \
          the subnets lead to a NAT gateway and the logs show what was refused to the internet or to AWS, the groups \
          let HTTPS out there too.")),
@@ -117,10 +117,10 @@ pub const CHECKS: &[Check] = &[
         "Interface endpoints have no private DNS",
         "Interface endpoints have private DNS, so that code finds them by the usual names.")),
     check("endpoint-groups", MEDIUM, (guide::OUTSIDE, Scope::Vpc), endpoints::groups, (
-        "Interface endpoints keep jobs out",
+        "Interface endpoints block the jobs",
         "The groups of interface endpoints let the jobs in on tcp/443, by their groups or by their subnets' ranges.")),
     check("service-endpoints", LOW, (guide::OUTSIDE, Scope::Vpc), endpoints::services, (
-        "AWS services are asked by public addresses",
+        "AWS services are contacted by public addresses",
         "What the logs show of AWS services, S3 apart, goes by interface endpoints. Flow logs do not name the \
          service behind a public address.")),
     check("nat-gateway", MEDIUM, (guide::OUTSIDE, Scope::Subnet), routes::nat, (
@@ -136,7 +136,7 @@ pub const CHECKS: &[Check] = &[
         "Interfaces of jobs in network isolation show nothing but S3. The platform's own logging may lie there too.")),
     check("inter-container-encryption", MEDIUM, (guide::ENCRYPTION, Scope::Config), jobs::encryption, (
         "Traffic between instances is not encrypted",
-        "Between instances of jobs that ask for encryption the logs show ESP and no plain TCP.")),
+        "Between instances of jobs with inter-container encryption the logs show ESP and no plain TCP.")),
     check("flow-log", HIGH, (guide::FLOW_LOGS, Scope::Vpc), flow_logs::exist, (
         "No flow log covers the jobs",
         "Every subnet of the jobs has an active flow log, of its own or of the VPC.")),
@@ -147,7 +147,7 @@ pub const CHECKS: &[Check] = &[
         "The flow log cannot deliver",
         "Flow logs deliver without error.")),
     check("flow-log-fields", LOW, (guide::FLOW_LOGS, Scope::Vpc), flow_logs::fields, (
-        "The flow log lacks fields",
+        "The flow log has missing fields",
         "A flow log has the fields that make verdicts strong; next-hop-interface-type makes them proven.")),
     check("flow-log-interval", LOW, (guide::FLOW_LOGS, Scope::Vpc), flow_logs::interval, (
         "The flow log sums up over too long",

@@ -92,8 +92,7 @@ fn fix(subject: &Subject<'_>, acl: &str, rows: &[&NetworkAclEntry], refusals: &[
         commands.push(acl_command(&entry).region(&subject.region()));
         blocks.push(network_acl_terraform(&entry, &format!("{acl}-{}-{number}", ask.direction)));
     }
-    let what =
-        "allow it; a network ACL does not remember who asked, so replies need rules of their own";
+    let what = "allow it; network ACLs are stateless, so replies need rules of their own";
     let full = if is_full {
         "; no rule number is free before the rule that denies: renumber the rules of the ACL first"
     } else {

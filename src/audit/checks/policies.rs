@@ -204,7 +204,7 @@ pub(super) fn own(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResul
     }
     if denied.is_empty() {
         if let Some(doubt) = doubts.first() {
-            let why = format!("what the policy says to {doubt}");
+            let why = format!("the policy's answer to {doubt}");
             return Err(NotApplicable::NotKnown(why));
         }
         let why = format!("the policy allows the {} buckets of the jobs", buckets.len());
@@ -244,7 +244,7 @@ pub(super) fn repositories(world: &AuditContext<'_>, subject: &Subject<'_>) -> C
     }
     if open.is_empty() {
         return match doubts.first() {
-            Some(doubt) => Err(NotApplicable::NotKnown(format!("what the policy says to {doubt}"))),
+            Some(doubt) => Err(NotApplicable::NotKnown(format!("the policy's answer to {doubt}"))),
             None => Ok(CheckOutcome::pass("the policy denies the repositories of Amazon Linux")),
         };
     }
@@ -283,7 +283,7 @@ pub(super) fn buckets_limited(world: &AuditContext<'_>, subject: &Subject<'_>) -
         let text = rows.iter().find(|row| row.bucket == bucket).and_then(|row| row.policy.as_ref());
         let policy = text.ok_or_else(|| {
             format!(
-                "the inventory lacks the policy of {bucket}; hint: {}",
+                "the inventory has no policy of {bucket}; hint: {}",
                 Command::new("s3api get-bucket-policy").option("--bucket", &bucket)
             )
         });

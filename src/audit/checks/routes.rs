@@ -55,7 +55,7 @@ pub(super) fn blackhole(world: &AuditContext<'_>, subject: &Subject<'_>) -> Chec
     let evidence =
         dead.iter().map(|route| format!("{}: {} to {}", table.id, route.destination, route.target));
     Ok(CheckOutcome::fail(
-        "a route leads to what is gone: its traffic is dropped, and the log says ACCEPT",
+        "a route targets a deleted resource: its traffic is dropped, and the log records ACCEPT",
     )
     .evidence(evidence)
     .fix(fix))
@@ -112,27 +112,26 @@ fn without_way_out(
                 .option("--destination-cidr-block", DEFAULT)
                 .option("--nat-gateway-id", "NAT"),
         );
-        let why = format!("jobs ask for what lies outside, and {table} has no route out");
+        let why = format!("jobs contact addresses outside the VPC, and {table} has no route out");
         return CheckOutcome::fail(why).inferred().evidence(lost).fix(fix);
     }
     if unanswered_by(seen, "aws") > 0 {
         let region = world.region(subject).unwrap_or_else(|| "REGION".to_owned());
-        let fix = Fix::new("add an interface endpoint for each AWS service that the jobs ask for")
-            .cli(
-                Command::new("ec2 create-vpc-endpoint")
-                    .region(&region)
-                    .option("--vpc-endpoint-type", "Interface")
-                    .option("--vpc-id", subject.vpc_id.as_deref().unwrap_or("VPC"))
-                    .option("--service-name", &format!("com.amazonaws.{region}.SERVICE"))
-                    .option("--subnet-ids", subject.subnet())
-                    .option("--security-group-ids", "SG")
-                    .flag("--private-dns-enabled"),
-            );
+        let fix = Fix::new("add an interface endpoint for each AWS service that the jobs use").cli(
+            Command::new("ec2 create-vpc-endpoint")
+                .region(&region)
+                .option("--vpc-endpoint-type", "Interface")
+                .option("--vpc-id", subject.vpc_id.as_deref().unwrap_or("VPC"))
+                .option("--service-name", &format!("com.amazonaws.{region}.SERVICE"))
+                .option("--subnet-ids", subject.subnet())
+                .option("--security-group-ids", "SG")
+                .flag("--private-dns-enabled"),
+        );
         let why =
-            format!("jobs ask AWS services by public addresses, and {table} has no route out");
+            format!("jobs contact AWS services by public addresses, and {table} has no route out");
         return CheckOutcome::fail(why).inferred().evidence(lost).fix(fix);
     }
-    let why = format!("{table} leads nothing out of the VPC but what its other routes say");
+    let why = format!("{table} routes nothing out of the VPC except by its other routes");
     CheckOutcome::pass(why).evidence(lost)
 }
 

@@ -216,7 +216,7 @@ pub(super) fn ipv6(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResu
             .cli(modify_endpoint(subject, id).option("--ip-address-type", "dualstack"))
             .terraform(&["resource \"aws_vpc_endpoint\" \"s3\" {\n  # …\n  ip_address_type = \"dualstack\"\n}".to_owned()]);
             CheckOutcome::fail(format!(
-                "the endpoint takes IPv4 only: what asks S3's dualstack names goes by IPv6 to {}, around it",
+                "the endpoint is IPv4 only: clients of S3's dualstack names use IPv6 to {} and bypass it",
                 way.target
             ))
             .evidence([format!("{}: ::/0 to {}", table.id, way.target)])

@@ -118,7 +118,7 @@ fn told(missing: &[Missing], groups: &[String]) -> String {
 }
 
 /// What is said of jobs whose instances may talk by EFA.
-const EFA_UNSEEN: &str = "flow logs hold no OS-bypass traffic of EFA: what these instances say to each other by it is in no record";
+const EFA_UNSEEN: &str = "flow logs do not record OS-bypass traffic of EFA between these instances";
 
 /// Returns what EFA lacks: a rule for all traffic whose other side is the group itself, in and out. A range of
 /// addresses does not do, however wide.
@@ -319,7 +319,7 @@ fn to_nat(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
             .region(&subject.region()),
     );
     let why = format!(
-        "{}: S3 is let out on tcp/443, and what the jobs ask for by {gateways} is not",
+        "{}: egress to S3 on tcp/443 is allowed, and egress to what the jobs reach through {gateways} is not",
         subject.groups.join(", ")
     );
     Ok(CheckOutcome::fail(why)
@@ -354,7 +354,7 @@ pub(super) fn open_to_world(world: &AuditContext<'_>, subject: &Subject<'_>) -> 
     };
     let commands: Vec<Command> = open.iter().map(|rule| revoke(subject, rule)).collect();
     let fix = Fix::new(
-        "take the rule away: a job's interface answers nobody but the job's other instances",
+        "remove the rule: a job's interface only needs to answer the job's other instances",
     )
     .commands(&commands)
     .terraform(&[format!(

@@ -20,7 +20,7 @@ pub(super) fn free(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResu
     let largest = subject.jobs.iter().max_by_key(|job| job.instance_count);
     let Some((largest, count)) = largest.and_then(|job| Some((job, job.instance_count?))) else {
         let why =
-            "no job says how many instances it has; hint: aws sagemaker describe-processing-job";
+            "no job document has an instance count; hint: aws sagemaker describe-processing-job";
         return Err(NotApplicable::NotKnown(why.to_owned()));
     };
     let needed = PER_INSTANCE * i64::from(count);

@@ -175,7 +175,9 @@ impl Statement {
     fn principal(&self) -> Ternary {
         match self.elements.get("Principal") {
             Some(principal) if is_everyone(principal) => Ok(true),
-            _ => Err("it names principals, and who asks is not known well enough".to_owned()),
+            _ => {
+                Err("it names principals, and the caller's principal is not fully known".to_owned())
+            }
         }
     }
 

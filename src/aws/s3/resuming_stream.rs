@@ -90,7 +90,7 @@ impl Reader {
         self.failures = 0;
         match self.wanted() {
             Some(wanted) if self.at > wanted => {
-                let message = format!("more than the {wanted} bytes expected came");
+                let message = format!("more than the expected {wanted} bytes arrived");
                 Err(Error::new(Kind::Other, message))
             }
             _ => Ok(bytes),

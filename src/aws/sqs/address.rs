@@ -31,7 +31,7 @@ impl Address {
                 return Err(wrong("the ARN is not that of a queue"));
             };
             if region.is_empty() || account.is_empty() || !is_name(name) {
-                return Err(wrong("the ARN lacks a region, an account or a queue's name"));
+                return Err(wrong("the ARN has no region, account or queue name"));
             }
             let place =
                 QueueName::Name { name: name.to_owned(), account_id: Some(account.to_owned()) };

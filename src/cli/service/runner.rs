@@ -176,7 +176,7 @@ impl Service {
     async fn close(self, work: &mut impl Worker) {
         self.notify.stopping();
         if tokio::time::timeout(END_TIMEOUT, work.end()).await.is_err() {
-            self.log.warn("what is held was not given back in time", Vec::new());
+            self.log.warn("leases were not released in time", Vec::new());
         }
         self.outlets.close().await;
     }

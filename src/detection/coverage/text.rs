@@ -56,7 +56,7 @@ impl Coverage {
         }
         let not_run = self.not_run.iter().filter(|not_run| not_run.needs.is_none()).count();
         if not_run > 0 {
-            parts.push(format!("{not_run} questions not answered for want of fields"));
+            parts.push(format!("{not_run} questions not answered because fields are missing"));
         }
         for (kind, what) in [
             (Kind::SilentInterface, "interfaces of jobs without any record"),

@@ -82,7 +82,7 @@ pub const FUNCTIONS: &[Function] = &[
              "ORDER BY ip_key(srcaddr)"),
     function("is_private(ip)",         "boolean", "RFC 1918, RFC 6598 (100.64.0.0/10) or IPv6 ULA (fc00::/7); not link-local, not loopback",
              "NOT is_private(dstaddr)"),
-    function("aws_service(ip)",        "text",    "AWS service whose public range in the inventory holds the address; NULL when none does",
+    function("aws_service(ip)",        "text",    "AWS service whose public range in the inventory contains the address; NULL when none does",
              "aws_service(dstaddr) = 'S3'"),
     function("protocol_name(number)",  "text",    "name of an IANA protocol number; NULL when it has none",
              "protocol_name(protocol) = 'TCP'"),
@@ -121,7 +121,7 @@ pub const FUNCTIONS: &[Function] = &[
              "aggregate: the first 100 distinct times of a group, sorted",
              "first_starts(start) FILTER (WHERE direction = 'egress')"),
     function("most_within(times, secs)", "integer",
-             "how many of a list of Unix seconds lie within so many seconds, where they are densest",
+             "largest number of Unix seconds of a list within any window of the given seconds",
              "most_within(array_agg(CAST(start AS BIGINT)), 60)"),
 ];
 

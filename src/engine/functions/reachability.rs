@@ -189,7 +189,7 @@ fn why_refused(reach: &Analyzer, row: &Row<'_>) -> Option<String> {
     match row.refused() {
         Some(refused) => reach.refusal(&refused).cause,
         // NULL would mean that the inventory allows it.
-        None => Some("not known: the log does not tell the protocol".to_owned()),
+        None => Some("not known: the log has no protocol field".to_owned()),
     }
 }
 

@@ -41,7 +41,7 @@ const PARTS: &[(&str, &str, &str)] = &[
     ("s3", "S3, by the way that the bytes took", include_str!("../../../queries/explain/s3.sql")),
     (
         "coverage",
-        "What the log tells of the interfaces",
+        "What the log shows of the interfaces",
         include_str!("../../../queries/explain/coverage.sql"),
     ),
 ];
@@ -174,7 +174,7 @@ impl JobReportContext<'_> {
                     .to_owned(),
             ),
             "interfaces" if rows == 0 => notes.push(
-                "no interface is known to be this job's: nothing can be said of its traffic".to_owned(),
+                "no interface is known to be this job's: its traffic is not known".to_owned(),
             ),
             "between_instances" if rows == 0 => {
                 notes.push("no record between two interfaces of this job".to_owned());
@@ -184,7 +184,7 @@ impl JobReportContext<'_> {
             ),
             "s3" if rows > 0 => notes.push(match (self.nat_price, &self.job.region) {
                 (Some(price), _) => format!(
-                    "nat_cost: at {price} for each GB (10⁹ bytes) through a NAT gateway, as flowq.toml says"
+                    "nat_cost: at {price} for each GB (10⁹ bytes) through a NAT gateway (flowq.toml)"
                 ),
                 (None, region) => format!(
                     "no price set for {}: set nat-gateway under [prices] in flowq.toml to see the cost of NAT",

@@ -42,7 +42,7 @@ impl Runner {
             }
         }
         self.notes.push(
-            "an earlier pass was made with a clock that was ahead: the sources are listed from their beginning once"
+            "an earlier pass ran with a clock that was ahead: the sources are listed once from their beginning"
                 .to_owned(),
         );
         self.save().await

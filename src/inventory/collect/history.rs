@@ -45,7 +45,7 @@ pub(super) async fn events(
     let start = since.saturating_sub(OVERLAP_SECS);
     if start < earliest {
         pass.warnings.push(
-            "LookupEvents: CloudTrail remembers 90 days: of the time before only --trail can tell"
+            "LookupEvents: CloudTrail event history covers 90 days; earlier times need --trail"
                 .into(),
         );
     }
@@ -53,7 +53,7 @@ pub(super) async fn events(
     if end <= earliest {
         return Ok(true);
     }
-    let lost = "interfaces that are gone by now are only known as far as other sources tell";
+    let lost = "interfaces deleted by now are known only from other sources";
     for name in EVENTS {
         let params = json!({
             "LookupAttributes": [{ "AttributeKey": "EventName", "AttributeValue": name }],

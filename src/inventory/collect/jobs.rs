@@ -12,7 +12,7 @@ use crate::inventory::collect::pass::{CollectionPass, JOB_SECS_MAX};
 use crate::inventory::model::Job;
 
 /// What is lost without the list of jobs.
-const LOST: &str = "jobs are not known, but for those that CloudTrail tells of";
+const LOST: &str = "jobs are not known, except those in CloudTrail";
 
 /// Requests the jobs that were not over before `since` and describes those that are not known to be over.
 /// The `first` time also jobs count that were created long before. Returns whether all were returned.

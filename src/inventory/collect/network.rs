@@ -92,7 +92,7 @@ async fn network_interfaces(
     {
         result = pass.api.all(call, &filter("vpc-id", vpcs)).await;
     }
-    let lost = "interfaces are only known as far as CloudTrail and AWS Config tell";
+    let lost = "interfaces are known only from CloudTrail and AWS Config";
     let Some(answer) = pass.or_warn(result, call.action, lost)? else { return Ok(0) };
     let at = answer.at.unwrap_or(pass.now);
     let count = answer.document.get(call.list).and_then(Value::as_array).map_or(0, Vec::len);

@@ -28,7 +28,7 @@ pub(super) async fn collect(
     since: i64,
     until: i64,
 ) -> Result<bool, aws::Error> {
-    let lost = "interfaces that are gone by now are only known as far as other sources tell";
+    let lost = "interfaces deleted by now are known only from other sources";
     let folder = folder(place).await;
     let Some(folder) = pass.or_warn(folder, "--trail", lost)? else { return Ok(false) };
     let days = (since - SLACK_SECS, until + SLACK_SECS);

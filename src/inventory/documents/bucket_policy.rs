@@ -16,10 +16,9 @@ pub(super) fn read(reader: &mut Reader, answer: &JsonObject, at: Option<i64>) {
             let policy = BucketPolicy { bucket, policy: Some(text.to_owned()) };
             reader.add(Fact::BucketPolicy { at, policy });
         }
-        None => reader.complaints.push(
-            "a policy of which it cannot be told what it belongs to: its resources name no single bucket"
-                .into(),
-        ),
+        None => reader
+            .complaints
+            .push("a policy whose bucket is not known: its resources name no single bucket".into()),
     }
 }
 

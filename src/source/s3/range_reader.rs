@@ -61,7 +61,7 @@ impl Seek {
         let bytes = self.store.range(&self.object, range).await;
         let bytes = bytes.map_err(|error| ParquetError::External(Box::new(error)))?;
         if (bytes.len() as u64) < wanted {
-            let message = format!("{wanted} bytes expected, {} there", bytes.len());
+            let message = format!("expected {wanted} bytes, got {}", bytes.len());
             return Err(ParquetError::EOF(message));
         }
         Ok(bytes)

@@ -96,10 +96,10 @@ impl ReceivedMessages {
         }
         if self.hold.lost() > 0 {
             let count = messages(self.hold.lost());
-            lines.push(format!("{url}: {count} could not be held: others may have got them too"));
+            lines.push(format!("{url}: {count} could not be kept invisible: other consumers may have received them too"));
         }
         if self.full {
-            lines.push(format!("{url} may hold more messages than one run takes: run it again"));
+            lines.push(format!("{url} may have more messages than one run takes: run it again"));
         }
         lines
     }

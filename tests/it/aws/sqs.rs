@@ -379,7 +379,7 @@ fn messages_that_cannot_be_held_are_told_of() {
     let proxy = Proxy::start(server.url(), faults);
     let run = proxy.flowq(&[&COUNT[..], &[&source(&queue)]].concat()).expect(0);
     assert_eq!(run.out, "n\n100\n");
-    let told = "1 message could not be held: others may have got them too";
+    let told = "1 message could not be kept invisible: other consumers may have received them too";
     assert!(run.err.contains(told), "{}", run.err);
 }
 
@@ -393,7 +393,7 @@ fn a_queue_that_cannot_be_told_is_an_error_and_nothing_is_silent() {
     let proxy = Proxy::start(server.url(), vec![fault]);
     let run = proxy.flowq(&[&COUNT[..], &[&source(&queue)]].concat()).expect(4);
     assert_eq!(run.out, "n\n2\n");
-    let told = "could not be deleted: what they tell of is read again: access denied";
+    let told = "could not be deleted: the objects they name are read again: access denied";
     assert!(run.err.contains(told), "{}", run.err);
     assert_eq!(proxy.done(), [1]);
     assert_eq!(messages(server, &queue), (0, 1));

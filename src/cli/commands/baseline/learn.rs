@@ -159,7 +159,7 @@ fn tell(learned: &Learned, options: &Options, say: Messages<'_>) {
         say.warn(&format!("{job}: left out {}", left_out.line()));
     }
     if !learned.left_out.is_empty() {
-        say.note("hint: if it is wanted, allow it in flowq.toml, or learn with --include-flagged DETECTION");
+        say.note("hint: if it is intended, allow it in flowq.toml, or learn with --include-flagged DETECTION");
     }
 }
 

@@ -182,7 +182,7 @@ fn markdown_explanation(text: &mut String, explained: &Explanation) {
     let (from, to) = (&explained.source, &explained.destination);
     let _ = writeln!(text, "## {} to {}, {}{at}\n", from.address, to.address, explained.service);
     let _ = writeln!(text, "- from: {}\n- to: {}", cell(&end(from)), cell(&end(to)));
-    let _ = writeln!(text, "- held against the {}\n", explained.inventory);
+    let _ = writeln!(text, "- checked against the {}\n", explained.inventory);
     let _ = writeln!(text, "**{}**\n", cell(&explained.summary));
     if let Some(why) = &explained.inconsistent {
         let _ = writeln!(text, "{}\n", cell(why));

@@ -252,9 +252,7 @@ impl FeedState {
             Ok(judgement) => judgement,
             Err(error) => {
                 let reason = told(error);
-                say.warn(&format!(
-                    "findings are as before, and are made at a later pass: {reason}"
-                ));
+                say.warn(&format!("findings are unchanged until a later pass: {reason}"));
                 return Ok(false);
             }
         };
