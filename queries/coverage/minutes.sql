@@ -2,7 +2,7 @@
 SELECT
     count(DISTINCT interface_id) AS interfaces,
     CAST(coalesce(sum(minutes), 0) AS BIGINT) AS minutes,
-    CAST(coalesce(sum(minutes) FILTER (WHERE state IN ('records', 'nodata')), 0) AS BIGINT) AS told,
+    CAST(coalesce(sum(minutes) FILTER (WHERE state IN ('records', 'nodata')), 0) AS BIGINT) AS covered,
     CAST(coalesce(sum(minutes) FILTER (WHERE state = 'quiet'), 0) AS BIGINT) AS quiet,
     CAST(coalesce(sum(minutes) FILTER (WHERE state = 'skipdata'), 0) AS BIGINT) AS skipdata,
     CAST(coalesce(sum(minutes) FILTER (WHERE state = 'gap'), 0) AS BIGINT) AS gap,

@@ -167,7 +167,7 @@ refused AS (
         END AS leg
     FROM keyed
 ),
-told AS (
+evaluated AS (
     -- Evaluated with the groups and ACLs of that time. NULL: they allow the packet.
     SELECT
         *,
@@ -272,4 +272,4 @@ SELECT
         ELSE 'compare the rules as they were then, in CloudTrail or AWS Config: those of the inventory let it through'
     END AS remediation,
     evidence
-FROM told
+FROM evaluated

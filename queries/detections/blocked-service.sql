@@ -18,7 +18,7 @@
 -- # Requests without an answer are reported from this number of records on: a record is one attempt in one interval.
 -- min_unanswered = 2
 -- # A job that fails to reach at least this many addresses and ports of its network gets one finding for all of them;
--- # with so many ports of one address, or addresses with one port, within scan_secs it is left to port-scan.
+-- # with this many ports of one address, or addresses with one port, within scan_secs it is left to port-scan.
 -- many_destinations = 20
 -- scan_secs = 600
 WITH peered AS (

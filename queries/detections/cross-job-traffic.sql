@@ -37,7 +37,7 @@ sides AS (
             WHEN accepted_out + rejected_out = 0 THEN false
             ELSE local_addr < remote_addr
         END AS is_opener,
-        opened_by IS NOT NULL OR accepted_in + rejected_in = 0 OR accepted_out + rejected_out = 0 AS is_told,
+        opened_by IS NOT NULL OR accepted_in + rejected_in = 0 OR accepted_out + rejected_out = 0 AS is_opener_known,
         o.job_arn AS owner_job_arn,
         nullif(o.job_candidates, '') AS owner_candidates,
         o.attribution AS owner_attribution,
@@ -84,7 +84,7 @@ pairs AS (
         min(coalesce(accepted_first, rejected_first)) AS first_seen,
         max(coalesce(accepted_last, rejected_last)) AS last_seen,
         bool_or(is_opener) AS has_own,
-        bool_and(is_told) AS is_told,
+        bool_and(is_opener_known) AS is_opener_known,
         min(opener_job) AS job_name,
         coalesce(min(CASE WHEN is_opener THEN job_arn END), min(CASE WHEN NOT is_opener THEN owner_job_arn END)) AS job_arn,
         min(CASE WHEN is_opener THEN job_candidates ELSE owner_candidates END) AS job_candidates,
@@ -133,7 +133,7 @@ keyed AS (
         min(other_interface) AS remote_interface_id,
         min(other_jobs) AS other_jobs,
         coalesce(other_jobs, other_interface) AS key,
-        bool_and(is_told) AS is_told,
+        bool_and(is_opener_known) AS is_opener_known,
         bool_and(has_own) AS has_own,
         bool_and(attribution IN ('declared', 'exact') AND other_attribution IN ('declared', 'exact')) AS is_exact,
         sum(answers) AS answers,
@@ -152,10 +152,10 @@ keyed AS (
 )
 SELECT
     CASE WHEN answers = 0 THEN 'low' END AS severity,
-    CASE WHEN NOT is_told OR other_jobs IS NULL THEN 'weak' WHEN is_exact THEN 'strong' ELSE 'inferred' END AS confidence,
+    CASE WHEN NOT is_opener_known OR other_jobs IS NULL THEN 'weak' WHEN is_exact THEN 'strong' ELSE 'inferred' END AS confidence,
     concat(
         local_addr,
-        CASE WHEN is_told THEN ' opened connections to ' ELSE ' exchanged traffic with ' END,
+        CASE WHEN is_opener_known THEN ' opened connections to ' ELSE ' exchanged traffic with ' END,
         remote_addr,
         CASE WHEN remote_port > 0 THEN concat(' port ', remote_port) END,
         ' (', coalesce(protocol_name(protocol), concat('protocol ', protocol)), '), an interface of ',
@@ -170,7 +170,7 @@ SELECT
             WHEN refusals > 0 THEN '; it was refused'
             ELSE '; no answer was seen'
         END,
-        CASE WHEN NOT is_told THEN '; the records do not show which side opened it' END,
+        CASE WHEN NOT is_opener_known THEN '; the records do not show which side opened it' END,
         CASE WHEN NOT has_own THEN '; only the other interface logged it' END,
         CASE attribution
             WHEN 'shared' THEN concat('; the interface may serve any of ', job_candidates)

@@ -12,7 +12,7 @@
 -- requires    = ["interface_id", "srcaddr|pkt_srcaddr", "dstaddr|pkt_dstaddr", "srcport", "dstport", "action", "start"]
 -- actions     = ["ACCEPT", "REJECT"]
 -- improves    = ["protocol", "tcp_flags", "flow_direction", "pkt_dstaddr"]
-WITH told AS (
+WITH known_vpcs AS (
     -- VPCs with known DHCP options.
     SELECT v.vpc_id, min(d.dhcp_options_id) AS dhcp_options_id
     FROM vpcs AS v
@@ -32,7 +32,7 @@ judged AS (
         coalesce(c.job_arn, c.job_name, c.interface_id) AS job,
         t.dhcp_options_id
     FROM peers AS c
-    LEFT JOIN told AS t ON t.vpc_id = c.vpc_id
+    LEFT JOIN known_vpcs AS t ON t.vpc_id = c.vpc_id
     LEFT ANTI JOIN servers AS s ON s.vpc_id = c.vpc_id AND s.server = ip_key(c.remote_addr)
     WHERE c.attribution IS NOT NULL
         AND c.remote_port IN (53, 853)

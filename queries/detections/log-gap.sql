@@ -39,7 +39,7 @@ marked AS (
         state = 'skipdata' AS is_skipdata
     FROM timed
 ),
-told AS (
+described AS (
     SELECT
         *,
         CASE
@@ -80,7 +80,7 @@ summed AS (
         array_to_string(
             array_slice(array_agg(hole ORDER BY judged_from, interface_id) FILTER (WHERE hole IS NOT NULL), 1, 3), '; '
         ) AS shown
-    FROM told
+    FROM described
     GROUP BY job
 )
 SELECT

@@ -6,7 +6,7 @@
 -- An interface is covered while its job ran, from the first minute of any record of a job to the
 -- last: what comes after it may not be delivered yet. An interface that is not in the inventory existed from its first to
 -- its last record. An interface of several candidates is covered for its whole lifetime.
-WITH told AS (
+WITH lifetimes AS (
     SELECT
         interface_id,
         job,
@@ -52,7 +52,7 @@ pairs AS (
         h.account_id, h.region, h.vpc_id, h.subnet_id, h.valid_from, h.valid_to,
         coalesce(t.is_unknown, false) AS is_unknown,
         t.first_minute, t.last_minute, t.longest_secs
-    FROM told AS t
+    FROM lifetimes AS t
     FULL JOIN held AS h ON h.interface_id = t.interface_id AND h.job = t.job
 ),
 job_times AS (

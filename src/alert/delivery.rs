@@ -30,9 +30,9 @@ impl Deliveries {
     /// Begins a delivery to each sink that has none under way. Returns what came of those that ended since the
     /// last call, and what waits for sinks whose delivery goes on. It waits for nobody. `now`: Unix seconds.
     pub async fn go_on(&mut self, now: i64) -> Vec<Delivery> {
-        let mut told = BTreeMap::new();
+        let mut delivered = BTreeMap::new();
         while let Some(ended) = self.tasks.try_join_next_with_id() {
-            self.ended(ended, &mut told);
+            self.ended(ended, &mut delivered);
         }
         for at in 0..self.outbox.sinks().count() {
             if self.sinks.values().any(|busy| *busy == at) {
@@ -45,7 +45,7 @@ impl Deliveries {
         }
         let mut deliveries = Vec::new();
         for at in 0..self.outbox.sinks().count() {
-            match told.remove(&at) {
+            match delivered.remove(&at) {
                 Some(delivery) => deliveries.push(delivery),
                 None => deliveries.extend(self.outbox.waiting_at(at).await),
             }
@@ -57,18 +57,18 @@ impl Deliveries {
     /// again.
     pub async fn finish(&mut self, now: i64, within: Duration) -> Vec<Delivery> {
         let deadline = Instant::now() + within;
-        let mut told = BTreeMap::new();
+        let mut delivered = BTreeMap::new();
         while let Ok(Some(ended)) =
             tokio::time::timeout_at(deadline, self.tasks.join_next_with_id()).await
         {
-            self.ended(ended, &mut told);
+            self.ended(ended, &mut delivered);
         }
         self.tasks.abort_all();
         self.sinks.clear();
         let rest = deadline.saturating_duration_since(Instant::now());
         let mut deliveries = self.outbox.deliver(now, rest).await;
         for (at, delivery) in deliveries.iter_mut().enumerate() {
-            let Some(before) = told.remove(&at) else { continue };
+            let Some(before) = delivered.remove(&at) else { continue };
             delivery.sent += before.sent;
             delivery.refused += before.refused;
             delivery.superseded += before.superseded;
@@ -87,11 +87,11 @@ impl Deliveries {
     fn ended(
         &mut self,
         ended: Result<(Id, Delivery), tokio::task::JoinError>,
-        told: &mut BTreeMap<usize, Delivery>,
+        delivered: &mut BTreeMap<usize, Delivery>,
     ) {
         let id = ended.as_ref().map_or_else(tokio::task::JoinError::id, |(id, _)| *id);
         if let (Some(at), Ok((_, delivery))) = (self.sinks.remove(&id), ended) {
-            told.insert(at, delivery);
+            delivered.insert(at, delivery);
         }
     }
 }

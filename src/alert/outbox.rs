@@ -71,7 +71,7 @@ struct SinkQueue {
 /// State that both enqueuing and delivery change.
 #[derive(Debug, Default)]
 struct State {
-    told: SentMemory,
+    memory: SentMemory,
     /// Whether `told` has changes that are not stored yet.
     unwritten: bool,
     /// Objects with alerts, in order: number, and how many alerts.
@@ -112,7 +112,7 @@ impl Outbox {
         let mut lanes = Vec::with_capacity(sinks.len());
         for sink in sinks {
             let mut state = State {
-                told: spool.told(&sink.name, &mut notes).await?,
+                memory: spool.sent(&sink.name, &mut notes).await?,
                 next: 1,
                 ..State::default()
             };
@@ -120,7 +120,7 @@ impl Outbox {
                 let alerts = spool.alerts_or_aside(&sink.name, number, &mut notes).await?;
                 // A crash came between writing these down and counting them.
                 for alert in &alerts {
-                    state.unwritten |= state.told.mark_sent(alert);
+                    state.unwritten |= state.memory.mark_sent(alert);
                 }
                 state.waiting.push_back((number, alerts.len()));
                 state.next = number + 1;
@@ -154,7 +154,7 @@ impl Outbox {
         let mut alerts: Vec<Alert> = Vec::new();
         let mut seen = BTreeSet::new();
         for finding in findings.iter().filter(|finding| lane.sink.filter.fits(finding)) {
-            if let Some(alert) = state.told.next_alert(finding, now).filter(|_| {
+            if let Some(alert) = state.memory.next_alert(finding, now).filter(|_| {
                 // One finding twice in one list would have one id twice.
                 seen.insert(finding.finding_id.as_str())
             }) {
@@ -174,18 +174,18 @@ impl Outbox {
             state.next += 1;
             state.waiting.push_back((number, part.len()));
             for alert in part {
-                state.told.mark_sent(alert);
+                state.memory.mark_sent(alert);
             }
             state.unwritten = true;
         }
-        state.unwritten |= state.told.forget(now.saturating_sub(self.patience.memory_secs));
+        state.unwritten |= state.memory.forget(now.saturating_sub(self.patience.memory_secs));
         self.write_told(lane, &mut state).await?;
         Ok(posted)
     }
 
     async fn write_told(&self, lane: &SinkQueue, state: &mut State) -> Result<(), Error> {
         if state.unwritten {
-            self.spool.tell(&lane.sink.name, &state.told).await?;
+            self.spool.tell(&lane.sink.name, &state.memory).await?;
             state.unwritten = false;
         }
         Ok(())
@@ -266,7 +266,7 @@ impl Outbox {
             if crowded {
                 let state = lane.state.lock().await;
                 for alert in &alerts {
-                    let later = state.told.step(&alert.finding.finding_id) > alert.sequence;
+                    let later = state.memory.step(&alert.finding.finding_id) > alert.sequence;
                     if later && sending.done.insert(alert.alert_id.clone()) {
                         delivery.superseded += 1;
                     }

@@ -22,7 +22,7 @@ pub(super) struct SentRecord {
     pub(super) step: u32,
     /// When last.
     #[serde(with = "rfc3339")]
-    told_at: Option<i64>,
+    sent_at: Option<i64>,
     /// Until when the finding was seen then.
     #[serde(with = "rfc3339")]
     last_seen: Option<i64>,
@@ -36,18 +36,18 @@ pub(super) struct SentMemory(BTreeMap<String, SentRecord>);
 impl SentMemory {
     /// Returns the alert that is due for a finding; `None` if it says nothing that is not known.
     pub(super) fn next_alert(&self, finding: &Finding, now: i64) -> Option<Alert> {
-        let Some(told) = self.0.get(&finding.finding_id) else {
+        let Some(last_sent) = self.0.get(&finding.finding_id) else {
             return Some(Alert::new(finding, 1, AlertReason::New, None, now));
         };
-        let why = if finding.severity > told.severity {
+        let why = if finding.severity > last_sent.severity {
             AlertReason::Severity
-        } else if bytes(finding) >= told.bytes.max(1).saturating_mul(GROWTH) {
+        } else if bytes(finding) >= last_sent.bytes.max(1).saturating_mul(GROWTH) {
             AlertReason::Bytes
         } else {
             return None;
         };
-        let previous = PreviousAlert { severity: told.severity, bytes: told.bytes };
-        Some(Alert::new(finding, told.step.saturating_add(1), why, Some(previous), now))
+        let previous = PreviousAlert { severity: last_sent.severity, bytes: last_sent.bytes };
+        Some(Alert::new(finding, last_sent.step.saturating_add(1), why, Some(previous), now))
     }
 
     /// Marks an alert as sent. Returns whether this changed anything: a second call does not.
@@ -57,32 +57,35 @@ impl SentMemory {
             severity: finding.severity,
             bytes: bytes(finding),
             step: alert.sequence,
-            told_at: alert.posted_at,
+            sent_at: alert.posted_at,
             last_seen: finding.last_seen,
         };
-        let Some(told) = self.0.get_mut(&finding.finding_id) else {
+        let Some(last_sent) = self.0.get_mut(&finding.finding_id) else {
             self.0.insert(finding.finding_id.clone(), new);
             return true;
         };
-        if told.step >= new.step {
+        if last_sent.step >= new.step {
             return false;
         }
         // A severity or size that was sent once is not sent again, even after it sank.
-        let (severity, bytes) = (told.severity.max(new.severity), told.bytes.max(new.bytes));
-        *told = SentRecord { severity, bytes, ..new };
+        let (severity, bytes) =
+            (last_sent.severity.max(new.severity), last_sent.bytes.max(new.bytes));
+        *last_sent = SentRecord { severity, bytes, ..new };
         true
     }
 
     /// Returns the sequence number of the last alert about a finding.
     pub(super) fn step(&self, finding_id: &str) -> u32 {
-        self.0.get(finding_id).map_or(0, |told| told.step)
+        self.0.get(finding_id).map_or(0, |last_sent| last_sent.step)
     }
 
     /// Removes findings that were neither seen nor sent since `before`, Unix seconds. Returns whether there
     /// were any.
     pub(super) fn forget(&mut self, before: i64) -> bool {
         let count = self.0.len();
-        self.0.retain(|_, told| told.told_at.max(told.last_seen).is_none_or(|at| at >= before));
+        self.0.retain(|_, last_sent| {
+            last_sent.sent_at.max(last_sent.last_seen).is_none_or(|at| at >= before)
+        });
         self.0.len() < count
     }
 }

@@ -38,13 +38,13 @@ impl Spool {
 
     /// Returns the findings that a sink got; none if it never got any. A broken object is replaced by an empty one:
     /// the sink gets the findings again with the same alert ids, by which it can drop duplicates.
-    pub(super) async fn told(
+    pub(super) async fn sent(
         &self,
         sink: &str,
         notes: &mut Vec<String>,
     ) -> Result<SentMemory, Error> {
-        let told = self.read_or_aside(&format!("told/{sink}.json"), notes).await?;
-        Ok(told.unwrap_or_default())
+        let sent = self.read_or_aside(&format!("sent/{sink}.json"), notes).await?;
+        Ok(sent.unwrap_or_default())
     }
 
     /// As [`Spool::alerts`]; what is broken is set aside. Such a file is from a loss of power while it was
@@ -79,8 +79,8 @@ impl Spool {
     }
 
     /// Writes the findings that a sink got, durably.
-    pub(super) async fn tell(&self, sink: &str, told: &SentMemory) -> Result<(), Error> {
-        self.write(&format!("told/{sink}.json"), told, PutMode::Overwrite).await.map(drop)
+    pub(super) async fn tell(&self, sink: &str, sent: &SentMemory) -> Result<(), Error> {
+        self.write(&format!("sent/{sink}.json"), sent, PutMode::Overwrite).await.map(drop)
     }
 
     /// Returns the numbers of what waits for a sink, in order.

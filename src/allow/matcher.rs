@@ -63,7 +63,7 @@ impl AllowMatcher {
         places: Arc<IpRanges>,
         now: i64,
     ) -> Self {
-        let mut kept = Vec::new();
+        let mut active = Vec::new();
         let mut expired = Vec::new();
         for (number, rule) in (1..).zip(rules) {
             let reason = rule.reason.clone().unwrap_or_else(|| format!("rule {number}"));
@@ -71,9 +71,9 @@ impl AllowMatcher {
                 expired.push(reason);
                 continue;
             }
-            kept.push(Rule { number, list: entries(&rule.to, inventory), rule, reason });
+            active.push(Rule { number, list: entries(&rule.to, inventory), rule, reason });
         }
-        Self { rules: kept, expired, places, endpoint_services: endpoint_services(inventory) }
+        Self { rules: active, expired, places, endpoint_services: endpoint_services(inventory) }
     }
 
     /// Returns the reason (or `rule N`, counted from 1) of the first rule that fits. `None` if none does.
@@ -89,14 +89,14 @@ impl AllowMatcher {
         port: Option<i32>,
         protocol: Option<i32>,
     ) -> Option<&str> {
-        let asked = Connection {
+        let connection = Connection {
             job_name,
             remote_addr: remote_addr.to_canonical(),
             remote_scope,
             port,
             protocol,
         };
-        let found = self.rules.iter().find(|rule| self.rule_fits(rule, &asked));
+        let found = self.rules.iter().find(|rule| self.rule_fits(rule, &connection));
         found.map(|rule| rule.reason.as_str())
     }
 
@@ -111,7 +111,7 @@ impl AllowMatcher {
         port: Option<i32>,
         protocol: Option<i32>,
     ) -> Option<i32> {
-        let asked = Connection {
+        let connection = Connection {
             job_name,
             remote_addr: remote_addr.to_canonical(),
             remote_scope,
@@ -119,14 +119,14 @@ impl AllowMatcher {
             protocol,
         };
         let mut known = self.rules.iter().filter(|rule| rule.rule.is_known());
-        let found = known.find(|rule| self.rule_fits(rule, &asked)).map(|rule| rule.number);
+        let found = known.find(|rule| self.rule_fits(rule, &connection)).map(|rule| rule.number);
         let is_family = |rule: &Rule| rule.rule.learned && is_of(&rule.rule, job_name);
         found.or_else(|| self.rules.iter().any(is_family).then_some(0))
     }
 
     /// Returns the rules that were learned or have a band, in their order.
     pub fn known(&self) -> Vec<BaselineRule> {
-        let told = |rule: &&Rule| rule.rule.learned || rule.rule.bytes_out_max.is_some();
+        let is_bounded = |rule: &&Rule| rule.rule.learned || rule.rule.bytes_out_max.is_some();
         let known = |Rule { number, rule, reason, .. }: &Rule| {
             let range = |range: &RangeInclusive<i32>| match (range.start(), range.end()) {
                 (first, last) if first == last => first.to_string(),
@@ -144,7 +144,7 @@ impl AllowMatcher {
                 reason: reason.clone(),
             }
         };
-        self.rules.iter().filter(told).map(known).collect()
+        self.rules.iter().filter(is_bounded).map(known).collect()
     }
 
     /// Returns the services that endpoints offer at an address, by name. None where it is no endpoint's.
@@ -152,12 +152,12 @@ impl AllowMatcher {
         self.endpoint_services.get(&ip).map_or(&[], Vec::as_slice)
     }
 
-    fn rule_fits(&self, Rule { rule, list, .. }: &Rule, asked: &Connection<'_>) -> bool {
-        let Connection { remote_addr, remote_scope, .. } = *asked;
+    fn rule_fits(&self, Rule { rule, list, .. }: &Rule, connection: &Connection<'_>) -> bool {
+        let Connection { remote_addr, remote_scope, .. } = *connection;
         let in_ports = |port| rule.ports.iter().any(|range| range.contains(&port));
-        is_of(rule, asked.job_name)
-            && rule.protocol.is_none_or(|wanted| asked.protocol == Some(wanted))
-            && (rule.ports.is_empty() || asked.port.is_some_and(in_ports))
+        is_of(rule, connection.job_name)
+            && rule.protocol.is_none_or(|required| connection.protocol == Some(required))
+            && (rule.ports.is_empty() || connection.port.is_some_and(in_ports))
             && match &rule.to {
                 AllowedDestination::Cidr(net) => net.contains(&remote_addr),
                 // Endpoints are learned by their service: a new one is new.

@@ -165,7 +165,7 @@ impl NotApplicable {
     /// Another account shares the VPC, and only its own API calls list these things.
     pub(super) fn of_owner(vpc: &str, owner: &str, what: &str) -> Self {
         Self::NotKnown(format!(
-            "account {owner} owns {vpc}, and its {what} are told to that account only; hint: collect its \
+            "account {owner} owns {vpc}, and its {what} are visible to that account only; hint: collect its \
              inventory too"
         ))
     }

@@ -25,13 +25,13 @@ pub struct AuditReport {
 pub fn run(
     inventory: &Arc<Inventory>,
     traffic: Option<&[ObservedTraffic]>,
-    asked: &AuditScope,
+    audit_scope: &AuditScope,
 ) -> AuditReport {
     let network = VpcNetwork::new(Arc::clone(inventory));
-    let world = AuditContext::new(&network, traffic, asked);
+    let world = AuditContext::new(&network, traffic, audit_scope);
     let mut outcomes = Vec::new();
     for check in CHECKS {
-        if !asked.only.is_empty() && !asked.only.iter().any(|id| id == check.id) {
+        if !audit_scope.only.is_empty() && !audit_scope.only.iter().any(|id| id == check.id) {
             continue;
         }
         for subject in world.subjects(check.scope) {

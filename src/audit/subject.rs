@@ -69,14 +69,14 @@ impl<'a> AuditContext<'a> {
     pub(super) fn new(
         network: &'a VpcNetwork,
         traffic: Option<&'a [ObservedTraffic]>,
-        asked: &AuditScope,
+        scope: &AuditScope,
     ) -> Self {
-        let mut world = Self { network, traffic, jobs: Vec::new(), vpc: asked.vpc.clone() };
+        let mut world = Self { network, traffic, jobs: Vec::new(), vpc: scope.vpc.clone() };
         let is_asked = |job: &Job| {
-            asked.job.as_ref().is_none_or(|glob| glob.matches(&job.job_name))
-                && asked.until.is_none_or(|until| job.created_at.is_none_or(|at| at < until))
-                && asked.since.is_none_or(|since| job.ended_at.is_none_or(|at| at >= since))
-                && asked.vpc.as_ref().is_none_or(|vpc| world.vpc_of(job).as_ref() == Some(vpc))
+            scope.job.as_ref().is_none_or(|glob| glob.matches(&job.job_name))
+                && scope.until.is_none_or(|until| job.created_at.is_none_or(|at| at < until))
+                && scope.since.is_none_or(|since| job.ended_at.is_none_or(|at| at >= since))
+                && scope.vpc.as_ref().is_none_or(|vpc| world.vpc_of(job).as_ref() == Some(vpc))
         };
         world.jobs = network.inventory().jobs.iter().filter(|job| is_asked(job)).collect();
         world
@@ -235,7 +235,7 @@ impl<'a> AuditContext<'a> {
 
     /// Tells whether any answer gives this list, be it empty.
     pub(super) fn was_asked(&self, list: &str) -> bool {
-        self.inventory().asked.iter().any(|asked| asked == list)
+        self.inventory().listed.iter().any(|listed| listed == list)
     }
 
     /// Returns what the logs show of the subject's jobs in its subnets; empty when no logs were read.

@@ -36,8 +36,8 @@ fn world(base: &toml::Table, case: &toml::Table) -> (Inventory, Option<Vec<Obser
         merged.insert(table.to_owned(), text.replace(from, to).into());
     }
     let mut inventory = case::inventory(&merged, &tables()).unwrap();
-    let asked = merged["asked"].as_array().unwrap().iter();
-    inventory.asked = asked.map(|list| list.as_str().unwrap().to_owned()).collect();
+    let listed = merged["asked"].as_array().unwrap().iter();
+    inventory.listed = listed.map(|list| list.as_str().unwrap().to_owned()).collect();
     let traffic = merged["traffic"].as_str().unwrap();
     if traffic == "none" {
         return (inventory, None);
@@ -82,11 +82,11 @@ fn root_with(change: impl Fn(String) -> String) -> (toml::Table, Vec<toml::Table
 
 fn audit(base: &toml::Table, case: &toml::Table, only: &[&str]) -> AuditReport {
     let (inventory, traffic) = world(base, case);
-    let asked = AuditScope {
+    let scope = AuditScope {
         only: only.iter().map(|id| (*id).to_owned()).collect(),
         ..AuditScope::default()
     };
-    run(&Arc::new(inventory), traffic.as_deref(), &asked)
+    run(&Arc::new(inventory), traffic.as_deref(), &scope)
 }
 
 /// The report on the base itself.
@@ -123,7 +123,7 @@ fn cases_come_out_as_they_are_written() {
             let whole = format!("{} {}", one.why, one.evidence.join(" "));
             case::cell_fits(&Some(format!("*{}*", text("why"))), &Some(whole))
         };
-        let told: Vec<String> = report
+        let reported: Vec<String> = report
             .outcomes
             .iter()
             .map(|one| format!("{}: {} {:?}", one.verdict, one.why, one.evidence))
@@ -132,7 +132,7 @@ fn cases_come_out_as_they_are_written() {
         let count = case.get("count").and_then(toml::Value::as_integer);
         let counts = count.is_none_or(|count| usize::try_from(count) == Ok(of_verdict.len()));
         if !none && (!of_verdict.iter().any(|one| fits(&one)) || !counts) {
-            wrong.push(format!("{name}: wanted {verdict} {:?}, got {told:#?}", text("why")));
+            wrong.push(format!("{name}: wanted {verdict} {:?}, got {reported:#?}", text("why")));
         }
         for one in of_verdict.iter().filter(|one| one.verdict == CheckVerdict::Fail) {
             assert!(one.fix.is_some(), "{name}: no fix");
@@ -177,8 +177,8 @@ fn a_vpc_without_jobs_is_audited_when_it_is_asked_for() {
         world(&base, &toml::Table::from_iter([("jobs".to_owned(), "".into())]));
     let inventory = Arc::new(inventory);
     assert!(run(&inventory, traffic.as_deref(), &AuditScope::default()).outcomes.is_empty());
-    let asked = AuditScope { vpc: Some("vpc-1".to_owned()), ..AuditScope::default() };
-    let report = run(&inventory, None, &asked);
+    let scope = AuditScope { vpc: Some("vpc-1".to_owned()), ..AuditScope::default() };
+    let report = run(&inventory, None, &scope);
     let checks: BTreeSet<&str> = report.outcomes.iter().map(|one| one.check).collect();
     assert!(checks.contains("s3-endpoint") && checks.contains("dns-support"), "{checks:?}");
     let other = AuditScope { vpc: Some("vpc-2".to_owned()), ..AuditScope::default() };

@@ -286,11 +286,11 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
     }
 
     async fn credentials(&self, now: SystemTime) -> Result<Credentials, Error> {
-        let mut held = self.credentials.lock().await;
+        let mut cached = self.credentials.lock().await;
         let good = |credentials: &Credentials| {
             credentials.expiry().is_none_or(|expiry| expiry > now + CREDENTIALS_SLACK)
         };
-        if let Some(credentials) = held.as_ref().filter(|held| good(held)) {
+        if let Some(credentials) = cached.as_ref().filter(|cached| good(cached)) {
             return Ok(credentials.clone());
         }
         let provider = self.account.config().await.credentials_provider();
@@ -299,7 +299,7 @@ impl<A: Deref<Target = Account>> ServiceClient<A> {
             .provide_credentials()
             .await
             .map_err(|err| Error { kind: Kind::Credentials, ..Error::from_transport(&err) })?;
-        *held = Some(credentials.clone());
+        *cached = Some(credentials.clone());
         Ok(credentials)
     }
 }

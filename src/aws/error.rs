@@ -251,16 +251,16 @@ mod tests {
 
     #[test]
     fn missing_credentials_are_told_in_a_clause() {
-        let told =
+        let cause_of =
             |text: &str| Error::from_transport(&std::io::Error::other(text.to_owned())).message;
         let chain = |profile: &str| {
             format!(
                 "no credentials found in chain. Attempted: Environment: not set Profile: {profile} WebIdentityToken: not set"
             )
         };
-        assert!(told(&chain("not enabled")).starts_with("none in the environment"));
+        assert!(cause_of(&chain("not enabled")).starts_with("none in the environment"));
         let missing = "not enabled: profile `gone` was not defined: could not find it";
-        assert_eq!(told(&chain(missing)), "profile `gone` was not defined");
+        assert_eq!(cause_of(&chain(missing)), "profile `gone` was not defined");
     }
 
     #[test]

@@ -116,14 +116,15 @@ mod tests {
     #[test]
     fn configured_secrets_are_hidden_however_they_are_written() {
         let secrets = ["s3cr/et\"x".to_owned(), "abc".to_owned()];
-        let said = "got s3cr/et\"x, s3cr%2Fet%22x and {\"h\":\"s3cr\\/et\\\"x s3cr/et\\\"x\"}; abc";
-        let shown = redact(said, &secrets);
+        let input =
+            "got s3cr/et\"x, s3cr%2Fet%22x and {\"h\":\"s3cr\\/et\\\"x s3cr/et\\\"x\"}; abc";
+        let shown = redact(input, &secrets);
         assert_eq!(shown, "got …, … and {\"h\":\"… …\"}; abc");
     }
 
     #[test]
     fn values_of_secret_names_are_hidden() {
-        for (said, shown) in [
+        for (input, shown) in [
             ("Authorization: Bearer abc.def-1 then", "Authorization: … then"),
             (
                 "{\"authorization\":[\"Basic dXNlcjpwYXNz\"],\"a\":1}",
@@ -145,7 +146,7 @@ mod tests {
             ("secrets: 3", "secrets: 3"),
             ("größe token=é1 ", "größe token=… "),
         ] {
-            assert_eq!(redact(said, &[]), shown);
+            assert_eq!(redact(input, &[]), shown);
         }
     }
 }

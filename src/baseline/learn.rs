@@ -137,7 +137,7 @@ pub fn learn(rows: &[ObservedDestination], flagged: &[Flagged], options: &Option
         ..Learned::default()
     };
     let mut left_out: BTreeMap<(String, Option<i32>, Option<i32>), Excluded> = BTreeMap::new();
-    let mut kept = Vec::new();
+    let mut rows_used = Vec::new();
     for row in rows.iter().filter(|row| row.is_of(&options.job)) {
         let job = row.job_name.clone().unwrap_or_default();
         learned.runs.add(&job, row);
@@ -148,13 +148,13 @@ pub fn learn(rows: &[ObservedDestination], flagged: &[Flagged], options: &Option
             let key = (row.destination.clone(), row.port, row.protocol);
             left_out.entry(key).or_insert_with(|| by.left_out()).jobs.insert(job);
         } else {
-            kept.push(row);
+            rows_used.push(row);
         }
     }
     let mut groups: BTreeMap<(RuleOrder, Option<i32>), Group> = BTreeMap::new();
     let seen: BTreeSet<IpAddr> =
-        kept.iter().filter_map(|row| row.destination.parse().ok()).collect();
-    for row in kept {
+        rows_used.iter().filter_map(|row| row.destination.parse().ok()).collect();
+    for row in rows_used {
         let place = place(&row.destination, &seen, &refused, options);
         let group = groups.entry((place, row.protocol)).or_default();
         let by = included.iter().filter(|one| one.is(row)).map(|one| one.detection.clone());

@@ -147,7 +147,7 @@ fn without_ports_in_the_log_nothing_flagged_gets_in_by_the_back_door() {
     row.port = None;
     let learned = learn(&[row.clone()], &[flagged("203.0.113.9", 443)], &options(&[], &[]));
     assert_eq!(rules(&learned), [""; 0]);
-    assert!(learned.left_out[0].why.contains("cannot be told from"), "{:?}", learned.left_out);
+    assert!(learned.left_out[0].why.contains("cannot be learned from"), "{:?}", learned.left_out);
     let learned = learn(&[row], &[], &options(&[], &[]));
     assert!(learned.rules[0].ports_unknown && learned.rules[0].ports.is_empty());
 }
@@ -206,18 +206,18 @@ fn changes_between_two_sides() {
         seen("churn-2", "same-job", 50000, 5),
         seen("churn-2", "vpc", 5432, 50),
     ];
-    let told = |changes: &[crate::baseline::DestinationChange]| -> Vec<String> {
+    let change_lines = |changes: &[crate::baseline::DestinationChange]| -> Vec<String> {
         let one = |c: &crate::baseline::DestinationChange| {
             format!("{} {} {:?}", c.changed, c.destination, c.factor)
         };
         changes.iter().map(one).collect()
     };
     assert_eq!(
-        told(&between(&before, &after, 2.0)),
+        change_lines(&between(&before, &after, 2.0)),
         ["added 203.0.113.9 None", "grown service:S3 Some(4.0)", "gone 10.9.9.9 None"]
     );
-    assert_eq!(told(&between(&before, &after, 5.0)).len(), 2);
-    assert_eq!(told(&between(&after, &before, 2.0))[1], "shrunk service:S3 Some(0.3)");
+    assert_eq!(change_lines(&between(&before, &after, 5.0)).len(), 2);
+    assert_eq!(change_lines(&between(&after, &before, 2.0))[1], "shrunk service:S3 Some(0.3)");
     assert_eq!(between(&before, &before, 2.0), []);
 }
 
@@ -247,14 +247,14 @@ fn changes_against_rules() {
     ];
     (rows[0].rule, rows[1].rule, rows[2].rule) = (Some(1), Some(1), Some(0));
     let changes = against(&rows, &rules);
-    let told: Vec<(ChangeKind, &str)> =
+    let change_lines: Vec<(ChangeKind, &str)> =
         changes.iter().map(|one| (one.changed, one.destination.as_str())).collect();
     let want = [
         (ChangeKind::Added, "10.9.9.9"),
         (ChangeKind::Grown, "service:S3"),
         (ChangeKind::Gone, "vpc"),
     ];
-    assert_eq!(told, want);
+    assert_eq!(change_lines, want);
     assert_eq!((changes[1].bytes_out_after, changes[1].factor), (Some(300), Some(3.0)));
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Messages<'a> {
     /// Whether to keep silent but for warnings.
     pub(crate) quiet: bool,
     /// Takes the warnings instead of standard error.
-    kept: Option<&'a CapturedWarnings>,
+    captured: Option<&'a CapturedWarnings>,
 }
 
 /// Warnings for somebody to tell later.
@@ -34,7 +34,7 @@ impl CapturedWarnings {
 impl Messages<'_> {
     /// Speaks to people.
     pub(crate) fn new(quiet: bool) -> Self {
-        Self { quiet, kept: None }
+        Self { quiet, captured: None }
     }
 }
 
@@ -45,15 +45,15 @@ pub(crate) fn line(text: &str) {
 
 impl<'a> Messages<'a> {
     /// Says nothing, and keeps the warnings.
-    pub(crate) fn capture(kept: &'a CapturedWarnings) -> Self {
-        Self { quiet: true, kept: Some(kept) }
+    pub(crate) fn capture(captured: &'a CapturedWarnings) -> Self {
+        Self { quiet: true, captured: Some(captured) }
     }
 
     /// Something odd that the user should know of, even with `--quiet`.
     pub(crate) fn warn(self, text: &str) {
-        match self.kept {
-            Some(kept) => {
-                kept.0.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
+        match self.captured {
+            Some(captured) => {
+                captured.0.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
             }
             // What is named in it must not look like a line of flowq's own.
             None => line(&format!("flowq: warning: {}", visible(text))),

@@ -36,10 +36,10 @@ pub(crate) fn steps() -> Option<Arc<StepHook>> {
     if !cfg!(debug_assertions) {
         return None;
     }
-    let wanted = variable(DIE_AT)?;
-    let (step, at) = match wanted.split_once(':') {
+    let variable_value = variable(DIE_AT)?;
+    let (step, at) = match variable_value.split_once(':') {
         Some((step, at)) => (step.to_owned(), at.parse().ok()?),
-        None => (wanted, 1),
+        None => (variable_value, 1),
     };
     let count = AtomicU64::new(0);
     Some(Arc::new(move |name| {

@@ -112,8 +112,8 @@ fn statement(error: &DataFusionError) -> UserMessage {
             format!("no function {name}"),
             hint.or_else(|| Some("flowq functions lists flowq's own".to_owned())),
         )
-    } else if let Some(said) = between(&text, "coercion failed with: ", ". No function") {
-        (said.trim_start_matches(PREFIXES[0]).to_owned(), None)
+    } else if let Some(message) = between(&text, "coercion failed with: ", ". No function") {
+        (message.trim_start_matches(PREFIXES[0]).to_owned(), None)
     } else if let Some(call) = between(&text, "given name and argument types '", "'") {
         let hint = "no function of this name takes these types: CAST(… AS BIGINT) changes one";
         (format!("{call} cannot be"), Some(hint.to_owned()))

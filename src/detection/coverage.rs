@@ -280,7 +280,7 @@ fn minutes(batches: &[RecordBatch]) -> Result<Minutes, ArrowError> {
     Ok(Minutes {
         interfaces: number(batch, "interfaces")?,
         minutes: number(batch, "minutes")?,
-        covered: number(batch, "told")?,
+        covered: number(batch, "covered")?,
         quiet: number(batch, "quiet")?,
         skipdata: number(batch, "skipdata")?,
         gap: number(batch, "gap")?,

@@ -195,8 +195,8 @@ fn confidence(confidence: Confidence) -> (u8, &'static str) {
 fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(entries) => {
-            let kept = entries.into_iter().map(|(name, value)| (name, without_nulls(value)));
-            Value::Object(kept.filter(|(_, value)| !is_nothing(value)).collect::<Map<_, _>>())
+            let fields = entries.into_iter().map(|(name, value)| (name, without_nulls(value)));
+            Value::Object(fields.filter(|(_, value)| !is_nothing(value)).collect::<Map<_, _>>())
         }
         Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
         other => other,

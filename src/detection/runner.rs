@@ -52,7 +52,7 @@ impl NotRun {
 impl Detection {
     /// Returns how sure its best verdicts can be with the columns that are there. `None`: it cannot run.
     pub fn tier(&self, available: &BTreeSet<String>) -> Option<Confidence> {
-        let has = |wanted: &[String]| Self::missing(wanted, available).is_empty();
+        let has = |required: &[String]| Self::missing(required, available).is_empty();
         if !has(&self.requires) {
             return None;
         }
@@ -64,9 +64,9 @@ impl Detection {
     }
 
     /// Returns the columns among `wanted` that `available` lacks.
-    pub fn missing(wanted: &[String], available: &BTreeSet<String>) -> Vec<String> {
+    pub fn missing(required: &[String], available: &BTreeSet<String>) -> Vec<String> {
         let lacks = |name: &&String| !name.split('|').any(|one| available.contains(one.trim()));
-        wanted.iter().filter(lacks).cloned().collect()
+        required.iter().filter(lacks).cloned().collect()
     }
 }
 

@@ -83,18 +83,18 @@ impl Reader {
 
 /// Reads a file, and unpacks it if it is gzip.
 fn read(path: &str) -> std::result::Result<Bytes, String> {
-    let said = |error: std::io::Error| error.to_string();
-    let meta = std::fs::metadata(path).map_err(said)?;
+    let to_text = |error: std::io::Error| error.to_string();
+    let meta = std::fs::metadata(path).map_err(to_text)?;
     if !meta.is_file() {
         return Err("it is not a file".to_owned());
     }
-    let file = File::open(path).map_err(said)?;
+    let file = File::open(path).map_err(to_text)?;
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(said)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(to_text)?;
     if bytes.starts_with(&[0x1f, 0x8b]) {
         let mut plain = Vec::new();
         let unpacked = MultiGzDecoder::new(bytes.as_slice());
-        unpacked.take(FILE_BYTES_MAX + 1).read_to_end(&mut plain).map_err(said)?;
+        unpacked.take(FILE_BYTES_MAX + 1).read_to_end(&mut plain).map_err(to_text)?;
         bytes = plain;
     }
     if bytes.len() as u64 > FILE_BYTES_MAX {

@@ -71,8 +71,8 @@ impl SharedPool {
 
     fn allows(&self, state: &State, consumer: &MemoryConsumer, additional: usize) -> bool {
         let used = state.used.get(&consumer.id()).copied().unwrap_or(0);
-        let wanted = used.saturating_add(additional);
-        if wanted <= self.least {
+        let requested = used.saturating_add(additional);
+        if requested <= self.least {
             return true;
         }
         let is_first = used == 0;
@@ -83,12 +83,12 @@ impl SharedPool {
             return others.saturating_add(additional) <= left;
         }
         // A consumer without memory has nothing to spill either. The batch exists already.
-        if is_first && wanted <= self.bytes {
+        if is_first && requested <= self.bytes {
             return true;
         }
         let most = (self.bytes / 4 * 3).min(self.bytes.saturating_sub(others));
         let share = most / (state.spilling + usize::from(is_first)).max(1);
-        state.spillable.saturating_add(additional) <= most && wanted <= share
+        state.spillable.saturating_add(additional) <= most && requested <= share
     }
 }
 

@@ -44,7 +44,7 @@ pub fn no_params() -> ParamValues {
 pub struct Engine {
     session: SessionContext,
     scans: Arc<ScanRegistry>,
-    kept: BTreeMap<String, materialize::MaterializedView>,
+    materialized: BTreeMap<String, materialize::MaterializedView>,
     pool: Arc<dyn MemoryPool>,
     memory_bytes: usize,
     /// The folder for everything that does not fit in memory.
@@ -97,8 +97,8 @@ impl Engine {
         let session = SessionContext::new_with_state(state);
         let beginnings = Arc::new(Beginnings::new(context.inventory()));
         let since = options.window.since;
-        let (scans, kept) = (Arc::new(ScanRegistry::default()), BTreeMap::new());
-        let engine = Self { session, scans, kept, pool, memory_bytes, temp, since };
+        let (scans, materialized) = (Arc::new(ScanRegistry::default()), BTreeMap::new());
+        let engine = Self { session, scans, materialized, pool, memory_bytes, temp, since };
 
         limits::register(&engine.session, memory_bytes);
         engine.register_functions(&context);
@@ -246,9 +246,9 @@ impl Engine {
         let minutes = InterfaceMinutes::new(memory, self.memory_bytes / MINUTES_SHARE, self.since);
         let minutes = Arc::new(minutes);
         self.scans.count_minutes(Some(Arc::clone(&minutes)));
-        let kept = self.materialize("conversation_sums").await;
+        let materialized = self.materialize("conversation_sums").await;
         self.scans.count_minutes(None);
-        kept?;
+        materialized?;
         let logs = minutes.interface_logs()?;
         let rows = RecordBatchStreamAdapter::new(logs.schema(), futures::stream::iter([Ok(logs)]));
         self.keep_rows("interface_logs", Box::pin(rows)).await?;
@@ -292,10 +292,12 @@ impl Engine {
 
     /// Keeps rows on disk: from now on a view's name means them.
     async fn keep_rows(&mut self, view: &str, rows: SendableRecordBatchStream) -> Result<()> {
-        let kept = materialize::MaterializedView::write(rows, &self.temp).await?;
+        let materialized = materialize::MaterializedView::write(rows, &self.temp).await?;
         self.session.deregister_table(view)?;
-        self.session.register_parquet(view, kept.path(), ParquetReadOptions::default()).await?;
-        self.kept.insert(view.to_owned(), kept);
+        self.session
+            .register_parquet(view, materialized.path(), ParquetReadOptions::default())
+            .await?;
+        self.materialized.insert(view.to_owned(), materialized);
         Ok(())
     }
 

@@ -26,13 +26,13 @@ impl Enricher {
     pub fn annotate(
         &self,
         batch: &RecordBatch,
-        wanted: &[Column],
+        columns_to_add: &[Column],
     ) -> Result<Vec<ArrayRef>, ArrowError> {
-        let input = Input::new(batch, wanted)?;
-        let mut reader = Reader::new(self, &input, wanted);
+        let input = Input::new(batch, columns_to_add)?;
+        let mut reader = Reader::new(self, &input, columns_to_add);
         let rows = batch.num_rows();
         let mut outputs: Vec<Output<'_>> =
-            wanted.iter().map(|column| Output::new(*column, rows)).collect();
+            columns_to_add.iter().map(|column| Output::new(*column, rows)).collect();
         for row in 0..rows {
             let facts = reader.read(row);
             for output in &mut outputs {

@@ -77,8 +77,8 @@ pub(super) struct Input {
 }
 
 impl Input {
-    pub(super) fn new(batch: &RecordBatch, wanted: &[Column]) -> Result<Self, ArrowError> {
-        let read = Columns { batch, wanted };
+    pub(super) fn new(batch: &RecordBatch, columns_to_add: &[Column]) -> Result<Self, ArrowError> {
+        let read = Columns { batch, columns_to_add };
         Ok(Self {
             account_id: read.text("account_id")?,
             interface_id: read.text("interface_id")?,
@@ -111,14 +111,14 @@ impl Input {
 
 struct Columns<'a> {
     batch: &'a RecordBatch,
-    wanted: &'a [Column],
+    columns_to_add: &'a [Column],
 }
 
 impl Columns<'_> {
     /// Returns a column as this type. `None` if it is missing or if no requested column needs it, so that
     /// what is read is exactly what `COLUMNS` lists.
     fn array(&self, name: &str, data_type: &DataType) -> Result<Option<ArrayRef>, ArrowError> {
-        if !self.wanted.iter().any(|column| column.info().needs.contains(&name)) {
+        if !self.columns_to_add.iter().any(|column| column.info().needs.contains(&name)) {
             return Ok(None);
         }
         self.batch.column_by_name(name).map(|array| cast(array, data_type)).transpose()

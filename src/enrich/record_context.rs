@@ -92,13 +92,13 @@ struct Times {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(context: &'a Enricher, input: &'a Input, wanted: &[Column]) -> Self {
-        let any = |columns: &[Column]| wanted.iter().any(|column| columns.contains(column));
+    pub(super) fn new(context: &'a Enricher, input: &'a Input, columns_to_add: &[Column]) -> Self {
+        let any = |columns: &[Column]| columns_to_add.iter().any(|column| columns.contains(column));
         let s3 = any(&[Column::S3Path, Column::S3Evidence]);
         let scope = s3 || any(&[Column::RemoteScope]);
         let remote = scope || any(&[Column::RemoteInterfaceId, Column::RemoteJobName]);
-        let sides = wanted.iter().any(|c| (Column::Direction..=Column::SynBy).contains(c));
-        let job = wanted.iter().any(|c| *c <= Column::NetworkIsolation);
+        let sides = columns_to_add.iter().any(|c| (Column::Direction..=Column::SynBy).contains(c));
+        let job = columns_to_add.iter().any(|c| *c <= Column::NetworkIsolation);
         let job = scope || job || any(&[Column::LocalRegion]);
         Self {
             context,

@@ -122,9 +122,9 @@ pub fn replay(
     rejected: &[RejectedFlow],
 ) -> SimulationResult {
     let changed = Analyzer::new(Arc::new(Fix::apply(fixes, reach.network().inventory())));
-    let mut told = SimulationResult::default();
-    told.applied.extend(fixes.iter().map(|fix| fix.id.clone()));
-    told.opens.extend(fixes.iter().map(|fix| opens(&changed, fix, at)));
+    let mut result = SimulationResult::default();
+    result.applied.extend(fixes.iter().map(|fix| fix.id.clone()));
+    result.opens.extend(fixes.iter().map(|fix| opens(&changed, fix, at)));
     let mut seen = BTreeSet::new();
     for row in rejected {
         let Some((flow, from, to)) = row.flow() else { continue };
@@ -149,17 +149,19 @@ pub fn replay(
         };
         match (before.verdict, now.verdict) {
             // The log shows it refused, so that it was is known.
-            (Verdict::Refused | Verdict::NotKnown, Verdict::Passes) => told.let_through.push(line),
+            (Verdict::Refused | Verdict::NotKnown, Verdict::Passes) => {
+                result.let_through.push(line)
+            }
             (Verdict::Passes, _) => {
                 line.text = None;
-                told.open_before.push(line);
+                result.open_before.push(line);
             }
-            (_, Verdict::Refused) => told.still_refused.push(line),
-            _ => told.not_known.push(line),
+            (_, Verdict::Refused) => result.still_refused.push(line),
+            _ => result.not_known.push(line),
         }
     }
-    pairs(reach, &changed, fixes, tuple, at, &seen, &mut told);
-    told
+    pairs(reach, &changed, fixes, tuple, at, &seen, &mut result);
+    result
 }
 
 type FlowKeys = BTreeSet<(std::net::IpAddr, std::net::IpAddr, Option<u16>, u8)>;
@@ -172,7 +174,7 @@ fn pairs(
     tuple: &FiveTuple,
     at: Option<i64>,
     seen: &FlowKeys,
-    told: &mut SimulationResult,
+    result: &mut SimulationResult,
 ) {
     let living: Vec<&Eni> = reach.interfaces_at(at).collect();
     let touched: Vec<&Eni> = living
@@ -196,7 +198,7 @@ fn pairs(
             continue;
         }
         if done.len() > PAIRS_MAX {
-            told.is_cut = true;
+            result.is_cut = true;
             return;
         }
         let (Some(source), Some(destination)) = (addr_of(from), addr_of(to)) else { continue };
@@ -208,7 +210,7 @@ fn pairs(
             reach.analyze(&flow, &reach.side_of(from, source), &reach.side_of(to, destination))
         };
         if judge(changed).verdict == Verdict::Passes && judge(reach).verdict == Verdict::Refused {
-            told.newly_open.push(FlowLine {
+            result.newly_open.push(FlowLine {
                 job_name: from.job_name.clone(),
                 source: format!("{source} ({})", from.interface_id),
                 destination: format!("{destination} ({})", to.interface_id),

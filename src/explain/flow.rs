@@ -89,11 +89,11 @@ pub struct Explanation {
 /// Explains a flow. `logged` gives what the logs show of it.
 pub fn explain(
     reach: &Analyzer,
-    asked: &FlowQuery<'_>,
+    query: &FlowQuery<'_>,
     logged: Vec<LoggedFlow>,
 ) -> Result<Explanation, Error> {
-    let (tuple, from, to) = asked.ends(reach)?;
-    Ok(of(reach, &tuple, (&from, &to), asked.at, logged))
+    let (tuple, from, to) = query.ends(reach)?;
+    Ok(of(reach, &tuple, (&from, &to), query.at, logged))
 }
 
 impl FlowQuery<'_> {
@@ -151,7 +151,7 @@ pub(super) fn of(
 
 /// Names an inventory by the time of its answers.
 pub fn inventory_label(inventory: &Inventory) -> String {
-    let times = inventory.told.map(|(first, last)| (time_text(first), time_text(last)));
+    let times = inventory.observed.map(|(first, last)| (time_text(first), time_text(last)));
     match times {
         Some((Some(first), Some(last))) if first == last => format!("inventory of {first}"),
         Some((Some(first), Some(last))) => format!("inventory of {first} to {last}"),

@@ -11,7 +11,7 @@ use crate::reachability::{Analyzer, Verdict};
 
 fn reach(name: &str) -> Analyzer {
     let mut inventory = configuration(name);
-    inventory.told = Some((1_767_225_600, 1_767_225_600));
+    inventory.observed = Some((1_767_225_600, 1_767_225_600));
     Analyzer::new(Arc::new(inventory))
 }
 
@@ -116,25 +116,25 @@ fn a_fix_lets_through_what_it_is_for_and_says_what_else_it_opens() {
     ];
     let explained = explain(&reach, &FLOW, Vec::new()).unwrap();
     let (tuple, ..) = FLOW.ends(&reach).unwrap();
-    let told = replay(&reach, &explained.fixes, &tuple, FLOW.at, &rows);
+    let result = replay(&reach, &explained.fixes, &tuple, FLOW.at, &rows);
     let flows = |lines: &[crate::explain::FlowLine]| -> Vec<String> {
         lines
             .iter()
             .map(|line| format!("{} {} {}", line.source, line.destination, line.service))
             .collect()
     };
-    assert_eq!(flows(&told.let_through), ["10.0.1.5 10.0.1.6 tcp/7077"]);
-    assert_eq!(flows(&told.still_refused), ["10.0.1.5 10.0.2.10 tcp/7077"]);
-    assert_eq!(flows(&told.open_before), ["10.0.1.5 10.0.1.6 tcp/22"]);
+    assert_eq!(flows(&result.let_through), ["10.0.1.5 10.0.1.6 tcp/7077"]);
+    assert_eq!(flows(&result.still_refused), ["10.0.1.5 10.0.2.10 tcp/7077"]);
+    assert_eq!(flows(&result.open_before), ["10.0.1.5 10.0.1.6 tcp/22"]);
     // Every other pair of the group's interfaces, and nobody else.
-    let opened = flows(&told.newly_open);
+    let opened = flows(&result.newly_open);
     assert!(
         opened.contains(&"10.0.1.6 (eni-b) 10.0.2.7 (eni-c) tcp/7077".to_owned()),
         "{opened:?}"
     );
     assert!(!opened.iter().any(|flow| flow.contains("eni-db") || flow.contains("eni-peer")));
     assert!(!opened.contains(&"10.0.1.5 (eni-a) 10.0.1.6 (eni-b) tcp/7077".to_owned()));
-    assert!(told.opens[0].contains("from sg-job (5 interfaces then)"), "{:?}", told.opens);
+    assert!(result.opens[0].contains("from sg-job (5 interfaces then)"), "{:?}", result.opens);
 }
 
 fn finding(id: &str, remote: Option<&str>) -> Finding {

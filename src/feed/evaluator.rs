@@ -152,8 +152,8 @@ impl Evaluator {
         now: i64,
     ) -> Result<BTreeMap<String, u64>, Error> {
         let listed = lake.splits(&Window::default()).await.map_err(external)?;
-        let wanted = |split: &Split| files.iter().any(|file| split.id.ends_with(file));
-        let splits = listed.splits.into_iter().filter(wanted).collect();
+        let is_selected = |split: &Split| files.iter().any(|file| split.id.ends_with(file));
+        let splits = listed.splits.into_iter().filter(is_selected).collect();
         let files: Arc<dyn Source> = Arc::new(SelectedSource { source: Arc::clone(lake), splits });
         let engine = self.engine(files, Window::default(), now).await?;
         let mut bytes = BTreeMap::new();

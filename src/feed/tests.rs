@@ -110,9 +110,9 @@ async fn shuffled_and_late_deliveries_end_with_the_findings_of_one_batch() {
             let lake = memory(names[..next].iter().map(object));
             let before = findings.findings.clone();
             let range = touched(new).await;
-            let told = evaluator.update(&mut findings, &lake, range, NOW).await.unwrap();
-            narrow += u32::from(!told.all);
-            changed += u32::from(!told.all && findings.findings != before);
+            let evaluation = evaluator.update(&mut findings, &lake, range, NOW).await.unwrap();
+            narrow += u32::from(!evaluation.all);
+            changed += u32::from(!evaluation.all && findings.findings != before);
             // A restart knows only what was saved.
             if random.u8(0..4) == 0 {
                 let saved = serde_json::to_vec(&findings).unwrap();
@@ -140,12 +140,12 @@ async fn an_inventory_that_comes_late_is_taken_account_of() {
     evaluator.update(&mut findings, &lake, Vec::new(), NOW).await.unwrap();
     assert_ne!(findings.findings, expected);
     evaluator.set_inventory(Arc::clone(&world.inventory));
-    let told = evaluator.update(&mut findings, &lake, Vec::new(), NOW).await.unwrap();
-    assert!(!told.all);
+    let evaluation = evaluator.update(&mut findings, &lake, Vec::new(), NOW).await.unwrap();
+    assert!(!evaluation.all);
     assert_eq!(findings.findings, expected);
     // Nothing came and nothing changed: nothing is read.
-    let told = evaluator.update(&mut findings, &lake, Vec::new(), NOW).await.unwrap();
-    assert_eq!(told.ranges, 0);
+    let evaluation = evaluator.update(&mut findings, &lake, Vec::new(), NOW).await.unwrap();
+    assert_eq!(evaluation.ranges, 0);
 }
 
 #[tokio::test]
@@ -177,18 +177,21 @@ async fn a_question_that_ends_for_want_of_memory_leaves_its_findings_and_stops_n
     let inventory = Arc::clone(&world.inventory);
     let mut little = Evaluator::new(Config::default(), detections, RESOURCES, inventory);
     let mut findings = Findings::default();
-    let told = little.update(&mut findings, &lake, Vec::new(), NOW).await.unwrap();
-    assert_eq!(told.failed.keys().collect::<Vec<_>>(), [ID]);
-    assert!(told.failed[ID].starts_with("not enough memory: repeat() would make"), "{told:?}");
+    let evaluation = little.update(&mut findings, &lake, Vec::new(), NOW).await.unwrap();
+    assert_eq!(evaluation.failed.keys().collect::<Vec<_>>(), [ID]);
+    assert!(
+        evaluation.failed[ID].starts_with("not enough memory: repeat() would make"),
+        "{evaluation:?}"
+    );
     assert_eq!(findings.findings, others);
     assert_eq!(findings.unanswered, [Range::ALL]);
     // Without anything new it is not asked again, and what it had found before stays.
-    let told = little.update(&mut findings, &lake, Vec::new(), NOW).await.unwrap();
-    assert_eq!(told.ranges, 0);
+    let evaluation = little.update(&mut findings, &lake, Vec::new(), NOW).await.unwrap();
+    assert_eq!(evaluation.ranges, 0);
     findings.findings.clone_from(&expected);
     let new = vec![Range { from: START, to: START + 60 }];
-    let told = little.update(&mut findings, &lake, new, NOW).await.unwrap();
-    assert!(told.all && told.failed.contains_key(ID));
+    let evaluation = little.update(&mut findings, &lake, new, NOW).await.unwrap();
+    assert!(evaluation.all && evaluation.failed.contains_key(ID));
     assert_eq!(findings.findings, expected);
     findings.findings.clear();
     evaluator(&world.inventory).update(&mut findings, &lake, Vec::new(), NOW).await.unwrap();

@@ -152,20 +152,20 @@ fn text(
     let lines = &records.lines;
     let is_null = |word: FieldBytes<'_>| word.is_null();
     let is_none = |word: FieldBytes<'_>| word.is_null() || word.is_none();
-    let kept = |field: usize| {
+    let values_of = |field: usize| {
         records.selected.iter().map(move |line| records.lines.word(*line as usize, field))
     };
     match origin {
         ColumnSource::Text(field) if records.is_all() => {
             texts.extend(lines.column(field), is_null, nulls, block);
         }
-        ColumnSource::Text(field) => texts.extend(kept(field), is_null, nulls, block),
+        ColumnSource::Text(field) => texts.extend(values_of(field), is_null, nulls, block),
         ColumnSource::Addr(field) if records.is_all() => {
             texts.extend(lines.column(field), is_none, nulls, block);
         }
-        ColumnSource::Addr(field) => texts.extend(kept(field), is_none, nulls, block),
+        ColumnSource::Addr(field) => texts.extend(values_of(field), is_none, nulls, block),
         // What is decoded is in no block, and is no NULL, whatever its text.
-        ColumnSource::Encoded(field) => kept(field).for_each(|word| match word.is_null() {
+        ColumnSource::Encoded(field) => values_of(field).for_each(|word| match word.is_null() {
             true => texts.push_null(nulls),
             false => texts.push_copy(&percent_decoded(word.text())),
         }),
@@ -235,9 +235,9 @@ impl BatchBuilder {
         let mut rest = records.selected;
         while !rest.is_empty() {
             let room = self.rows_max.saturating_sub(self.rows).min(rest.len());
-            let (kept, after) = rest.split_at(room);
+            let (values_of, after) = rest.split_at(room);
             rest = after;
-            let records = RecordBlock { selected: kept, ..records };
+            let records = RecordBlock { selected: values_of, ..records };
             for column in &mut self.columns {
                 if column.origin != ColumnSource::Absent || self.mixed {
                     let copied = column.copied();
@@ -245,7 +245,7 @@ impl BatchBuilder {
                     self.retained_bytes += column.copied() - copied;
                 }
             }
-            self.rows += kept.len();
+            self.rows += values_of.len();
             if self.is_full() {
                 out.extend(self.flush()?);
             }

@@ -230,7 +230,7 @@ impl Decoder {
             return Ok(());
         };
         self.tally.lines += count;
-        if !reader.wanted {
+        if !reader.is_selected {
             self.tally.other_layout += count;
             return Ok(());
         }
@@ -248,8 +248,8 @@ impl Decoder {
 
     /// Retains the beginning of a line, and no more of it than shows that it is too long.
     fn partial_line(&mut self, bytes: &[u8]) {
-        let kept = self.plan.limits.line_bytes_max.max(TEXT_BYTES_MAX) + 1;
-        let room = kept.saturating_sub(self.carry.len());
+        let carry_max = self.plan.limits.line_bytes_max.max(TEXT_BYTES_MAX) + 1;
+        let room = carry_max.saturating_sub(self.carry.len());
         self.carry.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }
 
@@ -323,7 +323,7 @@ impl Decoder {
         let Some(format) = format else { return Ok(false) };
         if let Some(reader) = self.current.set(&format, &self.plan) {
             self.tally.add_format(format);
-            if reader.wanted {
+            if reader.is_selected {
                 out.extend(self.rows.set_origins(&reader.origins)?);
             }
         }
@@ -351,7 +351,7 @@ impl Decoder {
                 return self.on_invalid_record(reason, field, raw);
             }
         };
-        if !reader.wanted {
+        if !reader.is_selected {
             self.tally.other_layout += 1;
             return Ok(());
         }

@@ -72,7 +72,7 @@ impl FormatCandidates {
         }
         let fit = match best.fit {
             // A line of the other layout is for the reading of that layout to judge.
-            Err((_, Some(_))) if !best.reader.wanted => Ok(RecordCounts::default()),
+            Err((_, Some(_))) if !best.reader.is_selected => Ok(RecordCounts::default()),
             fit => fit,
         };
         let is_new = best.fit.is_ok() && !best.used;
@@ -92,7 +92,7 @@ impl Candidate {
     fn rank(&self) -> (bool, bool, bool) {
         match self.fit {
             Ok(_) => (true, true, true),
-            Err((_, field)) => (false, field.is_some(), self.reader.wanted),
+            Err((_, field)) => (false, field.is_some(), self.reader.is_selected),
         }
     }
 }

@@ -18,7 +18,7 @@ const ID_MAX: usize = 30;
 struct CacheSlot {
     id: [u8; ID_MAX],
     length: u8,
-    wanted: RecordSelection,
+    selection: RecordSelection,
 }
 
 /// The interfaces that a filter selects.
@@ -31,7 +31,7 @@ pub(super) struct InterfaceFilter {
 
 impl InterfaceFilter {
     pub(super) fn new(test: &InterfacePredicate, addresses: &HashSet<IpAddr>) -> Self {
-        let none = CacheSlot { id: [0; ID_MAX], length: 0, wanted: RecordSelection::None };
+        let none = CacheSlot { id: [0; ID_MAX], length: 0, selection: RecordSelection::None };
         let head = |address: &IpAddr| FieldBytes::from(address.to_string().as_str()).prefix16();
         let addresses = addresses.iter().filter(|address| address.is_ipv4()).map(head).collect();
         Self { test: Arc::clone(test), answers: vec![none; ANSWERS], addresses }
@@ -43,7 +43,7 @@ impl InterfaceFilter {
     }
 
     /// Returns which records of this interface are selected.
-    pub(super) fn wanted(&mut self, id: FieldBytes<'_>) -> RecordSelection {
+    pub(super) fn selection(&mut self, id: FieldBytes<'_>) -> RecordSelection {
         let bytes = id.bytes();
         // What is different in ids comes behind `eni-`.
         let hash = ((id.prefix16() >> 32) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
@@ -52,13 +52,13 @@ impl InterfaceFilter {
             return (self.test)(id.text());
         };
         if slot.id.get(..usize::from(slot.length)) != Some(bytes) {
-            slot.wanted = (self.test)(id.text());
+            slot.selection = (self.test)(id.text());
             slot.length = bytes.len() as u8;
             if let Some(room) = slot.id.get_mut(..bytes.len()) {
                 room.copy_from_slice(bytes);
             }
         }
-        slot.wanted
+        slot.selection
     }
 }
 
@@ -76,9 +76,9 @@ mod tests {
                 1 => RecordSelection::ByAddress,
                 _ => RecordSelection::None,
             };
-            let mut wanted = InterfaceFilter::new(&(Arc::new(test) as InterfacePredicate), &HashSet::new());
+            let mut selection = InterfaceFilter::new(&(Arc::new(test) as InterfacePredicate), &HashSet::new());
             for id in ids.iter().chain(&ids) {
-                prop_assert_eq!(wanted.wanted(id.as_str().into()), test(id), "{}", id);
+                prop_assert_eq!(selection.selection(id.as_str().into()), test(id), "{}", id);
             }
         }
     }

@@ -53,15 +53,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_added_is_null(wanted in proptest::collection::vec(any::<bool>(), 0..200)) {
+        fn what_was_added_is_null(expected in proptest::collection::vec(any::<bool>(), 0..200)) {
             let mut nulls = NullMask::default();
-            wanted.iter().enumerate().filter(|(_, null)| **null).for_each(|(row, _)| nulls.add(row));
-            let contained: Vec<bool> = (0..wanted.len()).map(|row| nulls.contain(row)).collect();
-            prop_assert_eq!(&contained, &wanted);
-            let found = nulls.finish(wanted.len());
+            expected.iter().enumerate().filter(|(_, null)| **null).for_each(|(row, _)| nulls.add(row));
+            let contained: Vec<bool> = (0..expected.len()).map(|row| nulls.contain(row)).collect();
+            prop_assert_eq!(&contained, &expected);
+            let found = nulls.finish(expected.len());
             let is_null = |row| found.as_ref().is_some_and(|found| found.is_null(row));
-            let found: Vec<bool> = (0..wanted.len()).map(is_null).collect();
-            prop_assert_eq!(found, wanted);
+            let found: Vec<bool> = (0..expected.len()).map(is_null).collect();
+            prop_assert_eq!(found, expected);
         }
     }
 }

@@ -133,13 +133,13 @@ impl NumberColumn {
     pub(super) fn read(
         &mut self,
         lines: LineBlock<'_>,
-        kept: &[u32],
+        selected_lines: &[u32],
         check: &FieldCheck,
         checker: &mut Checker,
     ) -> Result<(), Reason> {
         let kind = check.kind;
-        let all = (kept.len() == lines.len()).then(|| lines.column(check.field));
-        let some = kept.iter().map(|line| lines.word(*line as usize, check.field));
+        let all = (selected_lines.len() == lines.len()).then(|| lines.column(check.field));
+        let some = selected_lines.iter().map(|line| lines.word(*line as usize, check.field));
         match kind {
             Kind::Name => return Ok(()),
             Kind::Addr => {
@@ -174,7 +174,7 @@ impl NumberColumn {
             }));
         } else {
             values.resize(lines.len(), 0);
-            for (line, word) in kept.iter().map(|line| *line as usize).zip(some) {
+            for (line, word) in selected_lines.iter().map(|line| *line as usize).zip(some) {
                 if let Some(slot) = values.get_mut(line) {
                     *slot = value(line, word);
                 }

@@ -64,7 +64,7 @@ pub(super) struct RecordOutcome<'a> {
 pub(super) struct RecordReader {
     pub(super) format: LogFormat,
     /// Whether its records are of the layout that was requested.
-    pub(super) wanted: bool,
+    pub(super) is_selected: bool,
     /// Whether nothing states the format: then every field must fit it.
     pub(super) assumed: bool,
     pub(super) origins: Vec<ColumnSource>,
@@ -81,7 +81,7 @@ pub(super) struct RecordReader {
     /// The numbers of the current lines, for each check.
     numbers: Vec<NumberColumn>,
     /// Which of the current lines are selected.
-    kept: Vec<u32>,
+    selected_lines: Vec<u32>,
 }
 
 impl RecordReader {
@@ -89,7 +89,7 @@ impl RecordReader {
     pub(super) fn new(format: LogFormat, plan: &DecodeOptions, assumed: bool) -> Self {
         let find = |name: &str| format.names().iter().position(|other| other == name);
         let mut reader = Self {
-            wanted: format.layout() == plan.layout,
+            is_selected: format.layout() == plan.layout,
             assumed,
             status: find("log-status"),
             action: find("action"),
@@ -101,7 +101,7 @@ impl RecordReader {
             addresses: Vec::new(),
             checker: Checker::default(),
             numbers: Vec::new(),
-            kept: Vec::new(),
+            selected_lines: Vec::new(),
             format,
         };
         if assumed || plan.validate_all {
@@ -183,9 +183,9 @@ impl RecordReader {
                 tests.push(RowPredicate::Window(origin, low, high));
             }
         }
-        if let Some(wanted) = &filter.interface {
+        if let Some(is_selected) = &filter.interface {
             let (origin, interfaces) =
-                (self.origin("interface_id"), InterfaceFilter::new(wanted, &filter.addresses));
+                (self.origin("interface_id"), InterfaceFilter::new(is_selected, &filter.addresses));
             match self.assumed || plan.validate_all {
                 true => tests.push(RowPredicate::Interface(origin, interfaces)),
                 false => self.interfaces = Some((origin, interfaces)),
@@ -208,19 +208,19 @@ impl RecordReader {
         {
             return Err((Reason::TransitGateway, Some(field)));
         }
-        if !self.wanted {
+        if !self.is_selected {
             return Ok(RecordCounts::default());
         }
-        self.kept.clear();
-        self.kept.extend(0..lines.len() as u32);
+        self.selected_lines.clear();
+        self.selected_lines.extend(0..lines.len() as u32);
         if let Some((origin, interfaces)) = &mut self.interfaces
             && let ColumnSource::Text(field) = *origin
         {
-            self.kept.retain(|line| {
+            self.selected_lines.retain(|line| {
                 let word = |field| lines.word(*line as usize, field);
                 let id = word(field);
                 id.is_null()
-                    || match interfaces.wanted(id) {
+                    || match interfaces.selection(id) {
                         RecordSelection::None => false,
                         RecordSelection::ByAddress => self
                             .addresses
@@ -231,7 +231,7 @@ impl RecordReader {
             });
         }
         for (check, numbers) in self.checks.iter().zip(&mut self.numbers) {
-            let checked = numbers.read(lines, &self.kept, check, &mut self.checker);
+            let checked = numbers.read(lines, &self.selected_lines, check, &mut self.checker);
             checked.map_err(|reason| (reason, Some(check.field)))?;
         }
         let statuses = self.statuses(lines)?;
@@ -268,13 +268,13 @@ impl RecordReader {
         lines: LineBlock<'a>,
         place: RecordPosition<'a>,
     ) -> RecordBlock<'a> {
-        let mut kept = std::mem::take(&mut self.kept);
+        let mut selected_lines = std::mem::take(&mut self.selected_lines);
         let records = RecordBlock { lines, place, selected: &[], numbers: &self.numbers };
         for test in &mut self.tests {
-            kept.retain(|line| test.holds(&records, *line));
+            selected_lines.retain(|line| test.holds(&records, *line));
         }
-        self.kept = kept;
-        RecordBlock { lines, place, selected: &self.kept, numbers: &self.numbers }
+        self.selected_lines = selected_lines;
+        RecordBlock { lines, place, selected: &self.selected_lines, numbers: &self.numbers }
     }
 }
 
@@ -297,9 +297,9 @@ impl RowPredicate {
             Self::Window(origin, low, high) => {
                 records.number(line, *origin).is_none_or(|number| in_bounds(number, *low, *high))
             }
-            Self::Interface(origin, wanted) => records
+            Self::Interface(origin, filter) => records
                 .word(line, *origin)
-                .is_none_or(|id| wanted.wanted(id) != RecordSelection::None),
+                .is_none_or(|id| filter.selection(id) != RecordSelection::None),
         }
     }
 }

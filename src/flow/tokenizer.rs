@@ -14,7 +14,7 @@ use wide::u8x16;
 pub(super) struct Delimiters {
     room: Vec<u32>,
     /// How many of them are of lines that are selected.
-    kept: usize,
+    consumed: usize,
     /// How many of them are of the current line.
     last: usize,
 }
@@ -22,19 +22,19 @@ pub(super) struct Delimiters {
 impl Delimiters {
     /// Forgets all lines.
     pub(super) fn clear(&mut self) {
-        (self.kept, self.last) = (0, 0);
+        (self.consumed, self.last) = (0, 0);
     }
 
     /// Selects the line that was found last.
     pub(super) fn keep(&mut self) {
-        self.kept += self.last;
+        self.consumed += self.last;
         self.last = 0;
     }
 
     /// Returns the selected lines, which are plain and have the same number of fields each. `block` is the one that
     /// they were found in.
     pub(super) fn lines<'s>(&'s self, block: &'s [u8], fields: usize) -> LineBlock<'s> {
-        LineBlock::new(block, self.room.get(..self.kept).unwrap_or_default(), fields)
+        LineBlock::new(block, self.room.get(..self.consumed).unwrap_or_default(), fields)
     }
 
     /// Returns the line that has the same fields with a single blank between them, where runs of blanks and tabs
@@ -53,8 +53,8 @@ impl Delimiters {
             self.room.push(plain.len() as u32);
             plain.push(' ');
         }
-        self.kept = self.room.len();
-        self.lines(plain.as_bytes(), self.kept - 1)
+        self.consumed = self.room.len();
+        self.lines(plain.as_bytes(), self.consumed - 1)
     }
 }
 
@@ -205,7 +205,7 @@ impl<'a> Tokenizer<'a> {
     }
 
     /// Takes lines of records up to the requested number; where their fields end is appended to `ends`.
-    pub(super) fn tokenize(&mut self, ends: &mut Delimiters, wanted: LineLimits) -> TokenizedLines {
+    pub(super) fn tokenize(&mut self, ends: &mut Delimiters, limits: LineLimits) -> TokenizedLines {
         #[cfg(target_arch = "x86_64")]
         if has_avx2() {
             // SAFETY: the processor has what the function needs.
@@ -213,31 +213,31 @@ impl<'a> Tokenizer<'a> {
                 unsafe_code,
                 reason = "a tenth of the time of a whole query, see benches/README.md"
             )]
-            return unsafe { self.take_avx2(ends, wanted) };
+            return unsafe { self.take_avx2(ends, limits) };
         }
-        self.take_with(ends, wanted, DelimiterMask::of)
+        self.take_with(ends, limits, DelimiterMask::of)
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    fn take_avx2(&mut self, ends: &mut Delimiters, wanted: LineLimits) -> TokenizedLines {
-        self.take_with(ends, wanted, |bytes| DelimiterMask::of_avx2(bytes))
+    fn take_avx2(&mut self, ends: &mut Delimiters, limits: LineLimits) -> TokenizedLines {
+        self.take_with(ends, limits, |bytes| DelimiterMask::of_avx2(bytes))
     }
 
     #[inline(always)]
     fn take_with(
         &mut self,
         ends: &mut Delimiters,
-        wanted: LineLimits,
+        limits: LineLimits,
         marks: impl Fn(&[u8; 64]) -> DelimiterMask,
     ) -> TokenizedLines {
-        for _ in 0..wanted.lines_max {
+        for _ in 0..limits.lines_max {
             let Some(found) = self.next_with(ends, &marks) else { return TokenizedLines::All };
             let first = self.block.get(found.start);
             // A comment, or perhaps a header.
             let is_record = first.is_some_and(|byte| *byte != b'#' && !byte.is_ascii_lowercase());
-            let is_short = found.end - found.start <= wanted.bytes_max;
-            if !is_record || !is_short || found.fields != Some(wanted.fields) {
+            let is_short = found.end - found.start <= limits.bytes_max;
+            if !is_record || !is_short || found.fields != Some(limits.fields) {
                 return TokenizedLines::Before(found);
             }
             ends.keep();
@@ -256,8 +256,8 @@ impl<'a> Tokenizer<'a> {
         ends: &mut Delimiters,
         marks: impl Fn(&[u8; 64]) -> DelimiterMask,
     ) -> Option<Found> {
-        let Delimiters { room, kept, last } = ends;
-        let (base, mut is_plain, mut count) = (self.start, self.is_text, *kept);
+        let Delimiters { room, consumed, last } = ends;
+        let (base, mut is_plain, mut count) = (self.start, self.is_text, *consumed);
         if room.len() <= count {
             room.resize(count + 128, 0);
         }
@@ -313,7 +313,7 @@ impl<'a> Tokenizer<'a> {
                 continue;
             }
             self.start = at + 1;
-            *last = count - *kept;
+            *last = count - *consumed;
             return Some(Found { start: base, end: at, fields: is_plain.then_some(*last - 1) });
         }
     }
@@ -400,14 +400,14 @@ mod tests {
             block in vec(prop_oneof![6 => b'0'..=b'z', 2 => Just(b' '), 1 => Just(b'\n')], 0..900),
             fields in 1usize..4, lines_max in 1usize..9,
         ) {
-            let wanted = LineLimits { fields, bytes_max: 40, lines_max };
+            let limits = LineLimits { fields, bytes_max: 40, lines_max };
             let (mut one, mut other) = (Tokenizer::new(&block), Tokenizer::new(&block));
             let (mut ends, mut portable) = (Delimiters::default(), Delimiters::default());
             loop {
                 ends.clear();
                 portable.clear();
-                let taken = one.tokenize(&mut ends, wanted);
-                prop_assert_eq!(taken, other.take_with(&mut portable, wanted, DelimiterMask::of));
+                let taken = one.tokenize(&mut ends, limits);
+                prop_assert_eq!(taken, other.take_with(&mut portable, limits, DelimiterMask::of));
                 let (lines, same) = (ends.lines(&block, fields), portable.lines(&block, fields));
                 prop_assert_eq!(lines.len(), same.len());
                 for line in 0..lines.len() {

@@ -60,13 +60,15 @@ impl Bulk {
         };
         let instances = (0..INSTANCES_COUNT).map(instance).collect();
         let at_least = slots.unsigned_abs() * JOB_ENIS_PER_SLOT;
-        let wanted = (records / RECORDS_PER_JOB_ENI).max(at_least).min(JOB_ENIS_MAX) as usize;
+        let interface_count =
+            (records / RECORDS_PER_JOB_ENI).max(at_least).min(JOB_ENIS_MAX) as usize;
         let span = slots * SLOT_SECS;
-        let mut times: Vec<i64> = (0..wanted).map(|_| first_slot + rng.i64(0..span)).collect();
+        let mut times: Vec<i64> =
+            (0..interface_count).map(|_| first_slot + rng.i64(0..span)).collect();
         times.sort_unstable();
         let mut addresses = Addresses::default();
         let mut jobs = Vec::new();
-        let mut left = wanted;
+        let mut left = interface_count;
         for (number, created) in times.into_iter().enumerate() {
             let count = rng.usize(1..=4).min(left);
             if count == 0 {

@@ -65,7 +65,7 @@ pub(super) async fn read(
 ) -> Result<Reading, Error> {
     let objects: Arc<Mutex<BTreeMap<String, ObjectRead>>> = Arc::default();
     let columns: Columns = Arc::default();
-    let (told, seen) = (Arc::clone(&objects), Arc::clone(&columns));
+    let (read_objects, seen) = (Arc::clone(&objects), Arc::clone(&columns));
     let read_options = ScanOptions {
         stated: options.stated.clone(),
         strict: options.strict,
@@ -75,8 +75,8 @@ pub(super) async fn read(
         objects: Some(Arc::new(move |split, read| {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             seen.extend(read.summary.columns.iter().cloned());
-            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-            told.insert(split.id.clone(), read);
+            let mut read_objects = read_objects.lock().unwrap_or_else(PoisonError::into_inner);
+            read_objects.insert(split.id.clone(), read);
         })),
         // Objects were chosen by their names: what is in them is taken in whole.
         ..ScanOptions::new(Window::default())
@@ -124,7 +124,7 @@ async fn write(
     columns: Columns,
 ) -> Result<Reading, Error> {
     let mut reading = Reading::default();
-    let held = |columns: &Columns| {
+    let unreserved = |columns: &Columns| {
         columns.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect::<Vec<_>>()
     };
     while let Some(batch) = rows.next().await {
@@ -136,12 +136,12 @@ async fn write(
         let fields = fresh.schema();
         let fields = fields.fields().iter().zip(fresh.columns());
         let fields = fields.filter(|(_, column)| column.null_count() < column.len());
-        let told = |name: &String| name != OBJECT && name != LINE;
-        writer.add_columns(fields.map(|(field, _)| field.name().clone()).filter(told));
-        writer.add_columns(held(&columns));
+        let read_objects = |name: &String| name != OBJECT && name != LINE;
+        writer.add_columns(fields.map(|(field, _)| field.name().clone()).filter(read_objects));
+        writer.add_columns(unreserved(&columns));
         writer.write(&fresh).await?;
     }
-    writer.add_columns(held(&columns));
+    writer.add_columns(unreserved(&columns));
     reading.files = writer.finish().await?;
     Ok(reading)
 }

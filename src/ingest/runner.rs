@@ -251,7 +251,7 @@ impl Runner {
     /// Reads splits into files of each table.
     async fn read_all(&self, splits: &[Split], number: u64) -> Result<Vec<Read>, Error> {
         let mut reads: Vec<Read> = Vec::new();
-        let mut wanted = splits.to_vec();
+        let mut due = splits.to_vec();
         for layout in LAYOUTS {
             if let Some(first) = reads.first() {
                 // Only what also holds records of the other layout is read again.
@@ -259,11 +259,11 @@ impl Runner {
                     let read = first.reading.objects.get(&split.id);
                     read.is_some_and(|read| read.summary.other_layout > 0)
                 };
-                wanted.retain(other);
+                due.retain(other);
             }
             let mut reading = Reading::default();
-            if !wanted.is_empty() {
-                reading = self.read_table(&wanted, layout, number).await?;
+            if !due.is_empty() {
+                reading = self.read_table(&due, layout, number).await?;
             }
             let replaced = splits.iter().filter(|split| split.log_group.is_none());
             let replaced = replaced.filter(|split| self.earlier(split).is_some_and(|k| k.rows > 0));

@@ -35,9 +35,9 @@ fn by_subnet(jobs: &[Job]) -> HashMap<&str, OfSubnet<'_>> {
     let mut by_subnet: HashMap<&str, OfSubnet<'_>> = HashMap::new();
     for (created_at, job) in sorted {
         for subnet_id in &job.subnet_ids {
-            let OfSubnet(held) = by_subnet.entry(subnet_id).or_default();
-            let before = held.last().map_or(i64::MIN, |(_, latest, _)| *latest);
-            held.push((created_at, before.max(job.ended_at.unwrap_or(i64::MAX)), job));
+            let OfSubnet(overlapping) = by_subnet.entry(subnet_id).or_default();
+            let before = overlapping.last().map_or(i64::MIN, |(_, latest, _)| *latest);
+            overlapping.push((created_at, before.max(job.ended_at.unwrap_or(i64::MAX)), job));
         }
     }
     by_subnet
@@ -70,13 +70,13 @@ fn lower_surplus(enis: &mut [Eni], jobs: &[Job]) {
         let key = (job.job_name.as_str(), job.job_arn.as_deref());
         by_job.insert(key, instances.saturating_mul(PER_INSTANCE));
     }
-    let mut held: BTreeMap<(String, Option<String>), Vec<usize>> = BTreeMap::new();
+    let mut overlapping: BTreeMap<(String, Option<String>), Vec<usize>> = BTreeMap::new();
     for (at, row) in enis.iter().enumerate() {
         if let (Some(Attribution::Exact), Some(name)) = (row.attribution, &row.job_name) {
-            held.entry((name.clone(), row.job_arn.clone())).or_default().push(at);
+            overlapping.entry((name.clone(), row.job_arn.clone())).or_default().push(at);
         }
     }
-    for ((name, arn), rows) in held {
+    for ((name, arn), rows) in overlapping {
         let Some(most) = by_job.get(&(name.as_str(), arn.as_deref())) else { continue };
         let count = most_at_once(rows.iter().filter_map(|at| enis.get(*at)));
         if count <= usize::try_from(*most).unwrap_or(usize::MAX) {

@@ -139,23 +139,23 @@ impl<'a> PersistentCollector<'a> {
             source: std::io::Error::other(err),
         };
         let newest = target.newest(&prefix).await.map_err(|err| read_error("", err))?;
-        let asked = match &newest {
+        let collected_until = match &newest {
             Some(name) => {
                 let bytes = target.get(name).await.map_err(|err| read_error(name, err))?;
                 let (facts, note) = parquet::decode(bytes).map_err(|err| read_error(name, err))?;
-                let asked =
+                let collected_until =
                     note.and_then(|note| serde_json::from_str::<CollectedUntil>(&note).ok());
-                let asked = asked.unwrap_or_default();
-                collector.resume(facts, asked.clone());
+                let collected_until = collected_until.unwrap_or_default();
+                collector.resume(facts, collected_until.clone());
                 let last = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(END));
                 day = last.map_or(day, str::to_owned);
-                Some(asked)
+                Some(collected_until)
             }
             None => None,
         };
-        match (since, asked) {
+        match (since, collected_until) {
             (Some(since), _) => collector.begin(since),
-            (None, Some(asked)) if asked != CollectedUntil::default() => {}
+            (None, Some(collected_until)) if collected_until != CollectedUntil::default() => {}
             (None, _) => collector.begin(now.saturating_sub(SINCE_DEFAULT_SECS)),
         }
         Ok(Self { collector, target, day, written: true })
@@ -173,7 +173,7 @@ impl<'a> PersistentCollector<'a> {
             self.collector.begin_day();
             self.day = today;
         }
-        let asked = self.collector.asked.clone();
+        let collected_until = self.collector.collected_until.clone();
         let report = self.collector.pass(until, now).await.map_err(|source| Error::Aws {
             id: format!("of account {}", self.collector.account_id()),
             source,
@@ -182,7 +182,7 @@ impl<'a> PersistentCollector<'a> {
         let written = self.write().await;
         self.written = written.is_ok();
         if !self.written {
-            self.collector.asked = asked;
+            self.collector.collected_until = collected_until;
         }
         written.map(|()| report)
     }
@@ -190,8 +190,8 @@ impl<'a> PersistentCollector<'a> {
     async fn write(&self) -> Result<(), Error> {
         let name = format!("{}{}{END}", prefix(&self.collector), self.day);
         let failed = |err: Failed| write_error(&self.target.path(&name), err);
-        let note =
-            serde_json::to_string(&self.collector.asked).map_err(|err| failed(err.into()))?;
+        let note = serde_json::to_string(&self.collector.collected_until)
+            .map_err(|err| failed(err.into()))?;
         let bytes = parquet::encode(&self.collector.facts, Some(note)).map_err(failed)?;
         self.target.put(&name, bytes).await.map_err(failed)
     }

@@ -12,12 +12,12 @@ type Key = (&'static str, String);
 /// An inventory takes the first and the last sighting of an interface and what changed in between, and of
 /// everything else the last: the facts that are left make the same inventory.
 pub(super) fn drop_repeats(facts: Facts) -> Facts {
-    let (mut kept, mut rows) = (Facts::new(), BTreeMap::<Key, Vec<(i64, Fact)>>::new());
+    let (mut result, mut rows) = (Facts::new(), BTreeMap::<Key, Vec<(i64, Fact)>>::new());
     for fact in facts {
         match key(&fact) {
             Some((key, at)) => rows.entry(key).or_default().push((at, fact)),
             None => {
-                kept.insert(fact);
+                result.insert(fact);
             }
         }
     }
@@ -28,11 +28,11 @@ pub(super) fn drop_repeats(facts: Facts) -> Facts {
             let equal = |other: usize| timeless.get(other) == timeless.get(index);
             let between = index > 0 && equal(index - 1) && equal(index + 1);
             if !between || !is_repeatable(&fact) {
-                kept.insert(fact);
+                result.insert(fact);
             }
         }
     }
-    kept
+    result
 }
 
 /// Returns whether seeing it again states no more than that it is still so.

@@ -96,7 +96,7 @@ pub(super) enum Fact {
         policy: BucketPolicy,
     },
     /// A list was requested: `VpcEndpoints`. What is not in it does not exist.
-    Asked(String),
+    Listed(String),
     /// One ip-ranges.json, as of its `createDate`.
     IpRanges {
         at: i64,

@@ -31,41 +31,42 @@ impl AsOf {
 #[derive(Debug)]
 struct Latest<R> {
     as_of: AsOf,
-    held: BTreeMap<String, (Option<i64>, BTreeSet<R>)>,
+    latest_rows: BTreeMap<String, (Option<i64>, BTreeSet<R>)>,
 }
 
 impl<R: Ord + Clone> Latest<R> {
     fn new(as_of: AsOf) -> Self {
-        Self { as_of, held: BTreeMap::new() }
+        Self { as_of, latest_rows: BTreeMap::new() }
     }
 
     fn add(&mut self, id: &str, at: Option<i64>, rows: impl IntoIterator<Item = R>) {
-        let (held_at, held) = self.held.entry(id.to_owned()).or_insert((at, BTreeSet::new()));
+        let (held_at, latest_rows) =
+            self.latest_rows.entry(id.to_owned()).or_insert((at, BTreeSet::new()));
         if self.as_of.rank(at) > self.as_of.rank(*held_at) {
-            (*held_at, *held) = (at, BTreeSet::new());
+            (*held_at, *latest_rows) = (at, BTreeSet::new());
         }
         if at == *held_at {
-            held.extend(rows);
+            latest_rows.extend(rows);
         }
     }
 
     /// Widens a span by the times of the valid responses.
-    fn widen(&self, told: &mut Option<(i64, i64)>) {
-        for at in self.held.values().filter_map(|(at, _)| *at) {
-            *told = Some(told.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+    fn widen(&self, range: &mut Option<(i64, i64)>) {
+        for at in self.latest_rows.values().filter_map(|(at, _)| *at) {
+            *range = Some(range.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
         }
     }
 
     /// Returns all rows, sorted.
     fn rows(self) -> Vec<R> {
-        let all: BTreeSet<R> = self.held.into_values().flat_map(|(_, rows)| rows).collect();
+        let all: BTreeSet<R> = self.latest_rows.into_values().flat_map(|(_, rows)| rows).collect();
         all.into_iter().collect()
     }
 
     /// Returns one row for each resource. Rows that contradict each other at one time have no
     /// order in time: the last in their sort order is taken.
     fn singles(self) -> Vec<R> {
-        self.held.into_values().filter_map(|(_, mut rows)| rows.pop_last()).collect()
+        self.latest_rows.into_values().filter_map(|(_, mut rows)| rows.pop_last()).collect()
     }
 }
 
@@ -131,16 +132,16 @@ fn resources(facts: &Facts, as_of: AsOf, made: &mut Inventory) {
             Fact::BucketPolicy { at, policy } => {
                 policies.add(&policy.bucket, *at, [policy.clone()]);
             }
-            Fact::Asked(list) => drop(asked.insert(list.clone())),
+            Fact::Listed(list) => drop(asked.insert(list.clone())),
             _ => {}
         }
     }
     // Subnets have a count of free addresses, which changes all the time and lets nothing pass.
-    let told = &mut made.told;
-    endpoints.widen(told);
-    routes.widen(told);
-    acls.widen(told);
-    gateways.widen(told);
+    let observed = &mut made.observed;
+    endpoints.widen(observed);
+    routes.widen(observed);
+    acls.widen(observed);
+    gateways.widen(observed);
     made.subnets = subnets.singles();
     made.vpc_endpoints = endpoints.singles();
     made.flow_logs = flow_logs.singles();
@@ -150,7 +151,7 @@ fn resources(facts: &Facts, as_of: AsOf, made: &mut Inventory) {
     made.network_acl_entries = acls.rows();
     made.nat_gateways = gateways.rows();
     made.bucket_policies = policies.singles();
-    made.asked = asked.into_iter().collect();
+    made.listed = asked.into_iter().collect();
 }
 
 fn enis(facts: &Facts, owners: &Owners) -> Vec<Eni> {
@@ -169,7 +170,7 @@ fn enis(facts: &Facts, owners: &Owners) -> Vec<Eni> {
 
 /// Merges the facts of each job, a later one over an earlier one, known over unknown.
 pub(super) fn jobs(facts: &Facts) -> Vec<Job> {
-    let mut told: BTreeMap<&str, BTreeMap<Option<&str>, Vec<&Job>>> = BTreeMap::new();
+    let mut by_name: BTreeMap<&str, BTreeMap<Option<&str>, Vec<&Job>>> = BTreeMap::new();
     let mut order: Vec<(Option<i64>, bool, &Job)> = facts
         .iter()
         .filter_map(|fact| match fact {
@@ -179,48 +180,48 @@ pub(super) fn jobs(facts: &Facts) -> Vec<Job> {
         .collect();
     order.sort();
     for (_, _, job) in order {
-        let arns = told.entry(&job.job_name).or_default();
+        let arns = by_name.entry(&job.job_name).or_default();
         arns.entry(job.job_arn.as_deref()).or_default().push(job);
     }
     let mut jobs = Vec::new();
-    for (_, mut arns) in told {
+    for (_, mut arns) in by_name {
         // A fact without ARN belongs to the one job of that name; with several, it is a job of its own.
         let nameless = if arns.len() == 2 { arns.remove(&None) } else { None };
         for (_, job) in arns {
             let tellings = nameless.iter().flatten().chain(&job);
-            jobs.push(tellings.fold(Job::default(), |known, told| over(known, told)));
+            jobs.push(tellings.fold(Job::default(), |known, newer| over(known, newer)));
         }
     }
     jobs.sort();
     jobs
 }
 
-/// Returns the job `told`, with the gaps filled from what was `known`.
-fn over(known: Job, told: &Job) -> Job {
-    let told = told.clone();
-    let list = |told: Vec<String>, known| if told.is_empty() { known } else { told };
+/// Returns the job `newer`, with the gaps filled from what was `known`.
+fn over(known: Job, newer: &Job) -> Job {
+    let newer = newer.clone();
+    let list = |newer: Vec<String>, known| if newer.is_empty() { known } else { newer };
     Job {
-        job_name: told.job_name,
-        job_arn: told.job_arn.or(known.job_arn),
-        account_id: told.account_id.or(known.account_id),
-        region: told.region.or(known.region),
-        status: told.status.or(known.status),
-        created_at: told.created_at.or(known.created_at),
-        started_at: told.started_at.or(known.started_at),
-        ended_at: told.ended_at.or(known.ended_at),
-        in_vpc: told.in_vpc.or(known.in_vpc),
-        subnet_ids: list(told.subnet_ids, known.subnet_ids),
-        security_group_ids: list(told.security_group_ids, known.security_group_ids),
-        role_arn: told.role_arn.or(known.role_arn),
-        instance_count: told.instance_count.or(known.instance_count),
-        instance_type: told.instance_type.or(known.instance_type),
-        network_isolation: told.network_isolation.or(known.network_isolation),
-        inter_container_encryption: told
+        job_name: newer.job_name,
+        job_arn: newer.job_arn.or(known.job_arn),
+        account_id: newer.account_id.or(known.account_id),
+        region: newer.region.or(known.region),
+        status: newer.status.or(known.status),
+        created_at: newer.created_at.or(known.created_at),
+        started_at: newer.started_at.or(known.started_at),
+        ended_at: newer.ended_at.or(known.ended_at),
+        in_vpc: newer.in_vpc.or(known.in_vpc),
+        subnet_ids: list(newer.subnet_ids, known.subnet_ids),
+        security_group_ids: list(newer.security_group_ids, known.security_group_ids),
+        role_arn: newer.role_arn.or(known.role_arn),
+        instance_count: newer.instance_count.or(known.instance_count),
+        instance_type: newer.instance_type.or(known.instance_type),
+        network_isolation: newer.network_isolation.or(known.network_isolation),
+        inter_container_encryption: newer
             .inter_container_encryption
             .or(known.inter_container_encryption),
-        image_uri: told.image_uri.or(known.image_uri),
-        s3_uris: list(told.s3_uris, known.s3_uris),
-        failure_reason: told.failure_reason.or(known.failure_reason),
+        image_uri: newer.image_uri.or(known.image_uri),
+        s3_uris: list(newer.s3_uris, known.s3_uris),
+        failure_reason: newer.failure_reason.or(known.failure_reason),
     }
 }
 
@@ -298,15 +299,15 @@ fn security_groups(facts: &Facts, as_of: AsOf, made: &mut Inventory) {
         group.vpc_id = vpc.clone().or(group.vpc_id.take());
         group.name = group_name.clone().or(group.name.take());
     }
-    groups.widen(&mut made.told);
-    rules.widen(&mut made.told);
+    groups.widen(&mut made.observed);
+    rules.widen(&mut made.observed);
     let mut merged: BTreeMap<SecurityGroupRule, Option<String>> = BTreeMap::new();
     for mut rule in groups.rows().into_iter().chain(rules.singles()) {
         let rule_id = rule.rule_id.take();
         let group = known.get(rule.security_group_id.as_str());
         rule.vpc_id = group.and_then(|group| group.vpc_id.clone()).or(rule.vpc_id);
-        let held = merged.entry(rule).or_default();
-        *held = held.take().max(rule_id);
+        let latest_rows = merged.entry(rule).or_default();
+        *latest_rows = latest_rows.take().max(rule_id);
     }
     made.security_group_rules =
         merged.into_iter().map(|(rule, rule_id)| SecurityGroupRule { rule_id, ..rule }).collect();

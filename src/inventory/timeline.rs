@@ -270,17 +270,19 @@ fn changes(sightings: &[&Sighting], listings: &Listings) -> Vec<(i64, State)> {
 /// Returns the state after a sighting; missing values stay.
 fn next(before: &State, sighting: &Sighting) -> State {
     let mut state = before.clone();
-    let told = &sighting.details;
+    let seen_details = &sighting.details;
     match sighting.event {
-        Event::Assigned => add_addresses(&mut state.addresses, &told.addresses),
-        Event::Unassigned => state.addresses.retain(|held| !told.addresses.contains(held)),
+        Event::Assigned => add_addresses(&mut state.addresses, &seen_details.addresses),
+        Event::Unassigned => state
+            .addresses
+            .retain(|current_addresses| !seen_details.addresses.contains(current_addresses)),
         Event::Created | Event::Seen | Event::Granted => {
-            if !told.security_group_ids.is_empty() {
-                state.security_group_ids.clone_from(&told.security_group_ids);
+            if !seen_details.security_group_ids.is_empty() {
+                state.security_group_ids.clone_from(&seen_details.security_group_ids);
             }
-            if !told.addresses.is_empty() {
-                state.addresses.clone_from(&told.addresses);
-                state.public_ip.clone_from(&told.public_ip);
+            if !seen_details.addresses.is_empty() {
+                state.addresses.clone_from(&seen_details.addresses);
+                state.public_ip.clone_from(&seen_details.public_ip);
             }
         }
         Event::Deleted => {}
@@ -288,10 +290,10 @@ fn next(before: &State, sighting: &Sighting) -> State {
     state
 }
 
-fn add_addresses(held: &mut Vec<String>, more: &[String]) {
+fn add_addresses(current_addresses: &mut Vec<String>, more: &[String]) {
     for address in more {
-        if !held.contains(address) {
-            held.push(address.clone());
+        if !current_addresses.contains(address) {
+            current_addresses.push(address.clone());
         }
     }
 }

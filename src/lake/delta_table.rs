@@ -263,8 +263,8 @@ impl LakeTable {
             .with_enforce_retention_duration(false)
             // The library deletes what is older than this, not what is as old.
             .with_clock(Arc::new(FixedClock(now.saturating_add(1).saturating_mul(1000))));
-        let (_, told) = vacuum.await.map_err(|error| failed(&self.place, error))?;
-        let removed: HashSet<String> = told.files_deleted.into_iter().collect();
+        let (_, metrics) = vacuum.await.map_err(|error| failed(&self.place, error))?;
+        let removed: HashSet<String> = metrics.files_deleted.into_iter().collect();
         if removed.is_empty() {
             return Ok(0);
         }

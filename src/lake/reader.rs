@@ -44,7 +44,7 @@ impl Stored {
     }
 
     /// Returns a part that the tail has.
-    fn kept(&self, range: &Range<u64>) -> Option<Bytes> {
+    fn cached(&self, range: &Range<u64>) -> Option<Bytes> {
         let (start, tail) = self.tail.as_ref()?;
         let first = usize::try_from(range.start.checked_sub(*start)?).ok()?;
         let last = usize::try_from(range.end.checked_sub(*start)?).ok()?;
@@ -59,7 +59,7 @@ fn external(error: object_store::Error) -> ParquetError {
 impl AsyncFileReader for Stored {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
         async move {
-            match self.kept(&range) {
+            match self.cached(&range) {
                 Some(bytes) => Ok(bytes),
                 None => self.objects.get_range(&self.key, range).await.map_err(external),
             }
@@ -72,9 +72,10 @@ impl AsyncFileReader for Stored {
         ranges: Vec<Range<u64>>,
     ) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
         async move {
-            let kept: Option<Vec<Bytes>> = ranges.iter().map(|range| self.kept(range)).collect();
-            match kept {
-                Some(kept) => Ok(kept),
+            let cached: Option<Vec<Bytes>> =
+                ranges.iter().map(|range| self.cached(range)).collect();
+            match cached {
+                Some(cached) => Ok(cached),
                 None => self.objects.get_ranges(&self.key, &ranges).await.map_err(external),
             }
         }
@@ -112,9 +113,10 @@ pub(super) async fn rows(
     let stored = stored.map_err(|source| Error::Read { path: file.path.clone(), source })?;
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let builder = ParquetRecordBatchStreamBuilder::new_with_options(stored, options).await?;
-    let told = builder.metadata().file_metadata().key_value_metadata();
-    let told = told.and_then(|told| told.iter().find(|pair| pair.key == COLUMNS_KEY));
-    let columns = told.and_then(|pair| pair.value.as_deref()).unwrap_or_default();
+    let key_values = builder.metadata().file_metadata().key_value_metadata();
+    let key_values =
+        key_values.and_then(|key_values| key_values.iter().find(|pair| pair.key == COLUMNS_KEY));
+    let columns = key_values.and_then(|pair| pair.value.as_deref()).unwrap_or_default();
     let columns = columns.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
     let names = schema.fields().iter().map(|field| field.name().as_str());
     let mask = ProjectionMask::columns(builder.parquet_schema(), names);

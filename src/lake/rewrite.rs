@@ -33,11 +33,11 @@ impl LakeTable {
                 continue;
             }
             let rows = reader::rows(self.place(), &file, &schema).await?;
-            let kept: Result<Vec<RecordBatch>, Error> =
+            let remaining: Result<Vec<RecordBatch>, Error> =
                 rows.batches.iter().map(|batch| without(batch, &unwanted)).collect();
-            let kept: Vec<RecordBatch> =
-                kept?.into_iter().filter(|batch| batch.num_rows() > 0).collect();
-            if !kept.is_empty() {
+            let remaining: Vec<RecordBatch> =
+                remaining?.into_iter().filter(|batch| batch.num_rows() > 0).collect();
+            if !remaining.is_empty() {
                 let path =
                     format!("{}/{name}-r{}.parquet", file.partition.folder(), change.add.len());
                 let new = PendingFile {
@@ -46,8 +46,8 @@ impl LakeTable {
                     columns: rows.columns.join(","),
                     options: options.clone(),
                 };
-                let kept = concat_batches(&schema, &kept)?;
-                change.add.push(new.write(self.place(), kept).await?);
+                let remaining = concat_batches(&schema, &remaining)?;
+                change.add.push(new.write(self.place(), remaining).await?);
             }
             change.remove.push(file);
         }
@@ -110,7 +110,7 @@ fn without(batch: &RecordBatch, objects: &HashSet<&str>) -> Result<RecordBatch, 
     let Some(column) = batch.column_by_name(OBJECT) else { return Ok(batch.clone()) };
     let column = arrow::compute::cast(column, &DataType::Utf8)?;
     let column = column.as_string::<i32>();
-    let kept =
+    let remaining =
         (0..column.len()).map(|row| column.is_null(row) || !objects.contains(column.value(row)));
-    Ok(filter_record_batch(batch, &kept.map(Some).collect::<BooleanArray>())?)
+    Ok(filter_record_batch(batch, &remaining.map(Some).collect::<BooleanArray>())?)
 }

@@ -59,23 +59,23 @@ pub(super) fn sort_rows(rows: &RecordBatch) -> Result<RecordBatch, Error> {
 pub(super) fn interface_runs(rows: &RecordBatch, group_rows: usize) -> Option<String> {
     let interfaces = Texts::new(rows.column_by_name("interface_id")?)?;
     let statuses = Texts::new(rows.column_by_name("log_status")?)?;
-    let mut stretches: Vec<InterfaceRun<'_>> = Vec::new();
+    let mut runs: Vec<InterfaceRun<'_>> = Vec::new();
     for row in 0..rows.num_rows() {
         let interface = interfaces.at(row);
-        let goes_on = stretches.last().is_some_and(|last| last.interface == interface);
+        let goes_on = runs.last().is_some_and(|last| last.interface == interface);
         if !goes_on || row.is_multiple_of(group_rows.max(1)) {
-            stretches.push(InterfaceRun { interface, ..InterfaceRun::default() });
+            runs.push(InterfaceRun { interface, ..InterfaceRun::default() });
         }
-        let stretch = stretches.last_mut()?;
-        stretch.rows += 1;
+        let run = runs.last_mut()?;
+        run.rows += 1;
         match statuses.at(row) {
             None | Some("OK") => {}
-            Some("NODATA") => stretch.nodata += 1,
-            Some("SKIPDATA") => stretch.skipdata += 1,
+            Some("NODATA") => run.nodata += 1,
+            Some("SKIPDATA") => run.skipdata += 1,
             Some(_) => return None,
         }
     }
-    encode_runs(&stretches)
+    encode_runs(&runs)
 }
 
 /// A column of texts as rows are buffered here.
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn stretches_end_with_their_interface_and_their_row_group() {
-        let told = |interfaces: Vec<Option<&str>>, statuses: Vec<Option<&str>>| {
+        let runs_of = |interfaces: Vec<Option<&str>>, statuses: Vec<Option<&str>>| {
             let texts = |texts: Vec<Option<&str>>| -> ArrayRef {
                 Arc::new(texts.into_iter().collect::<DictionaryArray<Int32Type>>())
             };
@@ -133,11 +133,11 @@ mod tests {
         };
         let ids = vec![None, Some("a"), Some("a"), Some("a"), Some("b")];
         let statuses = vec![Some("NODATA"), Some("OK"), None, Some("SKIPDATA"), Some("OK")];
-        let got = told(ids.clone(), statuses);
+        let got = runs_of(ids.clone(), statuses);
         assert_eq!(got.as_deref(), Some("- 1 1 0 a 2 0 0 a 1 0 1 b 1 0 0 "));
         // What cannot be reported is not reported.
-        assert_eq!(told(ids, vec![Some("NEW"); 5]), None);
-        assert_eq!(told(vec![Some("a b")], vec![Some("OK")]), None);
-        assert_eq!(told(vec![Some("-")], vec![Some("OK")]), None);
+        assert_eq!(runs_of(ids, vec![Some("NEW"); 5]), None);
+        assert_eq!(runs_of(vec![Some("a b")], vec![Some("OK")]), None);
+        assert_eq!(runs_of(vec![Some("-")], vec![Some("OK")]), None);
     }
 }

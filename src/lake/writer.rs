@@ -136,17 +136,17 @@ impl Writer {
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         self.schema = batch.schema();
         for (partition, rows) in self.partitions(batch) {
-            let held = self.pending.entry(partition.clone()).or_default();
-            let bytes = held.bytes();
-            held.add(batch, &rows)?;
-            self.bytes += held.bytes() - bytes;
-            let is_full = held.rows() >= self.options.file_rows;
+            let buffer = self.pending.entry(partition.clone()).or_default();
+            let bytes = buffer.bytes();
+            buffer.add(batch, &rows)?;
+            self.bytes += buffer.bytes() - bytes;
+            let is_full = buffer.rows() >= self.options.file_rows;
             if is_full {
                 self.flush(&partition).await?;
             }
         }
         while self.bytes > self.options.memory_bytes {
-            let largest = self.pending.iter().max_by_key(|(_, held)| held.bytes());
+            let largest = self.pending.iter().max_by_key(|(_, buffer)| buffer.bytes());
             let Some(partition) = largest.map(|(partition, _)| partition.clone()) else { break };
             self.flush(&partition).await?;
         }
@@ -211,8 +211,8 @@ impl Writer {
 
     /// Has the rows of a partition written as one file.
     async fn flush(&mut self, partition: &Partition) -> Result<(), Error> {
-        let Some(held) = self.pending.remove(partition) else { return Ok(()) };
-        self.bytes -= held.bytes();
+        let Some(buffer) = self.pending.remove(partition) else { return Ok(()) };
+        self.bytes -= buffer.bytes();
         while self.making.len() >= FILES_AT_A_TIME {
             let Some(made) = self.making.join_next().await else { break };
             self.files.push(made.map_err(stopped)??);
@@ -227,7 +227,7 @@ impl Writer {
         };
         let (place, schema) = (self.place.clone(), Arc::clone(&self.schema));
         self.making.spawn(async move {
-            let rows = spawn_blocking(move || held.finish(&schema)).await;
+            let rows = spawn_blocking(move || buffer.finish(&schema)).await;
             new.write(&place, rows.map_err(stopped)??).await
         });
         Ok(())
@@ -298,14 +298,16 @@ impl PendingFile {
 
     fn encode(self, rows: &RecordBatch) -> Result<(DataFile, Vec<u8>), Error> {
         let rows = sort_rows(rows)?;
-        let mut told = vec![KeyValue::new(COLUMNS_KEY.to_owned(), self.columns)];
-        let stretches = interface_runs(&rows, self.options.group_rows);
-        told.extend(stretches.map(|told| KeyValue::new(INTERFACE_RUNS_KEY.to_owned(), told)));
+        let mut key_values = vec![KeyValue::new(COLUMNS_KEY.to_owned(), self.columns)];
+        let runs = interface_runs(&rows, self.options.group_rows);
+        key_values.extend(
+            runs.map(|key_values| KeyValue::new(INTERFACE_RUNS_KEY.to_owned(), key_values)),
+        );
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
             .set_max_row_group_row_count(Some(self.options.group_rows))
             .set_data_page_row_count_limit(PAGE_ROWS)
-            .set_key_value_metadata(Some(told));
+            .set_key_value_metadata(Some(key_values));
         for (column, encoding) in ENCODINGS {
             let column = ColumnPath::from(*column);
             properties = properties

@@ -95,14 +95,14 @@ mod tests {
 
     #[test]
     fn what_cloudwatch_refuses_or_counts_twice_is_refused() {
-        for (text, said) in [
+        for (text, expected) in [
             ("emf = \"-\"\nput-metric-data = true", "count everything twice"),
             ("cloudwatch-namespace = \"\"", "1 to 255"),
             ("cloudwatch-namespace = \"my app\"", "letters, digits"),
             ("cloudwatch-namespace = \"AWS/Logs\"", "AWS's own"),
         ] {
             let config: Config = toml::from_str(text).unwrap();
-            assert!(config.check().unwrap_err().contains(said), "{text}");
+            assert!(config.check().unwrap_err().contains(expected), "{text}");
         }
         for text in ["ready-within = \"soon\"", "listen = \"9464\"", "listen = \"localhost:9464\""]
         {

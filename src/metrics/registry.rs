@@ -381,9 +381,9 @@ fn bounded(known: &mut BTreeSet<Labels>, metric: &Metric, values: &[&str]) -> La
         return given;
     }
     let fits = known.len() + 1 < SERIES_MAX;
-    let kept = if fits { given } else { labels(&|_| "other".to_owned()) };
-    known.insert(kept.clone());
-    kept
+    let label_set = if fits { given } else { labels(&|_| "other".to_owned()) };
+    known.insert(label_set.clone());
+    label_set
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus and CloudWatch know no other numbers")]
@@ -453,8 +453,8 @@ mod tests {
         let metrics = Metrics::new(NOW);
         let text = metrics.encode(false);
         for metric in METRICS.iter().filter(|metric| metric.kind == Kind::Time) {
-            let told = text.lines().any(|line| line.starts_with(metric.name));
-            assert_eq!(told, metric.name == "process_start_time_seconds", "{text}");
+            let is_listed = text.lines().any(|line| line.starts_with(metric.name));
+            assert_eq!(is_listed, metric.name == "process_start_time_seconds", "{text}");
         }
     }
 

@@ -217,10 +217,10 @@ fn page(status: StatusCode, kind: &'static str, text: String) -> Response<Full<B
 
 /// Tells whether a scraper likes OpenMetrics at least as well as the older text.
 fn prefers_open_metrics(accept: &str) -> bool {
-    let weight = |wanted: &str| {
+    let weight = |media_type: &str| {
         let of = |part: &str| {
             let mut parts = part.split(';').map(str::trim);
-            if !parts.next()?.eq_ignore_ascii_case(wanted) {
+            if !parts.next()?.eq_ignore_ascii_case(media_type) {
                 return None;
             }
             let weight = parts.find_map(|param| param.strip_prefix("q="));
@@ -329,8 +329,8 @@ mod tests {
         let (server, health) = start().await;
         let metrics = Arc::new(Metrics::new(0));
         let error = Server::bind(server.address(), metrics, health).await.unwrap_err();
-        let said = format!("metrics cannot listen on {}", server.address());
-        assert_eq!(error.to_string(), said);
+        let expected = format!("metrics cannot listen on {}", server.address());
+        assert_eq!(error.to_string(), expected);
         assert!(error.hint().unwrap().contains("another process"));
         server.stop().await;
     }

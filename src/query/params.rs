@@ -45,12 +45,12 @@ pub enum QueryFileError {
         known: String,
     },
     /// A parameter was given a value of another type than its default has.
-    #[error("parameter {name} is {wanted}, not {given:?}")]
+    #[error("parameter {name} is {expected}, not {given:?}")]
     ParamType {
         /// The parameter.
         name: String,
         /// The type of its default.
-        wanted: &'static str,
+        expected: &'static str,
         /// The value that was given.
         given: String,
     },
@@ -113,7 +113,7 @@ pub fn params_from(
         };
         let value = typed(default, text).ok_or_else(|| QueryFileError::ParamType {
             name: name.clone(),
-            wanted: type_name(default),
+            expected: type_name(default),
             given: text.clone(),
         })?;
         values.insert(name.clone(), value);

@@ -84,8 +84,8 @@ mod tests {
                 let syntax = sh(&["-n", "-c", &script]).unwrap();
                 proptest::prop_assert!(syntax.status.success(), "sh -n refuses {script}");
                 let clean = |word: &String| word.chars().filter(|c| !c.is_control()).collect::<String>();
-                let wanted: String = words.iter().map(|word| clean(word) + "\0").collect();
-                proptest::prop_assert_eq!(String::from_utf8(output.stdout).unwrap(), wanted);
+                let expected: String = words.iter().map(|word| clean(word) + "\0").collect();
+                proptest::prop_assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
             }
         }
     }

@@ -59,13 +59,13 @@ impl fmt::Display for ResolveError {
             Self::NotKnown(text) => {
                 write!(f, "{text} is neither an address nor an interface of the inventory")
             }
-            Self::Several(addr, held) => {
-                let held = held.iter().map(|(id, vpc)| match vpc {
+            Self::Several(addr, owners) => {
+                let owners = owners.iter().map(|(id, vpc)| match vpc {
                     Some(vpc) => format!("{id} in {vpc}"),
                     None => id.clone(),
                 });
-                let held = held.collect::<Vec<_>>().join(", ");
-                write!(f, "{addr} belongs to several interfaces at that time: {held}")
+                let owners = owners.collect::<Vec<_>>().join(", ");
+                write!(f, "{addr} belongs to several interfaces at that time: {owners}")
             }
             Self::NoAddress(id) => write!(f, "{id} has no address of that family"),
         }
@@ -140,8 +140,9 @@ impl Analyzer {
             }
             [eni] => Ok(self.side_of(eni, ip)),
             several => {
-                let held = several.iter().map(|row| (row.interface_id.clone(), row.vpc_id.clone()));
-                Err(ResolveError::Several(ip, held.collect()))
+                let owners =
+                    several.iter().map(|row| (row.interface_id.clone(), row.vpc_id.clone()));
+                Err(ResolveError::Several(ip, owners.collect()))
             }
         }
     }

@@ -38,16 +38,21 @@ pub(super) fn judge(question: &AclQuery<'_>, place: Stage) -> Step {
     };
     let entries: Vec<&NetworkAclEntry> = entries.collect();
     let acl = entries.first().map_or("the ACL", |entry| &entry.network_acl_id);
-    let asked: Vec<&NetworkAclEntry> =
+    let candidates: Vec<&NetworkAclEntry> =
         entries.iter().filter(|entry| entry.direction == question.direction).copied().collect();
-    let ports = port_segments(question.packet, asked.iter().map(|entry| RuleMatch::from(*entry)));
+    let ports =
+        port_segments(question.packet, candidates.iter().map(|entry| RuleMatch::from(*entry)));
     // An entry that opens all of it has to stand before each that closes, or may close, some of it.
     let closes = |entry: &&&NetworkAclEntry| {
         !allows(entry) && ports.iter().any(|port| fit(question, entry, *port) != MatchResult::No)
     };
-    let before =
-        asked.iter().filter(closes).map(|entry| entry.rule_number).min().unwrap_or(LAST_ACL_ENTRY);
-    let says = ports.iter().map(|port| at_port(question, &asked, *port)).collect();
+    let before = candidates
+        .iter()
+        .filter(closes)
+        .map(|entry| entry.rule_number)
+        .min()
+        .unwrap_or(LAST_ACL_ENTRY);
+    let says = ports.iter().map(|port| at_port(question, &candidates, *port)).collect();
     let Some((answer, entry, whole)) = combine(says) else {
         return Step::new(place, StageVerdict::Unknown, "no port to evaluate");
     };
@@ -85,7 +90,7 @@ fn at_port<'a>(
         match (fit(question, entry, port), possible) {
             (MatchResult::No, _) => {}
             (MatchResult::Maybe, None) => possible = Some((says, entry)),
-            (MatchResult::Maybe | MatchResult::Yes, Some((held, first))) if held != says => {
+            (MatchResult::Maybe | MatchResult::Yes, Some((verdict, first))) if verdict != says => {
                 return (StageVerdict::Unknown, Some(first));
             }
             (MatchResult::Maybe, Some(_)) => {}

@@ -76,7 +76,7 @@ impl Analyzer {
         let from = self.end(refused.opener, tuple.source, refused.at);
         let to = self.end(refused.answerer, tuple.destination, refused.at);
         let way = Path { network: self.network(), tuple, from: &from, to: &to };
-        let steps = asked(&way, refused.leg);
+        let steps = evaluated(&way, refused.leg);
         let pick = |answer| steps.iter().filter(move |step| step.answer == answer);
         let ports = refused.ports.clone();
         let fixer = Fixer { reach: self, tuple, ports, from: &from, to: &to };
@@ -102,7 +102,7 @@ impl Analyzer {
 }
 
 /// The results of the stages where a leg was denied.
-fn asked(way: &Path<'_>, leg: PacketLeg) -> Vec<Step> {
+fn evaluated(way: &Path<'_>, leg: PacketLeg) -> Vec<Step> {
     let apart = !way.from.same_subnet(way.to);
     let request = way.tuple.request();
     let via = || route::route(way.network, (way.from.subnet, way.from.vpc), way.to.addr).hop;

@@ -42,7 +42,7 @@ pub(crate) fn interface_predicate(
     let schema = Arc::new(schema);
     // Of few interfaces there are many records.
     let known: Mutex<HashMap<String, bool>> = Mutex::default();
-    let wanted = move |id: &str| {
+    let contains_id = move |id: &str| {
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(passes) = known.get(id) {
             return *passes;
@@ -53,7 +53,7 @@ pub(crate) fn interface_predicate(
         passes
     };
     Ok(Some(Arc::new(move |id: &str| match &other {
-        _ if !wanted(id) => RecordSelection::None,
+        _ if !contains_id(id) => RecordSelection::None,
         Some(other) => other(id),
         None => RecordSelection::All,
     })))

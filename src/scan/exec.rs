@@ -212,11 +212,11 @@ impl ExecutionPlan for FlowScanExec {
         let joined: Vec<_> =
             filters.filter(|filter| is_interface_filter(filter)).cloned().collect();
         // The join evaluates every row as well: a filter that is not applied here costs time and never rows.
-        let told = FilterPushdownPropagation::all_unsupported(result);
+        let result_so_far = FilterPushdownPropagation::all_unsupported(result);
         // A scan with enrichment may have to count rows that no join reads.
         Ok(match joined.is_empty() || self.job.context.is_some() {
-            true => told,
-            false => told.with_updated_node(Arc::new(self.with_filters(joined))),
+            true => result_so_far,
+            false => result_so_far.with_updated_node(Arc::new(self.with_filters(joined))),
         })
     }
 

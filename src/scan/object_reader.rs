@@ -64,7 +64,7 @@ async fn read_one(
     if let Some(print) = read.print.filter(|_| read.records() > 0) {
         queue.add_print(split, print);
     }
-    let told = job.options.objects.is_some().then(|| read.clone());
+    let statistics = job.options.objects.is_some().then(|| read.clone());
     queue.scan.update(|summary| summary.add_object(read));
     let fault = match result {
         Err(ScanStop::LimitReached) => return Ok(false),
@@ -89,7 +89,7 @@ async fn read_one(
         }
         queue.scan.update(|summary| summary.add_problem(&split.id, fault.reason.clone()));
     }
-    if let (Some(tell), Some(summary)) = (&job.options.objects, told) {
+    if let (Some(tell), Some(summary)) = (&job.options.objects, statistics) {
         let failure = fault.map(|fault| (fault.reason, fault.cause));
         tell(split, ObjectRead { summary, failure });
     }

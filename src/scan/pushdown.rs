@@ -53,17 +53,17 @@ impl Pushed {
             return;
         }
         if let Some(kinds) = interests(filter) {
-            let kept = match self.interests.take() {
+            let combined = match self.interests.take() {
                 None => kinds,
-                Some(held) => both(&held, &kinds),
+                Some(existing) => both(&existing, &kinds),
             };
-            self.interests = Some(kept);
+            self.interests = Some(combined);
         }
         if let Some(("job_name", names)) = texts(filter, is_text, &text) {
-            let held = self.jobs.take();
-            self.jobs = Some(match held {
+            let existing = self.jobs.take();
+            self.jobs = Some(match existing {
                 None => names,
-                Some(held) => held.intersection(&names).cloned().collect(),
+                Some(existing) => existing.intersection(&names).cloned().collect(),
             });
         }
         if let Some((column, texts)) = equals(filter, kind_of) {
@@ -223,7 +223,7 @@ fn both(one: &Interests, other: &Interests) -> Interests {
 /// What passes either of two filters.
 fn either(mut one: Interests, other: &Interests) -> Interests {
     for (kind, to_jobs) in other {
-        one.entry(*kind).and_modify(|held| *held &= to_jobs).or_insert(*to_jobs);
+        one.entry(*kind).and_modify(|existing| *existing &= to_jobs).or_insert(*to_jobs);
     }
     one
 }
@@ -332,12 +332,15 @@ mod tests {
         let nat = || col("eni_belongs_to").eq(lit("nat_gateway"));
         let of_jobs = || nat().and(col("remote_scope").eq(lit("other-job")));
         let jobs = || col("attribution").is_not_null();
-        let asked =
+        let result =
             |filter: Expr| pushed(filter).interests.unwrap().get(&InterfaceRelevance::Nat).copied();
-        assert_eq!(asked(jobs().or(of_jobs())), Some(true));
-        assert_eq!(asked(jobs().or(of_jobs()).or(nat())), Some(false));
-        assert_eq!(asked(of_jobs().or(nat().and(col("remote_scope").eq(lit("vpc"))))), Some(false));
-        assert_eq!(asked(jobs()), None);
+        assert_eq!(result(jobs().or(of_jobs())), Some(true));
+        assert_eq!(result(jobs().or(of_jobs()).or(nat())), Some(false));
+        assert_eq!(
+            result(of_jobs().or(nat().and(col("remote_scope").eq(lit("vpc"))))),
+            Some(false)
+        );
+        assert_eq!(result(jobs()), None);
     }
 
     #[test]

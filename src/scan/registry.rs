@@ -53,10 +53,10 @@ impl ScanRegistry {
 
     pub(crate) fn summaries(&self) -> Vec<(Layout, ScanSummary)> {
         let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = |scan: &Arc<ScanCounters>| {
+        let counted = |scan: &Arc<ScanCounters>| {
             let summary = scan.summary.lock().unwrap_or_else(PoisonError::into_inner);
             (scan.layout, summary.clone())
         };
-        begun.iter().map(held).collect()
+        begun.iter().map(counted).collect()
     }
 }

@@ -133,8 +133,8 @@ impl ScanSummary {
     pub(crate) fn add_problem(&mut self, object: &str, reason: String) {
         if !self.failed.insert(object.to_owned()) {
             let known = self.problems.iter_mut().find(|(named, _)| named == object);
-            if let Some((_, told)) = known.filter(|(_, told)| reason < *told) {
-                *told = reason;
+            if let Some((_, current)) = known.filter(|(_, current)| reason < *current) {
+                *current = reason;
             }
             return;
         }
@@ -147,8 +147,8 @@ impl ScanSummary {
 
     /// Notes which times a format lacks that `filter` asks for.
     pub(crate) fn add_untimed(&mut self, filter: &Filter, has: impl Fn(&str) -> bool) {
-        let asked = filter.window().into_iter().map(|(column, ..)| column);
-        self.untimed.extend(asked.filter(|column| !has(column)));
+        let window_columns = filter.window().into_iter().map(|(column, ..)| column);
+        self.untimed.extend(window_columns.filter(|column| !has(column)));
     }
 
     /// What all scans of one session read, each of one layout.

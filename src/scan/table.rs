@@ -81,7 +81,7 @@ impl FlowTable {
     }
 
     /// The columns of the enrichment among these.
-    fn wanted(&self, columns: &[usize]) -> Vec<enrich::Column> {
+    fn added_columns_of(&self, columns: &[usize]) -> Vec<enrich::Column> {
         let added = columns.iter().filter_map(|index| index.checked_sub(self.log_columns));
         added.map(|index| enrich::COLUMNS[index].column).collect()
     }
@@ -96,7 +96,7 @@ impl FlowTable {
         let made = Arc::new(self.schema.project(&columns)?);
         let schema = DFSchema::try_from(Arc::clone(&made))?;
         let expr = state.create_physical_expr(filter.clone(), &schema)?;
-        Ok((RowFilter { expr, made, wanted: self.wanted(&columns) }, columns))
+        Ok((RowFilter { expr, made, enrich_columns: self.added_columns_of(&columns) }, columns))
     }
 
     /// The columns of the log to decode: those of the query, and those that the enrichment needs.
@@ -217,7 +217,7 @@ impl TableProvider for FlowTable {
             output_schema: Arc::new(self.schema.project(projection)?),
             filter: filter.map(|(filter, _)| filter),
             batch_rows: state.config().batch_size(),
-            added_columns: self.wanted(projection),
+            added_columns: self.added_columns_of(projection),
             table: Arc::clone(&self.schema),
             context: self.context.clone(),
             window: self.window(),

@@ -57,7 +57,7 @@ pub(crate) struct RowFilter {
     /// The columns that it reads.
     pub(crate) made: SchemaRef,
     /// The columns of the enrichment among them, in their order.
-    pub(crate) wanted: Vec<Column>,
+    pub(crate) enrich_columns: Vec<Column>,
 }
 
 impl ScanTask {
@@ -104,7 +104,7 @@ impl ScanTask {
         let chosen = self.choice.as_ref().map(|choice| choice.filter(batch)).transpose()?;
         let batch = chosen.as_ref().unwrap_or(batch);
         let Some(filter) = &self.filter else { return self.make(batch) };
-        let made = self.columns(batch, &filter.made, &filter.wanted)?;
+        let made = self.columns(batch, &filter.made, &filter.enrich_columns)?;
         let passes = filter.expr.evaluate(&made)?.into_array(made.num_rows())?;
         let passes = as_boolean_array(&passes)?;
         match passes.true_count() {
@@ -123,10 +123,12 @@ impl ScanTask {
         &self,
         batch: &RecordBatch,
         made: &SchemaRef,
-        wanted: &[Column],
+        enrich_columns: &[Column],
     ) -> Result<RecordBatch> {
         let mut added = match &self.context {
-            Some(context) if !wanted.is_empty() => context.annotate(batch, wanted)?,
+            Some(context) if !enrich_columns.is_empty() => {
+                context.annotate(batch, enrich_columns)?
+            }
             _ => Vec::new(),
         }
         .into_iter();

@@ -167,7 +167,7 @@ impl Source for Sources {
         // A failure of one must not stop the others.
         for source in &self.sources {
             match source.acknowledge(outcome).await {
-                Ok(told) => lines.extend(told),
+                Ok(messages) => lines.extend(messages),
                 Err(error) => failed = failed.or(Some(error)),
             }
         }

@@ -32,7 +32,7 @@ const LOCAL: &str = "lease";
 pub struct Lease {
     holder: Holder,
     was_left: bool,
-    held: LeaseStore,
+    lease_store: LeaseStore,
 }
 
 #[derive(Debug)]
@@ -112,7 +112,10 @@ impl Lease {
         let written = file.metadata().and_then(|meta| meta.modified()).ok();
         let written = written.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
         let written = written.and_then(|at| i64::try_from(at.as_secs()).ok());
-        Ok((Self { holder, was_left: !text.is_empty(), held: LeaseStore::Folder(file) }, written))
+        Ok((
+            Self { holder, was_left: !text.is_empty(), lease_store: LeaseStore::Folder(file) },
+            written,
+        ))
     }
 
     async fn remote(
@@ -145,7 +148,7 @@ impl Lease {
         let beat = Heartbeat { place: place.clone(), holder: holder.clone(), clock, lease_secs };
         let beat = beat.start(Arc::clone(&version), &lost);
         let remote = Remote { place: place.clone(), beat, version, lost };
-        Ok(Self { holder, was_left: before.is_some(), held: LeaseStore::Remote(remote) })
+        Ok(Self { holder, was_left: before.is_some(), lease_store: LeaseStore::Remote(remote) })
     }
 
     /// How the holder is named.
@@ -165,7 +168,7 @@ impl Lease {
 
     /// Whether somebody else took it, because no sign of life came through.
     pub fn is_lost(&self) -> bool {
-        match &self.held {
+        match &self.lease_store {
             LeaseStore::Folder(_) => false,
             LeaseStore::Remote(remote) => remote.lost.load(Ordering::Relaxed),
         }
@@ -173,7 +176,7 @@ impl Lease {
 
     /// Gives it back.
     pub async fn give_back(self) -> Result<(), Error> {
-        match self.held {
+        match self.lease_store {
             LeaseStore::Folder(mut file) => write(&mut file, b"").map_err(|source| {
                 Error::Store(storage::Error::Folder { name: LOCAL.to_owned(), source })
             }),

@@ -68,8 +68,8 @@ impl LineCounts {
         self.other_layout = self.other_layout.saturating_sub(other.other_layout);
         self.blank = self.blank.saturating_sub(other.blank);
         for (reason, count) in &other.malformed {
-            let held = self.malformed.entry(reason.clone()).or_default();
-            *held = held.saturating_sub(*count);
+            let count_so_far = self.malformed.entry(reason.clone()).or_default();
+            *count_so_far = count_so_far.saturating_sub(*count);
         }
         self.malformed.retain(|_, count| *count > 0);
     }

@@ -105,8 +105,8 @@ impl State {
     pub async fn forget(&self, before: i64) -> Result<u64, Error> {
         let numbers = self.reader.numbers().await?;
         let mut deleted = 0;
-        let kept = numbers.len().saturating_sub(1);
-        for number in numbers.into_iter().take(kept) {
+        let removable = numbers.len().saturating_sub(1);
+        for number in numbers.into_iter().take(removable) {
             let pass = self.reader.pass(number).await?;
             if pass.is_some_and(|pass| pass.ended >= before) {
                 break;

@@ -48,8 +48,8 @@ mod tests {
         assert!(clock.now() - now < 60 && ahead >= 2 * 365 * 86_400);
         // Small differences, and a clock that is behind, are left.
         for ahead in [100, 0, -86_400] {
-            let (clock, told) = bounded(ahead);
-            assert!((clock.now() - now - ahead).abs() < 60 && told == 0, "{ahead}");
+            let (clock, error) = bounded(ahead);
+            assert!((clock.now() - now - ahead).abs() < 60 && error == 0, "{ahead}");
         }
         assert_eq!(Clock::new(now).not_ahead_of(None).1, 0);
     }

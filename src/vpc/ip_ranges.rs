@@ -111,12 +111,12 @@ impl IpRanges {
     }
 
     fn each_range<'a>(&'a self, ip: IpAddr, at: Option<i64>, mut visit: impl FnMut(u8, &'a Range)) {
-        let held = |range: &&Range| match at {
+        let is_valid = |range: &&Range| match at {
             Some(at) => range.from <= at && at < range.to,
             None => range.to == i64::MAX,
         };
         self.ranges.each_covering(ip, |prefix_len, ranges| {
-            ranges.iter().filter(held).for_each(|range| visit(prefix_len, range));
+            ranges.iter().filter(is_valid).for_each(|range| visit(prefix_len, range));
         });
     }
 

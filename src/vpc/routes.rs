@@ -278,7 +278,7 @@ impl RouteTables {
     ) -> (Option<(Rank, &'a Entry)>, Option<&'a Entry>) {
         let mut best: Option<(Rank, &Entry)> = None;
         let mut offer = |rank: Rank, entry: &'a Entry| {
-            if best.is_none_or(|(held, _)| rank > held) {
+            if best.is_none_or(|(best_rank, _)| rank > best_rank) {
                 best = Some((rank, entry));
             }
         };

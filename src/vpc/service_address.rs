@@ -47,6 +47,6 @@ pub(crate) fn gateway_service(inventory: &Inventory, ip: IpAddr) -> Option<(&str
 pub(crate) fn is_aws_of(inventory: &Inventory, ip: IpAddr, region: &str) -> bool {
     let ranges = inventory.ip_ranges.iter().filter(|row| row.valid_to.is_none());
     let holds = |cidr: &str| address::parse_net(cidr).is_some_and(|net| net.contains(&ip));
-    let mut held = ranges.filter(|row| row.region == region && holds(&row.cidr)).peekable();
-    held.peek().is_some() && held.all(|row| row.service != "EC2")
+    let mut matching = ranges.filter(|row| row.region == region && holds(&row.cidr)).peekable();
+    matching.peek().is_some() && matching.all(|row| row.service != "EC2")
 }

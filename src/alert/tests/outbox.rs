@@ -134,8 +134,8 @@ async fn a_slow_sink_is_sent_each_alert_once_and_holds_up_nobody() {
     }
     assert!(began.elapsed() < Duration::from_millis(290));
     assert_eq!(heard(&fast), ["a/1", "b/1", "c/1"]);
-    let told = deliveries.finish(NOW, Duration::from_secs(30)).await;
-    assert_eq!((told[0].sent, told[0].waiting, told[0].failed.clone()), (3, 0, None));
+    let outcomes = deliveries.finish(NOW, Duration::from_secs(30)).await;
+    assert_eq!((outcomes[0].sent, outcomes[0].waiting, outcomes[0].failed.clone()), (3, 0, None));
     assert_eq!(heard(&slow), ["a/1", "b/1", "c/1"]);
 }
 
@@ -187,9 +187,9 @@ async fn a_sink_that_is_down_gets_all_of_it_later_and_holds_up_no_other() {
     for (round, ids) in [["a", "b"], ["b", "c"], ["d", "a"]].iter().enumerate() {
         let posted = box_.enqueue(&findings(ids, 10), NOW).await.unwrap();
         assert_eq!(posted[0].new, posted[1].new);
-        let told = deliver(&box_).await;
-        assert_eq!((told[0].waiting, told[0].failed.clone()), (0, None));
-        assert_eq!((told[1].sent, told[1].failed.as_deref()), (0, Some("deaf")));
+        let outcomes = deliver(&box_).await;
+        assert_eq!((outcomes[0].waiting, outcomes[0].failed.clone()), (0, None));
+        assert_eq!((outcomes[1].sent, outcomes[1].failed.as_deref()), (0, Some("deaf")));
         if round == 1 {
             // What waits outlives the process.
             box_ = outbox(folder.path(), sinks()).await;
@@ -199,10 +199,10 @@ async fn a_sink_that_is_down_gets_all_of_it_later_and_holds_up_no_other() {
     let posted = box_.enqueue(&findings(&["b"], 100), NOW).await.unwrap();
     assert_eq!((posted[1].new, posted[1].grown), (0, 1));
     down.lock().unwrap().trouble = None;
-    let told = deliver(&box_).await;
-    assert_eq!((told[1].sent, told[1].waiting), (5, 0));
+    let outcomes = deliver(&box_).await;
+    assert_eq!((outcomes[1].sent, outcomes[1].waiting), (5, 0));
     assert_eq!(heard(&down), ["a/1", "b/1", "c/1", "d/1", "b/2"]);
-    assert_eq!(files(folder.path()), ["told/down.json", "told/up.json"]);
+    assert_eq!(files(folder.path()), ["sent/down.json", "sent/up.json"]);
     // And never again.
     assert_eq!(box_.enqueue(&findings(&["a", "b", "c", "d"], 100), NOW).await.unwrap()[1].new, 0);
 }
@@ -214,16 +214,16 @@ async fn what_a_sink_refuses_is_kept_and_the_rest_goes_on() {
     ear.lock().unwrap().hates = Some("b");
     let outbox = outbox(folder.path(), vec![sink("s", &ear)]).await;
     outbox.enqueue(&findings(&["a", "b", "c"], 10), NOW).await.unwrap();
-    let told = deliver(&outbox).await.remove(0);
-    assert_eq!((told.sent, told.refused, told.waiting), (2, 1, 0));
-    assert_eq!(told.failed.as_deref(), Some("not this one"));
+    let outcomes = deliver(&outbox).await.remove(0);
+    assert_eq!((outcomes.sent, outcomes.refused, outcomes.waiting), (2, 1, 0));
+    assert_eq!(outcomes.failed.as_deref(), Some("not this one"));
     assert_eq!(heard(&ear), ["a/1", "c/1"]);
     let files = files(folder.path());
     let refused = files.iter().find(|file| file.starts_with("refused/s/")).unwrap();
-    let kept = std::fs::read_to_string(folder.path().join(refused)).unwrap();
-    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
-    assert_eq!(kept["reason"], "not this one");
-    assert_eq!(kept["alert"]["finding"]["finding_id"], "b");
+    let stored = std::fs::read_to_string(folder.path().join(refused)).unwrap();
+    let stored: serde_json::Value = serde_json::from_str(&stored).unwrap();
+    assert_eq!(stored["reason"], "not this one");
+    assert_eq!(stored["alert"]["finding"]["finding_id"], "b");
 }
 
 #[tokio::test]
@@ -253,9 +253,9 @@ async fn of_too_many_that_wait_only_the_last_of_each_finding_goes() {
     for bytes in [1, 10, 100] {
         outbox.enqueue(&findings(&ids, bytes), NOW).await.unwrap();
     }
-    let told = deliver(&outbox).await.remove(0);
-    assert_eq!((told.sent + told.superseded, told.waiting), (1200, 0));
-    assert!(told.superseded >= 200, "{told:?}");
+    let outcomes = deliver(&outbox).await.remove(0);
+    assert_eq!((outcomes.sent + outcomes.superseded, outcomes.waiting), (1200, 0));
+    assert!(outcomes.superseded >= 200, "{outcomes:?}");
     let heard = heard(&ear);
     let last: BTreeSet<&String> = heard[heard.len() - 400..].iter().collect();
     assert_eq!(last.len(), 400);

@@ -9,8 +9,8 @@ use crate::alert::{Alert, AlertReason};
 use crate::detection::Severity;
 
 /// Told so far, as the contract words it: highest severity and most bytes.
-fn is_due(told: Option<(Severity, i64)>, severity: Severity, bytes: i64) -> bool {
-    match told {
+fn is_due(sent: Option<(Severity, i64)>, severity: Severity, bytes: i64) -> bool {
+    match sent {
         None => true,
         Some((high, most)) => severity > high || (bytes >= 10 * most.max(1)),
     }
@@ -22,21 +22,21 @@ proptest! {
         seen in prop::collection::vec((0..5usize, 0..6u32, 0..10i64, 0..4usize), 1..60)
     ) {
         let mut memory = SentMemory::default();
-        let mut told = [None; 4];
+        let mut sent = [None; 4];
         let mut ids = std::collections::BTreeSet::new();
         for (at, (severity, power, digit, which)) in seen.into_iter().enumerate() {
             let severity = Severity::ALL[severity];
             let finding = finding(&which.to_string(), severity, digit * 10_i64.pow(power));
             let size = bytes(&finding);
             let alert = memory.next_alert(&finding, at as i64);
-            prop_assert_eq!(alert.is_some(), is_due(told[which], severity, size));
+            prop_assert_eq!(alert.is_some(), is_due(sent[which], severity, size));
             if let Some(alert) = alert {
                 prop_assert!(ids.insert(alert.alert_id.clone()), "an id twice");
                 prop_assert!(memory.mark_sent(&alert));
                 prop_assert!(!memory.mark_sent(&alert), "counted twice");
-                let (high, most) = told[which].unwrap_or((severity, size));
-                told[which] = Some((high.max(severity), most.max(size)));
-                prop_assert!(memory.next_alert(&finding, at as i64).is_none(), "told twice");
+                let (high, most) = sent[which].unwrap_or((severity, size));
+                sent[which] = Some((high.max(severity), most.max(size)));
+                prop_assert!(memory.next_alert(&finding, at as i64).is_none(), "sent twice");
             }
         }
     }
@@ -70,7 +70,7 @@ fn what_was_neither_seen_nor_told_for_long_is_forgotten() {
     let old = finding("old", Severity::Low, 1);
     let alert = memory.next_alert(&old, 2_000_000_000).unwrap();
     memory.mark_sent(&alert);
-    assert!(!memory.forget(2_000_000_000), "it was told just then");
+    assert!(!memory.forget(2_000_000_000), "it was sent just then");
     assert!(memory.forget(2_000_000_001));
     assert_eq!(memory.step("old"), 0);
 }

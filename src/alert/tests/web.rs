@@ -74,8 +74,9 @@ async fn what_a_server_says_back_names_no_secret() {
     let config = "[[alert]]\ntype = \"webhook\"\nurl-env = \"HOOK\"\nsecret = \"k3y4ever\"\n\
                   headers = { authorization = \"t0ken\" }\n";
     let failure = send(&sink(config, &receiver.url("/hook"))).await.unwrap_err();
-    let said = "{\"headers\":{\"Authorization\":\"…\",\"X-Api-Key\":\"…\"},\"bare\":\"…\"}";
-    assert!(failure.reason.ends_with(said), "{}", failure.reason);
+    let expected_text =
+        "{\"headers\":{\"Authorization\":\"…\",\"X-Api-Key\":\"…\"},\"bare\":\"…\"}";
+    assert!(failure.reason.ends_with(expected_text), "{}", failure.reason);
 }
 
 #[tokio::test]
@@ -126,8 +127,8 @@ async fn what_cannot_pass_is_not_tried_again() {
         let receiver = Receiver::start(move |_| Reply::Say(status, location, "no such token"));
         let failure = send(&sink(HOOK, &receiver.url("/s3cret-path"))).await.unwrap_err();
         assert_eq!(failure.trouble, trouble, "{status}");
-        let told = format!("127.0.0.1 answered with HTTP status {status}");
-        assert!(failure.reason.starts_with(&told), "{}", failure.reason);
+        let expected = format!("127.0.0.1 answered with HTTP status {status}");
+        assert!(failure.reason.starts_with(&expected), "{}", failure.reason);
         assert!(failure.reason.ends_with(": no such token"), "{}", failure.reason);
         assert_eq!((receiver.heard().len(), elsewhere.heard().len()), (1, 0));
     }
@@ -144,11 +145,11 @@ async fn no_secret_is_in_what_is_said() {
     let sink = sink(HOOK, &url);
     for _ in 0..2 {
         let failure = send(&sink).await.unwrap_err();
-        let said = format!("{failure:?} {sink:?}");
+        let expected_text = format!("{failure:?} {sink:?}");
         for secret in ["s3cret", "t0ken", "k3y"] {
-            assert!(!said.contains(secret), "{said}");
+            assert!(!expected_text.contains(secret), "{expected_text}");
         }
-        assert!(said.contains("127.0.0.1"), "{said}");
+        assert!(expected_text.contains("127.0.0.1"), "{expected_text}");
     }
 }
 

@@ -82,12 +82,12 @@ impl BatchResults {
     pub(super) fn add(
         &mut self,
         messages: usize,
-        told: Result<Vec<DeliveryResult>, DeliveryError>,
+        results: Result<Vec<DeliveryResult>, DeliveryError>,
     ) -> bool {
         let until = self.0.len() + messages;
-        match told {
-            Ok(told) => {
-                self.0.extend(told);
+        match results {
+            Ok(results) => {
+                self.0.extend(results);
                 let missing =
                     || Err(DeliveryError::new(ErrorKind::Passing, "the answer is not whole"));
                 self.0.resize_with(until, missing);

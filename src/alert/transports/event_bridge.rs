@@ -50,16 +50,18 @@ impl EventBridgeTransport {
     async fn put(&self, entries: &[Value]) -> Result<Vec<DeliveryResult>, DeliveryError> {
         let params = json!({ "Entries": entries });
         let answer = self.caller.call(&PUT_EVENTS, &params).await?;
-        let Some(told) = answer.document.get("Entries").and_then(Value::as_array) else {
+        let Some(result_entries) = answer.document.get("Entries").and_then(Value::as_array) else {
             return Err(DeliveryError::new(ErrorKind::Passing, "the answer has no entries"));
         };
-        let fate = |told: &Value| match told["ErrorCode"].as_str() {
+        let fate = |result_entries: &Value| match result_entries["ErrorCode"].as_str() {
             None => Ok(()),
-            Some(code) => {
-                Err(entry_failure(code, told["ErrorMessage"].as_str().unwrap_or(code), None))
-            }
+            Some(code) => Err(entry_failure(
+                code,
+                result_entries["ErrorMessage"].as_str().unwrap_or(code),
+                None,
+            )),
         };
-        Ok(told.iter().map(fate).collect())
+        Ok(result_entries.iter().map(fate).collect())
     }
 }
 

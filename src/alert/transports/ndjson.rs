@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn a_line_is_never_glued_to_a_half_one() {
         let new = "{\"alert_id\":\"new\"}\n";
-        for (before, kept) in [
+        for (before, complete) in [
             ("", ""),
             ("{\"alert_id\":\"1\"}\n", "{\"alert_id\":\"1\"}\n"),
             ("{\"alert_id\":\"1\"}\n{\"alert_id\":\"2", "{\"alert_id\":\"1\"}\n"),
@@ -235,7 +235,7 @@ mod tests {
             ("{\"alert_id\":\"2", ""),
             ("notes of somebody", "notes of somebody\n"),
         ] {
-            assert_eq!(appended(before.as_bytes()), format!("{kept}{new}"), "{before:?}");
+            assert_eq!(appended(before.as_bytes()), format!("{complete}{new}"), "{before:?}");
         }
         let long = [b"{\"alert_id\":\"".to_vec(), vec![b'x'; 3 << 20]].concat();
         assert!(appended(&long).ends_with(&format!("x\n{new}")), "what is no alert of ours stays");

@@ -256,9 +256,9 @@ fn network(finding: &Finding) -> Value {
 fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(entries) => {
-            let kept = entries.into_iter().filter(|(_, value)| !value.is_null());
-            let kept = kept.map(|(name, value)| (name, without_nulls(value)));
-            Value::Object(kept.filter(|(_, value)| *value != json!({})).collect())
+            let non_null = entries.into_iter().filter(|(_, value)| !value.is_null());
+            let non_null = non_null.map(|(name, value)| (name, without_nulls(value)));
+            Value::Object(non_null.filter(|(_, value)| *value != json!({})).collect())
         }
         Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
         other => other,

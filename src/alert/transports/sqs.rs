@@ -51,8 +51,9 @@ impl Transport for SqsTransport {
         let mut fates = BatchResults::default();
         for call in split_batches(messages.iter().map(size)) {
             let count = call.len();
-            let told = sender.send(&messages[call], self.timeout).await;
-            if !fates.add(count, told.map(fates_of).map_err(|error| DeliveryError::of_call(&error)))
+            let response = sender.send(&messages[call], self.timeout).await;
+            if !fates
+                .add(count, response.map(fates_of).map_err(|error| DeliveryError::of_call(&error)))
             {
                 break;
             }

@@ -97,19 +97,19 @@ impl HttpPost {
         if (300..400).contains(&answer.status) {
             reason.push_str(", and redirects are not followed");
         }
-        let said = answer.text.split_whitespace().collect::<Vec<_>>().join(" ");
-        if !said.is_empty() && !said.starts_with('<') {
+        let response_text = answer.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if !response_text.is_empty() && !response_text.starts_with('<') {
             // A secret that begins in what is told must be there whole to be found.
-            let said: String = said.chars().take(SAID_READ_MAX).collect();
-            let said = message::cut(&self.redact_url(&said), SAID_CHARS_MAX);
-            reason.push_str(&format!(": {said}"));
+            let response_text: String = response_text.chars().take(SAID_READ_MAX).collect();
+            let response_text = message::cut(&self.redact_url(&response_text), SAID_CHARS_MAX);
+            reason.push_str(&format!(": {response_text}"));
         }
         Err(DeliveryError { trouble, reason, pause: answer.retry_after })
     }
 
     /// Takes what is secret out of what others say: a server may say back what it was sent.
-    fn redact_url(&self, said: &str) -> String {
-        redact(said, &self.secrets)
+    fn redact_url(&self, response_text: &str) -> String {
+        redact(response_text, &self.secrets)
     }
 }
 

@@ -6,8 +6,8 @@ use crate::inventory::model::Job;
 use crate::vpc::rules::{ESP, TCP};
 
 pub(super) fn in_vpc(_: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
-    let of = |wanted: Option<bool>| -> Vec<&Job> {
-        subject.jobs.iter().filter(|job| job.in_vpc == wanted).copied().collect()
+    let of = |has_vpc: Option<bool>| -> Vec<&Job> {
+        subject.jobs.iter().filter(|job| job.in_vpc == has_vpc).copied().collect()
     };
     let (outside, unknown) = (of(Some(false)), of(None));
     if !outside.is_empty() {

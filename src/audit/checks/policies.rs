@@ -168,7 +168,7 @@ fn request(
 }
 
 /// What an endpoint says to what a job reads or writes: allowed if either is.
-fn said(policy: &Policy, endpoint: &VpcEndpoint, vpc: &str, arn: &str, job: &Job) -> Decision {
+fn decision(policy: &Policy, endpoint: &VpcEndpoint, vpc: &str, arn: &str, job: &Job) -> Decision {
     let way = Some((endpoint.vpc_endpoint_id.as_str(), vpc));
     let ask = |action| policy.decide(&request(action, arn.to_owned(), way, Some(job)));
     match (ask("s3:GetObject"), ask("s3:PutObject")) {
@@ -192,7 +192,7 @@ pub(super) fn own(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResul
             for (key, job) in keys {
                 let arn = format!("arn:{}:s3:::{bucket}/{key}", subject.partition());
                 let place = format!("{arn} of {}, by {}", job.job_name, endpoint.vpc_endpoint_id);
-                match said(policy, endpoint, &vpc, &arn, job) {
+                match decision(policy, endpoint, &vpc, &arn, job) {
                     Decision::Allowed => {}
                     Decision::Denied(why) => {
                         denied.entry(bucket.as_str()).or_insert(format!("{place}: {why}"));

@@ -106,7 +106,7 @@ fn by_interface(endpoint: &VpcEndpoint, subject: &Subject<'_>) -> CheckOutcome {
         (Some(true), None) => {
             let why = format!(
                 "interface endpoint {id} serves S3, with private DNS; whether that is for inbound Resolver \
-                 endpoints alone is not told"
+                 endpoints alone is not known"
             );
             return CheckOutcome::pass(why).inferred();
         }

@@ -112,7 +112,7 @@ fn rule(
     }
 }
 
-fn told(missing: &[Missing], groups: &[String]) -> String {
+fn missing_text(missing: &[Missing], groups: &[String]) -> String {
     let parts: Vec<&str> = missing.iter().map(|one| one.what.as_str()).collect();
     format!("{}: {}", groups.join(", "), parts.join("; "))
 }
@@ -169,7 +169,7 @@ pub(super) fn own_members(world: &AuditContext<'_>, subject: &Subject<'_>) -> Ch
         }
         // Whether the containers use EFA, nothing tells.
         let jobs = [format!("jobs on instances that have EFA: {}", names(&by_efa))];
-        return Ok(CheckOutcome::fail(told(&lacks, &subject.groups))
+        return Ok(CheckOutcome::fail(missing_text(&lacks, &subject.groups))
             .inferred()
             .evidence(jobs)
             .evidence(unseen)
@@ -181,7 +181,7 @@ pub(super) fn own_members(world: &AuditContext<'_>, subject: &Subject<'_>) -> Ch
         missing.extend(efa(world, subject)?);
     }
     let refused = kept_apart(&world.hints(subject), |seen| seen.protocol == i64::from(TCP));
-    Ok(CheckOutcome::fail(told(&missing, &subject.groups))
+    Ok(CheckOutcome::fail(missing_text(&missing, &subject.groups))
         .evidence(jobs)
         .evidence(unseen)
         .about(&of)
@@ -212,7 +212,7 @@ pub(super) fn encryption(world: &AuditContext<'_>, subject: &Subject<'_>) -> Che
         seen.protocol == i64::from(ESP)
             || (seen.protocol == i64::from(UDP) && seen.service_port == 500)
     };
-    Ok(CheckOutcome::fail(told(&missing, &subject.groups))
+    Ok(CheckOutcome::fail(missing_text(&missing, &subject.groups))
         .evidence(jobs)
         .about(&of)
         .evidence(kept_apart(&world.hints(subject), is_ipsec))

@@ -42,15 +42,17 @@ fn operator(name: &str) -> Option<(Compare, bool)> {
 }
 
 fn one(name: &str, key: &str, values: &Value, request: &PolicyRequest) -> Ternary {
-    let held = request.context.get(key.to_ascii_lowercase().as_str());
-    let Some(held) = held else { return Err(format!("the value of {key} is not known")) };
+    let context_values = request.context.get(key.to_ascii_lowercase().as_str());
+    let Some(context_values) = context_values else {
+        return Err(format!("the value of {key} is not known"));
+    };
     let values: Vec<String> = match values {
         Value::Array(values) => values.iter().map(text).collect(),
         value => vec![text(value)],
     };
     if name == "Null" {
         let wants = |value: &String| value.eq_ignore_ascii_case("true");
-        return Ok(values.iter().any(|value| wants(value) == held.is_none()));
+        return Ok(values.iter().any(|value| wants(value) == context_values.is_none()));
     }
     let (base, if_exists) = match name.strip_suffix("IfExists") {
         Some(base) => (base, true),
@@ -59,11 +61,11 @@ fn one(name: &str, key: &str, values: &Value, request: &PolicyRequest) -> Ternar
     let Some((compare, negated)) = operator(base) else {
         return Err(format!("the operator {name} is not evaluated"));
     };
-    match held {
+    match context_values {
         // A request without the key satisfies what only forbids values of it.
         None => Ok(if_exists || negated),
-        Some(held) => {
-            let fits = any(values.iter().map(|value| fits(compare, value, held)));
+        Some(context_values) => {
+            let fits = any(values.iter().map(|value| fits(compare, value, context_values)));
             fits.map(|fits| fits != negated)
         }
     }
@@ -73,19 +75,21 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn fits(compare: Compare, pattern: &str, held: &str) -> Ternary {
+fn fits(compare: Compare, pattern: &str, context_values: &str) -> Ternary {
     if pattern.contains("${") {
         return Err(format!("the value {pattern} has a variable"));
     }
     Ok(match compare {
-        Compare::Equal => pattern == held,
-        Compare::EqualInAnyCase => pattern.eq_ignore_ascii_case(held),
-        Compare::Like => wildcard(pattern, held),
+        Compare::Equal => pattern == context_values,
+        Compare::EqualInAnyCase => pattern.eq_ignore_ascii_case(context_values),
+        Compare::Like => wildcard(pattern, context_values),
         // Part by part: a star does not reach over a colon.
         Compare::Arn => {
-            let (pattern, held) = (pattern.splitn(6, ':'), held.splitn(6, ':'));
-            let (pattern, held): (Vec<&str>, Vec<&str>) = (pattern.collect(), held.collect());
-            pattern.len() == held.len() && pattern.iter().zip(&held).all(|(a, b)| wildcard(a, b))
+            let (pattern, context_values) = (pattern.splitn(6, ':'), context_values.splitn(6, ':'));
+            let (pattern, context_values): (Vec<&str>, Vec<&str>) =
+                (pattern.collect(), context_values.collect());
+            pattern.len() == context_values.len()
+                && pattern.iter().zip(&context_values).all(|(a, b)| wildcard(a, b))
         }
     })
 }

@@ -127,8 +127,8 @@ impl Policy {
     pub fn denies(&self, request: &PolicyRequest) -> Result<bool, String> {
         let denials = self.statements.iter().filter(|statement| !statement.allows);
         any(denials.map(|statement| {
-            let told = |why| format!("statement {}: {why}", statement.name);
-            statement.applies(request).map_err(told)
+            let with_statement = |why| format!("statement {}: {why}", statement.name);
+            statement.applies(request).map_err(with_statement)
         }))
     }
 
@@ -182,8 +182,8 @@ impl Statement {
     }
 
     fn action(&self, request: &PolicyRequest) -> Ternary {
-        let asked = request.action.to_ascii_lowercase();
-        let fits = |pattern: &str| Ok(wildcard(&pattern.to_ascii_lowercase(), &asked));
+        let requested_action = request.action.to_ascii_lowercase();
+        let fits = |pattern: &str| Ok(wildcard(&pattern.to_ascii_lowercase(), &requested_action));
         self.either("Action", "NotAction", &fits)
     }
 

@@ -34,7 +34,7 @@ fn policies_are_decided_as_the_table_says() {
     assert!(cases.len() >= 30, "{} cases", cases.len());
     for case in cases {
         let case = case.as_table().unwrap();
-        let (name, wanted) = (&case["name"], case["decision"].as_str().unwrap());
+        let (name, expected) = (&case["name"], case["decision"].as_str().unwrap());
         let decision = match Policy::parse(case["policy"].as_str().unwrap()) {
             Ok(policy) => policy.decide(&request(case)),
             Err(problem) => Decision::NotKnown(format!("no policy: {problem}")),
@@ -44,7 +44,7 @@ fn policies_are_decided_as_the_table_says() {
             Decision::Denied(why) => format!("denied: {why}"),
             Decision::NotKnown(why) => format!("not known: {why}"),
         };
-        assert!(shown.starts_with(wanted), "{name}: {shown}, wanted {wanted}");
+        assert!(shown.starts_with(expected), "{name}: {shown}, wanted {expected}");
     }
 }
 

@@ -55,10 +55,10 @@ impl S3Client {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let told = error.raw_response().and_then(bucket_region);
+        let header_region = error.raw_response().and_then(bucket_region);
         let lost = Error::of(error).kind == Kind::WrongRegion
             || error.raw_response().is_some_and(|answer| answer.status().as_u16() == 301);
-        let region = match told {
+        let region = match header_region {
             Some(region) => region,
             None if lost => match client.head_bucket().bucket(bucket).send().await {
                 Ok(answer) => answer.bucket_region()?.to_owned(),
@@ -66,8 +66,8 @@ impl S3Client {
             },
             None => return None,
         };
-        let asked = client.config().region().map(AsRef::as_ref);
-        (asked != Some(region.as_str())).then_some(region)
+        let configured = client.config().region().map(AsRef::as_ref);
+        (configured != Some(region.as_str())).then_some(region)
     }
 
     /// Returns what an error means, with what the account's own options have to do with it.

@@ -57,7 +57,7 @@ impl Reader {
                 Ok(Some(Ok(bytes))) if bytes.is_empty() => continue,
                 Ok(Some(Ok(bytes))) => return self.give(bytes).map(Some),
                 // The end of a body is the end of the object only if all of it came.
-                Ok(None) if self.is_done() || self.wanted().is_none() => return Ok(None),
+                Ok(None) if self.is_done() || self.expected_len().is_none() => return Ok(None),
                 Ok(None) => "the body is too short".to_owned(),
                 Ok(Some(Err(error))) => {
                     let error = Error::from_transport(&error);
@@ -74,7 +74,7 @@ impl Reader {
     }
 
     /// Where reading ends; `None` while the size is not known.
-    fn wanted(&self) -> Option<u64> {
+    fn expected_len(&self) -> Option<u64> {
         match (self.end, self.object.size_bytes) {
             (Some(end), Some(size)) => Some(end.min(size)),
             (end, size) => end.or(size),
@@ -82,15 +82,15 @@ impl Reader {
     }
 
     fn is_done(&self) -> bool {
-        self.wanted().is_some_and(|wanted| self.at >= wanted)
+        self.expected_len().is_some_and(|expected_len| self.at >= expected_len)
     }
 
     fn give(&mut self, bytes: Bytes) -> Result<Bytes, Error> {
         self.at += bytes.len() as u64;
         self.failures = 0;
-        match self.wanted() {
-            Some(wanted) if self.at > wanted => {
-                let message = format!("more than the expected {wanted} bytes arrived");
+        match self.expected_len() {
+            Some(expected_len) if self.at > expected_len => {
+                let message = format!("more than the expected {expected_len} bytes arrived");
                 Err(Error::new(Kind::Other, message))
             }
             _ => Ok(bytes),

@@ -225,12 +225,12 @@ async fn what_s3_says_is_told_apart() {
     ] {
         let error = mine.get(&at(key), 10).await.unwrap_err();
         assert_eq!(error.kind, kind, "{key}: {error}");
-        let told = error.message.contains("may not belong to account 123456789012");
-        assert_eq!(told, kind == Kind::Denied, "{error}");
+        let is_owner_error = error.message.contains("may not belong to account 123456789012");
+        assert_eq!(is_owner_error, kind == Kind::Denied, "{error}");
     }
-    let asked = server.requests().pop().unwrap();
-    assert_eq!(asked.header("x-amz-expected-bucket-owner"), Some("123456789012"));
-    assert_eq!(asked.header("x-amz-request-payer"), Some("requester"));
+    let sent_request = server.requests().pop().unwrap();
+    assert_eq!(sent_request.header("x-amz-expected-bucket-owner"), Some("123456789012"));
+    assert_eq!(sent_request.header("x-amz-request-payer"), Some("requester"));
     let error = store(&server).get(&at("denied"), 10).await.unwrap_err();
     assert!(error.message.contains("--request-payer"), "{error}");
 }
@@ -258,11 +258,11 @@ async fn keys_are_decoded_and_archives_told() {
     );
     assert_eq!(page.prefixes, ["x y/"]);
     assert_eq!(page.next.as_deref(), Some("t0k+en="));
-    let asked = server.requests().pop().unwrap().target;
+    let sent_request = server.requests().pop().unwrap().target;
     for part in
         ["delimiter=%2F", "encoding-type=url", "prefix=a%2F", "start-after=a%2F%C3%BC%20%2B"]
     {
-        assert!(asked.contains(part), "{asked}");
+        assert!(sent_request.contains(part), "{sent_request}");
     }
 }
 

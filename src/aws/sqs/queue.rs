@@ -71,18 +71,19 @@ impl Account {
             QueueName::Url(url) => url.clone(),
             QueueName::Name { name, account_id } => {
                 let ask = client.get_queue_url().queue_name(name);
-                let told = ask.set_queue_owner_aws_account_id(account_id.clone()).send().await;
-                let told = told.map_err(|error| Error::of(&error))?;
-                told.queue_url.ok_or_else(|| Error::new(Kind::Missing, name))?
+                let response = ask.set_queue_owner_aws_account_id(account_id.clone()).send().await;
+                let response = response.map_err(|error| Error::of(&error))?;
+                response.queue_url.ok_or_else(|| Error::new(Kind::Missing, name))?
             }
         };
         let ask = client.get_queue_attributes().queue_url(&url);
         let ask = ask.attribute_names(QueueAttributeName::VisibilityTimeout);
-        let told = ask.attribute_names(QueueAttributeName::RedrivePolicy).send().await;
-        let told = told.map_err(|error| Error::of(&error))?.attributes.unwrap_or_default();
-        let secs = told.get(&QueueAttributeName::VisibilityTimeout);
+        let response = ask.attribute_names(QueueAttributeName::RedrivePolicy).send().await;
+        let response = response.map_err(|error| Error::of(&error))?.attributes.unwrap_or_default();
+        let secs = response.get(&QueueAttributeName::VisibilityTimeout);
         let secs = secs.and_then(|secs| secs.parse().ok()).unwrap_or(VISIBILITY_MIN_SECS);
-        let redrive = told.get(&QueueAttributeName::RedrivePolicy).and_then(|text| redrive(text));
+        let redrive =
+            response.get(&QueueAttributeName::RedrivePolicy).and_then(|text| redrive(text));
         Ok(Queue { client, url, visibility_secs: secs.max(VISIBILITY_MIN_SECS), redrive })
     }
 }
@@ -111,8 +112,8 @@ impl Queue {
         let count = MessageSystemAttributeName::ApproximateReceiveCount;
         let ask = self.client.receive_message().queue_url(&self.url).wait_time_seconds(wait_secs);
         let ask = ask.visibility_timeout(self.visibility_secs).max_number_of_messages(10);
-        let told = ask.message_system_attribute_names(count.clone()).send().await;
-        let messages = told.map_err(|error| Error::of(&error))?.messages.unwrap_or_default();
+        let response = ask.message_system_attribute_names(count.clone()).send().await;
+        let messages = response.map_err(|error| Error::of(&error))?.messages.unwrap_or_default();
         let message = |message: aws_sdk_sqs::types::Message| {
             let receives = message.attributes.and_then(|all| all.get(&count)?.parse().ok());
             Some(Message {
@@ -197,8 +198,8 @@ impl Queue {
                 };
                 let entries = numbered.map(entry).collect::<Result<_, _>>().map_err(wrong)?;
                 let call = self.client.delete_message_batch().queue_url(&self.url);
-                let told = call.set_entries(Some(entries)).send().await;
-                told.map(|told| told.failed).map_err(|error| Error::of(&error))
+                let response = call.set_entries(Some(entries)).send().await;
+                response.map(|response| response.failed).map_err(|error| Error::of(&error))
             }
             VisibilityChange::Visibility(secs) => {
                 let entry = |(id, handle): (String, &String)| {
@@ -207,8 +208,8 @@ impl Queue {
                 };
                 let entries = numbered.map(entry).collect::<Result<_, _>>().map_err(wrong)?;
                 let call = self.client.change_message_visibility_batch().queue_url(&self.url);
-                let told = call.set_entries(Some(entries)).send().await;
-                told.map(|told| told.failed).map_err(|error| Error::of(&error))
+                let response = call.set_entries(Some(entries)).send().await;
+                response.map(|response| response.failed).map_err(|error| Error::of(&error))
             }
         }
     }

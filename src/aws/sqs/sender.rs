@@ -61,10 +61,10 @@ impl Sender {
         let entry = |(at, message): (usize, &Outgoing)| entry(at, message, is_fifo);
         let entries = messages.iter().enumerate().map(entry).collect::<Result<_, _>>()?;
         let call = self.client.send_message_batch().queue_url(url);
-        let told = call.set_entries(Some(entries)).send().await;
-        let told = told.map_err(|error| Error::of(&error))?;
+        let response = call.set_entries(Some(entries)).send().await;
+        let response = response.map_err(|error| Error::of(&error))?;
         let mut refused = vec![None; messages.len()];
-        for entry in told.failed {
+        for entry in response.failed {
             let at = entry.id.parse::<usize>().ok();
             if let Some(place) = at.and_then(|at| refused.get_mut(at)) {
                 let error = Error::from_service(Some(&entry.code), entry.message.as_deref());
@@ -79,9 +79,9 @@ impl Sender {
             QueueName::Url(url) => Ok(url.clone()),
             QueueName::Name { name, account_id } => {
                 let ask = self.client.get_queue_url().queue_name(name);
-                let told = ask.set_queue_owner_aws_account_id(account_id.clone()).send().await;
-                let told = told.map_err(|error| Error::of(&error))?;
-                told.queue_url.ok_or_else(|| Error::new(Kind::Missing, name))
+                let response = ask.set_queue_owner_aws_account_id(account_id.clone()).send().await;
+                let response = response.map_err(|error| Error::of(&error))?;
+                response.queue_url.ok_or_else(|| Error::new(Kind::Missing, name))
             }
         }
     }

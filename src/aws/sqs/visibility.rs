@@ -12,8 +12,8 @@ use crate::aws::sqs::queue::{Message, Queue, VisibilityChange};
 impl Queue {
     /// Extends the visibility timeout of messages until the extender is dropped.
     pub fn hold(&self) -> VisibilityExtender {
-        let held: Arc<InFlightMessages> = Arc::default();
-        let (queue, shared) = (self.clone(), Arc::clone(&held));
+        let in_flight: Arc<InFlightMessages> = Arc::default();
+        let (queue, shared) = (self.clone(), Arc::clone(&in_flight));
         let half = Duration::from_secs(u64::from(self.visibility_secs.unsigned_abs())) / 2;
         let task = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(half);
@@ -24,14 +24,14 @@ impl Queue {
                 shared.extend(&queue).await;
             }
         });
-        VisibilityExtender { held, task }
+        VisibilityExtender { in_flight, task }
     }
 }
 
 /// Extends the visibility timeout of messages until it is dropped: no other consumer receives them.
 #[derive(Debug)]
 pub struct VisibilityExtender {
-    held: Arc<InFlightMessages>,
+    in_flight: Arc<InFlightMessages>,
     task: JoinHandle<()>,
 }
 
@@ -62,12 +62,12 @@ impl InFlightMessages {
 impl VisibilityExtender {
     /// Adds a message, by the handle of its last receipt.
     pub fn add(&self, message: &Message) {
-        self.held.handles().insert(message.id.clone(), message.handle.clone());
+        self.in_flight.handles().insert(message.id.clone(), message.handle.clone());
     }
 
     /// Stops extending one message.
     pub fn remove(&self, message_id: &str) {
-        self.held.handles().remove(message_id);
+        self.in_flight.handles().remove(message_id);
     }
 
     /// Stops extending: each message can be received again when its timeout is over.
@@ -77,7 +77,7 @@ impl VisibilityExtender {
 
     /// Returns how many messages could not be extended: another consumer may have received them.
     pub fn lost(&self) -> u64 {
-        self.held.lost.load(Ordering::Relaxed)
+        self.in_flight.lost.load(Ordering::Relaxed)
     }
 }
 

@@ -40,9 +40,9 @@ pub(crate) async fn test(args: AlertTest, started: Invocation) -> Result<Exit, F
             Err(alert::Error::Config { problem, .. }) => Err(problem),
             Err(error) => Err(format!("{:#}", anyhow!(error))),
         };
-        let told =
+        let status =
             sent.as_ref().map_or_else(|reason| format!("FAILED: {reason}"), |()| "sent".into());
-        say.note(&format!("{name:width$}  {kind:12}  {told}"));
+        say.note(&format!("{name:width$}  {kind:12}  {status}"));
         failed += usize::from(sent.is_err());
     }
     if failed > 0 {

@@ -51,11 +51,11 @@ pub(crate) async fn run(args: Compact, started: Invocation) -> Result<Exit, Fail
         _ => Ok(()),
     };
     state.close().await.and(forgotten).map_err(|error| ingest::failure(error.into()))?;
-    say.note(&told(&done?));
+    say.note(&summary(&done?));
     Ok(Exit::Fine)
 }
 
-fn told(done: &Compacted) -> String {
+fn summary(done: &Compacted) -> String {
     let mut parts = vec![format!("{} files became {}", number(done.merged), number(done.made))];
     if done.expired > 0 {
         parts.push(format!(

@@ -44,12 +44,12 @@ pub(crate) async fn run(mut args: Coverage, started: Invocation) -> Result<Exit,
         say.warn("no --inventory: without interfaces and jobs no record can be tied to a job");
     }
     let delivered = Arc::new(Mutex::new(FlowLogDeliveries::default()));
-    let told = Arc::clone(&delivered);
+    let totals = Arc::clone(&delivered);
     let objects = move |split: &crate::source::Split, read: crate::engine::ObjectRead| {
         let name = &split.name;
         let flow_log = name.flow_log_id.as_deref().zip(name.ends.map(|(first, _)| first));
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.add(flow_log, read.summary.records());
+        let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
+        totals.add(flow_log, read.summary.records());
     };
     let objects = Some(Arc::new(objects) as Arc<crate::engine::ObjectSink>);
     let opening = OpenOptions { objects, ..OpenOptions::default() };
@@ -99,16 +99,16 @@ async fn parts(
 ) -> Result<Vec<(&'static str, RecordBatch)>, Failure> {
     let default = (args.format == CoverageFormat::Csv).then_some(Part::Interfaces);
     let only = args.only.or(default);
-    let wanted = |part: Part| only.is_none_or(|only| only == part);
+    let is_selected = |part: Part| only.is_none_or(|only| only == part);
     let mut parts = Vec::new();
-    if wanted(Part::Interfaces) {
+    if is_selected(Part::Interfaces) {
         let sql = if args.by_minute { BY_MINUTE } else { RUNS };
         let rows = session.engine.query(sql, no_params()).await?;
         let schema = rows.schema();
         let batches: Vec<RecordBatch> = futures::TryStreamExt::try_collect(rows).await?;
         parts.push(("interfaces", concat_batches(&schema, &batches).or_exit(Exit::Output)?));
     }
-    if wanted(Part::FlowLogs) {
+    if is_selected(Part::FlowLogs) {
         let known = &session.context.inventory().flow_logs;
         let aggregation = |id: &str| {
             let log = known.iter().find(|log| log.flow_log_id == id)?;
@@ -119,10 +119,10 @@ async fn parts(
     }
     let shares = session.engine.summary().shares();
     // Most logs have no such interface: then it is a part only for those who ask for it.
-    if only == Some(Part::Chosen) || (wanted(Part::Chosen) && !shares.is_empty()) {
+    if only == Some(Part::Chosen) || (is_selected(Part::Chosen) && !shares.is_empty()) {
         parts.push(("chosen", chosen(&shares).or_exit(Exit::Output)?));
     }
-    if wanted(Part::Questions) {
+    if is_selected(Part::Questions) {
         let columns = session.engine.summary().columns;
         let rows = questions(detections, coverage, &columns);
         parts.push(("questions", rows.or_exit(Exit::Output)?));
@@ -187,7 +187,7 @@ fn questions(
         let is_open = unanswered.interfaces.len() < interfaces.len() || unanswered.in_part;
         let answers = not_run.is_none() && (unanswered.interfaces.is_empty() || is_open);
         let tier = detection.tier(columns).filter(|_| answers);
-        let missing = |wanted: &[String]| Detection::missing(wanted, columns);
+        let missing = |is_selected: &[String]| Detection::missing(is_selected, columns);
         let mut raise = missing(&detection.requires);
         for column in [&detection.proven, &detection.strong, &detection.improves] {
             raise.extend(missing(column));

@@ -54,7 +54,7 @@ pub(crate) async fn run(mut args: Detect, started: Invocation) -> Result<Exit, F
     }
     print_rule_notes(&session, &config, &outcome.suppressed, say, started.now);
     print_summary(&session, &outcome, &coverage, say, started);
-    let told = if args.alert {
+    let alerted = if args.alert {
         let account = Arc::new(Account::new(args.read.aws.options()));
         let place = (args.state.as_deref(), &account);
         alert::tell(&outcome.findings, &config.alerts, place, started.now, say).await?
@@ -71,7 +71,7 @@ pub(crate) async fn run(mut args: Detect, started: Invocation) -> Result<Exit, F
     };
     match args.fail_on {
         Some(least) if worst.is_some_and(|worst| worst >= least) => Ok(Exit::Findings),
-        _ if !told => read.and(Ok(Exit::Output)),
+        _ if !alerted => read.and(Ok(Exit::Output)),
         _ => {
             let exit = read?;
             if is_listed {
@@ -213,8 +213,8 @@ fn print_summary(
         say.note(&format!("  {line}"));
     }
     let ran = outcome.ran.len() as u64;
-    let asked = ran + (outcome.not_run.len() + outcome.failed.len()) as u64;
-    say.note(&format!("{} of {} detections ran", number(ran), number(asked)));
+    let selected = ran + (outcome.not_run.len() + outcome.failed.len()) as u64;
+    say.note(&format!("{} of {} detections ran", number(ran), number(selected)));
     say.summary(&summary, started.at.elapsed());
     // Else the coverage names them.
     if say.quiet {

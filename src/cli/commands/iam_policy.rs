@@ -143,10 +143,10 @@ impl Statements {
             self.0.push(Statement { sid, actions, resources: Vec::new(), condition: None });
             self.0.len() - 1
         });
-        let held = &mut self.0[at].resources;
-        held.extend(resources.iter().cloned());
-        held.sort();
-        held.dedup();
+        let existing = &mut self.0[at].resources;
+        existing.extend(resources.iter().cloned());
+        existing.sort();
+        existing.dedup();
     }
 
     /// `PutMetricData` takes no resource; its namespace is a condition.

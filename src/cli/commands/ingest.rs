@@ -83,14 +83,14 @@ pub(crate) async fn run(mut args: args::Ingest, started: Invocation) -> Result<E
 
 /// Makes passes until there is nothing new.
 async fn passes(runner: &mut Runner, say: Messages<'_>) -> Result<PassTotals, Failure> {
-    let (mut totals, mut told) = (PassTotals::default(), BTreeSet::new());
+    let (mut totals, mut printed) = (PassTotals::default(), BTreeSet::new());
     while let Some(report) = Box::pin(runner.pass()).await.map_err(failure)? {
         say.note(&pass_line(&report));
         tell(&report, say);
         totals.merge(&report.pass.totals);
-        told.extend(report.notes);
+        printed.extend(report.notes);
     }
-    for note in runner.take_notes().iter().filter(|note| !told.contains(*note)) {
+    for note in runner.take_notes().iter().filter(|note| !printed.contains(*note)) {
         say.warn(note);
     }
     Ok(totals)

@@ -89,23 +89,23 @@ async fn collect(args: args::Collect, now: i64) -> Result<Exit, Failure> {
     };
     let collector = Collector::new(&account, None, trail).await.map_err(session::aws_failure)?;
     let name = target.to_string();
-    let kept = PersistentCollector::open(collector, target, since, now).await;
-    let mut kept = kept.map_err(session::inventory_failure)?;
+    let persistent = PersistentCollector::open(collector, target, since, now).await;
+    let mut persistent = persistent.map_err(session::inventory_failure)?;
     let mut timer = tokio::time::interval(every.unwrap_or(Duration::from_secs(1)));
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told = BTreeSet::new();
+    let mut printed = BTreeSet::new();
     loop {
         timer.tick().await;
         let now = crate::cli::invocation::now();
-        match Box::pin(kept.pass(until.unwrap_or(now), now)).await {
+        match Box::pin(persistent.pass(until.unwrap_or(now), now)).await {
             Ok(report) => {
                 // What every pass says again is said once.
-                let told = &mut told;
-                let news = |texts: &[String], told: &mut BTreeSet<String>| {
-                    texts.iter().filter(|text| told.insert((*text).clone())).cloned().collect()
+                let printed = &mut printed;
+                let news = |texts: &[String], printed: &mut BTreeSet<String>| {
+                    texts.iter().filter(|text| printed.insert((*text).clone())).cloned().collect()
                 };
-                let warnings = news(&report.warnings, told);
-                let notes = news(&report.notes, told);
+                let warnings = news(&report.warnings, printed);
+                let notes = news(&report.notes, printed);
                 session::tell(
                     &CollectionReport { warnings, notes, ..CollectionReport::default() },
                     &say,

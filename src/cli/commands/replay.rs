@@ -49,9 +49,9 @@ async fn replay(
     (since, until): (Option<i64>, Option<i64>),
     say: Messages<'_>,
 ) -> Result<Exit, Failure> {
-    let wanted: BTreeSet<&str> = args.object.iter().map(String::as_str).collect();
-    let is_wanted = |id: &str| wanted.is_empty() || wanted.contains(id);
-    let mut missing = wanted.clone();
+    let selected: BTreeSet<&str> = args.object.iter().map(String::as_str).collect();
+    let is_wanted = |id: &str| selected.is_empty() || selected.contains(id);
+    let mut missing = selected.clone();
     let window = Window::new(since, until);
     let listed = runner.replay(&window, |split| {
         missing.remove(split.id.as_str());

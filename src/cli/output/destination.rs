@@ -109,14 +109,14 @@ pub(crate) async fn stream(
     let output = Output::new(write.format, write.output.as_deref(), schema)?;
     let mut output = output.csv_safe(write.csv_safe);
     // One batch is held back: a sum over what could not be read at all must not be printed as "0".
-    let mut held = None;
+    let mut previous = None;
     while let Some(batch) = rows.next().await {
-        if let Some(batch) = held.replace(batch?) {
+        if let Some(batch) = previous.replace(batch?) {
             output.write(&batch)?;
         }
     }
     ready()?;
-    if let Some(batch) = held {
+    if let Some(batch) = previous {
         output.write(&batch)?;
     }
     output.finish()

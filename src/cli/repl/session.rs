@@ -302,7 +302,7 @@ mod tests {
     async fn mistakes_are_told() {
         let db = database();
         let mut session = session(&db);
-        for (line, told) in [
+        for (line, expected) in [
             ("\\x", "no command \\x; \\? lists them"),
             ("\\d none", "no table \"none\"; \\d lists them"),
             ("\\format xml", "no format \"xml\""),
@@ -312,7 +312,7 @@ mod tests {
             ("SELECT nothing;", "nothing"),
         ] {
             let err = session.handle(line).await.unwrap_err();
-            assert!(format!("{err:#}").contains(told), "{line}: {err:#}");
+            assert!(format!("{err:#}").contains(expected), "{line}: {err:#}");
         }
     }
 

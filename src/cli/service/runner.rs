@@ -69,7 +69,7 @@ pub(crate) async fn run(
         events,
         grace: GRACE,
         pace: Backoff::default(),
-        told: BTreeSet::new(),
+        last_warnings: BTreeSet::new(),
         unsent: None,
         succeeded: false,
         clock,
@@ -90,7 +90,7 @@ struct Service {
     grace: Duration,
     pace: Backoff,
     /// Warnings of the last pass.
-    told: BTreeSet<String>,
+    last_warnings: BTreeSet<String>,
     /// Why the metrics of the last pass were not sent. `None`: they were.
     unsent: Option<String>,
     /// Whether any pass has succeeded.
@@ -133,7 +133,7 @@ impl Service {
         loop {
             let started = Instant::now();
             let now = (self.clock)();
-            let (flight, asked) = self.run_pass(work, now).await;
+            let (flight, pending) = self.run_pass(work, now).await;
             let took = started.elapsed();
             let wait = match flight {
                 PassResult::Killed => return Err(killed()),
@@ -158,11 +158,11 @@ impl Service {
                     Err(failure) => self.failed(failure, took).await?,
                 },
             };
-            if asked.stop {
+            if pending.stop {
                 self.log.info("stopped", Vec::new());
                 return Ok(Exit::Fine);
             }
-            if asked.reload {
+            if pending.reload {
                 self.reload(work).await;
             }
             match self.wait_for_next(work, wait).await {
@@ -183,7 +183,7 @@ impl Service {
 
     /// Makes a pass, and hears what is asked meanwhile.
     async fn run_pass(&mut self, work: &mut impl Worker, now: i64) -> (PassResult, PendingSignals) {
-        let mut asked = PendingSignals::default();
+        let mut pending = PendingSignals::default();
         let mut pass = pin!(work.pass(&self.config, now));
         let mut grace = pin!(tokio::time::sleep(NEVER));
         let mut ticks = ticks(&self.notify);
@@ -191,10 +191,10 @@ impl Service {
             tokio::select! {
                 biased;
                 Some(event) = self.events.recv() => match event {
-                    Event::Reload => asked.reload = true,
-                    Event::Stop if asked.stop => return (PassResult::Killed, asked),
+                    Event::Reload => pending.reload = true,
+                    Event::Stop if pending.stop => return (PassResult::Killed, pending),
                     Event::Stop => {
-                        asked.stop = true;
+                        pending.stop = true;
                         self.notify.stopping();
                         self.outlets.health.stopping();
                         let grace_secs = json!(self.grace.as_secs_f64());
@@ -202,8 +202,8 @@ impl Service {
                         grace.as_mut().reset(tokio::time::Instant::now() + self.grace);
                     }
                 },
-                result = &mut pass => return (PassResult::Ended(Box::new(result)), asked),
-                () = &mut grace => return (PassResult::Dropped, asked),
+                result = &mut pass => return (PassResult::Ended(Box::new(result)), pending),
+                () = &mut grace => return (PassResult::Dropped, pending),
                 _ = ticks.tick() => self.notify.alive(),
             }
         }
@@ -247,10 +247,10 @@ impl Service {
         self.outlets.metrics.pass(&report.pass, took, now);
         let Report { number, pass, warnings, .. } = report;
         let warnings: BTreeSet<String> = warnings.into_iter().collect();
-        for warning in warnings.difference(&self.told) {
+        for warning in warnings.difference(&self.last_warnings) {
             self.log.warn(warning, Vec::new());
         }
-        self.told = warnings;
+        self.last_warnings = warnings;
         let findings: u64 = pass.findings.iter().flat_map(|all| all.values()).sum();
         let mut fields = vec![
             ("objects", json!(pass.objects)),

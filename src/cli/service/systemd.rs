@@ -96,7 +96,7 @@ fn address(path: &std::ffi::OsStr) -> io::Result<SocketAddr> {
 mod tests {
     use super::*;
 
-    fn told(socket: &UnixDatagram) -> String {
+    fn received(socket: &UnixDatagram) -> String {
         let mut buffer = [0; 256];
         let length = socket.recv(&mut buffer).unwrap();
         String::from_utf8(buffer[..length].to_vec()).unwrap()
@@ -110,7 +110,7 @@ mod tests {
         notify.stopping();
         let expected = ["READY=1", "STATUS=pass 1 fine", "RELOADING=1", "WATCHDOG=1", "STOPPING=1"];
         for line in expected {
-            assert_eq!(told(socket), line);
+            assert_eq!(received(socket), line);
         }
     }
 

@@ -12,12 +12,13 @@ const LINES_MAX: usize = 10;
 impl Minutes {
     /// Returns the minutes in one line. `None` if there are none.
     pub fn line(&self) -> Option<String> {
-        let Self { interfaces, minutes, covered: told, quiet, skipdata, gap, unknown } = *self;
+        let Self { interfaces, minutes, covered: with_records, quiet, skipdata, gap, unknown } =
+            *self;
         if minutes <= 0 {
             return None;
         }
         // Rounded down: 99.99 % is not all.
-        let tenths = told.saturating_mul(1000) / minutes;
+        let tenths = with_records.saturating_mul(1000) / minutes;
         let mut line = format!(
             "interfaces of jobs: {interfaces}, {minutes} minutes: {}.{} % with records or NODATA, {skipdata} \
              SKIPDATA, {gap} without a record that was due",

@@ -187,23 +187,27 @@ impl Groups {
     }
 
     /// Returns whether a record of object `name` comes before a place.
-    fn comes_before(&self, (start, name, line): (i64, &str, u32), held: &RecordReference) -> bool {
-        if held.object == u32::MAX || start != held.start {
-            return held.object == u32::MAX || start < held.start;
+    fn comes_before(
+        &self,
+        (start, name, line): (i64, &str, u32),
+        current: &RecordReference,
+    ) -> bool {
+        if current.object == u32::MAX || start != current.start {
+            return current.object == u32::MAX || start < current.start;
         }
-        let held_name = self.name(held.object);
-        if name == held_name { line < held.line } else { name < held_name }
+        let held_name = self.name(current.object);
+        if name == held_name { line < current.line } else { name < held_name }
     }
 
     fn add(&mut self, group: usize, record: (i64, &str, u32)) {
-        let held = self.places[group];
+        let current = self.places[group];
         // Most records come too late: then nothing is looked up.
-        let Some(slot) = held.iter().position(|place| self.comes_before(record, place)) else {
+        let Some(slot) = current.iter().position(|place| self.comes_before(record, place)) else {
             return;
         };
         let (start, name, line) = record;
         let object = self.add_reference(name);
-        self.drop_reference(held[RECORDS_MAX - 1].object);
+        self.drop_reference(current[RECORDS_MAX - 1].object);
         let places = &mut self.places[group];
         places[slot..].rotate_right(1);
         places[slot] = RecordReference { start, object, line };
@@ -330,9 +334,9 @@ impl GroupsAccumulator for Groups {
 
     fn size(&self) -> usize {
         // The result replaces all this, and must not exceed the reserved memory.
-        let held = self.places.capacity() * size_of::<[RecordReference; RECORDS_MAX]>();
+        let current = self.places.capacity() * size_of::<[RecordReference; RECORDS_MAX]>();
         let answer = self.places.len() * size_of::<i32>() + self.cited * ANSWER_BYTES;
-        held.max(answer) + self.object_bytes
+        current.max(answer) + self.object_bytes
     }
 }
 

@@ -91,18 +91,18 @@ impl Starts {
     fn add(&mut self, start: i64) {
         match self {
             Self::None => *self = Self::One(start),
-            Self::One(held) if *held == start => {}
-            Self::One(held) => *self = Self::Many(vec![start.min(*held), start.max(*held)]),
-            Self::Many(held) => {
+            Self::One(stored) if *stored == start => {}
+            Self::One(stored) => *self = Self::Many(vec![start.min(*stored), start.max(*stored)]),
+            Self::Many(stored) => {
                 // Records come roughly in order: most belong at the end.
-                let last = held.last().copied().unwrap_or(i64::MIN);
+                let last = stored.last().copied().unwrap_or(i64::MIN);
                 if start > last {
-                    if held.len() < KEPT {
-                        held.push(start);
+                    if stored.len() < KEPT {
+                        stored.push(start);
                     }
-                } else if let Err(at) = held.binary_search(&start) {
-                    held.truncate(KEPT - 1);
-                    held.insert(at, start);
+                } else if let Err(at) = stored.binary_search(&start) {
+                    stored.truncate(KEPT - 1);
+                    stored.insert(at, start);
                 }
             }
         }
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn the_first_distinct_times_stay_in_whatever_order_they_come() {
-        let wanted: Vec<i64> = (0..KEPT as i64).collect();
+        let expected: Vec<i64> = (0..KEPT as i64).collect();
         // 7 and 400 have no common divisor: every time comes, twice.
         let shuffled: Vec<i64> = (0..800).map(|n| n * 7 % 400).collect();
         for starts in [(0..400).collect(), (0..400).rev().collect(), shuffled] {
@@ -289,7 +289,7 @@ mod tests {
                 .unwrap();
             assert!(groups.heap_bytes >= KEPT * 8);
             let array = GroupsAccumulator::evaluate(&mut groups, EmitTo::All).unwrap();
-            assert_eq!(lists(&array), [vec![], wanted.clone()]);
+            assert_eq!(lists(&array), [vec![], expected.clone()]);
             assert_eq!(groups.heap_bytes, 0);
         }
     }

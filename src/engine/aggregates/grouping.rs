@@ -10,7 +10,7 @@ pub(crate) fn group_of_row(
     filter: Option<&BooleanArray>,
 ) -> impl Fn(usize) -> Option<usize> {
     move |row| {
-        let is_taken = filter.is_none_or(|kept| kept.is_valid(row) && kept.value(row));
+        let is_taken = filter.is_none_or(|selected| selected.is_valid(row) && selected.value(row));
         is_taken.then(|| group_indices[row])
     }
 }

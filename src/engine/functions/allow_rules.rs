@@ -86,12 +86,12 @@ impl ScalarUDFImpl for AllowFunction {
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        let (names, wanted) = self.arguments();
-        let fit = wanted.iter().zip(given).all(|(wanted, given)| fits(wanted, given));
-        if given.len() != wanted.len() || !fit {
+        let (names, expected) = self.arguments();
+        let fit = expected.iter().zip(given).all(|(expected, given)| fits(expected, given));
+        if given.len() != expected.len() || !fit {
             return plan_err!("it takes ({names})");
         }
-        Ok(wanted)
+        Ok(expected)
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {

@@ -227,7 +227,7 @@ impl ScalarUDFImpl for Udf {
         // What does not fit is left as it is, and refused below in words of our own.
         let pairs = self.arguments.iter().zip(given);
         Ok(pairs
-            .map(|(wanted, given)| if fits(wanted, given) { wanted } else { given }.clone())
+            .map(|(expected, given)| if fits(expected, given) { expected } else { given }.clone())
             .collect())
     }
 
@@ -236,9 +236,9 @@ impl ScalarUDFImpl for Udf {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        for (wanted, given) in self.arguments.iter().zip(args.arg_fields) {
-            if !fits(wanted, given.data_type()) {
-                let what = if wanted.is_integer() { "a whole number" } else { "text" };
+        for (expected, given) in self.arguments.iter().zip(args.arg_fields) {
+            if !fits(expected, given.data_type()) {
+                let what = if expected.is_integer() { "a whole number" } else { "text" };
                 return plan_err!("{} takes {what}, not {}", self.name, given.data_type());
             }
         }
@@ -256,9 +256,9 @@ impl ScalarUDFImpl for Udf {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        for (wanted, array) in self.arguments.iter().zip(&arrays) {
-            if array.data_type() != wanted {
-                return exec_err!("{} got {}, not {wanted}", self.name, array.data_type());
+        for (expected, array) in self.arguments.iter().zip(&arrays) {
+            if array.data_type() != expected {
+                return exec_err!("{} got {}, not {expected}", self.name, array.data_type());
             }
         }
         let answer = (self.body)(&arrays)?;
@@ -269,11 +269,11 @@ impl ScalarUDFImpl for Udf {
     }
 }
 
-pub(super) fn fits(wanted: &DataType, given: &DataType) -> bool {
+pub(super) fn fits(expected: &DataType, given: &DataType) -> bool {
     match given {
         DataType::Null => true,
-        DataType::Dictionary(_, values) => fits(wanted, values),
-        given if wanted.is_integer() => given.is_integer(),
+        DataType::Dictionary(_, values) => fits(expected, values),
+        given if expected.is_integer() => given.is_integer(),
         given => given.is_string(),
     }
 }

@@ -102,9 +102,9 @@ impl ScalarUDFImpl for ReachabilityFunction {
     }
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        let fit = |(wanted, given): (&DataType, &DataType)| match wanted {
+        let fit = |(expected, given): (&DataType, &DataType)| match expected {
             DataType::Timestamp(..) => matches!(given, DataType::Timestamp(..) | DataType::Null),
-            wanted => fits(wanted, given),
+            expected => fits(expected, given),
         };
         if given.len() != self.arguments.len() || !self.arguments.iter().zip(given).all(fit) {
             return plan_err!("it takes {}", self.takes);
@@ -121,13 +121,13 @@ impl ScalarUDFImpl for ReachabilityFunction {
         let typed = columns.iter().zip(&self.arguments).map(|(column, kind)| cast(column, kind));
         let columns = typed.collect::<Result<Vec<ArrayRef>, _>>()?;
         let rows = columns.first().map_or(0, |column| column.len());
-        let mut told = StringViewBuilder::with_capacity(rows);
+        let mut values = StringViewBuilder::with_capacity(rows);
         for at in 0..rows {
             let reach = || Analyzer::new(Arc::clone(&self.lazy.inventory));
             let reach = self.lazy.reach.get_or_init(reach);
-            told.append_option((self.tell)(reach, &Row { columns: &columns, at }));
+            values.append_option((self.tell)(reach, &Row { columns: &columns, at }));
         }
-        Ok(ColumnarValue::Array(Arc::new(told.finish())))
+        Ok(ColumnarValue::Array(Arc::new(values.finish())))
     }
 }
 

@@ -23,13 +23,13 @@ fn time() -> DataType {
 /// Returns the functions. `since`: where the window begins, in Unix seconds.
 pub(crate) fn functions(since: Option<i64>, beginnings: &Arc<Beginnings>) -> [ScalarUDF; 2] {
     let none = Signature::exact(Vec::new(), Volatility::Immutable);
-    let asked = vec![DataType::Utf8View, time()];
+    let arguments = vec![DataType::Utf8View, time()];
     let beginnings = Arc::clone(beginnings);
     [
         ScalarUDF::from(WindowSince { since, signature: none }),
         ScalarUDF::from(SawBeginning {
             beginnings,
-            signature: Signature::exact(asked, Volatility::Stable),
+            signature: Signature::exact(arguments, Volatility::Stable),
         }),
     ]
 }

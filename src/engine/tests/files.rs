@@ -31,8 +31,8 @@ async fn sql_opens_no_file_and_changes_nothing_of_the_machine() {
         ("SELECT * FROM read_csv('/nonexistent/list')", "No such file"),
         ("SELECT * FROM read_csv(1)", "takes the name of a file"),
     ] {
-        let said = refused(sql).await;
-        assert!(said.contains(why), "{sql}: {said}");
+        let error = refused(sql).await;
+        assert!(error.contains(why), "{sql}: {error}");
     }
 }
 

@@ -14,7 +14,7 @@ async fn with_threads(threads: usize) -> Engine {
 
 #[tokio::test]
 async fn joins_on_interfaces_give_what_they_gave_without_help() {
-    let wanted = "(SELECT * FROM (VALUES ('eni-2'), ('eni-3'), ('eni-9')) AS wanted (id))";
+    let subquery = "(SELECT * FROM (VALUES ('eni-2'), ('eni-3'), ('eni-9')) AS wanted (id))";
     for (sql, want) in [
         ("SELECT count(*), sum(bytes) FROM flow_logs WHERE interface_id IN {}", "4 10"),
         ("SELECT count(*), sum(bytes) FROM flow_logs WHERE interface_id NOT IN {}", "3 6"),
@@ -33,7 +33,7 @@ async fn joins_on_interfaces_give_what_they_gave_without_help() {
         ),
         ("SELECT count(*), sum(bytes) FROM flow_logs WHERE interface_id IN (SELECT 'eni-9')", "0 "),
     ] {
-        let sql = sql.replace("{}", wanted);
+        let sql = sql.replace("{}", subquery);
         for threads in [1, 2] {
             let engine = with_threads(threads).await;
             assert_eq!(ask(&engine, &sql).await, [want], "{sql}, {threads} threads");

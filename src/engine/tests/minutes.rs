@@ -75,9 +75,9 @@ async fn runs(inventory: Inventory, records: &[(&str, i64, i64, &str)]) -> Vec<S
     engine.materialize_conversations().await.unwrap();
     assert_eq!(ask(&engine, LOGS).await, logs);
     assert_eq!(ask(&engine, MINUTES).await, minutes);
-    let kept = ask(&engine, &sql).await;
-    assert_eq!(kept, viewed);
-    kept
+    let rows = ask(&engine, &sql).await;
+    assert_eq!(rows, viewed);
+    rows
 }
 
 #[tokio::test]

@@ -77,8 +77,9 @@ async fn the_flow_log_with_the_better_fields_is_chosen_and_copies_are_left_out()
     let flags = "SELECT count(tcp_flags) FROM flow_context";
     assert_eq!(ask(&engine, flags).await, ["3"]);
     let shares = engine.summary().shares();
-    let told = |share: &Share| (share.flow_log_id.clone(), share.is_chosen, share.left_out);
-    let shares: Vec<_> = shares.iter().map(told).collect();
+    let share_summary =
+        |share: &Share| (share.flow_log_id.clone(), share.is_chosen, share.left_out);
+    let shares: Vec<_> = shares.iter().map(share_summary).collect();
     assert_eq!(shares, [("fl-2".to_owned(), true, 0), ("fl-1".to_owned(), false, 3)]);
     // What was logged is still there, and all of it counts for who asks for it.
     assert_eq!(ask(&engine, "SELECT sum(bytes) FROM flow_logs").await, ["614"]);

@@ -60,11 +60,11 @@ async fn small_files_are_counted_one_by_one_and_their_rows_come_together() {
             .unwrap()
     };
     for threads in [1, 2] {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let tell = Arc::clone(&told);
+        let reports = Arc::new(Mutex::new(Vec::new()));
+        let tell = Arc::clone(&reports);
         let sink = move |split: &Split, read: ObjectRead| {
-            let told = (split.id.clone(), read.summary.ok, read.failure.is_some());
-            tell.lock().unwrap().push(told);
+            let reports = (split.id.clone(), read.summary.ok, read.failure.is_some());
+            tell.lock().unwrap().push(reports);
         };
         let options = ScanOptions::new(Window::default());
         let options = ScanOptions { objects: Some(Arc::new(sink)), ..options };
@@ -79,14 +79,14 @@ async fn small_files_are_counted_one_by_one_and_their_rows_come_together() {
         assert!((177..=180).contains(&rows), "{rows}");
         assert!(batches.len() < 30, "{} batches of 60 objects", batches.len());
 
-        let mut told = told.lock().unwrap().clone();
-        told.sort();
-        told.dedup_by(|a, b| a.0 == b.0);
-        assert_eq!(told.len(), 60);
+        let mut reports = reports.lock().unwrap().clone();
+        reports.sort();
+        reports.dedup_by(|a, b| a.0 == b.0);
+        assert_eq!(reports.len(), 60);
         let whole = |(at, (_, ok, failed)): (usize, &(String, u64, bool))| {
             *failed == (at == 17) && (*ok == 3 || *failed)
         };
-        assert!(told.iter().enumerate().all(whole), "{told:?}");
+        assert!(reports.iter().enumerate().all(whole), "{reports:?}");
     }
     let (rows, summary) = read(source(), "SELECT line FROM flow_logs LIMIT 2", 1).await;
     assert_eq!((rows.len(), summary.objects_begun), (2, 1));

@@ -171,9 +171,9 @@ pub(super) fn records(table: &str) -> RecordBatch {
 
 /// Annotates a table of records; returns a line for each, `-` for NULL.
 pub(super) fn annotate(context: &Enricher, columns: &str, table: &str) -> Vec<String> {
-    let wanted: Vec<Column> =
+    let selected_columns: Vec<Column> =
         columns.split_whitespace().map(|name| Column::by_name(name).unwrap()).collect();
-    let arrays = context.annotate(&records(table), &wanted).unwrap();
+    let arrays = context.annotate(&records(table), &selected_columns).unwrap();
     let options = FormatOptions::new().with_null("-");
     let shown: Vec<ArrayFormatter<'_>> =
         arrays.iter().map(|a| ArrayFormatter::try_new(a, &options).unwrap()).collect();

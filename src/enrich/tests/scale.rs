@@ -116,7 +116,7 @@ fn ranges_agree_with_a_naive_scan() {
 }
 
 fn naive_service<'a>(ranges: &[(IpNet, &'a IpRange)], ip: IpAddr, at: i64) -> Option<&'a str> {
-    let held = |row: &IpRange| {
+    let is_valid = |row: &IpRange| {
         row.valid_from.is_none_or(|from| from <= at) && row.valid_to.is_none_or(|to| at < to)
     };
     let rank = |row: &IpRange| match row.service.as_str() {
@@ -124,7 +124,7 @@ fn naive_service<'a>(ranges: &[(IpNet, &'a IpRange)], ip: IpAddr, at: i64) -> Op
         "AMAZON" => 0,
         _ => 2,
     };
-    let covering = ranges.iter().filter(|(net, row)| net.contains(&ip) && held(row));
+    let covering = ranges.iter().filter(|(net, row)| net.contains(&ip) && is_valid(row));
     let best = covering.max_by_key(|(net, row)| {
         (rank(row), net.prefix_len(), row.service != "EC2", Reverse(&row.service))
     });

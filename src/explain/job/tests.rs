@@ -40,13 +40,13 @@ fn a_name_an_arn_or_a_pattern_that_fits_one() {
 #[test]
 fn what_is_not_one_job_is_told_with_what_is_likely() {
     let inventory = inventory();
-    let told = |name: &str| choose(&inventory, name).unwrap_err();
+    let error = |name: &str| choose(&inventory, name).unwrap_err();
     let nearest = Some("nightly-1".to_owned());
-    assert_eq!(told("nightly_1"), Choice::Unknown { name: "nightly_1".to_owned(), nearest });
-    assert_eq!(told("nightly-*").to_string(), "nightly-* fits 2 jobs: nightly-1, nightly-2");
-    let twin = told("twin").to_string();
+    assert_eq!(error("nightly_1"), Choice::Unknown { name: "nightly_1".to_owned(), nearest });
+    assert_eq!(error("nightly-*").to_string(), "nightly-* fits 2 jobs: nightly-1, nightly-2");
+    let twin = error("twin").to_string();
     assert!(twin.starts_with("twin fits 2 jobs: arn:aws:sagemaker:us-east-1:"), "{twin}");
-    assert!(told("[").to_string().starts_with("[ is no pattern"));
+    assert!(error("[").to_string().starts_with("[ is no pattern"));
 }
 
 async fn page(nat_price: Option<f64>, in_vpc: Option<bool>) -> JobReport {

@@ -153,15 +153,15 @@ pub(super) fn is_integer(data_type: &DataType) -> bool {
 fn without_dashes(array: &ArrayRef) -> ArrayRef {
     let texts = array.as_string_view();
     let views = texts.views();
-    let kept = BooleanBuffer::collect_bool(views.len(), |row| {
+    let parsed = BooleanBuffer::collect_bool(views.len(), |row| {
         let view = views[row];
         let length = view as u32;
         length > 1 || (length == 1 && (view >> 32) as u8 != b'-')
     });
-    if kept.count_set_bits() == views.len() {
+    if parsed.count_set_bits() == views.len() {
         return Arc::clone(array);
     }
-    let nulls = NullBuffer::union(texts.nulls(), Some(&NullBuffer::new(kept)));
+    let nulls = NullBuffer::union(texts.nulls(), Some(&NullBuffer::new(parsed)));
     let buffers = texts.data_buffers().to_vec();
     // Fails only on views that do not fit their buffers; these are the array's own.
     match StringViewArray::try_new(views.clone(), buffers, nulls) {

@@ -68,7 +68,7 @@ impl SelectedRuns {
     pub(super) fn new(
         encoded: &str,
         groups: &[RowGroupMetaData],
-        kept: &[usize],
+        row_groups: &[usize],
         filter: &Filter,
     ) -> Option<Self> {
         let lists = filter.equals.iter().filter(|(name, _)| name == INTERFACE_ID);
@@ -77,17 +77,16 @@ impl SelectedRuns {
             return None;
         }
         // As for rows: a record that names no interface passes the test, and is in no list.
-        let is_wanted = |id: Option<&str>| {
-            filter
-                .interface
-                .as_ref()
-                .is_none_or(|wanted| id.is_none_or(|id| wanted(id) != RecordSelection::None))
-                && lists.iter().all(|ids| id.is_some_and(|id| ids.contains(id)))
-        };
+        let is_wanted =
+            |id: Option<&str>| {
+                filter.interface.as_ref().is_none_or(|predicate| {
+                    id.is_none_or(|id| predicate(id) != RecordSelection::None)
+                }) && lists.iter().all(|ids| id.is_some_and(|id| ids.contains(id)))
+            };
         let mut words = encoded.split_ascii_whitespace();
         let (mut selectors, mut others) = (Vec::new(), Tally::default());
         for (at, group) in groups.iter().enumerate() {
-            let is_kept = kept.contains(&at);
+            let is_kept = row_groups.contains(&at);
             let mut left = rows_of(group.num_rows());
             while left > 0 {
                 let run = read(&mut words)?;

@@ -93,13 +93,13 @@ pub async fn read(
 
     let mut groups = row_groups(&metadata, &format, &request).map_err(failed)?;
     groups.retain(|at| part.contains(at));
-    let kept = rows_in(&groups);
+    let selected = rows_in(&groups);
     // Where all have the same status, it need not be read to be counted.
     let all_ok = are_all_ok(&metadata, &format, &request, &groups).map_err(failed)?;
     let counted: &[&str] = if all_ok { &[] } else { &[LOG_STATUS] };
     let chosen = chosen(&metadata, &format, &mut request, &groups);
     let others = chosen.as_ref().map(|chosen| chosen.others.clone()).unwrap_or_default();
-    let tally = Arc::new(Mutex::new(Tally { rows, pruned: rows - kept, ..others }));
+    let tally = Arc::new(Mutex::new(Tally { rows, pruned: rows - selected, ..others }));
     let request = Arc::new(request);
     let output = Columns::of_output(&request, &format, counted);
     let descr = metadata.metadata().file_metadata().schema_descr_ptr();
@@ -135,13 +135,17 @@ fn chosen(
     groups: &[usize],
 ) -> Option<SelectedRuns> {
     // Checking every value needs every row.
-    let told = told(metadata, INTERFACE_RUNS_KEY).filter(|_| {
+    let metadata_value = metadata_value(metadata, INTERFACE_RUNS_KEY).filter(|_| {
         request.lake.is_some()
             && format.physical_type(INTERFACE_ID).is_some()
             && !request.validate_all
     })?;
-    let chosen =
-        SelectedRuns::new(told, metadata.metadata().row_groups(), groups, &request.filter)?;
+    let chosen = SelectedRuns::new(
+        metadata_value,
+        metadata.metadata().row_groups(),
+        groups,
+        &request.filter,
+    )?;
     request.filter.interface = None;
     request.filter.equals.retain(|(name, _)| name != INTERFACE_ID);
     Some(chosen)
@@ -175,7 +179,7 @@ fn format(
 ) -> Result<ParquetFormat, Error> {
     let mut format = detect_schema(&stored_schema(metadata), lake)
         .map_err(|source| Error::NotFlowLog { object: object.to_owned(), source })?;
-    let had = told(metadata, COLUMNS_KEY).filter(|had| !had.is_empty());
+    let had = metadata_value(metadata, COLUMNS_KEY).filter(|had| !had.is_empty());
     if let Some(had) = had.filter(|_| lake.is_some()) {
         format.logical_type(had);
         format.checked = has_types(&format, metadata.schema());
@@ -184,9 +188,9 @@ fn format(
 }
 
 /// Returns a value of the file's metadata.
-fn told<'a>(metadata: &'a ArrowReaderMetadata, key: &str) -> Option<&'a str> {
-    let told = metadata.metadata().file_metadata().key_value_metadata()?;
-    told.iter().find(|pair| pair.key == key)?.value.as_deref()
+fn metadata_value<'a>(metadata: &'a ArrowReaderMetadata, key: &str) -> Option<&'a str> {
+    let metadata_value = metadata.metadata().file_metadata().key_value_metadata()?;
+    metadata_value.iter().find(|pair| pair.key == key)?.value.as_deref()
 }
 
 /// Returns whether every column has the type that it has in files of the lake.
@@ -267,12 +271,12 @@ fn row_filter(columns: Columns, descr: &SchemaDescriptor, tally: Arc<Mutex<Tally
     let mask = projection(&columns, descr);
     let predicate = ArrowPredicateFn::new(mask, move |batch: RecordBatch| {
         let rows = columns.rows(&batch)?;
-        let mut kept = rows.kept()?;
+        let mut selected = rows.selected()?;
         if let Some(malformed) = rows.malformed() {
-            kept = &kept | &malformed;
+            selected = &selected | &malformed;
         }
-        rows.count(&!&kept, &mut lock(&tally));
-        Ok(BooleanArray::from(kept))
+        rows.count(&!&selected, &mut lock(&tally));
+        Ok(BooleanArray::from(selected))
     });
     RowFilter::new(vec![Box::new(predicate)])
 }

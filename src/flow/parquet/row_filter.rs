@@ -59,13 +59,15 @@ impl Columns {
         counted: &[&str],
     ) -> Self {
         let filter = &request.filter;
-        let wanted = filter.equals.iter().map(|(name, _)| name.as_str());
-        let wanted = wanted.chain(filter.ranges.iter().map(|(name, _, _)| name.as_str()));
-        let wanted = wanted.chain(filter.window().into_iter().map(|(name, _, _)| name));
-        let wanted = wanted.chain(filter.interface.as_ref().map(|_| INTERFACE_ID));
+        let filtered_names = filter.equals.iter().map(|(name, _)| name.as_str());
+        let filtered_names =
+            filtered_names.chain(filter.ranges.iter().map(|(name, _, _)| name.as_str()));
+        let filtered_names =
+            filtered_names.chain(filter.window().into_iter().map(|(name, _, _)| name));
+        let filtered_names = filtered_names.chain(filter.interface.as_ref().map(|_| INTERFACE_ID));
         let every = format.columns.iter().map(|(name, _)| name.as_str());
         let every = every.filter(|_| request.validate_all);
-        Self::new(request, format, wanted.chain(counted.iter().copied()).chain(every))
+        Self::new(request, format, filtered_names.chain(counted.iter().copied()).chain(every))
     }
 
     /// Returns the columns that the output needs, and those of the filter: a row that does not fit one
@@ -83,10 +85,10 @@ impl Columns {
     fn new<'a>(
         request: &Arc<ParquetRequest>,
         format: &Arc<ParquetFormat>,
-        wanted: impl Iterator<Item = &'a str>,
+        filtered_names: impl Iterator<Item = &'a str>,
     ) -> Self {
         let mut names: Vec<String> = Vec::new();
-        for name in wanted {
+        for name in filtered_names {
             if format.physical_type(name).is_some() && !names.iter().any(|other| other == name) {
                 names.push(name.to_owned());
             }
@@ -207,9 +209,9 @@ impl RowFilter<'_> {
     }
 
     /// Returns the rows that fulfil every condition of the filter. NULL fulfils none.
-    pub(super) fn kept(&self) -> Result<BooleanBuffer, ArrowError> {
+    pub(super) fn selected(&self) -> Result<BooleanBuffer, ArrowError> {
         let request = &self.columns.request;
-        let mut kept = BooleanBuffer::new_set(self.batch.num_rows());
+        let mut selected = BooleanBuffer::new_set(self.batch.num_rows());
         let filter = &request.filter;
         let within = |name: &str, least: Option<i64>, most: Option<i64>| {
             let numbers = cast(&self.column(name)?, &DataType::Int64)?;
@@ -218,23 +220,26 @@ impl RowFilter<'_> {
             Ok::<_, ArrowError>((inside, numbers))
         };
         for (name, least, most) in &filter.ranges {
-            kept = &kept & &within(name, *least, *most)?.0;
+            selected = &selected & &within(name, *least, *most)?.0;
         }
         for (name, least, most) in filter.window() {
             let (inside, numbers) = within(name, least, most)?;
-            kept =
-                &kept & &numbers.nulls().map_or(inside.clone(), |nulls| &inside | &!nulls.inner());
+            selected = &selected
+                & &numbers.nulls().map_or(inside.clone(), |nulls| &inside | &!nulls.inner());
         }
         for (name, values) in &filter.equals {
-            kept = &kept & &is_in(&self.column(name)?, values)?;
+            selected = &selected & &is_in(&self.column(name)?, values)?;
         }
         if let Some(interface) = &filter.interface {
             let ids = self.column(INTERFACE_ID)?;
-            let wanted =
+            let filtered_names =
                 all_texts(ids.as_string_view(), |id| interface(id) != RecordSelection::None);
-            kept = &kept & &ids.nulls().map_or(wanted.clone(), |nulls| &wanted | &!nulls.inner());
+            selected = &selected
+                & &ids
+                    .nulls()
+                    .map_or(filtered_names.clone(), |nulls| &filtered_names | &!nulls.inner());
         }
-        Ok(kept)
+        Ok(selected)
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn row_groups(
     request: &ParquetRequest,
 ) -> Result<Vec<usize>, ParquetError> {
     let groups = metadata.metadata().row_groups();
-    let mut kept = vec![true; groups.len()];
+    let mut selected = vec![true; groups.len()];
     // Checking every value needs every row.
     if request.validate_all {
         return Ok((0..groups.len()).collect());
@@ -39,28 +39,28 @@ pub(super) fn row_groups(
     let window = filter.window().into_iter().map(|range| (range, true));
     for ((name, least, most), null_passes) in ranges.chain(window) {
         let Some(bounds) = Bounds::new(metadata, format, request, name)? else { continue };
-        for (group, kept) in kept.iter_mut().enumerate() {
-            *kept &= bounds.numbers(group).is_none_or(|(min, max)| {
+        for (group, selected) in selected.iter_mut().enumerate() {
+            *selected &= bounds.numbers(group).is_none_or(|(min, max)| {
                 least.is_none_or(|least| max >= least) && most.is_none_or(|most| min <= most)
             }) || (null_passes && bounds.may_hold_null(group));
         }
     }
     for (name, values) in &filter.equals {
         let Some(bounds) = Bounds::new(metadata, format, request, name)? else { continue };
-        for (group, kept) in kept.iter_mut().enumerate() {
-            *kept &= bounds.may_hold(group, values);
+        for (group, selected) in selected.iter_mut().enumerate() {
+            *selected &= bounds.may_hold(group, values);
         }
     }
     if let Some(interface) = &filter.interface
         && let Some(bounds) = Bounds::new(metadata, format, request, INTERFACE_ID)?
     {
         // Busy interfaces fill whole row groups of a file that is sorted by them.
-        for (group, kept) in kept.iter_mut().enumerate() {
+        for (group, selected) in selected.iter_mut().enumerate() {
             let only = bounds.only_text(group).filter(|_| !bounds.may_hold_null(group));
-            *kept &= only.is_none_or(|id| interface(id) != RecordSelection::None);
+            *selected &= only.is_none_or(|id| interface(id) != RecordSelection::None);
         }
     }
-    Ok((0..groups.len()).filter(|group| kept[*group]).collect())
+    Ok((0..groups.len()).filter(|group| selected[*group]).collect())
 }
 
 /// Returns whether the statistics state that no row of these row groups has a status other than OK.

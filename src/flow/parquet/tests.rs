@@ -28,8 +28,8 @@ mod lake;
 mod values;
 
 /// A test that one interface passes.
-fn only(wanted: &'static str) -> InterfacePredicate {
-    Arc::new(move |id| if id == wanted { RecordSelection::All } else { RecordSelection::None })
+fn only(selected: &'static str) -> InterfacePredicate {
+    Arc::new(move |id| if id == selected { RecordSelection::All } else { RecordSelection::None })
 }
 
 type Columns = Vec<(&'static str, ArrayRef)>;
@@ -133,8 +133,9 @@ fn set(values: &[&str]) -> HashSet<String> {
 
 #[tokio::test]
 async fn aws_files_come_as_typed_rows() {
-    let wanted = ["object", "line", "srcaddr", "start", "dstport", "bytes", "action", "account_id"];
-    let (batch, tally) = all(write(aws(3)), request(&wanted)).await;
+    let selected =
+        ["object", "line", "srcaddr", "start", "dstport", "bytes", "action", "account_id"];
+    let (batch, tally) = all(write(aws(3)), request(&selected)).await;
     assert_eq!(
         lines(&batch),
         [
@@ -299,8 +300,8 @@ async fn rows_of_the_other_layout_are_counted_and_left_out() {
     let (batch, tally) = all(write(columns.clone()), request(&["srcaddr"])).await;
     assert_eq!((batch.num_rows(), tally.other_layout), (0, 1));
     let schema = Layout::TransitGateway.schema(&[]);
-    let wanted = ParquetRequest { layout: Layout::TransitGateway, schema, ..request(&[]) };
-    let (batch, tally) = all(write(columns), wanted).await;
+    let selected = ParquetRequest { layout: Layout::TransitGateway, schema, ..request(&[]) };
+    let (batch, tally) = all(write(columns), selected).await;
     assert_eq!(batch["packets_lost_blackhole"].as_primitive::<Int64Type>().values(), &[4]);
     assert_eq!(tally.ok, 1);
 }
@@ -348,7 +349,7 @@ async fn a_real_file_gives_the_known_rows() {
     };
     let want = std::fs::read_to_string(Path::new(folder).join("test_parquet_result.json")).unwrap();
     let want: Vec<String> = serde_json::from_str(&want).unwrap();
-    let wanted = [
+    let selected = [
         "srcaddr",
         "dstaddr",
         "srcport",
@@ -364,11 +365,11 @@ async fn a_real_file_gives_the_known_rows() {
         "account_id",
         "version",
     ];
-    let (batch, tally) = all(bytes.into(), request(&wanted)).await;
+    let (batch, tally) = all(bytes.into(), request(&selected)).await;
     assert_eq!((batch.num_rows(), tally.malformed), (want.len(), 0));
     for (row, want) in want.iter().enumerate() {
         let want: serde_json::Value = serde_json::from_str(want).unwrap();
-        for name in wanted {
+        for name in selected {
             let array = &batch[name];
             let got = match array.as_primitive_opt::<TimestampSecondType>() {
                 Some(times) => times.value(row).to_string(),
@@ -389,8 +390,8 @@ proptest! {
         bytes[at..end].fill(value);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let wanted = ParquetRequest { schema: Layout::Vpc.schema(&[]), ..request(&[]) };
-            if let Ok(reading) = open(bytes.into(), wanted).await {
+            let selected = ParquetRequest { schema: Layout::Vpc.schema(&[]), ..request(&[]) };
+            if let Ok(reading) = open(bytes.into(), selected).await {
                 let _read: Result<Vec<RecordBatch>, Error> = reading.batches.try_collect().await;
             }
         });

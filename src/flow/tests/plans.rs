@@ -126,9 +126,9 @@ fn a_filter_drops_rows_and_still_counts_them() {
     assert_eq!(run(equals("line", &["3"])), "3");
     assert_eq!(run(range(Some(200), None)), "4 5");
     assert_eq!(run(range(Some(100), Some(100))), "2 3 6");
-    let wanted =
+    let selected =
         |eni: &str| if eni == "eni-0b" { RecordSelection::All } else { RecordSelection::None };
-    let interface: Option<InterfacePredicate> = Some(Arc::new(wanted));
+    let interface: Option<InterfacePredicate> = Some(Arc::new(selected));
     // Line 6 names no interface: it may belong to anything.
     assert_eq!(run(Filter { interface, ..Filter::default() }), "3 6");
 }
@@ -197,8 +197,8 @@ fn a_batch_is_cut_short_before_it_holds_on_to_much_text() {
     let (batches, tally) = decode(plan, text.as_bytes(), usize::MAX).unwrap();
     assert_eq!(batches.len(), 2);
     assert_eq!(tally.ok, u64::try_from(records).unwrap());
-    let held: Vec<usize> = batches.iter().map(|b| b.get_array_memory_size()).collect();
-    assert!(held.iter().all(|&bytes| bytes < 32 << 20), "{held:?}");
+    let sizes: Vec<usize> = batches.iter().map(|b| b.get_array_memory_size()).collect();
+    assert!(sizes.iter().all(|&bytes| bytes < 32 << 20), "{sizes:?}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::time::Window;
 
 /// Conversations whose opener the two views tell differently.
 const DISAGREEING: &str = "
-    WITH told AS (
+    WITH verdicts AS (
         SELECT interface_id, local_addr, local_port, remote_addr, remote_port, protocol,
             min(opened_by) AS least, max(opened_by) AS most
         FROM flows
@@ -24,7 +24,7 @@ const DISAGREEING: &str = "
     )
     SELECT c.interface_id
     FROM conversations AS c
-    JOIN told AS t
+    JOIN verdicts AS t
         ON t.interface_id = c.interface_id
         AND t.local_addr = c.local_addr AND t.local_port = c.local_port
         AND t.remote_addr = c.remote_addr AND t.remote_port = c.remote_port
@@ -57,7 +57,7 @@ async fn judged(format: Format) -> BTreeMap<String, Finding> {
 }
 
 /// What every format must tell alike.
-fn told(finding: &Finding) -> impl PartialEq + std::fmt::Debug {
+fn verdict(finding: &Finding) -> impl PartialEq + std::fmt::Debug {
     (
         (finding.detection.clone(), finding.severity, finding.job_name.clone()),
         (finding.first_seen, finding.last_seen, finding.path.clone(), finding.cause.clone()),
@@ -84,7 +84,7 @@ async fn every_format_gives_the_same_findings() {
         }
         assert!(other.keys().eq(full.keys()), "{format:?}");
         for (id, finding) in &other {
-            assert_eq!(told(finding), told(&full[id]), "{format:?}");
+            assert_eq!(verdict(finding), verdict(&full[id]), "{format:?}");
             assert!(finding.confidence <= full[id].confidence, "{format:?} {finding:?}");
         }
     }

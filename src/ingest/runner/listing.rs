@@ -16,13 +16,13 @@ impl Runner {
     pub async fn replay(
         &mut self,
         window: &Window,
-        mut wanted: impl FnMut(&Split) -> bool,
+        mut is_due: impl FnMut(&Split) -> bool,
     ) -> Result<usize, Error> {
         let at = self.clock.now();
         let source = (self.open)(at)?;
         let listing = source.splits(window).await?;
         let mut splits = self.renamed(listing.splits);
-        splits.retain(&mut wanted);
+        splits.retain(&mut is_due);
         selection::order(&mut splits);
         let old = self.look_up(&splits).await?;
         let count = splits.len();

@@ -32,8 +32,8 @@ pub(in crate::inventory) struct CollectedUntil {
 
 impl CollectedUntil {
     /// Returns from when on to query a source, given until when it is complete.
-    fn from(&self, told: Option<i64>) -> i64 {
-        told.map_or(self.since, |told| (told - OVERLAP_SECS).max(self.since))
+    fn from(&self, last: Option<i64>) -> i64 {
+        last.map_or(self.since, |last| (last - OVERLAP_SECS).max(self.since))
     }
 }
 
@@ -62,7 +62,7 @@ pub struct Collector<'a> {
     trail: Option<(S3Client, Location)>,
     /// Everything that was found and matters.
     pub(in crate::inventory) facts: Facts,
-    pub(in crate::inventory) asked: CollectedUntil,
+    pub(in crate::inventory) collected_until: CollectedUntil,
     /// Interfaces that matter, also of days before.
     interfaces: BTreeSet<String>,
 }
@@ -86,7 +86,7 @@ impl<'a> Collector<'a> {
             api,
             trail,
             facts: Facts::new(),
-            asked: CollectedUntil::default(),
+            collected_until: CollectedUntil::default(),
             interfaces: BTreeSet::new(),
         })
     }
@@ -102,20 +102,20 @@ impl<'a> Collector<'a> {
     }
 
     /// Takes up the facts of an earlier run and until when it queried.
-    pub(in crate::inventory) fn resume(&mut self, facts: Facts, asked: CollectedUntil) {
+    pub(in crate::inventory) fn resume(&mut self, facts: Facts, collected_until: CollectedUntil) {
         self.facts = facts;
-        self.asked = asked;
+        self.collected_until = collected_until;
         self.interfaces = relevant(&self.facts, &self.interfaces, &self.jobs(i64::MIN));
     }
 
     /// Begins anew at a time, as if nothing had been queried before. Known facts stay.
     pub fn begin(&mut self, since: i64) {
-        self.asked = CollectedUntil { since, ..CollectedUntil::default() };
+        self.collected_until = CollectedUntil { since, ..CollectedUntil::default() };
     }
 
     /// Begins another day: what is known was written, and only what is found from now on is retained.
     pub(in crate::inventory) fn begin_day(&mut self) {
-        let open = self.jobs(self.asked.from(self.asked.jobs));
+        let open = self.jobs(self.collected_until.from(self.collected_until.jobs));
         let names: BTreeSet<&str> = open.iter().map(|job| job.job_name.as_str()).collect();
         self.facts.retain(
             |fact| matches!(fact, Fact::Job { job, .. } if names.contains(job.job_name.as_str())),
@@ -127,19 +127,23 @@ impl<'a> Collector<'a> {
         let until = until.min(now);
         let calls_before: u64 = self.api.tally().values().sum();
         let mut pass = CollectionPass { api: &self.api, now, ..CollectionPass::new(&self.api) };
-        let mut asked = self.asked.clone();
-        let jobs_since = asked.from(asked.jobs);
+        let mut collected_until = self.collected_until.clone();
+        let jobs_since = collected_until.from(collected_until.jobs);
         let known = self.jobs(i64::MIN);
-        if jobs::collect(&mut pass, jobs_since, asked.jobs.is_none(), until, &known).await? {
-            asked.jobs = asked.jobs.max(Some(until));
+        if jobs::collect(&mut pass, jobs_since, collected_until.jobs.is_none(), until, &known)
+            .await?
+        {
+            collected_until.jobs = collected_until.jobs.max(Some(until));
         }
-        if history::events(&mut pass, asked.from(asked.events), until).await? {
-            asked.events = asked.events.max(Some(until));
+        if history::events(&mut pass, collected_until.from(collected_until.events), until).await? {
+            collected_until.events = collected_until.events.max(Some(until));
         }
         if let Some((store, location)) = &self.trail {
             let place = trail::TrailLocation { store, location, account_id: &self.account_id };
-            if trail::collect(&mut pass, &place, asked.from(asked.trail), until).await? {
-                asked.trail = asked.trail.max(Some(until));
+            if trail::collect(&mut pass, &place, collected_until.from(collected_until.trail), until)
+                .await?
+            {
+                collected_until.trail = collected_until.trail.max(Some(until));
             }
         }
         let found = std::mem::take(&mut pass.reader.facts);
@@ -150,15 +154,22 @@ impl<'a> Collector<'a> {
         let interfaces = network::collect(&mut pass, subnets, &all).await?;
         let known = self.facts.iter().chain(&pass.reader.facts).cloned().collect();
         let ids = relevant(&known, &self.interfaces, &merge::jobs(&known));
-        if history::config(&mut pass, asked.from(asked.config), asked.config, &ids).await? {
-            asked.config = Some(now);
+        if history::config(
+            &mut pass,
+            collected_until.from(collected_until.config),
+            collected_until.config,
+            &ids,
+        )
+        .await?
+        {
+            collected_until.config = Some(now);
         }
-        if pass.told == 0
+        if pass.complete_sources == 0
             && let Some(error) = pass.first.take()
         {
             return Err(error);
         }
-        self.asked = asked;
+        self.collected_until = collected_until;
         let mut report =
             CollectionReport { jobs: matter.len(), interfaces, ..CollectionReport::default() };
         report.warnings = pass.warnings;
@@ -243,7 +254,7 @@ mod tests {
             account_id: String::new(),
             trail: None,
             facts: Facts::new(),
-            asked: CollectedUntil::default(),
+            collected_until: CollectedUntil::default(),
             interfaces: BTreeSet::new(),
         };
         let job = |name, ended: Value| json!({ "ProcessingJobName": name, "CreationTime": 1_000_000, "ProcessingEndTime": ended });
@@ -271,9 +282,9 @@ mod tests {
 
     #[test]
     fn a_source_is_asked_again_from_shortly_before_it_told_all() {
-        let asked = CollectedUntil { since: 1_000_000, ..CollectedUntil::default() };
-        assert_eq!(asked.from(None), 1_000_000);
-        assert_eq!(asked.from(Some(1_000_060)), 1_000_000);
-        assert_eq!(asked.from(Some(1_100_000)), 1_100_000 - 1200);
+        let collected_until = CollectedUntil { since: 1_000_000, ..CollectedUntil::default() };
+        assert_eq!(collected_until.from(None), 1_000_000);
+        assert_eq!(collected_until.from(Some(1_000_060)), 1_000_000);
+        assert_eq!(collected_until.from(Some(1_100_000)), 1_100_000 - 1200);
     }
 }

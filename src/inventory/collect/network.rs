@@ -139,7 +139,7 @@ async fn vpc_dns(pass: &mut CollectionPass<'_>, vpcs: &[String]) -> Result<(), a
 
 /// Requests the entries of the prefix lists that routes and rules name but AWS does not own.
 async fn own_prefix_lists(pass: &mut CollectionPass<'_>) -> Result<(), aws::Error> {
-    let (mut named, mut told) = (BTreeSet::new(), BTreeSet::new());
+    let (mut named, mut listed_ids) = (BTreeSet::new(), BTreeSet::new());
     let mut name = |id: &str| {
         if id.starts_with("pl-") {
             named.insert(id.to_owned());
@@ -150,12 +150,12 @@ async fn own_prefix_lists(pass: &mut CollectionPass<'_>) -> Result<(), aws::Erro
             Fact::RouteTable { routes, .. } => routes.iter().for_each(|r| name(&r.destination)),
             Fact::SecurityGroup { rules, .. } => rules.iter().for_each(|rule| name(&rule.peer)),
             Fact::PrefixList(entry) if entry.cidr.is_some() => {
-                told.insert(entry.prefix_list_id.clone());
+                listed_ids.insert(entry.prefix_list_id.clone());
             }
             _ => {}
         }
     }
-    let own: Vec<String> = named.difference(&told).cloned().collect();
+    let own: Vec<String> = named.difference(&listed_ids).cloned().collect();
     for chunk in own.chunks(FILTER_VALUES_MAX) {
         let lost = "the names of prefix lists are not known";
         let call = &operations::DESCRIBE_MANAGED_PREFIX_LISTS;

@@ -25,7 +25,7 @@ pub(super) struct CollectionPass<'a> {
     pub(super) warnings: Vec<String>,
     pub(super) notes: Vec<String>,
     /// How many sources were complete.
-    pub(super) told: usize,
+    pub(super) complete_sources: usize,
     /// Why the first that did not, did not.
     pub(super) first: Option<aws::Error>,
 }
@@ -38,7 +38,7 @@ impl<'a> CollectionPass<'a> {
             reader: Reader::default(),
             warnings: Vec::new(),
             notes: Vec::new(),
-            told: 0,
+            complete_sources: 0,
             first: None,
         }
     }
@@ -51,9 +51,9 @@ impl<'a> CollectionPass<'a> {
         lost: &str,
     ) -> Result<Option<T>, aws::Error> {
         match result {
-            Ok(told) => {
-                self.told += 1;
-                Ok(Some(told))
+            Ok(value) => {
+                self.complete_sources += 1;
+                Ok(Some(value))
             }
             Err(error) if error.kind == aws::Kind::Credentials => Err(error),
             Err(error) => {

@@ -71,9 +71,9 @@ async fn read_day(
             let lost = format!("the events of {location} are not known");
             match pass.or_warn(bytes, "--trail", &lost)? {
                 Some(bytes) => {
-                    let told = pass.reader.complaints.len();
+                    let before = pass.reader.complaints.len();
                     files::take_object(&bytes, true, &mut pass.reader);
-                    for complaint in &mut pass.reader.complaints[told..] {
+                    for complaint in &mut pass.reader.complaints[before..] {
                         *complaint = format!("{location}: {complaint}");
                     }
                 }

@@ -72,7 +72,7 @@ impl Reader {
         for (key, item) in LIST_DOCUMENTS {
             if let Some(Value::Array(values)) = answer.get_mut(*key).map(Value::take) {
                 known = true;
-                self.add(Fact::Asked((*key).to_owned()));
+                self.add(Fact::Listed((*key).to_owned()));
                 for (index, value) in values.into_iter().enumerate() {
                     if let Err(err) = item(self, clean(value), at) {
                         self.complaints.push(format!("{key}[{index}] does not fit: {err}"));

@@ -48,7 +48,7 @@ pub struct Inventory {
     pub bucket_policies: Vec<BucketPolicy>,
     /// The lists that any response gives, be they empty, by their keys: `VpcEndpoints`. If a table has no row and
     /// its list is not here, nothing is known of it.
-    pub asked: Vec<String>,
+    pub listed: Vec<String>,
     /// When the responses were given that the tables of the VPC are built from: earliest and latest.
-    pub told: Option<(i64, i64)>,
+    pub observed: Option<(i64, i64)>,
 }

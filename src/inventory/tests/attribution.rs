@@ -204,8 +204,8 @@ fn more_interfaces_than_a_job_can_have_are_not_exact() {
         }
         inventory(&documents)
     };
-    let all = |inventory: &Inventory, wanted| {
-        inventory.enis.iter().all(|eni| eni.attribution == Some(wanted))
+    let all = |inventory: &Inventory, expected_attribution| {
+        inventory.enis.iter().all(|eni| eni.attribution == Some(expected_attribution))
     };
     assert!(all(&one(2, 1), Attribution::Exact) && all(&one(6, 3), Attribution::Exact));
     let surplus = one(3, 1);

@@ -271,15 +271,15 @@ fn the_vpc_is_taken_as_it_was_at_a_time() {
     }
     let at = |at: Option<i64>| {
         let made = merge::inventory_at(&reader.facts, at);
-        (made.security_group_rules[0].from_port, made.told)
+        (made.security_group_rules[0].from_port, made.observed)
     };
-    let told = |at: i64| Some((at, at));
-    assert_eq!(at(None), (Some(8080), told(T0 + 200)));
-    assert_eq!(at(Some(T0 + 500)), (Some(8080), told(T0 + 200)));
-    assert_eq!(at(Some(T0 + 199)), (Some(7077), told(T0 + 100)));
-    assert_eq!(at(Some(T0)), (Some(22), told(T0)));
+    let times = |at: i64| Some((at, at));
+    assert_eq!(at(None), (Some(8080), times(T0 + 200)));
+    assert_eq!(at(Some(T0 + 500)), (Some(8080), times(T0 + 200)));
+    assert_eq!(at(Some(T0 + 199)), (Some(7077), times(T0 + 100)));
+    assert_eq!(at(Some(T0)), (Some(22), times(T0)));
     // Nothing is known of the time before: the first answer after it is the best there is.
-    assert_eq!(at(Some(T0 - 1)), (Some(22), told(T0)));
+    assert_eq!(at(Some(T0 - 1)), (Some(22), times(T0)));
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn private_dns_that_is_not_for_the_vpc() {
 #[test]
 fn an_empty_list_tells_that_there_is_nothing() {
     let inventory = inventory(&[json!({ "VpcEndpoints": [] })]);
-    assert_eq!(inventory.asked, ["VpcEndpoints"]);
+    assert_eq!(inventory.listed, ["VpcEndpoints"]);
     assert!(inventory.vpc_endpoints.is_empty());
 }
 

@@ -59,14 +59,14 @@ fn broken_files_are_told_with_their_place() {
     fs::write(path("6"), b"PAR1 is not all of it").unwrap();
     let (inventory, warnings) = Inventory::read(&[folder.path().to_path_buf()]).unwrap();
     assert_eq!(inventory.jobs.len(), 3, "{:?}", inventory.jobs);
-    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-    assert!(told[0].contains("1: broken JSON at line 2 column 7: expected value"), "{told:#?}");
-    assert!(told[1].contains("2: broken gzip after"), "{told:#?}");
+    let texts: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert!(texts[0].contains("1: broken JSON at line 2 column 7: expected value"), "{texts:#?}");
+    assert!(texts[1].contains("2: broken gzip after"), "{texts:#?}");
     for (file, says) in [("3", "empty"), ("4", "begins with"), ("5", "begins"), ("6", "Parquet")] {
         let ending = format!("/{file}: ");
         assert!(
-            told.iter().any(|t| t.contains(&ending) && t.contains(says)),
-            "{file} in {told:#?}"
+            texts.iter().any(|t| t.contains(&ending) && t.contains(says)),
+            "{file} in {texts:#?}"
         );
     }
 }

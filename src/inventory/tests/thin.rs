@@ -35,17 +35,17 @@ fn facts(documents: impl IntoIterator<Item = Value>) -> Facts {
 #[test]
 fn a_day_of_equal_minutes_is_kept_in_its_ends() {
     let all = facts((0..1440).flat_map(|minute| snapshot(T0 + 60 * minute, &[1, 1])));
-    let kept = drop_repeats(all.clone());
+    let result = drop_repeats(all.clone());
     let pages = |facts: &Facts| {
         facts
             .iter()
             .filter(|fact| matches!(fact, crate::inventory::fact::Fact::Page { .. }))
             .count()
     };
-    assert_eq!(pages(&kept), pages(&all));
+    assert_eq!(pages(&result), pages(&all));
     // Two interfaces, the VPC and its DNS: the first and the last of each. And the two lists, once.
-    assert_eq!(kept.len() - pages(&kept), 10);
-    let bytes = parquet::encode(&kept, None).unwrap().len();
+    assert_eq!(result.len() - pages(&result), 10);
+    let bytes = parquet::encode(&result, None).unwrap().len();
     assert!(bytes < 40_000, "{bytes} bytes");
 }
 
@@ -74,11 +74,11 @@ proptest! {
         let want = merge::inventory(&all);
         prop_assert_eq!(&merge::inventory(&drop_repeats(all)), &want);
         // A collector thins at every pass what it kept and what is new.
-        let mut kept = drop_repeats(facts(others));
+        let mut result = drop_repeats(facts(others));
         for part in snapshots.chunks(cut.max(1)) {
-            kept.extend(facts(part.iter().flatten().cloned()));
-            kept = drop_repeats(kept);
+            result.extend(facts(part.iter().flatten().cloned()));
+            result = drop_repeats(result);
         }
-        prop_assert_eq!(&merge::inventory(&kept), &want);
+        prop_assert_eq!(&merge::inventory(&result), &want);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::to_value;
 
 use crate::detection::text_table::Table;
-use crate::reachability::tests::{Asked, configuration, judge, table};
+use crate::reachability::tests::{Question, configuration, judge, table};
 
 /// The columns of a row.
 const COLUMNS: &str = "config from to port protocol client verdict place by why";
@@ -24,14 +24,14 @@ fn every_case_gets_its_verdict() {
     let mut wrong = Vec::new();
     for row in rows() {
         let cell = |at: usize| row[at].as_deref();
-        let asked = Asked {
+        let question = Question {
             from: cell(1).unwrap(),
             to: cell(2).unwrap(),
             port: cell(3),
             protocol: cell(4).unwrap(),
             client: cell(5).map(|port| port.parse().unwrap()),
         };
-        let judged = judge(configuration(cell(0).unwrap()), &asked);
+        let judged = judge(configuration(cell(0).unwrap()), &question);
         let decider = judged.decider();
         let place = decider.map(|step| to_value(step.place).unwrap());
         let place = place.as_ref().and_then(|place| place.as_str());
@@ -40,8 +40,8 @@ fn every_case_gets_its_verdict() {
         let by_fits = cell(8).is_none() || by == cell(8);
         if (verdict.as_str(), place) != (cell(6), cell(7)) || !by_fits {
             let row: Vec<&str> = row.iter().map(|cell| cell.as_deref().unwrap_or("-")).collect();
-            let said = decider.map(|step| step.text.as_str()).unwrap_or_default();
-            wrong.push(format!("{}\n    {verdict} {place:?} {by:?} {said}", row.join(" ")));
+            let step_text = decider.map(|step| step.text.as_str()).unwrap_or_default();
+            wrong.push(format!("{}\n    {verdict} {place:?} {by:?} {step_text}", row.join(" ")));
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));

@@ -7,7 +7,7 @@ use proptest::prelude::{
 };
 
 use crate::inventory::model::{Inventory, NetworkAclEntry, SecurityGroupRule};
-use crate::reachability::tests::{Asked, configuration, ends, judge};
+use crate::reachability::tests::{Question, configuration, ends, judge};
 use crate::reachability::{Analyzer, Fix, Verdict};
 
 fn protocol() -> impl Strategy<Value = &'static str> {
@@ -97,7 +97,7 @@ fn world() -> impl Strategy<Value = Inventory> {
     })
 }
 
-fn asked() -> impl Strategy<Value = Asked<'static>> {
+fn question() -> impl Strategy<Value = Question<'static>> {
     let from = prop_oneof![Just("eni-a"), Just("eni-b"), Just("2001:db8:a:1::5")];
     let parts = (from, any::<bool>(), 1..9000u16, protocol(), prop::option::of(1024..65535u16));
     parts.prop_map(|(from, far, port, protocol, client)| {
@@ -111,11 +111,11 @@ fn asked() -> impl Strategy<Value = Asked<'static>> {
         let has_port = matches!(protocol, "tcp" | "udp");
         let text: &'static str = Box::leak(port.to_string().into_boxed_str());
         let port = has_port.then_some(text);
-        Asked { from, to, port, protocol, client: client.filter(|_| has_port) }
+        Question { from, to, port, protocol, client: client.filter(|_| has_port) }
     })
 }
 
-impl std::fmt::Debug for Asked<'_> {
+impl std::fmt::Debug for Question<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} {:?} {} {:?}", self.from, self.to, self.port, self.protocol, self.client)
     }
@@ -132,24 +132,24 @@ fn rank(verdict: Verdict) -> u8 {
 
 proptest! {
     #[test]
-    fn a_rule_more_never_refuses(inventory in world(), asked in asked(), rule in rule()) {
-        let before = judge(inventory.clone(), &asked).verdict;
+    fn a_rule_more_never_refuses(inventory in world(), question in question(), rule in rule()) {
+        let before = judge(inventory.clone(), &question).verdict;
         let mut wider = inventory;
         wider.security_group_rules.push(rule);
-        prop_assert!(rank(judge(wider, &asked).verdict) >= rank(before));
+        prop_assert!(rank(judge(wider, &question).verdict) >= rank(before));
     }
 
     #[test]
-    fn an_allowing_entry_first_never_refuses(inventory in world(), asked in asked(), entry in entry()) {
-        let before = judge(inventory.clone(), &asked).verdict;
+    fn an_allowing_entry_first_never_refuses(inventory in world(), question in question(), entry in entry()) {
+        let before = judge(inventory.clone(), &question).verdict;
         let mut wider = inventory;
         let entry = NetworkAclEntry { rule_number: 1, rule_action: "allow".to_owned(), ..entry };
         wider.network_acl_entries.push(entry);
-        prop_assert!(rank(judge(wider, &asked).verdict) >= rank(before));
+        prop_assert!(rank(judge(wider, &question).verdict) >= rank(before));
     }
 
     #[test]
-    fn the_order_of_rows_does_not_matter(inventory in world(), asked in asked()) {
+    fn the_order_of_rows_does_not_matter(inventory in world(), question in question()) {
         let mut other = inventory.clone();
         other.security_group_rules.reverse();
         other.network_acl_entries.reverse();
@@ -157,22 +157,22 @@ proptest! {
         other.enis.reverse();
         other.prefix_lists.reverse();
         let places = |inventory| -> Vec<_> {
-            let judged = judge(inventory, &asked);
+            let judged = judge(inventory, &question);
             judged.steps.iter().map(|step| (step.place, step.answer)).collect()
         };
         prop_assert_eq!(places(inventory), places(other));
     }
 
     #[test]
-    fn the_fixes_of_a_refusal_let_the_flow_pass(inventory in world(), asked in asked()) {
+    fn the_fixes_of_a_refusal_let_the_flow_pass(inventory in world(), question in question()) {
         let reach = Analyzer::new(Arc::new(inventory.clone()));
-        let (tuple, from, to) = ends(&reach, &asked);
+        let (tuple, from, to) = ends(&reach, &question);
         let judged = reach.analyze(&tuple, &from, &to);
         if judged.verdict != Verdict::Refused {
             return Ok(());
         }
         let fixes = reach.fixes(&tuple, (&from, &to), &judged);
-        let fixed = judge(Fix::apply(&fixes, &inventory), &asked);
+        let fixed = judge(Fix::apply(&fixes, &inventory), &question);
         // What was not known beside the refusal stays so.
         let unknown = judged.steps.iter().any(|step| step.answer == crate::reachability::StageVerdict::Unknown);
         prop_assert!(

@@ -27,7 +27,7 @@ pub(crate) fn configuration(name: &str) -> Inventory {
 }
 
 /// One question: ends by interface or address, port, protocol, the client's port.
-struct Asked<'a> {
+struct Question<'a> {
     from: &'a str,
     to: &'a str,
     port: Option<&'a str>,
@@ -35,16 +35,17 @@ struct Asked<'a> {
     client: Option<u16>,
 }
 
-fn ends<'a>(reach: &'a Analyzer, asked: &Asked<'_>) -> (FiveTuple, FlowEnd<'a>, FlowEnd<'a>) {
-    let to = crate::flow::address::parse(asked.to);
-    let from = reach.side(asked.from, None, to, None).unwrap();
-    let to = reach.side(asked.to, None, Some(from.addr), None).unwrap();
-    let tuple = FiveTuple::parse((from.addr, to.addr), asked.port, asked.protocol, asked.client);
+fn ends<'a>(reach: &'a Analyzer, question: &Question<'_>) -> (FiveTuple, FlowEnd<'a>, FlowEnd<'a>) {
+    let to = crate::flow::address::parse(question.to);
+    let from = reach.side(question.from, None, to, None).unwrap();
+    let to = reach.side(question.to, None, Some(from.addr), None).unwrap();
+    let tuple =
+        FiveTuple::parse((from.addr, to.addr), question.port, question.protocol, question.client);
     (tuple.unwrap(), from, to)
 }
 
-fn judge(inventory: Inventory, asked: &Asked<'_>) -> PathAnalysis {
+fn judge(inventory: Inventory, question: &Question<'_>) -> PathAnalysis {
     let reach = Analyzer::new(Arc::new(inventory));
-    let (tuple, from, to) = ends(&reach, asked);
+    let (tuple, from, to) = ends(&reach, question);
     reach.analyze(&tuple, &from, &to)
 }

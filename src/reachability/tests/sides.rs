@@ -38,7 +38,7 @@ fn an_address_means_who_had_it_then() {
 fn without_its_vpc_an_address_may_mean_several() {
     let reach = reach();
     let several = reach.side("10.0.0.5", None, None, Some(MIDNIGHT)).unwrap_err();
-    assert!(matches!(&several, ResolveError::Several(_, held) if held.len() == 2));
+    assert!(matches!(&several, ResolveError::Several(_, interfaces) if interfaces.len() == 2));
     assert!(several.to_string().contains("eni-first in vpc-a, eni-other in vpc-b"), "{several}");
     let unknown = reach.side("eni-none", None, None, None).unwrap_err();
     assert_eq!(unknown, ResolveError::NotKnown("eni-none".to_owned()));

@@ -22,9 +22,9 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 
 /// Blocks of `stored`, in chunks that are counted as they are asked for.
 fn blocks(stored: &[u8], threads: usize) -> (BlockReader, Arc<AtomicUsize>, Arc<Semaphore>) {
-    let asked = Arc::new(AtomicUsize::new(0));
+    let reads = Arc::new(AtomicUsize::new(0));
     let chunks: Vec<Bytes> = stored.chunks(256 << 10).map(Bytes::copy_from_slice).collect();
-    let count = Arc::clone(&asked);
+    let count = Arc::clone(&reads);
     let chunks = stream::iter(chunks).map(move |chunk| {
         count.fetch_add(1, Ordering::Relaxed);
         Ok(chunk)
@@ -32,7 +32,7 @@ fn blocks(stored: &[u8], threads: usize) -> (BlockReader, Arc<AtomicUsize>, Arc<
     let idle = Arc::new(Semaphore::new(threads));
     let progress = Arc::new(Progress::default());
     let blocks = BlockReader::new(chunks.boxed(), &Limits::default(), progress, Arc::clone(&idle));
-    (blocks, asked, idle)
+    (blocks, reads, idle)
 }
 
 /// All that comes, and what went wrong.
@@ -49,10 +49,10 @@ async fn all(mut blocks: BlockReader) -> (Vec<u8>, Option<String>) {
 }
 
 /// Waits until `asked` stands still, and returns it.
-async fn settled(asked: &AtomicUsize) -> usize {
+async fn settled(reads: &AtomicUsize) -> usize {
     let mut before = usize::MAX;
-    while before != asked.load(Ordering::Relaxed) {
-        before = asked.load(Ordering::Relaxed);
+    while before != reads.load(Ordering::Relaxed) {
+        before = reads.load(Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     before
@@ -81,18 +81,18 @@ async fn another_thread_gives_the_same_content_and_the_same_faults() {
 #[tokio::test]
 async fn an_idle_thread_inflates_a_few_blocks_ahead_and_no_more() {
     let stored = gzip(&content());
-    let (mut alone, asked, _) = blocks(&stored, 0);
+    let (mut alone, reads, _) = blocks(&stored, 0);
     alone.next().await.unwrap().unwrap();
-    assert_eq!(settled(&asked).await, 1);
+    assert_eq!(settled(&reads).await, 1);
 
-    let (mut helped, asked, idle) = blocks(&stored, 1);
+    let (mut helped, reads, idle) = blocks(&stored, 1);
     helped.next().await.unwrap().unwrap();
     assert_eq!(idle.available_permits(), 0);
-    let ahead = settled(&asked).await;
+    let ahead = settled(&reads).await;
     assert!((2..=6).contains(&ahead), "{ahead}");
     // Who wants no more of the object gives the thread back, and nothing more is read.
     drop(helped);
-    assert_eq!(settled(&asked).await, ahead);
+    assert_eq!(settled(&reads).await, ahead);
     assert_eq!(idle.available_permits(), 1);
 }
 

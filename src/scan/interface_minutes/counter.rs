@@ -304,13 +304,13 @@ mod tests {
         }
         state.spill().unwrap();
         let order = state.order();
-        let stretch = state.files.finish(&order).unwrap().unwrap();
-        let hours = spill::Reader::new(stretch).map(Result::unwrap);
-        let told = hours.flat_map(|hour| {
+        let segment = state.files.finish(&order).unwrap().unwrap();
+        let hours = spill::Reader::new(segment).map(Result::unwrap);
+        let with_status = hours.flat_map(|hour| {
             let slots = (0..60).map(move |slot| (hour.number, hour.hour, slot, hour.slots[slot]));
-            slots.filter(|(.., minute)| minute.told != 0).collect::<Vec<_>>()
+            slots.filter(|(.., minute)| minute.statuses != 0).collect::<Vec<_>>()
         });
-        told.collect()
+        with_status.collect()
     }
 
     #[test]
@@ -342,8 +342,8 @@ mod tests {
         state.count(number, Status::Skipdata, Some((i64::MIN, i64::MAX)));
         state.count(number, Status::Skipdata, Some((i64::MIN, i64::MIN)));
         let all = state.lives[0].range(0..100).flat_map(|(_, slots)| slots.iter());
-        let told: Vec<&Minute> = all.filter(|minute| minute.told != 0).collect();
-        assert_eq!(told.len(), 11 + 16);
-        assert_eq!(told.iter().map(|minute| minute.records + minute.nodata).sum::<u32>(), 2);
+        let with_status: Vec<&Minute> = all.filter(|minute| minute.statuses != 0).collect();
+        assert_eq!(with_status.len(), 11 + 16);
+        assert_eq!(with_status.iter().map(|minute| minute.records + minute.nodata).sum::<u32>(), 2);
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Minute {
     pub(super) skipdata: u32,
     pub(super) longest_secs: u16,
     /// Which kinds of records it has, as bits of [`Status`].
-    pub(super) told: u8,
+    pub(super) statuses: u8,
 }
 
 /// The bit of each status in [`Minute::told`]; the greatest is the worst.
@@ -54,16 +54,16 @@ impl Minute {
         self.nodata = self.nodata.saturating_add(other.nodata);
         self.skipdata = self.skipdata.saturating_add(other.skipdata);
         self.longest_secs = self.longest_secs.max(other.longest_secs);
-        self.told |= other.told;
+        self.statuses |= other.statuses;
     }
 
     pub(super) fn tell(&mut self, status: Status, longest_secs: u16) {
-        self.told |= status as u8;
+        self.statuses |= status as u8;
         self.longest_secs = self.longest_secs.max(longest_secs);
     }
 
     pub(super) fn state(self) -> &'static str {
-        match self.told {
+        match self.statuses {
             told if told & Status::Skipdata as u8 != 0 => "skipdata",
             told if told & Status::Records as u8 != 0 => "records",
             _ => "nodata",

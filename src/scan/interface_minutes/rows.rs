@@ -36,8 +36,8 @@ impl Iterator for Hours {
 pub(super) fn minutes_of(hour: &Hour) -> impl Iterator<Item = (Option<i64>, Minute)> {
     let (first, is_timed) = (hour.hour, hour.hour != UNTIMED);
     let of_slot = move |slot: i64| is_timed.then(|| first.saturating_mul(60).saturating_add(slot));
-    let told = hour.slots.iter().zip(0..).filter(|(minute, _)| minute.told != 0);
-    told.map(move |(minute, slot)| (of_slot(slot), *minute))
+    let with_status = hour.slots.iter().zip(0..).filter(|(minute, _)| minute.statuses != 0);
+    with_status.map(move |(minute, slot)| (of_slot(slot), *minute))
 }
 
 pub(super) fn text(name: &str) -> Field {

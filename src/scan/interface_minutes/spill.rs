@@ -51,7 +51,7 @@ impl Hour {
 
 /// A sorted part of a file.
 #[derive(Debug, Clone)]
-pub(super) struct Stretch {
+pub(super) struct Segment {
     file: Arc<Mutex<File>>,
     from: u64,
     to: u64,
@@ -66,7 +66,7 @@ pub(super) struct Files {
 #[derive(Debug)]
 struct Level {
     file: Arc<Mutex<File>>,
-    stretches: Vec<Stretch>,
+    segments: Vec<Segment>,
 }
 
 impl Files {
@@ -79,10 +79,10 @@ impl Files {
         self.add(0, hours.map(Ok))?;
         for at in 0.. {
             let Some(level) = self.levels.get_mut(at) else { break };
-            if level.stretches.len() < STRETCHES_MAX {
+            if level.segments.len() < STRETCHES_MAX {
                 break;
             }
-            let merged = Merge::new(std::mem::take(&mut level.stretches), Arc::clone(order))?;
+            let merged = Merge::new(std::mem::take(&mut level.segments), Arc::clone(order))?;
             self.add(at + 1, merged)?;
             // Its content is in the next file.
             if let Some(level) = self.levels.get(at) {
@@ -93,23 +93,23 @@ impl Files {
     }
 
     /// Merges all that was written into one stretch.
-    pub(super) fn finish(mut self, order: &Order) -> io::Result<Option<Stretch>> {
-        let mut stretches: Vec<Stretch> =
-            self.levels.iter_mut().flat_map(|level| level.stretches.drain(..)).collect();
-        if stretches.len() < 2 {
-            return Ok(stretches.pop());
+    pub(super) fn finish(mut self, order: &Order) -> io::Result<Option<Segment>> {
+        let mut segments: Vec<Segment> =
+            self.levels.iter_mut().flat_map(|level| level.segments.drain(..)).collect();
+        if segments.len() < 2 {
+            return Ok(segments.pop());
         }
         let file = Arc::new(Mutex::new(tempfile::tempfile()?));
-        write(&file, Merge::new(stretches, Arc::clone(order))?).map(Some)
+        write(&file, Merge::new(segments, Arc::clone(order))?).map(Some)
     }
 
     fn add(&mut self, at: usize, hours: impl Iterator<Item = io::Result<Hour>>) -> io::Result<()> {
         if self.levels.len() <= at {
             let file = Arc::new(Mutex::new(tempfile::tempfile()?));
-            self.levels.push(Level { file, stretches: Vec::new() });
+            self.levels.push(Level { file, segments: Vec::new() });
         }
         let Some(level) = self.levels.get_mut(at) else { return Ok(()) };
-        level.stretches.push(write(&level.file, hours)?);
+        level.segments.push(write(&level.file, hours)?);
         Ok(())
     }
 }
@@ -118,7 +118,7 @@ impl Files {
 fn write(
     file: &Arc<Mutex<File>>,
     hours: impl Iterator<Item = io::Result<Hour>>,
-) -> io::Result<Stretch> {
+) -> io::Result<Segment> {
     let append = |bytes: &[u8]| {
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
         let from = file.seek(SeekFrom::End(0))?;
@@ -136,7 +136,7 @@ fn write(
         }
     }
     append(&buffer)?;
-    Ok(Stretch { file: Arc::clone(file), from, to: to + buffer.len() as u64 })
+    Ok(Segment { file: Arc::clone(file), from, to: to + buffer.len() as u64 })
 }
 
 /// Appends an hour: minutes that are alike and follow each other are written once.
@@ -144,14 +144,14 @@ fn encode(hour: &Hour, to: &mut Vec<u8>) {
     to.extend(hour.number.to_le_bytes());
     to.extend(hour.hour.to_le_bytes());
     let runs = hour.slots.chunk_by(|a, b| a == b);
-    let told = |run: &&[Minute]| run.first().is_some_and(|minute| minute.told != 0);
-    to.push(u8::try_from(runs.clone().filter(told).count()).unwrap_or(u8::MAX));
+    let statuses = |run: &&[Minute]| run.first().is_some_and(|minute| minute.statuses != 0);
+    to.push(u8::try_from(runs.clone().filter(statuses).count()).unwrap_or(u8::MAX));
     let mut slot = 0;
     for run in runs {
         let first = slot;
         slot += run.len();
-        let Some(minute) = run.first().filter(|minute| minute.told != 0) else { continue };
-        to.extend([first as u8, run.len() as u8, minute.told]);
+        let Some(minute) = run.first().filter(|minute| minute.statuses != 0) else { continue };
+        to.extend([first as u8, run.len() as u8, minute.statuses]);
         to.extend(minute.longest_secs.to_le_bytes());
         for count in [minute.records, minute.nodata, minute.skipdata] {
             let mut rest = count;
@@ -170,7 +170,7 @@ fn decode(from: &mut &[u8]) -> Option<Hour> {
     let hour = i64::from_le_bytes(*from.split_off(..8)?.as_array()?);
     let mut slots: Slots = Box::new([Minute::default(); 60]);
     for _ in 0..*from.split_off_first()? {
-        let [first, count, told] = *from.split_off(..3)?.as_array()?;
+        let [first, count, statuses] = *from.split_off(..3)?.as_array()?;
         let longest_secs = u16::from_le_bytes(*from.split_off(..2)?.as_array()?);
         let mut counts = [0; 3];
         for value in &mut counts {
@@ -183,7 +183,7 @@ fn decode(from: &mut &[u8]) -> Option<Hour> {
             }
         }
         let [records, nodata, skipdata] = counts;
-        let minute = Minute { records, nodata, skipdata, longest_secs, told };
+        let minute = Minute { records, nodata, skipdata, longest_secs, statuses };
         let first = usize::from(first);
         slots.get_mut(first..first + usize::from(count))?.fill(minute);
     }
@@ -193,14 +193,14 @@ fn decode(from: &mut &[u8]) -> Option<Hour> {
 /// Reads a stretch from its begin to its end.
 #[derive(Debug)]
 pub(super) struct Reader {
-    stretch: Stretch,
+    segment: Segment,
     buffer: Vec<u8>,
     at: usize,
 }
 
 impl Reader {
-    pub(super) fn new(stretch: Stretch) -> Self {
-        Self { stretch, buffer: Vec::new(), at: 0 }
+    pub(super) fn new(segment: Segment) -> Self {
+        Self { segment, buffer: Vec::new(), at: 0 }
     }
 
     fn next_hour(&mut self) -> io::Result<Option<Hour>> {
@@ -222,7 +222,7 @@ impl Reader {
     fn fill(&mut self) -> io::Result<()> {
         self.buffer.drain(..self.at);
         self.at = 0;
-        let Stretch { file, from, to } = &mut self.stretch;
+        let Segment { file, from, to } = &mut self.segment;
         let more = (*to - *from).min(BUFFER_BYTES as u64) as usize;
         let old = self.buffer.len();
         self.buffer.resize(old + more, 0);
@@ -251,8 +251,8 @@ struct Merge {
 }
 
 impl Merge {
-    fn new(stretches: Vec<Stretch>, order: Order) -> io::Result<Self> {
-        let readers: Vec<Reader> = stretches.into_iter().map(Reader::new).collect();
+    fn new(segments: Vec<Segment>, order: Order) -> io::Result<Self> {
+        let readers: Vec<Reader> = segments.into_iter().map(Reader::new).collect();
         let next = readers.iter().map(|_| None).collect();
         let mut merge = Self { order, readers, next, heap: BinaryHeap::new() };
         for at in 0..merge.readers.len() {
@@ -299,7 +299,7 @@ mod tests {
 
     fn hour(number: u32, hour: i64, slot: usize, records: u32) -> Hour {
         let mut slots: Slots = Box::new([Minute::default(); 60]);
-        slots[slot] = Minute { records, told: 2, longest_secs: 59, ..Minute::default() };
+        slots[slot] = Minute { records, statuses: 2, longest_secs: 59, ..Minute::default() };
         Hour { number, hour, slots }
     }
 
@@ -308,7 +308,7 @@ mod tests {
         let mut full = hour(7, -3, 0, u32::MAX);
         for (at, slot) in full.slots.iter_mut().enumerate() {
             let [records, nodata, skipdata] = [u32::MAX - at as u32, u32::MAX, 300];
-            *slot = Minute { records, nodata, skipdata, longest_secs: 65_535, told: 7 };
+            *slot = Minute { records, nodata, skipdata, longest_secs: 65_535, statuses: 7 };
         }
         for hour in [full, hour(0, UNTIMED, 0, 1), hour(1, 490_000, 59, 128)] {
             let mut bytes = Vec::new();

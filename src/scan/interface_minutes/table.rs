@@ -15,7 +15,7 @@ use crate::scan::interface_minutes::rows::{
     BATCH_ROWS, Hours, counts, finished, minutes_of, number, numbers, text, texts,
 };
 use crate::scan::interface_minutes::runs::{RunRows, runs_schema};
-use crate::scan::interface_minutes::spill::{Reader, Stretch};
+use crate::scan::interface_minutes::spill::{Reader, Segment};
 
 /// All minutes of a scan, to be read as often as needed.
 #[derive(Debug, Clone)]
@@ -23,11 +23,11 @@ pub(crate) struct MinuteTables {
     /// Interfaces and their jobs, by number.
     keys: Arc<[Key]>,
     /// `None`: no record belonged to a job.
-    hours: Option<Stretch>,
+    hours: Option<Segment>,
 }
 
 impl MinuteTables {
-    pub(super) fn new(keys: Vec<Key>, hours: Option<Stretch>) -> Self {
+    pub(super) fn new(keys: Vec<Key>, hours: Option<Segment>) -> Self {
         Self { keys: keys.into(), hours }
     }
 

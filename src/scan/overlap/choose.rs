@@ -112,7 +112,7 @@ async fn scan(
     let interface = interface.map(|test| {
         let all = move |id: &str| match test(id) {
             RecordSelection::ByAddress => RecordSelection::All,
-            wanted => wanted,
+            other => other,
         };
         Arc::new(all) as InterfacePredicate
     });

@@ -136,7 +136,7 @@ impl Choice {
         let mut counts: HashMap<(&str, usize), Counts> = HashMap::default();
         let mut object: Option<(u128, Option<usize>)> = None;
         let mut interface: Option<(&str, Option<&Recorded>)> = None;
-        let mut kept = Vec::with_capacity(batch.num_rows());
+        let mut selected = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
             let rank = columns.rank(row, &mut object, self);
             let id = columns.interface.is_valid(row).then(|| columns.interface.value(row));
@@ -149,18 +149,18 @@ impl Choice {
                 }
             });
             let (Some(rank), Some(id), Some(recorded)) = (rank, id, recorded) else {
-                kept.push(true);
+                selected.push(true);
                 continue;
             };
             let counts_it = !self.is_copy(rank, recorded, &columns, row);
             let (counted, left_out) = counts.entry((id, rank)).or_default();
             *(if counts_it { counted } else { left_out }) += 1;
-            kept.push(counts_it);
+            selected.push(counts_it);
         }
         self.add(counts);
-        match kept.iter().all(|kept| *kept) {
+        match selected.iter().all(|selected| *selected) {
             true => Ok(batch.clone()),
-            false => Ok(filter_record_batch(batch, &BooleanArray::from(kept))?),
+            false => Ok(filter_record_batch(batch, &BooleanArray::from(selected))?),
         }
     }
 

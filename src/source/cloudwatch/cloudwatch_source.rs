@@ -121,14 +121,14 @@ impl CloudWatchSource {
 
     /// Describes a missing log group, with existing ones of similar names.
     async fn missing(&self, client: &Client, region: &str) -> String {
-        let wanted = self.group.name.as_str();
-        let word = wanted.rsplit('/').find(|word| !word.is_empty()).unwrap_or(wanted);
+        let requested = self.group.name.as_str();
+        let word = requested.rsplit('/').find(|word| !word.is_empty()).unwrap_or(requested);
         let call = client.describe_log_groups().log_group_name_pattern(word);
         // Only a hint: whatever goes wrong here, the log group is missing.
         let groups = call.send().await.ok().and_then(|answer| answer.log_groups);
         let names = groups.unwrap_or_default().into_iter().filter_map(|group| group.log_group_name);
         let mut alike: Vec<(f64, String)> = names
-            .map(|name| (strsim::jaro_winkler(&name, wanted), name))
+            .map(|name| (strsim::jaro_winkler(&name, requested), name))
             .filter(|(likeness, _)| *likeness >= ALIKE)
             .collect();
         alike.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
@@ -138,8 +138,8 @@ impl CloudWatchSource {
             .map(|(_, name)| format!("cloudwatch://{name}"))
             .collect();
         match names.as_slice() {
-            [] => format!("no log group {wanted} in {region}"),
-            names => format!("no log group {wanted} in {region}; there is {}", names.join(", ")),
+            [] => format!("no log group {requested} in {region}"),
+            names => format!("no log group {requested} in {region}; there is {}", names.join(", ")),
         }
     }
 
@@ -168,14 +168,14 @@ impl CloudWatchSource {
 impl Source for CloudWatchSource {
     async fn splits(&self, window: &Window) -> Result<Listing, Error> {
         let known = self.known().await?;
-        let (told, notes) = match &known.flow_logs {
-            Ok(told) => (told.as_slice(), Vec::new()),
+        let (known_flow_logs, notes) = match &known.flow_logs {
+            Ok(known_flow_logs) => (known_flow_logs.as_slice(), Vec::new()),
             Err(error) => {
                 let lost = "formats of records are known from the inventory or --log-format alone";
                 (&[][..], vec![format!("{}: DescribeFlowLogs: {error}: {lost}", self.url)])
             }
         };
-        let formats = self.formats(told);
+        let formats = self.formats(known_flow_logs);
         let now = self.access.now;
         let slices = slices::slices(window, known.created_at, known.retention_days, now);
         let split = |slice: Slice| Split {
@@ -267,8 +267,8 @@ mod tests {
             flow_log("/vpc/flow", Some("${srcaddr")),
             flow_log("/vpc/flow-other", Some("${dstaddr}")),
         ];
-        let (kept, now) = flow_logs.split_at(2);
-        let access = SourceContext { flow_logs: kept.into(), ..SourceContext::default() };
+        let (earlier, now) = flow_logs.split_at(2);
+        let access = SourceContext { flow_logs: earlier.into(), ..SourceContext::default() };
         let source = CloudWatchSource::new("cloudwatch:///vpc/flow", &access).unwrap();
         let want = ["srcaddr bytes".parse().unwrap(), LogFormat::default_v2()];
         assert_eq!(source.formats(now), want);

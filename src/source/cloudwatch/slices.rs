@@ -39,9 +39,9 @@ pub(super) fn slices(
     now: i64,
 ) -> Vec<Slice> {
     let oldest = created.map_or(0, |created| created.saturating_sub(OLDER_SECS));
-    let kept = retention_days.map_or(0, |days| now.saturating_sub(i64::from(days) * DAY));
+    let retained_since = retention_days.map_or(0, |days| now.saturating_sub(i64::from(days) * DAY));
     let since = window.read_from().map_or(0, |since| since.saturating_sub(RECORD_SECS));
-    let from = since.max(oldest).max(kept).max(0);
+    let from = since.max(oldest).max(retained_since).max(0);
     let last = now.saturating_add(SKEW_SECS);
     let to = window.until.map_or(last, |until| until.min(last));
     let fair = (to - from).max(0).div_euclid(SLICES);

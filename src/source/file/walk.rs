@@ -144,7 +144,7 @@ impl Found {
     ) -> Result<usize, Error> {
         let (mut skipped, mut pruned, mut files) = (Vec::new(), Vec::new(), 0);
         let mut unfinished = Vec::new();
-        let wanted = |entry: &DirEntry| {
+        let is_selected = |entry: &DirEntry| {
             let name = entry.file_name().to_string_lossy();
             if glob.is_some_and(|glob| !glob.admits(entry.depth(), &name)) {
                 return false;
@@ -167,7 +167,7 @@ impl Found {
             true
         };
         let (mut dangling, mut inside) = (Vec::new(), Inside::default());
-        for entry in WalkDir::new(root).follow_links(true).into_iter().filter_entry(wanted) {
+        for entry in WalkDir::new(root).follow_links(true).into_iter().filter_entry(is_selected) {
             let entry = match entry {
                 Ok(entry) => entry,
                 // What a loop leads back to is read where it is.

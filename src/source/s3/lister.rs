@@ -161,7 +161,7 @@ async fn one(
     let (mut start_after, mut token) = (None::<String>, None::<String>);
     let mut tokens = HashSet::new();
     // The last folder that was found to be selected, with those around it.
-    let mut wanted = String::new();
+    let mut requested = String::new();
     loop {
         let delimiter = step != Step::Flat;
         let page = lister.page(prefix, delimiter, start_after.as_deref(), token.as_deref());
@@ -176,12 +176,12 @@ async fn one(
         let last_folder = page.prefixes.last().cloned();
         for object in page.objects {
             let folder = object.key.rfind('/').map_or("", |at| &object.key[..=at]);
-            if folder != wanted {
+            if folder != requested {
                 if let Some((folder, out)) = plan.folders(&object.key) {
                     found.leave_out(folder, out);
                     continue;
                 }
-                wanted = folder.to_owned();
+                requested = folder.to_owned();
             }
             match plan.object(&object.key) {
                 Some(out) => found.leave_out(&object.key, out),

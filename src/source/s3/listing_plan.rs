@@ -79,10 +79,10 @@ impl Plan {
     /// Returns whether an object's name puts it outside of the window.
     pub(super) fn is_pruned(&self, key: &str) -> bool {
         let name = key.rsplit('/').next().unwrap_or_default();
-        let told = ObjectName::parse(key);
+        let parsed_name = ObjectName::parse(key);
         // What a file is called besides does not change where it sorts.
         let stamped = ObjectSeries::parse(name).map(|series| series.ends());
-        !ObjectName { ends: stamped.or(told.ends), ..told }.may_hold(&self.window)
+        !ObjectName { ends: stamped.or(parsed_name.ends), ..parsed_name }.may_hold(&self.window)
     }
 
     /// Returns where listing can go on after a key that is not selected, past others like it.

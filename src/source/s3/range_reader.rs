@@ -46,7 +46,7 @@ impl Seek {
     }
 
     /// Returns a part that the tail has.
-    fn kept(&self, range: &Range<u64>) -> Option<Bytes> {
+    fn cached(&self, range: &Range<u64>) -> Option<Bytes> {
         let (start, tail) = self.tail.as_ref()?;
         let first = usize::try_from(range.start.checked_sub(*start)?).ok()?;
         let last = usize::try_from(range.end.checked_sub(*start)?).ok()?;
@@ -54,14 +54,14 @@ impl Seek {
     }
 
     async fn fetch(&self, range: Range<u64>) -> Result<Bytes, ParquetError> {
-        if let Some(kept) = self.kept(&range) {
-            return Ok(kept);
+        if let Some(cached) = self.cached(&range) {
+            return Ok(cached);
         }
-        let wanted = range.end.saturating_sub(range.start);
+        let length = range.end.saturating_sub(range.start);
         let bytes = self.store.range(&self.object, range).await;
         let bytes = bytes.map_err(|error| ParquetError::External(Box::new(error)))?;
-        if (bytes.len() as u64) < wanted {
-            let message = format!("expected {wanted} bytes, got {}", bytes.len());
+        if (bytes.len() as u64) < length {
+            let message = format!("expected {length} bytes, got {}", bytes.len());
             return Err(ParquetError::EOF(message));
         }
         Ok(bytes)

@@ -28,7 +28,7 @@ use crate::{audit, detection, diagnostics, engine};
 pub(crate) async fn run(mut args: Audit, started: Invocation) -> Result<Exit, Failure> {
     let say = Messages::new(args.read.quiet);
     let config = configure(&mut args.read)?;
-    let mut asked = asked(&args)?;
+    let mut scope = scope(&args)?;
     if args.read.inventory.is_empty() {
         let error = anyhow!("no inventory named: there is nothing to audit");
         let hint =
@@ -36,7 +36,7 @@ pub(crate) async fn run(mut args: Audit, started: Invocation) -> Result<Exit, Fa
         return Err(Failure::new(Exit::Usage, error).with_hint(hint));
     }
     let mut session = open(&args.read, &config, started.now, MEMORY, &say).await?;
-    (asked.since, asked.until) = (session.window.since, session.window.until);
+    (scope.since, scope.until) = (session.window.since, session.window.until);
     let traffic = if args.read.sources.is_empty() {
         None
     } else {
@@ -45,7 +45,7 @@ pub(crate) async fn run(mut args: Audit, started: Invocation) -> Result<Exit, Fa
         drop(line);
         Some(traffic)
     };
-    let mut report = audit::run(session.context.inventory(), traffic.as_deref(), &asked);
+    let mut report = audit::run(session.context.inventory(), traffic.as_deref(), &scope);
     if report.outcomes.is_empty() {
         return Err(nothing(&args));
     }
@@ -57,7 +57,7 @@ pub(crate) async fn run(mut args: Audit, started: Invocation) -> Result<Exit, Fa
     }
     print_rule_notes(&session, &config, &suppressed, say, started.now);
     tell(&session, &report, traffic.is_some(), say, started);
-    let told = if args.alert {
+    let alerted = if args.alert {
         let account = Arc::new(Account::new(args.read.aws.options()));
         let place = (args.state.as_deref(), &account);
         alert::tell(&found, &config.alerts, place, started.now, say).await?
@@ -68,13 +68,13 @@ pub(crate) async fn run(mut args: Audit, started: Invocation) -> Result<Exit, Fa
     let worst = found.iter().map(|finding| finding.severity).max();
     match args.fail_on {
         Some(least) if worst.is_some_and(|worst| worst >= least) => Ok(Exit::Findings),
-        _ if !told => read.and(Ok(Exit::Output)),
+        _ if !alerted => read.and(Ok(Exit::Output)),
         _ => read,
     }
 }
 
 /// Reads what is to be audited from the command line.
-fn asked(args: &Audit) -> Result<AuditScope, Failure> {
+fn scope(args: &Audit) -> Result<AuditScope, Failure> {
     let job = args.job.as_deref().map(glob::Pattern::new).transpose();
     let job = job.with_context(|| format!("--job {}", args.job.clone().unwrap_or_default()));
     for id in &args.only {
@@ -184,7 +184,7 @@ fn tell(
 ) {
     let inventory = session.context.inventory();
     let time = |at| time_text(at).unwrap_or_default();
-    match inventory.told {
+    match inventory.observed {
         Some((first, last)) if first == last => say.note(&format!("VPC as of {}", time(last))),
         Some((first, last)) => {
             say.note(&format!("VPC as of {}, by answers from {} on", time(last), time(first)));

@@ -45,7 +45,7 @@ pub(super) async fn seen(
 }
 
 /// Says that no job of the family did anything, and which jobs did.
-pub(super) fn nobody(family: &str, rows: &[ObservedDestination]) -> Failure {
+pub(super) fn no_job_matches(family: &str, rows: &[ObservedDestination]) -> Failure {
     let mut names: Vec<&str> = rows.iter().filter_map(|row| row.job_name.as_deref()).collect();
     names.sort_unstable();
     names.dedup();

@@ -9,7 +9,7 @@ use crate::baseline::{
     ChangeKind, DestinationChange, ObservedDestination, against, between, to_batch,
 };
 use crate::cli::args::Diff;
-use crate::cli::commands::baseline::destinations::{family, nobody, seen, sources_named};
+use crate::cli::commands::baseline::destinations::{family, no_job_matches, seen, sources_named};
 use crate::cli::commands::sql::{MEMORY, incomplete};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::invocation::Invocation;
@@ -138,7 +138,7 @@ impl Sides<'_> {
         if rows.iter().all(|row| row.rule.is_none()) {
             let globs: BTreeSet<&str> =
                 rules.iter().map(|rule| rule.job.as_deref().unwrap_or("*")).collect();
-            return Err(nobody(&globs.into_iter().collect::<Vec<_>>().join(" or "), &rows));
+            return Err(no_job_matches(&globs.into_iter().collect::<Vec<_>>().join(" or "), &rows));
         }
         if !without.is_empty() {
             let names: Vec<&str> = without.iter().map(String::as_str).collect();
@@ -156,7 +156,7 @@ impl Sides<'_> {
             let (before, after) = (of_run(&rows, first), of_run(&rows, second));
             for (run, rows) in [(first, &before), (second, &after)] {
                 if rows.is_empty() {
-                    return Err(nobody(run, &all));
+                    return Err(no_job_matches(run, &all));
                 }
             }
             self.say.note(&format!("{second} against {first}"));
@@ -168,8 +168,8 @@ impl Sides<'_> {
             None => began.last(),
         };
         let Some((run, at)) = last else {
-            let asked = self.args.run.first().or(self.args.job.as_ref());
-            return Err(nobody(asked.map_or("*", String::as_str), &all));
+            let requested = self.args.run.first().or(self.args.job.as_ref());
+            return Err(no_job_matches(requested.map_or("*", String::as_str), &all));
         };
         let after = of_run(&rows, run);
         let earlier: Vec<&str> = began

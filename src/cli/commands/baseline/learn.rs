@@ -11,7 +11,7 @@ use crate::baseline::{
     ChangeKind, Flagged, Learned, ObservedDestination, Options, against, learn, render,
 };
 use crate::cli::args::Learn;
-use crate::cli::commands::baseline::destinations::{family, nobody, seen, sources_named};
+use crate::cli::commands::baseline::destinations::{family, no_job_matches, seen, sources_named};
 use crate::cli::commands::detect;
 use crate::cli::commands::sql::{MEMORY, incomplete};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
@@ -56,7 +56,7 @@ pub(crate) async fn run(mut args: Learn, started: Invocation) -> Result<Exit, Fa
     for job in families {
         if !rows.iter().any(|row| row.is_of(&job)) {
             say.summary(&summary, started.at.elapsed());
-            return Err(nobody(job.as_str(), &rows));
+            return Err(no_job_matches(job.as_str(), &rows));
         }
         let (widen, ranges) = (args.widen.clone(), ranges.clone());
         let options = Options { job, ranges, widen, headroom: args.headroom };

@@ -31,19 +31,19 @@ pub(crate) async fn run(mut args: ExplainFinding, started: Invocation) -> Result
     let config = configure(&mut args.read)?;
     needs_inventory(&args.read.inventory)?;
     needs_sources(&args.explaining.apply, &args.read.sources)?;
-    let kept = args.finding.as_deref().map(|path| findings(path, &args.id)).transpose()?;
-    if kept.is_none() && args.read.sources.is_empty() {
+    let stored = args.finding.as_deref().map(|path| findings(path, &args.id)).transpose()?;
+    if stored.is_none() && args.read.sources.is_empty() {
         let error = anyhow!("neither flow logs nor findings named");
         let hint =
             "flowq explain finding ID SOURCE…, or --finding FILE with what flowq detect printed";
         return Err(Failure::new(Exit::Usage, error).with_hint(hint));
     }
-    let as_of = kept.as_ref().and_then(|finding| finding.first_seen);
+    let as_of = stored.as_ref().and_then(|finding| finding.first_seen);
     let opening = OpenOptions { as_of, ..OpenOptions::default() };
     let mut session =
         open_with(&args.read, &config, started.now, detect::MEMORY, opening, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
-    let (finding, inventory) = match kept {
+    let (finding, inventory) = match stored {
         Some(finding) => (finding, Arc::clone(session.context.inventory())),
         None => {
             let finding = detected(&mut session, &args, &config, started.now).await?;
@@ -68,11 +68,11 @@ pub(crate) async fn run(mut args: ExplainFinding, started: Invocation) -> Result
     };
     let explained = target.explain(&reach, logged);
     let named = (args.explaining.apply.as_slice(), say);
-    let asked = (&target.tuple, finding.first_seen);
-    let replay = simulate_fixes(&session.engine, &reach, &explained, asked, named).await?;
+    let flow = (&target.tuple, finding.first_seen);
+    let replay = simulate_fixes(&session.engine, &reach, &explained, flow, named).await?;
     drop(line);
-    let told = ExplainOutput { finding: Some(finding), explanation: Some(explained), replay };
-    told.print(&args.explaining)?;
+    let output = ExplainOutput { finding: Some(finding), explanation: Some(explained), replay };
+    output.print(&args.explaining)?;
     finish(session, say, started).await
 }
 
@@ -101,9 +101,10 @@ async fn as_it_was(
     }
     let account = Arc::new(Account::new(read.aws.options()));
     // What is wrong with the documents was said when they were read first.
-    let said = CapturedWarnings::default();
+    let warnings = CapturedWarnings::default();
     let times = (None, finding.first_seen);
-    let read = inventory(&read.inventory, &account, times, now, &Messages::capture(&said)).await;
+    let read =
+        inventory(&read.inventory, &account, times, now, &Messages::capture(&warnings)).await;
     read.map(|(inventory, _)| Arc::new(inventory))
 }
 

@@ -29,7 +29,7 @@ pub(crate) async fn run(mut args: ExplainFlow, started: Invocation) -> Result<Ex
     let session = open_with(&args.read, &config, started.now, MEMORY, opening, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
     let reach = Analyzer::new(Arc::clone(session.context.inventory()));
-    let asked = FlowQuery {
+    let query = FlowQuery {
         from: &args.from,
         to: &args.to,
         port: Some(args.port.as_str()).filter(|port| !matches!(*port, "-" | "any")),
@@ -38,12 +38,12 @@ pub(crate) async fn run(mut args: ExplainFlow, started: Invocation) -> Result<Ex
         vpc: args.vpc.as_deref(),
         at: Some(at),
     };
-    let (tuple, ..) = asked.ends(&reach).map_err(failure)?;
+    let (tuple, ..) = query.ends(&reach).map_err(failure)?;
     let logged = match args.read.sources.as_slice() {
         [] => Vec::new(),
         _ => logged(&session.engine, &tuple, (at, at)).await?,
     };
-    let explained = explain::explain(&reach, &asked, logged).map_err(failure)?;
+    let explained = explain::explain(&reach, &query, logged).map_err(failure)?;
     let named = (args.explaining.apply.as_slice(), say);
     let replay =
         simulate_fixes(&session.engine, &reach, &explained, (&tuple, Some(at)), named).await?;
@@ -51,7 +51,7 @@ pub(crate) async fn run(mut args: ExplainFlow, started: Invocation) -> Result<Ex
     if args.at.is_none() && explained.verdict == Verdict::NotKnown {
         say.note("note: evaluated for the current time; --at TIME selects another one");
     }
-    let told = ExplainOutput { finding: None, explanation: Some(explained), replay };
-    told.print(&args.explaining)?;
+    let output = ExplainOutput { finding: None, explanation: Some(explained), replay };
+    output.print(&args.explaining)?;
     finish(session, say, started).await
 }

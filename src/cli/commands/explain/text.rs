@@ -57,20 +57,20 @@ fn end(end: &End) -> String {
 }
 
 /// Says it in plain text.
-pub(crate) fn plain(told: &ExplainOutput) -> String {
+pub(crate) fn plain(explain_output: &ExplainOutput) -> String {
     let mut text = String::new();
-    if let Some(finding) = &told.finding {
+    if let Some(finding) = &explain_output.finding {
         line(&mut text, "finding", &format!("{} {}", finding.finding_id, finding.title));
         line(&mut text, "reason", finding.reason.as_deref().unwrap_or_default());
-        if told.explanation.is_none() {
+        if explain_output.explanation.is_none() {
             line(&mut text, "cause", finding.cause.as_deref().unwrap_or_default());
             line(&mut text, "fix", finding.remediation.as_deref().unwrap_or_default());
         }
     }
-    if let Some(explained) = &told.explanation {
+    if let Some(explained) = &explain_output.explanation {
         explanation(&mut text, explained);
     }
-    if let Some(replay) = &told.replay {
+    if let Some(replay) = &explain_output.replay {
         text.push('\n');
         for (label, value) in replayed(replay) {
             line(&mut text, &label, &value);
@@ -119,8 +119,8 @@ fn line(text: &mut String, label: &str, value: &str) {
 
 /// What a replay says, with a label each.
 fn replayed(replay: &SimulationResult) -> Vec<(String, String)> {
-    let mut told = vec![("applied".to_owned(), replay.applied.join(", "))];
-    told.push(("opens".to_owned(), replay.opens.join("\n")));
+    let mut explain_output = vec![("applied".to_owned(), replay.applied.join(", "))];
+    explain_output.push(("opens".to_owned(), replay.opens.join("\n")));
     let lists = [
         ("refused before, and let through now", &replay.let_through),
         ("still refused", &replay.still_refused),
@@ -134,13 +134,13 @@ fn replayed(replay: &SimulationResult) -> Vec<(String, String)> {
             shown.push(format!("… and {} more: --format json has all", lines.len() - LINES_MAX));
         }
         shown.insert(0, format!("{what}: {}", lines.len()));
-        told.push(("replay".to_owned(), shown.join("\n  ")));
+        explain_output.push(("replay".to_owned(), shown.join("\n  ")));
     }
     if replay.is_cut {
         let note = "there are more pairs of interfaces than were tried: more may be open";
-        told.push(("replay".to_owned(), note.to_owned()));
+        explain_output.push(("replay".to_owned(), note.to_owned()));
     }
-    told
+    explain_output
 }
 
 fn flow(line: &FlowLine) -> String {
@@ -150,13 +150,13 @@ fn flow(line: &FlowLine) -> String {
 }
 
 /// Says it in Markdown.
-pub(crate) fn markdown(told: &ExplainOutput) -> String {
+pub(crate) fn markdown(explain_output: &ExplainOutput) -> String {
     let mut text = String::new();
-    if let Some(finding) = &told.finding {
+    if let Some(finding) = &explain_output.finding {
         let reason = finding.reason.as_deref().unwrap_or_default();
         let _ =
             writeln!(text, "# {}\n\n`{}`: {}\n", finding.title, finding.finding_id, cell(reason));
-        if told.explanation.is_none() {
+        if explain_output.explanation.is_none() {
             let to_do = finding.remediation.as_deref().unwrap_or_default();
             let _ = writeln!(
                 text,
@@ -165,10 +165,10 @@ pub(crate) fn markdown(told: &ExplainOutput) -> String {
             );
         }
     }
-    if let Some(explained) = &told.explanation {
+    if let Some(explained) = &explain_output.explanation {
         markdown_explanation(&mut text, explained);
     }
-    if let Some(replay) = &told.replay {
+    if let Some(replay) = &explain_output.replay {
         text.push_str("## With the fix applied\n\n");
         for (_, value) in replayed(replay) {
             let _ = writeln!(text, "- {}", value.replace("\n  ", "\n  - "));

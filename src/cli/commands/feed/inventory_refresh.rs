@@ -46,15 +46,18 @@ impl InventoryCache {
         let mut places = config.inventory.clone();
         let mut whole = true;
         if let Some(at) = places.iter().position(|place| place == ACCOUNT) {
-            let (place, told) = collect(account, state, now, say).await?;
-            whole = told;
+            let (place, complete) = collect(account, state, now, say).await?;
+            whole = complete;
             places[at] = place;
         }
-        let (inventory, told) =
+        let (inventory, complete) =
             session::inventory(&places, account, (None, None), now, say).await?;
         let inventory = Arc::new(inventory);
-        *self =
-            Self { inventory: Some(Arc::clone(&inventory)), read_at: now, whole: whole && told };
+        *self = Self {
+            inventory: Some(Arc::clone(&inventory)),
+            read_at: now,
+            whole: whole && complete,
+        };
         Ok(inventory)
     }
 }
@@ -75,9 +78,9 @@ async fn collect(
         false => CollectorTarget::Folder(name.clone().into()),
     };
     let collector = Collector::new(account, None, None).await.map_err(session::aws_failure)?;
-    let kept = PersistentCollector::open(collector, target, None, now).await;
-    let mut kept = kept.map_err(session::inventory_failure)?;
-    let report = Box::pin(kept.pass(now, now)).await.map_err(session::inventory_failure)?;
+    let persistent = PersistentCollector::open(collector, target, None, now).await;
+    let mut persistent = persistent.map_err(session::inventory_failure)?;
+    let report = Box::pin(persistent.pass(now, now)).await.map_err(session::inventory_failure)?;
     session::tell(&report, say);
     Ok((name, report.warnings.is_empty()))
 }

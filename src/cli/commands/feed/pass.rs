@@ -72,8 +72,8 @@ impl FeedState {
         let lake = Storage::create(lake, account).or_exit(Exit::Output)?;
         let clock = Clock::new(now);
         let named = config.feed.state.as_deref();
-        let held = ingest::state(&lake, named, account, clock).await?;
-        let state = held.reader().place().clone();
+        let state_writer = ingest::state(&lake, named, account, clock).await?;
+        let state = state_writer.reader().place().clone();
         let mut sources = config.sources.clone();
         ingest::absolute(&mut sources)?;
         let memory = args.memory.as_deref().unwrap_or(MEMORY);
@@ -97,7 +97,7 @@ impl FeedState {
             lateness_secs: secs(config.feed.lateness),
             ..Options::new(sources.clone(), resources.clone())
         };
-        let runner = Runner::open(lake, held, Arc::new(opener), options).await;
+        let runner = Runner::open(lake, state_writer, Arc::new(opener), options).await;
         let runner = runner.map_err(ingest::failure)?;
         let findings = Findings::load(&state).await.or_exit(Exit::Input)?;
         let sinks = with_means(account, |means| Sink::all(&config.alerts, means));
@@ -129,8 +129,8 @@ impl FeedState {
 
     /// Makes one pass: what is new into the lake, findings, alerts, and the lake's own upkeep.
     pub(crate) async fn pass(&mut self, now: i64) -> Result<Report, Failure> {
-        let kept = CapturedWarnings::default();
-        let say = Messages::capture(&kept);
+        let captured = CapturedWarnings::default();
+        let say = Messages::capture(&captured);
         // A clock that is ahead must not make the lake let go of what is new.
         let now = now.min(self.runner.now());
         let places = (&self.account, &self.state);
@@ -165,7 +165,7 @@ impl FeedState {
             match self.evaluator.s3_bytes(&lake, &added, now).await {
                 Ok(bytes) => report.pass.s3_bytes = bytes,
                 Err(error) => {
-                    say.warn(&format!("bytes to S3 are not counted: {}", told(error)));
+                    say.warn(&format!("bytes to S3 are not counted: {}", message(error)));
                     report.incomplete = true;
                 }
             }
@@ -178,7 +178,7 @@ impl FeedState {
         self.findings.save(&self.state).await.or_exit(Exit::Output)?;
         self.compact(now, &say).await?;
         self.runner.take_notes().iter().for_each(|note| say.warn(note));
-        report.warnings = kept.take();
+        report.warnings = captured.take();
         Ok(report)
     }
 
@@ -251,7 +251,7 @@ impl FeedState {
         let judgement = match self.evaluator.update(&mut findings, lake, ranges, now).await {
             Ok(judgement) => judgement,
             Err(error) => {
-                let reason = told(error);
+                let reason = message(error);
                 say.warn(&format!("findings are unchanged until a later pass: {reason}"));
                 return Ok(false);
             }
@@ -331,7 +331,7 @@ async fn size(lake: &Arc<dyn Source>) -> Result<(u64, u64), Failure> {
 }
 
 /// An error with all that led to it.
-fn told(error: crate::feed::Error) -> String {
+fn message(error: crate::feed::Error) -> String {
     format!("{:#}", anyhow::Error::from(error))
 }
 

@@ -116,7 +116,7 @@ impl Trial {
             events,
             grace: Duration::from_millis(20),
             pace: Backoff::default(),
-            told: BTreeSet::new(),
+            last_warnings: BTreeSet::new(),
             unsent: None,
             succeeded: false,
             clock: || 1_773_133_200,
@@ -333,7 +333,7 @@ async fn warnings_of_the_last_pass_alone_are_remembered() {
     let mut trial = Trial::new(acts, "[feed]\ninterval = \"0s\"");
     trial.run().await.unwrap();
     assert_eq!(trial.passes(), 200);
-    assert_eq!(trial.service.told.iter().collect::<Vec<_>>(), ["odd"]);
+    assert_eq!(trial.service.last_warnings.iter().collect::<Vec<_>>(), ["odd"]);
 }
 
 #[tokio::test]

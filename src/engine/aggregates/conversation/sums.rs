@@ -82,14 +82,14 @@ impl Fold {
         }
     }
 
-    fn fold(self, held: i64, more: i64) -> i64 {
+    fn fold(self, current: i64, more: i64) -> i64 {
         match self {
-            Self::First => held.min(more),
-            Self::Last | Self::Greatest => held.max(more),
-            Self::Count => held.saturating_add(more),
-            Self::Sum if held == NOTHING => more,
-            Self::Sum if more == NOTHING => held,
-            Self::Sum => held.saturating_add(more).max(NOTHING + 1),
+            Self::First => current.min(more),
+            Self::Last | Self::Greatest => current.max(more),
+            Self::Count => current.saturating_add(more),
+            Self::Sum if current == NOTHING => more,
+            Self::Sum if more == NOTHING => current,
+            Self::Sum => current.saturating_add(more).max(NOTHING + 1),
         }
     }
 
@@ -117,8 +117,8 @@ impl Default for Sums {
 
 impl Sums {
     fn fold(&mut self, at: At, more: i64) {
-        let held = &mut self.0[at as usize];
-        *held = COLUMNS[at as usize].1.fold(*held, more);
+        let current = &mut self.0[at as usize];
+        *current = COLUMNS[at as usize].1.fold(*current, more);
     }
 
     fn fold_known(&mut self, at: At, more: Option<i64>) {
@@ -186,9 +186,9 @@ impl Sums {
 
     pub(super) fn merge(&mut self, part: &[u8]) {
         let numbers = part.chunks_exact(size_of::<i64>());
-        for ((held, (_, fold)), more) in self.0.iter_mut().zip(COLUMNS).zip(numbers) {
+        for ((current, (_, fold)), more) in self.0.iter_mut().zip(COLUMNS).zip(numbers) {
             let more = more.try_into().map_or(fold.nothing(), i64::from_ne_bytes);
-            *held = fold.fold(*held, more);
+            *current = fold.fold(*current, more);
         }
     }
 }

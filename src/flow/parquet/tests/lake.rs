@@ -12,35 +12,36 @@ fn request(columns: &[&str]) -> ParquetRequest {
 #[tokio::test]
 async fn a_file_that_no_lake_names_is_not_believed() {
     let ids = [Some("eni-a"), Some("eni-b")];
-    let told = [HAD, (INTERFACE_RUNS_KEY, "eni-b 2 0 0")];
+    let key_values = [HAD, (INTERFACE_RUNS_KEY, "eni-b 2 0 0")];
     let mut columns = rows(&ids, &["OK"; 2]);
     columns.push(("Object", texts(&["x", "y"])));
-    let bytes = || file(columns.clone(), &told);
+    let bytes = || file(columns.clone(), &key_values);
     // Its own `object` and `line` have other names, and its values are checked.
-    let wanted = ["object", "line", "interface_id"];
-    let (batch, tally) = all(bytes(), crate::flow::parquet::tests::request(&wanted)).await;
+    let selected = ["object", "line", "interface_id"];
+    let (batch, tally) = all(bytes(), crate::flow::parquet::tests::request(&selected)).await;
     assert_eq!(lines(&batch), ["a.parquet 1 eni-a", "a.parquet 2 eni-b"]);
     assert_eq!((tally.ok, tally.malformed), (2, 0));
     let schema =
         Layout::Vpc.schema(&["object_".to_owned(), "line_".to_owned(), "object__2".to_owned()]);
-    let wanted: Vec<_> = ["object_", "line_", "object__2"]
+    let selected: Vec<_> = ["object_", "line_", "object__2"]
         .map(|name| schema.field_with_name(name).unwrap().clone())
         .into();
-    let wanted = ParquetRequest { schema: Arc::new(Schema::new(wanted)), ..super::request(&[]) };
-    assert_eq!(lines(&all(bytes(), wanted).await.0), ["a.gz 5 x", "a.gz 6 y"]);
+    let selected =
+        ParquetRequest { schema: Arc::new(Schema::new(selected)), ..super::request(&[]) };
+    assert_eq!(lines(&all(bytes(), selected).await.0), ["a.gz 5 x", "a.gz 6 y"]);
     // What it says of its interfaces leaves out none of its rows.
-    let mut wanted = crate::flow::parquet::tests::request(&["interface_id"]);
-    wanted.filter.equals.push(("interface_id".to_owned(), set(&["eni-a"])));
-    assert_eq!(lines(&all(bytes(), wanted).await.0), ["eni-a"]);
+    let mut selected = crate::flow::parquet::tests::request(&["interface_id"]);
+    selected.filter.equals.push(("interface_id".to_owned(), set(&["eni-a"])));
+    assert_eq!(lines(&all(bytes(), selected).await.0), ["eni-a"]);
 }
 
 /// A file as the lake holds it, row groups of three rows, with what it tells of itself.
-fn file(columns: Columns, told: &[(&str, &str)]) -> Bytes {
-    let told =
-        told.iter().map(|(key, value)| KeyValue::new((*key).to_owned(), (*value).to_owned()));
+fn file(columns: Columns, key_values: &[(&str, &str)]) -> Bytes {
+    let key_values =
+        key_values.iter().map(|(key, value)| KeyValue::new((*key).to_owned(), (*value).to_owned()));
     let properties = WriterProperties::builder()
         .set_max_row_group_row_count(Some(3))
-        .set_key_value_metadata(Some(told.collect()))
+        .set_key_value_metadata(Some(key_values.collect()))
         .build();
     write_with(columns, properties)
 }
@@ -60,7 +61,7 @@ fn rows(interfaces: &[Option<&str>], statuses: &[&str]) -> Columns {
 const HAD: (&str, &str) = (COLUMNS_KEY, "dstaddr,interface_id,log_status,srcaddr");
 
 /// The stretches of rows that may be in any order, none longer than a row group.
-fn stretches(interfaces: &[Option<&str>], statuses: &[&str]) -> String {
+fn interface_runs(interfaces: &[Option<&str>], statuses: &[&str]) -> String {
     let one = |(id, status): (&Option<&'static str>, &&str)| InterfaceRun {
         interface: *id,
         rows: 1,
@@ -80,17 +81,17 @@ async fn rows_of_other_interfaces_are_not_read() {
     // What the file tells is not what it holds, so that it can be seen which was looked at.
     let lie = "eni-b 1 0 0 eni-a 2 1 1 eni-b 1 0 0";
     let bytes = file(rows(&ids, &["OK"; 4]), &[HAD, (INTERFACE_RUNS_KEY, lie)]);
-    let mut wanted = request(&["line", "interface_id"]);
-    wanted.filter.equals.push(("interface_id".to_owned(), set(&["eni-b"])));
-    let (batch, tally) = all(bytes.clone(), wanted).await;
+    let mut selected = request(&["line", "interface_id"]);
+    selected.filter.equals.push(("interface_id".to_owned(), set(&["eni-b"])));
+    let (batch, tally) = all(bytes.clone(), selected).await;
     assert_eq!(lines(&batch), ["5 eni-a", "8 eni-b"]);
     assert_eq!((tally.ok, tally.nodata, tally.skipdata, tally.pruned), (2, 1, 1, 0));
 
     // Who wants every value checked wants every row read.
-    let mut wanted = request(&["line"]);
-    wanted.filter.equals.push(("interface_id".to_owned(), set(&["eni-b"])));
-    wanted.validate_all = true;
-    let (_, tally) = all(bytes, wanted).await;
+    let mut selected = request(&["line"]);
+    selected.filter.equals.push(("interface_id".to_owned(), set(&["eni-b"])));
+    selected.validate_all = true;
+    let (_, tally) = all(bytes, selected).await;
     assert_eq!((tally.ok, tally.malformed), (0, 4));
 
     for unfit in [
@@ -101,9 +102,9 @@ async fn rows_of_other_interfaces_are_not_read() {
         "eni-a 3 4 0 eni-a 1 0 0",
     ] {
         let bytes = file(rows(&ids, &["OK"; 4]), &[HAD, (INTERFACE_RUNS_KEY, unfit)]);
-        let mut wanted = request(&["line"]);
-        wanted.filter.interface = Some(only("eni-b"));
-        let (batch, tally) = all(bytes, wanted).await;
+        let mut selected = request(&["line"]);
+        selected.filter.interface = Some(only("eni-b"));
+        let (batch, tally) = all(bytes, selected).await;
         assert_eq!(
             (lines(&batch), tally.ok),
             (vec!["6".into(), "7".into(), "8".into()], 4),
@@ -141,26 +142,26 @@ proptest! {
     ) {
         let ids: Vec<_> = rows_of.iter().map(|(id, _)| [None, Some("eni-a"), Some("eni-b")][*id]).collect();
         let statuses: Vec<_> = rows_of.iter().map(|(_, at)| ["OK", "NODATA", "SKIPDATA"][*at]).collect();
-        let asked = || {
-            let mut wanted = request(&["line", "interface_id"]);
+        let request_of = || {
+            let mut selected = request(&["line", "interface_id"]);
             if by_test {
-                wanted.filter.interface = Some(only("eni-a"));
+                selected.filter.interface = Some(only("eni-a"));
             }
             if by_list {
-                wanted.filter.equals.push(("interface_id".to_owned(), set(&["eni-b", "eni-a"])));
+                selected.filter.equals.push(("interface_id".to_owned(), set(&["eni-b", "eni-a"])));
             }
             if more {
-                wanted.filter.equals.push(("log_status".to_owned(), set(&["OK", "NODATA"])));
+                selected.filter.equals.push(("log_status".to_owned(), set(&["OK", "NODATA"])));
             }
-            wanted
+            selected
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let plain = runtime.block_on(all(file(rows(&ids, &statuses), &[HAD]), asked()));
-        let told = stretches(&ids, &statuses);
-        let told = file(rows(&ids, &statuses), &[HAD, (INTERFACE_RUNS_KEY, &told)]);
-        let told = runtime.block_on(all(told, asked()));
-        prop_assert_eq!(lines(&told.0), lines(&plain.0));
+        let plain = runtime.block_on(all(file(rows(&ids, &statuses), &[HAD]), request_of()));
+        let key_values = interface_runs(&ids, &statuses);
+        let key_values = file(rows(&ids, &statuses), &[HAD, (INTERFACE_RUNS_KEY, &key_values)]);
+        let key_values = runtime.block_on(all(key_values, request_of()));
+        prop_assert_eq!(lines(&key_values.0), lines(&plain.0));
         // A row group that statistics rule out is not read in either case.
-        prop_assert_eq!(told.1, plain.1);
+        prop_assert_eq!(key_values.1, plain.1);
     }
 }

@@ -53,9 +53,9 @@ async fn every_column_is_checked_when_asked_for() {
     let bytes = write(columns);
     let (batch, tally) = all(bytes.clone(), request(&["srcaddr"])).await;
     assert_eq!((batch.num_rows(), tally.malformed), (2, 0));
-    let mut wanted = ParquetRequest { validate_all: true, ..request(&["srcaddr"]) };
-    wanted.filter.equals.push(("srcaddr".to_owned(), set(&["10.9.9.9"])));
-    let (batch, tally) = all(bytes, wanted).await;
+    let mut parquet_request = ParquetRequest { validate_all: true, ..request(&["srcaddr"]) };
+    parquet_request.filter.equals.push(("srcaddr".to_owned(), set(&["10.9.9.9"])));
+    let (batch, tally) = all(bytes, parquet_request).await;
     assert_eq!((batch.num_rows(), tally.malformed, tally.pruned), (0, 1, 0));
 }
 
@@ -77,7 +77,7 @@ async fn tags_are_decoded_unless_flowq_wrote_them() {
         all(columns(true), ParquetRequest { lake, ..request(&["instance_tag"]) }).await;
     assert_eq!(lines(&batch), ["100%25%20a"]);
     // Statistics are of the stored texts.
-    let mut wanted = request(&["instance_tag"]);
-    wanted.filter.equals.push(("instance_tag".to_owned(), set(&["100% a"])));
-    assert_eq!(all(columns(false), wanted).await.0.num_rows(), 1);
+    let mut parquet_request = request(&["instance_tag"]);
+    parquet_request.filter.equals.push(("instance_tag".to_owned(), set(&["100% a"])));
+    assert_eq!(all(columns(false), parquet_request).await.0.num_rows(), 1);
 }

@@ -18,18 +18,18 @@ const DAY: i64 = 1_773_100_800; // 2026-03-10T00:00:00Z
 struct Bucket {
     keys: BTreeSet<String>,
     page_max: usize,
-    asked: Mutex<Vec<(String, bool)>>,
+    requests: Mutex<Vec<(String, bool)>>,
     listed: Mutex<usize>,
 }
 
 impl Bucket {
     fn new(keys: impl IntoIterator<Item = String>, page_max: usize) -> Self {
         let keys = keys.into_iter().collect();
-        Self { keys, page_max, asked: Mutex::default(), listed: Mutex::default() }
+        Self { keys, page_max, requests: Mutex::default(), listed: Mutex::default() }
     }
 
     fn calls(&self) -> usize {
-        self.asked.lock().unwrap().len()
+        self.requests.lock().unwrap().len()
     }
 
     fn listed(&self) -> usize {
@@ -37,7 +37,7 @@ impl Bucket {
     }
 
     fn was_asked(&self, prefix: &str) -> bool {
-        self.asked.lock().unwrap().iter().any(|(asked, _)| asked.contains(prefix))
+        self.requests.lock().unwrap().iter().any(|(requests, _)| requests.contains(prefix))
     }
 }
 
@@ -50,7 +50,7 @@ impl Lister for Bucket {
         start_after: Option<&str>,
         token: Option<&str>,
     ) -> Result<Page, aws::Error> {
-        self.asked.lock().unwrap().push((prefix.to_owned(), delimiter));
+        self.requests.lock().unwrap().push((prefix.to_owned(), delimiter));
         let after = start_after.or(token).filter(|after| *after >= prefix);
         let from = after.map_or(Bound::Included(prefix), Bound::Excluded);
         let mut page = Page::default();
@@ -187,9 +187,9 @@ async fn hours_are_asked_for_alone_in_either_layout() {
         // 9:55 to 11:05.
         assert_eq!(found.objects.len(), 15);
         assert_eq!(found.pruned_folders.len(), 21);
-        let asked = (0..24)
+        let requests = (0..24)
             .filter(|hour| bucket.was_asked(&folder(layout, account, region, DAY + hour * 3600)));
-        assert_eq!(asked.collect::<Vec<i64>>(), [9, 10, 11]);
+        assert_eq!(requests.collect::<Vec<i64>>(), [9, 10, 11]);
     }
 }
 
@@ -275,7 +275,7 @@ proptest! {
             margin_secs: if margin { slack_secs + 600 } else { 0 },
         };
         let plan = Plan::new(root, &window);
-        let wanted: Vec<&str> = all
+        let expected: Vec<&str> = all
             .iter()
             .map(String::as_str)
             .filter(|key| key.starts_with(root))
@@ -284,6 +284,6 @@ proptest! {
         let bucket = Bucket::new(all.clone(), page_max);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let listed = runtime.block_on(found(&bucket, root, window));
-        prop_assert_eq!(keys(&listed), wanted);
+        prop_assert_eq!(keys(&listed), expected);
     }
 }
