@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         // `flowq … | head` is no error.
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            // Where standard error is closed there is nobody to tell.
+            // With a closed standard error there is no place to report it.
             let text = failure.to_string();
             drop(writeln!(
                 std::io::stderr().lock(),

@@ -105,7 +105,7 @@ pub struct SinkFilter {
 }
 
 impl SinkFilter {
-    /// Tells whether a finding is for the sink. Of several candidates for the job, one that fits is enough.
+    /// Returns whether a finding is for the sink. Of several candidates for the job, one that fits is enough.
     pub fn fits(&self, finding: &Finding) -> bool {
         let detection = self.detections.is_empty()
             || self.detections.iter().any(|glob| glob.matches(&finding.detection));

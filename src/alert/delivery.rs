@@ -28,7 +28,7 @@ impl Deliveries {
     }
 
     /// Begins a delivery to each sink that has none under way. Returns what came of those that ended since the
-    /// last call, and what waits for sinks whose delivery goes on. It waits for nobody. `now`: Unix seconds.
+    /// last call, and what waits for sinks whose delivery goes on. It waits for no sink. `now`: Unix seconds.
     pub async fn go_on(&mut self, now: i64) -> Vec<Delivery> {
         let mut delivered = BTreeMap::new();
         while let Some(ended) = self.tasks.try_join_next_with_id() {

@@ -112,7 +112,7 @@ fn growth_line(alert: &Alert) -> String {
     }
 }
 
-/// Returns the JSON of an alert, which has at most so many bytes: evidence goes first, then candidates for
+/// Returns the JSON of an alert, which has at most this many bytes: evidence goes first, then candidates for
 /// the job, then the ends of long texts. `left_out` of what is returned says so.
 pub(super) fn json_within(alert: &Alert, bytes_max: usize) -> String {
     let json = |alert: &Alert| serde_json::to_string(alert).unwrap_or_default();
@@ -161,7 +161,7 @@ pub(super) fn json_within(alert: &Alert, bytes_max: usize) -> String {
     json(&small)
 }
 
-/// Returns the text, or so many of its first characters with a mark that there was more.
+/// Returns the text, or its first characters and a mark that it is cut.
 pub(super) fn cut(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
         None => text.to_owned(),

@@ -73,7 +73,7 @@ impl Alert {
         }
     }
 
-    /// Makes a sample that nobody can take for a finding. `now`: Unix seconds.
+    /// Makes a sample that cannot be mistaken for a finding. `now`: Unix seconds.
     pub fn sample(now: i64) -> Self {
         let text = |text: &str| Some(text.to_owned());
         let finding = Finding {

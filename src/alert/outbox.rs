@@ -72,7 +72,7 @@ struct SinkQueue {
 #[derive(Debug, Default)]
 struct State {
     memory: SentMemory,
-    /// Whether `told` has changes that are not stored yet.
+    /// Whether `memory` has changes that are not stored yet.
     unwritten: bool,
     /// Objects with alerts, in order: number, and how many alerts.
     waiting: VecDeque<(u64, usize)>,
@@ -185,7 +185,7 @@ impl Outbox {
 
     async fn write_told(&self, lane: &SinkQueue, state: &mut State) -> Result<(), Error> {
         if state.unwritten {
-            self.spool.tell(&lane.sink.name, &state.memory).await?;
+            self.spool.write_sent(&lane.sink.name, &state.memory).await?;
             state.unwritten = false;
         }
         Ok(())

@@ -11,7 +11,7 @@ pub struct RetryPolicy {
     pub cooldown: Duration,
     /// The longest rest.
     pub rest_max: Duration,
-    /// After so many seconds without a record or an alert, a finding is forgotten. This must be longer than
+    /// Seconds without a record or an alert after which a finding is forgotten. This must be longer than
     /// old records can turn up: a forgotten finding would be sent once more.
     pub memory_secs: i64,
 }

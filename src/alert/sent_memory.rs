@@ -8,7 +8,7 @@ use crate::alert::model::{Alert, AlertReason, PreviousAlert, bytes};
 use crate::detection::finding::rfc3339;
 use crate::detection::{Finding, Severity};
 
-/// A finding is sent again if its bytes are so many times those of the previous alert.
+/// A finding is sent again if its bytes are this many times those of the previous alert.
 const GROWTH: i64 = 10;
 
 /// The alerts about one finding.

@@ -1,6 +1,6 @@
 //! Storage of the outbox: objects in a folder or in S3.
 //!
-//! `told/SINK.json` has the findings that a sink got, `waiting/SINK/N.json` are alerts on their way to it in the order
+//! `sent/SINK.json` has the findings that a sink got, `waiting/SINK/N.json` are alerts on their way to it in the order
 //! of the numbers, `refused/SINK/ALERT.json` are those that it will never take.
 
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ pub(super) struct Spool {
 /// An alert that a sink never takes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Refused {
-    /// What the sink said.
+    /// The response of the sink.
     pub(super) reason: String,
     pub(super) alert: Alert,
 }
@@ -79,7 +79,7 @@ impl Spool {
     }
 
     /// Writes the findings that a sink got, durably.
-    pub(super) async fn tell(&self, sink: &str, sent: &SentMemory) -> Result<(), Error> {
+    pub(super) async fn write_sent(&self, sink: &str, sent: &SentMemory) -> Result<(), Error> {
         self.write(&format!("sent/{sink}.json"), sent, PutMode::Overwrite).await.map(drop)
     }
 

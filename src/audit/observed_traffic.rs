@@ -27,7 +27,7 @@ pub struct ObservedTraffic {
     /// 4 or 6.
     pub ip_version: i64,
     pub protocol: i64,
-    /// 53, 443 or 500, where the job's interface asked for it; else 0.
+    /// 53, 443 or 500, where the job's interface connected to it; else 0.
     pub service_port: i64,
     pub connections: i64,
     /// Connections that the job's interface opened, was let out with, and heard nothing of.
@@ -54,13 +54,13 @@ impl ObservedTraffic {
         Ok(seen)
     }
 
-    /// Tells whether it is, or may be, of this job.
+    /// Returns whether it is, or may be, of this job.
     pub(super) fn is_of(&self, job: &str) -> bool {
         let candidates = self.job_candidates.as_deref().unwrap_or_default();
         self.job_name.as_deref() == Some(job) || candidates.split(',').any(|one| one == job)
     }
 
-    /// Tells whether the remote is of this scope.
+    /// Returns whether the remote is of this scope.
     pub(super) fn is_to(&self, scope: &str) -> bool {
         self.remote_scope.as_deref() == Some(scope)
     }

@@ -122,7 +122,7 @@ pub(super) fn nets<'a>(texts: impl IntoIterator<Item = &'a String>) -> Vec<IpNet
     texts.into_iter().filter_map(|text| address::parse_net(text)).collect()
 }
 
-/// Tells whether a rule's peer is a range that holds all of `nets`.
+/// Returns whether a rule's peer is a range that holds all of `nets`.
 pub(super) fn holds_all(peer: &str, nets: &[IpNet]) -> bool {
     let peer = address::parse_net(peer);
     !nets.is_empty() && peer.is_some_and(|peer| nets.iter().all(|net| peer.contains(net)))

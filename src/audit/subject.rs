@@ -233,7 +233,7 @@ impl<'a> AuditContext<'a> {
         accounts.next().filter(|account| *account != owner).map(|_| owner)
     }
 
-    /// Tells whether any answer gives this list, be it empty.
+    /// Returns whether any answer gives this list, be it empty.
     pub(super) fn was_asked(&self, list: &str) -> bool {
         self.inventory().listed.iter().any(|listed| listed == list)
     }

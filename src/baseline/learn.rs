@@ -23,7 +23,7 @@ pub struct Options {
     pub ranges: Vec<IpNet>,
     /// Prefix lengths to which single addresses are widened: up to 32 of IPv4, above of IPv6.
     pub widen: Vec<u8>,
-    /// A band is so many times the most that one run sent.
+    /// Factor between the most that one run sent and the band.
     pub headroom: f64,
 }
 
@@ -192,7 +192,7 @@ impl Flagged {
             && self.protocol == row.protocol
     }
 
-    /// Tells whether a rule with this `to` and protocol, whatever its ports, leads there.
+    /// Returns whether a rule with this `to` and protocol, whatever its ports, leads there.
     fn is_in(&self, to: &str, protocol: Option<i32>) -> bool {
         let net = to.parse::<IpNet>().ok().zip(self.destination.parse::<IpAddr>().ok());
         (protocol.is_none() || self.protocol == protocol)
@@ -230,7 +230,7 @@ pub(super) fn earliest(a: Option<i64>, b: Option<i64>) -> Option<i64> {
 }
 
 /// Returns where a rule for a destination leads. Addresses become a range that the inventory knows when several
-/// were seen in it, else one of the width asked for; never one that holds what was flagged.
+/// were seen in it, else one of the given width; never one that contains a flagged destination.
 fn place(
     destination: &str,
     seen: &BTreeSet<IpAddr>,
@@ -315,18 +315,18 @@ impl Group {
     }
 }
 
-/// The band of what sent so many bytes at most.
+/// The band of a destination that was sent at most these bytes.
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a band is round")]
 fn byte_limit(most: i64, headroom: f64) -> i64 {
     ((most as f64 * headroom).ceil() as i64).max(most).max(BAND_MIN)
 }
 
-/// Tells whether a protocol has ports: TCP, UDP, DCCP, SCTP, UDP-Lite.
+/// Returns whether a protocol has ports: TCP, UDP, DCCP, SCTP, UDP-Lite.
 fn has_ports(protocol: i32) -> bool {
     matches!(protocol, 6 | 17 | 33 | 132 | 136)
 }
 
-/// Tells whether a port may be one that was picked anew: between instances of a job and in the VPC, where each run
+/// Returns whether a port may be one that was picked anew: between instances of a job and in the VPC, where each run
 /// has other hosts. Elsewhere a high port is as good as any.
 pub(super) fn is_ephemeral(destination: &str, port: i32) -> bool {
     port >= i32::from(FIRST_EPHEMERAL) && matches!(destination, "same-job" | "vpc")

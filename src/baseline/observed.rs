@@ -50,12 +50,12 @@ pub struct ObservedDestination {
 pub struct Error(#[from] ArrowError);
 
 impl ObservedDestination {
-    /// Tells whether it is one job whose name fits the glob.
+    /// Returns whether it is one job whose name fits the glob.
     pub fn is_of(&self, family: &Pattern) -> bool {
         self.job_name.as_deref().is_some_and(|name| family.matches(name))
     }
 
-    /// Tells whether it may be, but need not be, a job whose name fits the glob.
+    /// Returns whether it may be, but need not be, a job whose name fits the glob.
     pub fn may_be_of(&self, family: &Pattern) -> bool {
         let names = self.candidates.as_deref().unwrap_or_default().split(',');
         self.job_name.is_none() && names.into_iter().any(|name| family.matches(name.trim()))

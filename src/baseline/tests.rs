@@ -99,7 +99,7 @@ fn addresses_become_a_range_only_where_it_is_known_or_asked_for() {
     assert_eq!(of(&[], &[]), plain);
     let wide = ["2001:db8::/64 443", "10.9.1.0/24 443", "10.9.2.0/24 443", "172.16.0.0/24 443"];
     assert_eq!(of(&[24, 64], &[]), wide);
-    // Neither a known range nor one asked for may hold what was flagged, on whatever port.
+    // Neither a known range nor a given one may contain a flagged destination, on any port.
     let bad = [flagged("10.9.1.77", 22), flagged("172.16.0.1", 22)];
     let careful = [
         "2001:db8::9/128 443",

@@ -61,7 +61,7 @@ impl Failure {
         self
     }
 
-    /// Tells whether it is only that nobody reads the output any more: `flowq … | head`.
+    /// Returns whether the only cause is that the reader of the output is gone: `flowq … | head`.
     pub fn is_broken_pipe(&self) -> bool {
         output::is_broken_pipe(&self.error)
     }

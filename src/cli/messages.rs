@@ -38,7 +38,7 @@ impl Messages<'_> {
     }
 }
 
-/// Writes a line to standard error. Nobody listens where it is closed, and there is nobody to tell of it.
+/// Writes a line to standard error. A closed standard error is no failure: there is no other place to report it.
 pub(crate) fn line(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "{}", visible_lines(text)));
 }

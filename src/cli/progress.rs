@@ -50,7 +50,7 @@ impl ProgressLine {
     }
 }
 
-/// How long nothing may come from elsewhere before that is said: people take silence for an end.
+/// How long a remote source may be silent before a message says so.
 const SILENCE: Duration = Duration::from_secs(4);
 
 /// Says once that nothing came yet from places that are not on this machine. Dropped, it says nothing.
@@ -88,7 +88,7 @@ impl Drop for Waiting {
     }
 }
 
-/// What is said of places that do not answer. `None`: all are on this machine.
+/// The message about sources that do not answer. `None`: all are on this machine.
 fn silence(
     places: impl Iterator<Item = impl AsRef<str>>,
     endpoint: Option<&str>,

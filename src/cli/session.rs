@@ -148,7 +148,7 @@ pub(crate) async fn inventory(
                 gathered.add_account(&mut collector, since, until.unwrap_or(now), now).await;
             let report = report.map_err(inventory_failure)?;
             whole &= report.warnings.is_empty();
-            tell(&report, say);
+            print_report(&report, say);
         } else {
             let location = Location::parse(place).map_err(usage)?;
             gathered.add_s3(&account.store(), &location).await.map_err(inventory_failure)?;
@@ -175,7 +175,7 @@ fn surplus(inventory: &Inventory) -> BTreeSet<&str> {
 }
 
 /// Says what a pass over the account could not tell.
-pub(crate) fn tell(report: &CollectionReport, say: &Messages<'_>) {
+pub(crate) fn print_report(report: &CollectionReport, say: &Messages<'_>) {
     for warning in &report.warnings {
         say.warn(&format!("inventory: {warning}"));
     }

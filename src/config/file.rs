@@ -62,7 +62,7 @@ pub struct Feed {
     /// `compact-every`: how often small files of the lake are merged, and old ones let go of.
     #[serde(deserialize_with = "metrics::duration")]
     pub compact_every: Duration,
-    /// `keep`: how long records and findings are kept. `None`: for good.
+    /// `keep`: retention of records and findings. `None`: no limit.
     #[serde(deserialize_with = "some_duration")]
     pub keep: Option<Duration>,
 }

@@ -1,7 +1,7 @@
 //! Which question the flow logs can answer for which interface of a job.
 //!
 //! A question needs records of some actions and with some fields; a flow log holds what it is configured for. So it
-//! is asked of each flow log that has records of an interface, never of all of them together.
+//! is checked for each flow log that has records of an interface, never for all of them together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -204,7 +204,7 @@ pub fn unanswered<'a>(
     found
 }
 
-/// Tells whether a span lies within others, sorted, between which no record need be missing.
+/// Returns whether a span lies within others, sorted, between which no record need be missing.
 fn is_covered((mut from, to): (i64, i64), others: &[(i64, i64)]) -> bool {
     for (first, last) in others {
         if first.saturating_sub(NEAR_SECS) <= from {

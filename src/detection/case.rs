@@ -90,7 +90,7 @@ impl Case {
         })
     }
 
-    /// Tells whether the case expects any finding.
+    /// Returns whether the case expects any finding.
     pub fn fires(&self) -> bool {
         !self.expected.rows.is_empty()
     }
@@ -178,7 +178,7 @@ fn shown(findings: &[Finding], columns: &[String]) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
-/// Tells whether a cell is what is expected: `*` stands for any text.
+/// Returns whether a cell is what is expected: `*` stands for any text.
 pub(crate) fn cell_fits(expected: &Option<String>, found: &Option<String>) -> bool {
     let (Some(expected), Some(found)) = (expected, found) else { return expected == found };
     let mut parts = expected.split('*');

@@ -145,14 +145,14 @@ pub struct Minutes {
     pub skipdata: i64,
     /// Without a record though one was due.
     pub gap: i64,
-    /// Of which nothing can be said: records without a time.
+    /// Minutes that cannot be judged: records without a time.
     pub unknown: i64,
 }
 
 /// Everything that the findings of a run cannot speak of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
-    /// How much there was to judge. `None`: not asked.
+    /// Amount of input to judge. `None`: not counted.
     pub totals: Option<CoverageTotals>,
     /// The minutes of the interfaces of jobs.
     pub minutes: Minutes,
@@ -211,7 +211,7 @@ impl Coverage {
     }
 
     /// Works out which of the questions that ran the flow logs cannot answer, and for which interfaces.
-    pub fn ask(&mut self, detections: &[Detection]) {
+    pub fn set_detections(&mut self, detections: &[Detection]) {
         let ran = |detection: &&Detection| !self.not_run.iter().any(|not| not.id == detection.id);
         let questions = detections.iter().filter(ran);
         self.unanswered = unanswered(&self.logs, questions.clone());
@@ -224,7 +224,7 @@ impl Coverage {
         }
     }
 
-    /// Tells whether nothing is missing. A question that nobody asked for, for want of a baseline, is no hole
+    /// Returns whether nothing is missing. A question that did not run because there is no baseline is no hole
     /// in what can be seen.
     pub fn is_complete(&self) -> bool {
         let unasked = self.not_run.iter().filter(|not_run| not_run.needs.is_some());
@@ -239,7 +239,7 @@ impl Coverage {
         *self == none && self.blindness().is_none()
     }
 
-    /// Tells whether a question has no answer for some interface: because of what a flow log holds, or because the logs
+    /// Returns whether a question has no answer for some interface: because of what a flow log holds, or because the logs
     /// lack a field.
     pub fn has_unanswered(&self) -> bool {
         !self.unanswered.is_empty() || self.not_run.iter().any(|not_run| not_run.needs.is_none())

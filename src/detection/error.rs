@@ -48,7 +48,7 @@ pub enum Error {
     Query {
         /// The detection.
         id: String,
-        /// What the engine said.
+        /// The error of the engine.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The SQL ran, but its rows are no findings.

@@ -63,7 +63,7 @@ impl Detection {
         })
     }
 
-    /// Returns the columns among `wanted` that `available` lacks.
+    /// Returns the columns of `required` that are not in `available`.
     pub fn missing(required: &[String], available: &BTreeSet<String>) -> Vec<String> {
         let lacks = |name: &&String| !name.split('|').any(|one| available.contains(one.trim()));
         required.iter().filter(lacks).cloned().collect()

@@ -48,12 +48,12 @@ impl Suppression {
         Ok(Self { reason, until, fields: patterns })
     }
 
-    /// Tells whether it has run out at `now` (Unix seconds, UTC). An expired one hides nothing.
+    /// Returns whether it has run out at `now` (Unix seconds, UTC). An expired one hides nothing.
     pub fn expired(&self, now: i64) -> bool {
         self.until.is_some_and(|until| until <= now)
     }
 
-    /// Tells whether every field fits. A list fits when one of its items does; NULL never fits.
+    /// Returns whether every field fits. A list fits when one of its items does; NULL never fits.
     pub fn fits(&self, finding: &Finding) -> bool {
         let Ok(Value::Object(values)) = serde_json::to_value(finding) else { return false };
         self.fields.iter().all(|(name, pattern)| match values.get(name) {

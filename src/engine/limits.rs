@@ -98,11 +98,11 @@ pub(super) fn register(session: &SessionContext, memory_bytes: usize) {
 /// How the size of what a function makes follows from its arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Makes {
-    /// A text so many times.
+    /// A repeated text.
     Repeated,
-    /// A text of so many letters.
+    /// A padded text.
     Padded,
-    /// A list of so many elements.
+    /// A list of a given length.
     Elements,
     /// A list from one value to another.
     Series,

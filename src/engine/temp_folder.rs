@@ -21,7 +21,7 @@ const AGE_MIN: Duration = Duration::from_secs(60);
 /// A folder; goes when dropped.
 #[derive(Debug)]
 pub(super) struct TempFolder {
-    // Dropped first: a folder that is being deleted is nobody's.
+    // Dropped first: a folder that is being deleted has no owner.
     folder: TempDir,
     _lock: File,
 }
@@ -101,7 +101,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let made = TempFolder::create_in(root.path()).unwrap();
         let other = TempFolder::create_in(root.path()).unwrap();
-        // Killed: its folder stays, and nobody holds its lock.
+        // Killed: its folder stays, and its lock is free.
         let killed = TempFolder::create_in(root.path()).unwrap();
         std::fs::write(killed.path().join("rows.parquet"), "x").unwrap();
         let (left, lock) = (killed.folder.keep(), killed._lock);

@@ -84,7 +84,7 @@ pub struct FlowLine {
     pub source: String,
     /// To whom.
     pub destination: String,
-    /// What it asked for.
+    /// The requested change.
     pub service: String,
     /// What decides it now, where anything still does.
     pub text: Option<String>,
@@ -221,7 +221,7 @@ fn pairs(
     }
 }
 
-/// Tells whether a fix changes anything for an interface itself.
+/// Returns whether a fix changes anything for an interface itself.
 fn touches(reach: &Analyzer, fix: &Fix, eni: &Eni) -> bool {
     let subnet = eni.subnet_id.as_deref();
     match &fix.change {

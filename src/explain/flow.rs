@@ -104,7 +104,7 @@ impl FlowQuery<'_> {
     ) -> Result<(FiveTuple, FlowEnd<'r>, FlowEnd<'r>), Error> {
         let to_ip = crate::flow::address::parse(self.to);
         let from = reach.side(self.from, self.vpc, to_ip, self.at)?;
-        // Where an address lies is asked in the sender's own VPC first.
+        // An address is looked up in the sender's own VPC first.
         let inside = from.vpc.filter(|_| self.vpc.is_none());
         let to = match reach.side(self.to, self.vpc, Some(from.addr), self.at) {
             Ok(side) if side.eni.is_some() || inside.is_none() => side,

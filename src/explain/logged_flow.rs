@@ -52,8 +52,8 @@ impl LoggedFlow {
     }
 }
 
-/// Returns the flow with the port that the client had where it was refused, when the log tells it and nobody
-/// said another.
+/// Returns the flow with the port that the client had where it was refused, when the log has it and the user
+/// gave no other.
 pub(super) fn with_client(tuple: &FiveTuple, logged: &[LoggedFlow]) -> FiveTuple {
     let refused = logged.iter().filter(|row| row.is_refused());
     let port = refused.filter_map(|row| row.client_port).min();

@@ -126,7 +126,7 @@ fn a_fix_lets_through_what_it_is_for_and_says_what_else_it_opens() {
     assert_eq!(flows(&result.let_through), ["10.0.1.5 10.0.1.6 tcp/7077"]);
     assert_eq!(flows(&result.still_refused), ["10.0.1.5 10.0.2.10 tcp/7077"]);
     assert_eq!(flows(&result.open_before), ["10.0.1.5 10.0.1.6 tcp/22"]);
-    // Every other pair of the group's interfaces, and nobody else.
+    // Every other pair of the group's interfaces, and no other.
     let opened = flows(&result.newly_open);
     assert!(
         opened.contains(&"10.0.1.6 (eni-b) 10.0.2.7 (eni-c) tcp/7077".to_owned()),

@@ -60,7 +60,7 @@ pub struct Evaluator {
     detections: Vec<Detection>,
     resources: Resources,
     inventory: Arc<Inventory>,
-    /// Of the findings that were made last: what is told of it apart from jobs and interfaces.
+    /// What the last findings depend on apart from jobs and interfaces.
     known: Option<Arc<Inventory>>,
 }
 
@@ -101,7 +101,7 @@ impl Evaluator {
         let rules = self.rules(now);
         let whole = fingerprint(&[&rules, &to_text(&self.inventory)]);
         let mut touched = touched;
-        // What could not be answered is asked again when there is something new.
+        // A question that failed is run again when there is new input.
         if findings.fingerprint != whole || !touched.is_empty() {
             touched.extend(&findings.unanswered);
         }

@@ -111,7 +111,7 @@ impl ReevaluationScope {
             scope.interfaces.insert(eni.interface_id.clone());
             scope.jobs.extend(names(eni).cloned());
         }
-        // What SageMaker made for nobody known is a finding by itself: none of its records is read.
+        // An interface that SageMaker created for no known owner is a finding by itself: none of its records is read.
         let is_stray = |eni: &&Eni| {
             eni.made_by.is_some() && eni.attribution.is_none() && eni.belongs_to.is_none()
         };
@@ -134,12 +134,12 @@ impl ReevaluationScope {
         scope
     }
 
-    /// Tells whether it is everything.
+    /// Returns whether it is everything.
     pub fn is_all(&self) -> bool {
         self.range == Range::ALL
     }
 
-    /// Tells whether a finding is looked at again: one that is not keeps what it was.
+    /// Returns whether a finding is looked at again: one that is not keeps what it was.
     pub fn holds(&self, finding: &Finding) -> bool {
         if self.is_all() {
             return true;

@@ -185,7 +185,7 @@ async fn a_question_that_ends_for_want_of_memory_leaves_its_findings_and_stops_n
     );
     assert_eq!(findings.findings, others);
     assert_eq!(findings.unanswered, [Range::ALL]);
-    // Without anything new it is not asked again, and what it had found before stays.
+    // Without new input it is not run again, and its earlier findings stay.
     let evaluation = little.update(&mut findings, &lake, Vec::new(), NOW).await.unwrap();
     assert_eq!(evaluation.ranges, 0);
     findings.findings.clone_from(&expected);

@@ -30,7 +30,7 @@ fn is_alias(bucket: &str) -> bool {
     ALIASES.iter().any(|ending| bucket.ends_with(ending))
 }
 
-/// Tells whether an object may be known by another name.
+/// Returns whether an object may be known by another name.
 pub(super) fn may_have_others(split: &Split) -> bool {
     split.inode.is_some() || of_s3(&split.id).is_some()
 }

@@ -24,7 +24,7 @@ mod recovery;
 /// The tables of a lake.
 pub(super) const LAYOUTS: [Layout; 2] = [Layout::Vpc, Layout::TransitGateway];
 
-/// The checkpoint is written after so many passes, if not before: one that is behind costs only time.
+/// The checkpoint is written at least after this many passes: one that is behind costs only time.
 const SAVE_EVERY: u64 = 16;
 
 /// It is written after every pass while it knows no more objects than this.
@@ -44,7 +44,7 @@ pub struct Runner {
     /// The pass that the checkpoint was last written after.
     saved: u64,
     listed: Option<PendingListing>,
-    /// Whether a pass failed, and nobody has looked yet what became of it.
+    /// Whether a pass failed and its result has not been checked yet.
     is_in_doubt: bool,
     /// Objects that could not be read: how often, and when to try again.
     tried: BTreeMap<String, (u32, i64)>,

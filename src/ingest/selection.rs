@@ -32,7 +32,7 @@ pub(super) fn begins(id: &str, known: &ObjectState) -> Option<i64> {
     ranged.map(|(from, _)| from).or(known.ends)
 }
 
-/// Tells whether a split has to be read, given what is known of it.
+/// Returns whether a split has to be read, given what is known of it.
 pub(super) fn is_new(
     split: &Split,
     known: Option<&ObjectState>,
@@ -56,7 +56,7 @@ pub(super) fn is_new(
     }
 }
 
-/// Tells whether a split ended so long ago that the checkpoint may have forgotten it.
+/// Returns whether a split ended so long ago that the checkpoint may have forgotten it.
 pub(super) fn is_old(split: &Split, checkpoint: &Checkpoint) -> bool {
     let ended = ends(split).map(|(_, last)| last);
     let old = checkpoint.forgotten.zip(ended).is_some_and(|(forgotten, ended)| ended < forgotten);

@@ -130,7 +130,7 @@ struct Rows {
     beyond: BTreeSet<u64>,
 }
 
-/// Lines of an object that have a bit of their own; the others are kept one by one.
+/// Lines of an object that have a bit of their own; the others are stored one by one.
 const LINES_MAX: u64 = 1 << 32;
 
 impl Rows {
@@ -202,7 +202,7 @@ fn compare(
     found: &BTreeMap<String, Rows>,
     mismatches: &mut Vec<Discrepancy>,
 ) {
-    let mut tell = |object: &str, what, expected, found| {
+    let mut report = |object: &str, what, expected, found| {
         let (object, table) = (object.to_owned(), table.to_owned());
         mismatches.push(Discrepancy { object, table, what, expected, found });
     };
@@ -210,35 +210,35 @@ fn compare(
         let expected = object.rows.get(table).copied().unwrap_or(0);
         let rows = found.get(id).map_or(0, |rows| rows.count);
         if rows < expected {
-            tell(id, "rows are missing", expected, rows);
+            report(id, "rows are missing", expected, rows);
         } else if rows > expected {
-            tell(id, "rows are too many", expected, rows);
+            report(id, "rows are too many", expected, rows);
         }
         if !object.counts.adds_up() {
             let counts = &object.counts;
             let known = counts.records() + counts.other_layout + counts.blank + counts.malformed();
-            tell(id, "lines do not add up", counts.lines, known);
+            report(id, "lines do not add up", counts.lines, known);
         }
     }
     let mut in_groups = 0;
     for (id, rows) in found {
         if rows.doubled > 0 {
-            tell(id, "rows are doubled", 0, rows.doubled);
+            report(id, "rows are doubled", 0, rows.doubled);
         }
         if ledger.groups.contains(id) {
             in_groups += rows.count;
         } else if !ledger.objects.contains_key(id) {
-            tell(id, "rows of an object that no pass read", 0, rows.count);
+            report(id, "rows of an object that no pass read", 0, rows.count);
         }
     }
     let expected = ledger.group_rows.get(table).copied().unwrap_or(0);
     if expected != in_groups {
-        tell("log groups", "rows are not as many as were written", expected, in_groups);
+        report("log groups", "rows are not as many as were written", expected, in_groups);
     }
 }
 
 fn against_source(splits: &[Split], ledger: &Ledger, mismatches: &mut Vec<Discrepancy>) {
-    let mut tell = |split: &Split, what, expected, found| {
+    let mut report = |split: &Split, what, expected, found| {
         let (object, table) = (split.id.clone(), String::new());
         mismatches.push(Discrepancy { object, table, what, expected, found });
     };
@@ -249,9 +249,9 @@ fn against_source(splits: &[Split], ledger: &Ledger, mismatches: &mut Vec<Discre
         let size = split.size_bytes.unwrap_or(0);
         let object = ledger.objects.get(&split.id);
         match object.or_else(|| ledger.objects.get(names.other(split)?)) {
-            None => tell(split, "object was not taken in", size, 0),
+            None => report(split, "object was not taken in", size, 0),
             Some(object) if object.etag != split.etag => {
-                tell(
+                report(
                     split,
                     "object changed since it was taken in",
                     size,
@@ -259,7 +259,7 @@ fn against_source(splits: &[Split], ledger: &Ledger, mismatches: &mut Vec<Discre
                 );
             }
             Some(object) if object.failure.is_some() => {
-                tell(split, "object was not read to its end", size, size);
+                report(split, "object was not read to its end", size, size);
             }
             Some(_) => {}
         }

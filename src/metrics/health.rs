@@ -37,7 +37,7 @@ impl Health {
         self.change(|state| state.stopping = true);
     }
 
-    /// Tells whether the service is ready, and why it is or is not.
+    /// Returns whether the service is ready, and why it is or is not.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! The HTTP server of scrapers and probes: `/metrics`, `/healthz`, `/readyz`, and nothing else.
 //!
 //! It is small on purpose: no request body is read, a connection answers one request and is closed, and
-//! all of it ends after [`CONNECTION_TIMEOUT`], so that nobody who connects can hold it up.
+//! all of it ends after [`CONNECTION_TIMEOUT`], so that no client can block it.
 
 use std::convert::Infallible;
 use std::io;
@@ -215,7 +215,7 @@ fn page(status: StatusCode, kind: &'static str, text: String) -> Response<Full<B
     response
 }
 
-/// Tells whether a scraper likes OpenMetrics at least as well as the older text.
+/// Returns whether a scraper likes OpenMetrics at least as well as the older text.
 fn prefers_open_metrics(accept: &str) -> bool {
     let weight = |media_type: &str| {
         let of = |part: &str| {

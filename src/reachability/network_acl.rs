@@ -70,9 +70,9 @@ pub(super) fn judge(question: &AclQuery<'_>, place: Stage) -> Step {
             question.packet.service()
         ),
         (StageVerdict::Unknown, Some(entry)) => {
-            format!("it depends on what is not known whether this fits: {}", says_entry(entry))
+            format!("it depends on what is not known whether this fits: {}", entry_text(entry))
         }
-        (_, Some(entry)) if entry.rule_number < LAST_ACL_ENTRY => says_entry(entry),
+        (_, Some(entry)) if entry.rule_number < LAST_ACL_ENTRY => entry_text(entry),
         _ => missing(question, acl),
     };
     let step = Step::new(place, answer, text).by(format!("{acl} {number}"));
@@ -110,7 +110,7 @@ fn fit(question: &AclQuery<'_>, entry: &NetworkAclEntry, port: u16) -> MatchResu
 }
 
 /// Describes an entry.
-fn says_entry(entry: &NetworkAclEntry) -> String {
+fn entry_text(entry: &NetworkAclEntry) -> String {
     let does = if allows(entry) { "allows" } else { "denies" };
     let word = if entry.direction == "egress" { "to" } else { "from" };
     let (acl, number, cidr) = (&entry.network_acl_id, entry.rule_number, &entry.cidr);

@@ -89,9 +89,9 @@ async fn read_one(
         }
         queue.scan.update(|summary| summary.add_problem(&split.id, fault.reason.clone()));
     }
-    if let (Some(tell), Some(summary)) = (&job.options.objects, statistics) {
+    if let (Some(observer), Some(summary)) = (&job.options.objects, statistics) {
         let failure = fault.map(|fault| (fault.reason, fault.cause));
-        tell(split, ObjectRead { summary, failure });
+        observer(split, ObjectRead { summary, failure });
     }
     Ok(true)
 }

@@ -53,7 +53,7 @@ async fn one_runner_at_a_time_and_what_a_dead_one_leaves_is_told() {
     let error = State::open(place(&folder), "the second", clock, LEASE_SECS).await.unwrap_err();
     let text = error.to_string();
     assert!(text.contains("in use by the first since 2026-03-10T12:00:00Z"), "{text}");
-    // It dies: nobody gives the lease back.
+    // It dies: the lease is not released.
     drop(first);
     let second = State::open(place(&folder), "the second", clock, LEASE_SECS).await.unwrap();
     assert!(second.was_left());

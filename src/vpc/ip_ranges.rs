@@ -70,7 +70,7 @@ impl IpRanges {
         places
     }
 
-    /// Returns the number of the stretch of time in which no range changes: a key for caches.
+    /// Returns the number of the time interval in which no range changes: a key for caches.
     pub(crate) fn version_at(&self, at: Option<i64>) -> usize {
         let at = at.unwrap_or(i64::MAX);
         self.changes.partition_point(|change| *change <= at)

@@ -1,4 +1,4 @@
-//! Nothing is lost, nothing is told twice but with the same id: sinks that fail, crashes at every step.
+//! Nothing is lost, nothing is sent twice except with the same id: sinks that fail, crashes at every step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;

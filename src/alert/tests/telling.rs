@@ -1,4 +1,4 @@
-//! A finding is told when the rule says so, and at no other time.
+//! A finding is sent when the rule requires it, and at no other time.
 
 use proptest::prelude::*;
 
@@ -59,7 +59,7 @@ fn why_it_is_told_again_stands_in_the_alert() {
     let worse = step(Severity::High, 1200).unwrap();
     assert_eq!((worse.why, worse.sequence), (AlertReason::Severity, 3));
     assert_ne!(worse.alert_id, grown.alert_id);
-    // It sank, and rose to what was told.
+    // It sank, and rose to the value of the last alert.
     assert_eq!(step(Severity::Low, 10), None);
     assert_eq!(step(Severity::High, 1200), None);
 }

@@ -78,7 +78,7 @@ pub(super) fn split_batches(sizes: impl IntoIterator<Item = usize>) -> Vec<Range
 pub(super) struct BatchResults(Vec<DeliveryResult>);
 
 impl BatchResults {
-    /// Adds the result of a call with so many messages. Returns whether to make the next call.
+    /// Adds the result of a call with `count` messages. Returns whether to make the next call.
     pub(super) fn add(
         &mut self,
         messages: usize,

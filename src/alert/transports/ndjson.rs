@@ -125,8 +125,8 @@ fn append(path: &Path, lines: &[u8], timeout: Duration) -> io::Result<()> {
     written
 }
 
-/// Writes to a FIFO, or to a device. What a FIFO takes that nobody reads is lost with it, so there must be a
-/// reader; and one that does not read holds nobody up.
+/// Writes to a FIFO, or to a device. What is written to a FIFO without a reader is lost, so there must be a
+/// reader; and one that does not read delays no other sink.
 fn feed(path: &Path, lines: &[u8], timeout: Duration) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true);
@@ -161,7 +161,7 @@ fn feed(path: &Path, lines: &[u8], timeout: Duration) -> io::Result<()> {
     pipe.flush()
 }
 
-/// Ends the last line of a file if nobody did. A half alert, which a crash left behind and which is sent again,
+/// Ends the last line of a file if it has no line end. A half alert, which a crash left behind and which is sent again,
 /// is cut off; whatever else it is gets its line end. Returns the size of the file.
 fn mend(file: &mut std::fs::File) -> io::Result<u64> {
     let size = file.metadata()?.len();

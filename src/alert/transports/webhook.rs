@@ -99,7 +99,7 @@ impl HttpPost {
         }
         let response_text = answer.text.split_whitespace().collect::<Vec<_>>().join(" ");
         if !response_text.is_empty() && !response_text.starts_with('<') {
-            // A secret that begins in what is told must be there whole to be found.
+            // A secret that begins in the printed part must be there whole to be found.
             let response_text: String = response_text.chars().take(SAID_READ_MAX).collect();
             let response_text = message::cut(&self.redact_url(&response_text), SAID_CHARS_MAX);
             reason.push_str(&format!(": {response_text}"));

@@ -9,10 +9,10 @@ use crate::reachability::command::Command;
 use crate::reachability::escape::hcl;
 use crate::reachability::snippets::block;
 
-/// The last version whose fields are all wanted.
+/// The last version whose fields are all required.
 const ALL_OF_VERSION: u8 = 5;
 
-/// Fields of later versions that are wanted besides.
+/// Fields of later versions that are required too.
 #[rustfmt::skip]
 const WANTED: &[&str] = &[
     "reject-reason", "resource-id", "encryption-status", "interface-type", "next-hop-interface-id",
@@ -30,11 +30,11 @@ const STRONG: &[(&str, &str)] = &[
     ("subnet-id", "where an interface without history lay"),
 ];
 
-/// The aggregation interval that is wanted, seconds.
+/// The recommended aggregation interval, seconds.
 const INTERVAL_SECS: i32 = 60;
 
 /// The line that a flow log is made with so that every verdict is as sure as it can be.
-fn wanted_format() -> String {
+fn required_format() -> String {
     let fields = FIELDS.iter();
     let fields = fields
         .filter(|field| field.version <= ALL_OF_VERSION || WANTED.contains(&field.name))
@@ -45,7 +45,7 @@ fn wanted_format() -> String {
 /// How to make a flow log as it should be. One cannot be changed: the old one is deleted after.
 fn fix(subject: &Subject<'_>, what: &str) -> Fix {
     let vpc = subject.vpc_id.as_deref().unwrap_or("VPC");
-    let format = wanted_format();
+    let format = required_format();
     Fix::new(what)
         .cli(
             Command::new("ec2 create-flow-logs")

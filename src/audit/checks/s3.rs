@@ -16,12 +16,12 @@ use crate::reachability::escape::hcl;
 use crate::reachability::snippets::block;
 use crate::vpc::endpoints::{is_available, s3_region};
 
-/// Tells whether an endpoint is of S3, and not of its directory buckets.
+/// Returns whether an endpoint is of S3, and not of its directory buckets.
 pub(super) fn is_s3(endpoint: &VpcEndpoint) -> bool {
     s3_region(endpoint).is_some()
 }
 
-/// Tells whether an endpoint is of the S3 of a region. A region that is not known is taken as its own.
+/// Returns whether an endpoint is of the S3 of a region. A region that is not known is taken as its own.
 pub(super) fn is_s3_of(endpoint: &VpcEndpoint, region: Option<&str>) -> bool {
     s3_region(endpoint).is_some_and(|of| region.is_none_or(|region| region == of))
 }
@@ -78,7 +78,7 @@ pub(super) fn endpoint(world: &AuditContext<'_>, subject: &Subject<'_>) -> Check
             }
         }
     };
-    Ok(answer.evidence(evidence).evidence(ways(&world.hints(subject))))
+    Ok(answer.evidence(evidence).evidence(s3_paths(&world.hints(subject))))
 }
 
 fn by_gateway(endpoint: &VpcEndpoint, subject: &Subject<'_>) -> CheckOutcome {
@@ -172,12 +172,12 @@ fn missing(subject: &Subject<'_>, region: Option<&str>, table: &str) -> CheckOut
     CheckOutcome::fail("the VPC has no endpoint for S3 of the jobs' region").fix(fix)
 }
 
-/// Says which ways to S3 the logs show.
-fn ways(seen: &[&ObservedTraffic]) -> Vec<String> {
-    let mut ways: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+/// Returns the paths to S3 that the logs show.
+fn s3_paths(seen: &[&ObservedTraffic]) -> Vec<String> {
+    let mut s3_paths: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
     for one in seen.iter().filter(|one| one.accepted > 0) {
         if let Some(path) = &one.s3_path {
-            let (connections, bytes) = ways.entry(path).or_default();
+            let (connections, bytes) = s3_paths.entry(path).or_default();
             *connections += one.connections;
             *bytes += one.bytes_out + one.bytes_in;
         }
@@ -185,7 +185,7 @@ fn ways(seen: &[&ObservedTraffic]) -> Vec<String> {
     let shown = |(path, (connections, bytes)): (&str, (i64, i64))| {
         format!("the logs show S3 by {path}: {connections} connections, {bytes} bytes")
     };
-    ways.into_iter().map(shown).collect()
+    s3_paths.into_iter().map(shown).collect()
 }
 
 pub(super) fn ipv6(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResult {
@@ -229,7 +229,7 @@ pub(super) fn ipv6(world: &AuditContext<'_>, subject: &Subject<'_>) -> CheckResu
         CheckVerdict::Fail if !seen.iter().any(is_around) => answer.inferred(),
         _ => answer,
     };
-    Ok(answer.evidence(evidence).evidence(ways(&seen)))
+    Ok(answer.evidence(evidence).evidence(s3_paths(&seen)))
 }
 
 /// Ranges that routes send elsewhere though the endpoint would take them.

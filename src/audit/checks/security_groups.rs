@@ -62,8 +62,11 @@ fn between(
     Ok(missing)
 }
 
-/// Says how often the logs show that two instances of one of these jobs were kept apart.
-fn kept_apart(seen: &[&ObservedTraffic], fits: impl Fn(&ObservedTraffic) -> bool) -> Vec<String> {
+/// Returns how often the logs show refused traffic between two instances of one of these jobs.
+fn refused_between(
+    seen: &[&ObservedTraffic],
+    fits: impl Fn(&ObservedTraffic) -> bool,
+) -> Vec<String> {
     let refused = seen.iter().filter(|one| one.is_to("same-job") && fits(one));
     let count: i64 = refused.map(|one| one.rejected).sum();
     if count == 0 {
@@ -117,7 +120,7 @@ fn missing_text(missing: &[Missing], groups: &[String]) -> String {
     format!("{}: {}", groups.join(", "), parts.join("; "))
 }
 
-/// What is said of jobs whose instances may talk by EFA.
+/// The note on jobs whose instances may use EFA.
 const EFA_UNSEEN: &str = "flow logs do not record OS-bypass traffic of EFA between these instances";
 
 /// Returns what EFA lacks: a rule for all traffic whose other side is the group itself, in and out. A range of
@@ -180,7 +183,7 @@ pub(super) fn own_members(world: &AuditContext<'_>, subject: &Subject<'_>) -> Ch
     if !by_efa.is_empty() {
         missing.extend(efa(world, subject)?);
     }
-    let refused = kept_apart(&world.hints(subject), |seen| seen.protocol == i64::from(TCP));
+    let refused = refused_between(&world.hints(subject), |seen| seen.protocol == i64::from(TCP));
     Ok(CheckOutcome::fail(missing_text(&missing, &subject.groups))
         .evidence(jobs)
         .evidence(unseen)
@@ -215,7 +218,7 @@ pub(super) fn encryption(world: &AuditContext<'_>, subject: &Subject<'_>) -> Che
     Ok(CheckOutcome::fail(missing_text(&missing, &subject.groups))
         .evidence(jobs)
         .about(&of)
-        .evidence(kept_apart(&world.hints(subject), is_ipsec))
+        .evidence(refused_between(&world.hints(subject), is_ipsec))
         .fix(fix(subject, &missing)))
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::audit::policy::{PolicyRequest, Ternary, all, any, wildcard};
 
-/// Tells whether a `Condition` holds: every operator, and every key of each.
+/// Returns whether a `Condition` holds: every operator, and every key of each.
 pub(super) fn holds(condition: &Value, request: &PolicyRequest) -> Ternary {
     let Value::Object(operators) = condition else {
         return Err("its Condition is no object".to_owned());

@@ -1,7 +1,7 @@
-//! Resource policies of endpoints and buckets, evaluated as IAM does, as far as what is asked for is known.
+//! Resource policies of endpoints and buckets, evaluated as IAM does, as far as the request is known.
 //!
 //! Three answers: allowed, denied, or not known and why. Whatever this small part of IAM's language does not
-//! cover (other principals than everyone, other operators, keys whose values nobody gave) makes the answer not
+//! cover (other principals than everyone, other operators, keys without a value) makes the answer not
 //! known; nothing is guessed. Policies are text of others: their size is capped, and nothing here recurses.
 
 mod condition;
@@ -37,7 +37,7 @@ struct Statement {
     elements: Map<String, Value>,
 }
 
-/// What is asked of a policy.
+/// A request that a policy decides.
 #[derive(Debug, Clone, Default)]
 pub struct PolicyRequest {
     /// `s3:GetObject`.
@@ -95,12 +95,12 @@ impl Policy {
         Ok(Self { statements: read.collect::<Result<_, _>>()? })
     }
 
-    /// Tells whether any statement allows anything. Without one, all is denied.
+    /// Returns whether any statement allows anything. Without one, all is denied.
     pub fn has_allow(&self) -> bool {
         self.statements.iter().any(|statement| statement.allows)
     }
 
-    /// Tells whether it lets everyone do everything everywhere, as the document that AWS puts by default.
+    /// Returns whether it lets everyone do everything everywhere, as the document that AWS puts by default.
     pub fn is_full_access(&self) -> bool {
         let is_all = |statement: &Statement, element: &str, all: &dyn Fn(&str) -> bool| {
             let texts = statement.elements.get(element).map(texts).unwrap_or_default();
@@ -119,7 +119,7 @@ impl Policy {
             && self.statements.iter().all(|statement| statement.allows)
     }
 
-    /// Tells whether a statement denies it, whatever others allow.
+    /// Returns whether a statement denies it, whatever others allow.
     ///
     /// # Errors
     ///
@@ -157,7 +157,7 @@ impl Policy {
 }
 
 impl Statement {
-    /// Tells whether it is about the request.
+    /// Returns whether it is about the request.
     fn applies(&self, request: &PolicyRequest) -> Ternary {
         let odd = self.elements.keys().find(|key| !ELEMENTS.contains(&key.as_str()));
         let odd = match odd {
@@ -171,7 +171,7 @@ impl Statement {
         all([self.principal(), self.action(request), self.resource(request), condition, odd])
     }
 
-    /// Tells whether it is about whoever asks.
+    /// Returns whether it applies to the caller.
     fn principal(&self) -> Ternary {
         match self.elements.get("Principal") {
             Some(principal) if is_everyone(principal) => Ok(true),
@@ -195,7 +195,7 @@ impl Statement {
         self.either("Resource", "NotResource", &fits)
     }
 
-    /// Tells whether any text of an element fits, or none of its opposite. It has one of the two.
+    /// Returns whether any text of an element fits, or none of its opposite. It has one of the two.
     fn either(&self, element: &str, opposite: &str, fits: &dyn Fn(&str) -> Ternary) -> Ternary {
         match (self.elements.get(element), self.elements.get(opposite)) {
             (Some(value), None) => any(texts(value).into_iter().map(fits)),

@@ -1,4 +1,4 @@
-//! SARIF, held against what its specification says of the objects that are written.
+//! SARIF, checked against its specification.
 
 use serde_json::Value;
 

@@ -116,7 +116,7 @@ async fn bytes_of_another_version_are_never_given_out() {
     known.etag = None;
     let error = all(&store(&server), &known, 0).await.unwrap_err();
     assert!(error.message.contains("changed"), "{error}");
-    // The version of the first answer is what the second is held to.
+    // The second response must have the version of the first.
     assert_eq!(server.requests()[1].header("if-match"), Some("\"v1\""));
 
     let whole = Server::start(|_, _| Answer::new(200, data()).with("ETag", "\"v1\""));

@@ -25,7 +25,7 @@ impl S3Client {
         self.put_if(location, bytes, &Condition::None).await
     }
 
-    /// Writes an object if the condition is met, and returns its version. The bytes must be such as nobody
+    /// Writes an object if the condition is met, and returns its version. The bytes must be such as no other writer
     /// else would write: that is how a write is known whose response was lost.
     ///
     /// # Errors

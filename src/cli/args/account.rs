@@ -34,7 +34,7 @@ pub struct Collect {
     pub aws: Aws,
 }
 
-/// The time that the account is asked for.
+/// The time range that the account is queried for.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Times {
     /// Collect jobs from this time on [default: the end of the last pass into --to, else one day ago]

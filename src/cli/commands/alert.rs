@@ -88,9 +88,9 @@ pub(crate) fn with_means<T>(account: &Arc<Account>, make: impl FnOnce(&SinkConte
     make(&SinkContext { account, lookup: &lookup, stdout })
 }
 
-/// Tells the sinks of findings. `state`: where it is remembered what they were told; without it, each is told
+/// Sends findings to the sinks. `state`: where sent findings are recorded; without it, each is sent
 /// everything, and what cannot be sent is lost. Returns whether all went out.
-pub(crate) async fn tell(
+pub(crate) async fn send_findings(
     findings: &[Finding],
     configs: &[alert::Config],
     (state, account): (Option<&str>, &Arc<Account>),
@@ -194,7 +194,7 @@ pub(crate) async fn resend(args: AlertResend, started: Invocation) -> Result<Exi
     Ok(if whole { Exit::Fine } else { Exit::Output })
 }
 
-/// Says what became of the alerts of each sink. Returns whether all went out. `waits`: what was not sent is kept.
+/// Prints the delivery result of each sink. Returns whether all alerts went out. `waits`: the others are kept.
 fn report(posted: &[Enqueued], delivered: &[Delivery], waits: bool, say: Messages<'_>) -> bool {
     let mut whole = true;
     for (posted, delivery) in posted.iter().zip(delivered) {

@@ -36,7 +36,7 @@ pub(crate) async fn run(args: Compact, started: Invocation) -> Result<Exit, Fail
         let error = Failure::new(Exit::Input, anyhow!("{} is not a lake", args.lake));
         return Err(error.with_hint("name the folder or prefix that has flow_logs/_delta_log/"));
     }
-    // A pass that is published may still have to be applied to the files as they were: nobody else may write.
+    // A pass that is published may still have to be applied to the files as they were: no other process may write.
     let clock = Clock::new(started.now);
     let state = ingest::state(&place, args.state.as_deref(), &account, clock).await?;
     if let Some(warning) = state.warning() {

@@ -66,7 +66,7 @@ pub(crate) async fn run(mut args: Coverage, started: Invocation) -> Result<Exit,
         drop(line);
         write(&parts, &args)?;
     }
-    tell(&session, &coverage, &deliveries, say, started);
+    print_notes(&session, &coverage, &deliveries, say, started);
     session.close(say).await?;
     let exit = read?;
     if summary.objects_listed > 0 {
@@ -227,7 +227,7 @@ fn write(parts: &[(&'static str, RecordBatch)], args: &Coverage) -> Result<(), F
 }
 
 /// Says beside the rows what they come to, what else cannot be seen, and what was read.
-fn tell(
+fn print_notes(
     session: &Session,
     coverage: &detection::Coverage,
     deliveries: &FlowLogDeliveries,

@@ -57,7 +57,7 @@ pub(crate) async fn run(mut args: Detect, started: Invocation) -> Result<Exit, F
     let alerted = if args.alert {
         let account = Arc::new(Account::new(args.read.aws.options()));
         let place = (args.state.as_deref(), &account);
-        alert::tell(&outcome.findings, &config.alerts, place, started.now, say).await?
+        alert::send_findings(&outcome.findings, &config.alerts, place, started.now, say).await?
     } else {
         true
     };
@@ -103,7 +103,7 @@ fn config(args: &mut Detect) -> Result<Config, Failure> {
     Ok(config)
 }
 
-/// The detections to run: those of flowq and of the user, as configured, those asked for.
+/// The detections to run: those of flowq and of the user, as configured and selected.
 pub(crate) fn detections(
     config: &Config,
     folders: &[PathBuf],
@@ -160,7 +160,7 @@ pub(crate) async fn coverage(
     let problems = summary.problems.iter().map(|(object, reason)| format!("{object}: {reason}"));
     coverage.scan =
         ScanGaps { malformed_lines: summary.malformed.total(), cut_objects: problems.collect() };
-    coverage.ask(detections);
+    coverage.set_detections(detections);
     Ok(coverage)
 }
 

@@ -86,7 +86,7 @@ async fn passes(runner: &mut Runner, say: Messages<'_>) -> Result<PassTotals, Fa
     let (mut totals, mut printed) = (PassTotals::default(), BTreeSet::new());
     while let Some(report) = Box::pin(runner.pass()).await.map_err(failure)? {
         say.note(&pass_line(&report));
-        tell(&report, say);
+        print_report(&report, say);
         totals.merge(&report.pass.totals);
         printed.extend(report.notes);
     }
@@ -97,7 +97,7 @@ async fn passes(runner: &mut Runner, say: Messages<'_>) -> Result<PassTotals, Fa
 }
 
 /// Names the objects that could not be read, and what the sources had to say.
-pub(crate) fn tell(report: &PassReport, say: Messages<'_>) {
+pub(crate) fn print_report(report: &PassReport, say: Messages<'_>) {
     let failed = report.pass.objects.iter().filter_map(|object| {
         let failure = object.failure.as_ref()?;
         let next = match failure.is_due() {

@@ -99,14 +99,14 @@ async fn collect(args: args::Collect, now: i64) -> Result<Exit, Failure> {
         let now = crate::cli::invocation::now();
         match Box::pin(persistent.pass(until.unwrap_or(now), now)).await {
             Ok(report) => {
-                // What every pass says again is said once.
+                // Messages that every pass repeats are printed once.
                 let printed = &mut printed;
                 let news = |texts: &[String], printed: &mut BTreeSet<String>| {
                     texts.iter().filter(|text| printed.insert((*text).clone())).cloned().collect()
                 };
                 let warnings = news(&report.warnings, printed);
                 let notes = news(&report.notes, printed);
-                session::tell(
+                session::print_report(
                     &CollectionReport { warnings, notes, ..CollectionReport::default() },
                     &say,
                 );

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use crate::aws::Account;
-use crate::cli::commands::ingest::{MEMORY, absolute, failure, opener, pass_line, state, tell};
+use crate::cli::commands::ingest::{
+    MEMORY, absolute, failure, opener, pass_line, print_report, state,
+};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::invocation::Invocation;
 use crate::cli::messages::Messages;
@@ -67,7 +69,7 @@ async fn replay(
     while runner.remaining() > 0 {
         let Some(report) = Box::pin(runner.pass()).await.map_err(failure)? else { break };
         say.note(&pass_line(&report));
-        tell(&report, say);
+        print_report(&report, say);
         failed += report.pass.totals.failed;
     }
     for note in runner.take_notes() {

@@ -108,7 +108,7 @@ pub(crate) async fn stream(
     }
     let output = Output::new(write.format, write.output.as_deref(), schema)?;
     let mut output = output.csv_safe(write.csv_safe);
-    // One batch is held back: a sum over what could not be read at all must not be printed as "0".
+    // One batch is buffered: a sum over input that could not be read at all must not be printed as "0".
     let mut previous = None;
     while let Some(batch) = rows.next().await {
         if let Some(batch) = previous.replace(batch?) {

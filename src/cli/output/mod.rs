@@ -32,7 +32,7 @@ use crate::cli::output::cells::Cells;
 use crate::cli::output::table::Table;
 use crate::cli::output::visible::no_formula;
 
-/// Bytes of a Parquet row group that are held before they are written.
+/// Bytes of a Parquet row group that are buffered before they are written.
 const ROW_GROUP_BYTES_MAX: usize = 64 << 20;
 
 /// A format of rows.
@@ -62,7 +62,7 @@ impl Format {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Tells whether it is no text, so that it should not go to a terminal.
+    /// Returns whether it is no text, so that it should not go to a terminal.
     pub fn is_binary(self) -> bool {
         matches!(self, Self::Parquet | Self::Arrow)
     }
@@ -181,7 +181,7 @@ impl RowWriter {
         Ok(())
     }
 
-    /// Writes what is still held and the end of the format. Returns the number of rows written in all.
+    /// Writes what is still buffered and the end of the format. Returns the number of rows written in all.
     ///
     /// # Errors
     ///
@@ -244,14 +244,14 @@ pub fn terminal_width() -> Option<u16> {
     Some(columns).filter(|&columns| columns > 0)
 }
 
-/// Tells whether an error is only that the reader of our output went away, as in `flowq … | head`.
+/// Returns whether an error is only that the reader of our output went away, as in `flowq … | head`.
 pub fn is_broken_pipe(err: &anyhow::Error) -> bool {
     err.chain()
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|err| err.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Returns what the output said: the conversion of the crate itself hides the kind of the error.
+/// Returns the I/O error of the output: the conversion of the crate itself hides its kind.
 fn of_csv(err: csv::Error) -> io::Error {
     match err.into_kind() {
         csv::ErrorKind::Io(err) => err,

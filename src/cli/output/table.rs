@@ -7,7 +7,7 @@ use arrow::datatypes::Schema;
 use crate::cli::output::cells::{Cells, right_aligned};
 use crate::cli::output::visible;
 
-/// Rows that are held to find the widths of the columns. Later rows use the same widths.
+/// Rows that are buffered to find the widths of the columns. Later rows use the same widths.
 const SAMPLE_ROWS: usize = 1000;
 
 /// A text column is not cut below this; a table that is still too wide is printed as records.
@@ -66,14 +66,14 @@ impl Table {
         Ok(text)
     }
 
-    /// Returns what was held back.
+    /// Returns the buffered rows.
     pub(crate) fn finish(mut self) -> String {
         let mut text = String::new();
         self.start(&mut text);
         text
     }
 
-    /// Fixes the widths and prints the head and the rows that were held for it.
+    /// Fixes the widths and prints the head and the buffered rows.
     fn start(&mut self, text: &mut String) {
         let Some(sample) = self.sample.take() else { return };
         for row in &sample {

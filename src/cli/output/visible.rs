@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// Tells whether a character is obeyed instead of shown: controls, marks of direction, blanks without a width,
+/// Returns whether a character is obeyed instead of shown: controls, marks of direction, blanks without a width,
 /// line separators, and tags.
 fn is_obeyed(c: char) -> bool {
     c.is_control()

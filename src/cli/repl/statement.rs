@@ -15,7 +15,7 @@ pub(crate) fn split(text: &str) -> (Vec<&str>, &str) {
     (statements, rest)
 }
 
-/// Tells whether a text holds nothing but blanks and comments.
+/// Returns whether a text holds nothing but blanks and comments.
 pub(crate) fn is_blank(text: &str) -> bool {
     let mut rest = text.trim_start();
     while let Some(len) = comment_len(rest) {

@@ -66,7 +66,7 @@ impl Log {
 
     fn write(self, level: Level, message: &str, fields: Fields) {
         let line = line(self.format, &now(), level, message, fields);
-        // A log that nobody takes must not end the service.
+        // A log that cannot be written must not end the service.
         drop(std::io::stderr().lock().write_all(line.as_bytes()));
     }
 }

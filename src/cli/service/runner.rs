@@ -27,13 +27,13 @@ use crate::cli::session;
 use crate::config::Config;
 use crate::metrics::{Config as MetricsConfig, PassOutcome};
 
-/// How long a pass may go on after the service was asked to end.
+/// How long a pass may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// How long the release of leases may take at the end.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A tick that never comes, for a service that nobody watches.
+/// A tick that never comes, for a service without a watchdog.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How the service is run.
@@ -49,7 +49,7 @@ pub(crate) struct Options {
     pub(crate) started: i64,
 }
 
-/// Runs a service until it is asked to end.
+/// Runs a service until a signal stops it.
 pub(crate) async fn run(
     options: Options,
     account: Arc<Account>,
@@ -102,7 +102,7 @@ struct Service {
 /// What became of a pass in flight.
 enum PassResult {
     Ended(Box<Result<Report, Failure>>),
-    /// It was asked to end and did not in time.
+    /// It did not end in time after the signal to stop.
     Dropped,
     /// A second signal came.
     Killed,
@@ -181,7 +181,7 @@ impl Service {
         self.outlets.close().await;
     }
 
-    /// Makes a pass, and hears what is asked meanwhile.
+    /// Makes a pass, and records signals that arrive meanwhile.
     async fn run_pass(&mut self, work: &mut impl Worker, now: i64) -> (PassResult, PendingSignals) {
         let mut pending = PendingSignals::default();
         let mut pass = pin!(work.pass(&self.config, now));
@@ -209,7 +209,7 @@ impl Service {
         }
     }
 
-    /// Waits for the next pass, and does what is asked meanwhile.
+    /// Waits for the next pass, and handles signals meanwhile.
     async fn wait_for_next(&mut self, work: &impl Worker, wait: Duration) -> Next {
         let mut next = pin!(tokio::time::sleep(wait));
         let mut ticks = ticks(&self.notify);

@@ -1,4 +1,4 @@
-//! Findings as OCSF, held against what the schema of version 1.5.0 says of class 2004.
+//! Findings as OCSF, checked against class 2004 of schema 1.5.0.
 
 use serde_json::Value;
 

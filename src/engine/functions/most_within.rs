@@ -1,4 +1,4 @@
-//! The function `most_within(times, secs)`: how many of these times, at most, lie within so many seconds.
+//! The function `most_within(times, secs)`: the largest number of these times within any window of `secs`.
 
 use std::sync::Arc;
 

@@ -95,7 +95,7 @@ async fn a_function_makes_no_more_than_a_part_of_the_memory() {
     ] {
         assert_eq!(ask(&engine, sql).await, [expected], "{sql}");
     }
-    // The table function of the same name gives rows as they are asked for.
+    // The table function of the same name streams its rows.
     assert_eq!(ask(&engine, "SELECT max(value) FROM generate_series(1, 100000)").await, ["100000"]);
     let sql = "SELECT count(*) FROM (SELECT * FROM generate_series(1, 1000000000) LIMIT 3)";
     assert_eq!(ask(&engine, sql).await, ["3"]);

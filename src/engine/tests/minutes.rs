@@ -62,7 +62,7 @@ const MINUTES: &str = "SELECT * FROM interface_minutes ORDER BY interface_id, jo
 
 const LOGS: &str = "SELECT * FROM interface_logs ORDER BY interface_id, job_name, flow_log_id";
 
-/// Runs as `interface state first-last`, in minutes after T0, asked both of the views and of what was kept.
+/// Runs as `interface state first-last`, in minutes after T0, from the views and from the materialized rows.
 async fn runs(inventory: Inventory, records: &[(&str, i64, i64, &str)]) -> Vec<String> {
     let sql = format!(
         "SELECT interface_id, state, \
@@ -153,7 +153,7 @@ async fn a_log_without_times_tells_of_no_minute() {
     engine.materialize_conversations().await.unwrap();
     let runs = ask(&engine, "SELECT interface_id, state, minutes FROM interface_runs").await;
     assert_eq!(runs, ["eni-a unknown 20"]);
-    // Of an interface of which nothing at all was read, not even that is said.
+    // An interface without any record has no row.
     let none = with(
         crate::engine::tests::minutes::inventory(vec![eni("eni-b", Some(0), Some(20))], 20, None),
         text,

@@ -36,7 +36,7 @@ fn log<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
     format!("{FIELDS}\n{}", records.into_iter().map(line).collect::<String>())
 }
 
-/// An engine over a log of the interface of a job that was made so many seconds after [`T0`].
+/// An engine over a log of the interface of a job that was created this many seconds after [`T0`].
 async fn engine(text: &str, made: Option<i64>, since: Option<i64>) -> Engine {
     let eni = Eni {
         interface_id: "eni-1".to_owned(),

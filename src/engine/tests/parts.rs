@@ -10,7 +10,7 @@ use parquet::file::serialized_reader::SerializedFileReader;
 
 use super::*;
 
-/// Objects that are said to be large, so that they are read in parts.
+/// Objects with a large listed size, so that they are read in parts.
 #[derive(Debug)]
 struct Large(MemorySource);
 
@@ -73,7 +73,7 @@ fn file() -> (Vec<u8>, Vec<Range<usize>>) {
     (bytes, places)
 }
 
-/// What a query gives and counts, with so many threads.
+/// The rows and counts of a query with this many threads.
 async fn read(name: &str, stored: &[u8], sql: &str, threads: usize) -> (Vec<String>, ScanSummary) {
     let source = Arc::new(Large(MemorySource::from_iter([(name, stored.to_vec())])));
     let engine = with(source, ScanOptions::new(Window::default()), threads).await;
@@ -88,7 +88,7 @@ async fn readers_share_a_large_parquet_file_and_count_it_once() {
     let (stored, _) = file();
     for threads in [1, 2, 3] {
         let (rows, summary) = read("a.parquet", &stored, SUMS, threads).await;
-        // Without the row that does not fit, and the one that is not asked for.
+        // Without the row that does not fit, and the one that is not selected.
         let sum = 89 * 90 / 2 - 44 - 9;
         assert_eq!(rows, [format!("88 {} {sum}", sum + 88)]);
         assert!(summary.adds_up(), "{summary:?}");
@@ -115,7 +115,7 @@ async fn what_is_read_of_a_damaged_file_does_not_depend_on_the_threads() {
         let (same, more) = read("a.parquet", &stored, SUMS, threads).await;
         assert_eq!((same, format!("{more:?}")), (rows.clone(), format!("{one:?}")));
     }
-    // A footer that no part can read is told once.
+    // A footer that no part can read is reported once.
     stored.truncate(stored.len() - 5);
     let (_, none) = read("a.parquet", &stored, SUMS, 2).await;
     assert_eq!((none.lines, none.problem_objects, none.problems.len()), (0, 1, 1));

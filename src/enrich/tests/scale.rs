@@ -65,7 +65,7 @@ fn the_row_of_an_interface_is_that_of_a_naive_scan() {
     }
 }
 
-/// The interfaces that may be said to hold an address: those that a rule cannot tell apart.
+/// The interfaces that may have an address: those that a rule cannot distinguish.
 fn naive_holders(enis: &[Eni], ip: &str, at: i64) -> Vec<Option<String>> {
     let at_address: Vec<&Eni> = enis.iter().filter(|eni| eni.addresses[0] == ip).collect();
     let span = |eni: &Eni| (eni.valid_from.unwrap(), eni.valid_to.unwrap());

@@ -58,7 +58,7 @@ pub struct JobReport {
     pub parts: Vec<ReportSection>,
 }
 
-/// A part of a page: rows, and what has to be said beside them.
+/// A part of a page: rows and the notes beside them.
 #[derive(Debug, Clone)]
 pub struct ReportSection {
     /// Its name in JSON.
@@ -92,7 +92,7 @@ pub enum Error {
     Query {
         /// The part.
         part: &'static str,
-        /// What the engine said.
+        /// The error of the engine.
         source: Box<dyn StdError + Send + Sync>,
     },
     /// Arrow refused rows.
@@ -101,7 +101,7 @@ pub enum Error {
 }
 
 impl JobReport {
-    /// Makes the page; `query` runs SQL over conversations that are kept, so no part reads the logs.
+    /// Makes the page; `query` runs SQL over materialized conversations, so no part reads the logs.
     pub async fn make<E>(
         about: &JobReportContext<'_>,
         query: impl AsyncFn(&str, &[(String, ScalarValue)]) -> Result<Vec<RecordBatch>, E>,
@@ -164,7 +164,7 @@ impl JobReport {
 }
 
 impl JobReportContext<'_> {
-    /// What has to be said beside a part.
+    /// The notes beside a part.
     fn notes(&self, part: &ReportSection) -> Vec<String> {
         let rows = part.rows.num_rows();
         let mut notes = Vec::new();

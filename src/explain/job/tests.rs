@@ -1,4 +1,4 @@
-//! Which job is meant, and pages of names that nobody should trust.
+//! The choice of a job, and pages with untrusted names.
 
 use super::*;
 use crate::inventory::Inventory;

@@ -82,7 +82,7 @@ fn a_record_that_fits_two_formats_is_set_aside_and_never_guessed() {
     let swapped = "interface-id dstaddr srcaddr bytes start end";
     let text = format!("{SHORT_RECORD}\neni-0a - - - 1418530010 1418530070\n");
     let (rows_, tally) = rows(&["srcaddr", "line"], &[SHORT, swapped], &text);
-    // Where nothing tells the two apart because nothing is said, there is nothing to guess.
+    // Where both formats fit equally, none is guessed.
     assert_eq!(rows_, ["NULL 2"]);
     assert_eq!(tally.malformed.by_reason.get(&Reason::AmbiguousFormat), Some(&1));
     assert_eq!(

@@ -20,7 +20,7 @@ const SCANNED: [u16; 24] = [
 ];
 
 /// Adds all of them.
-pub(super) fn tell(scenario: &mut Scenario) {
+pub(super) fn add(scenario: &mut Scenario) {
     calls_home(scenario);
     polls_mirror(scenario);
     slow_upload(scenario);

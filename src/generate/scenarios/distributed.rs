@@ -11,7 +11,7 @@ const SYN: u8 = 2;
 const SYN_ACK: u8 = 18;
 
 /// Adds all of them.
-pub(super) fn tell(scenario: &mut Scenario) {
+pub(super) fn add(scenario: &mut Scenario) {
     no_self_rule(scenario);
     closed_ephemeral_ports(scenario);
     late_packets(scenario);

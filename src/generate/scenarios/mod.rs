@@ -27,10 +27,10 @@ impl Scenario {
     /// Builds every scenario, from `start`.
     pub(super) fn new(start: i64) -> Self {
         let mut scenario = Self { world: World::new(start), records: Vec::new(), port: 40000 };
-        single::tell(&mut scenario);
-        distributed::tell(&mut scenario);
+        single::add(&mut scenario);
+        distributed::add(&mut scenario);
         scenario.others();
-        behaviour::tell(&mut scenario);
+        behaviour::add(&mut scenario);
         scenario
     }
 

@@ -14,7 +14,7 @@ use crate::generate::world::STS_ENI;
 const SYN: u8 = 2;
 
 /// Adds all of them.
-pub(super) fn tell(scenario: &mut Scenario) {
+pub(super) fn add(scenario: &mut Scenario) {
     clean(scenario);
     pip_install(scenario);
     serving(scenario);

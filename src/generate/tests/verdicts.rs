@@ -71,7 +71,7 @@ async fn every_format_gives_the_same_findings() {
     assert!(full.len() >= 14, "{}", full.len());
     for format in [Format::V2, Format::V5] {
         let mut other = judged(format).await;
-        // Without TCP flags, late packets cannot be told from refused connections: it says so.
+        // Without TCP flags, late packets cannot be distinguished from refused connections: the finding says so.
         let extra: Vec<Finding> =
             other.extract_if(.., |id, _| !full.contains_key(id)).map(|(_, found)| found).collect();
         let extra: Vec<_> = extra

@@ -23,7 +23,7 @@ pub(super) fn object(
         .filter_map(|(layout, reading)| Some((*layout, reading.objects.get(&split.id)?)))
         .collect();
     let mut rows = BTreeMap::new();
-    // How many of a log group's events were known is told by table, not by time range.
+    // The number of known events of a log group is counted by table, not by time range.
     for (layout, read) in reads.iter().filter(|_| split.log_group.is_none()) {
         let ScanSummary { ok, nodata, skipdata, other, .. } = &read.summary;
         let count = ok + nodata + skipdata + other;

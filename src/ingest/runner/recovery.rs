@@ -148,7 +148,7 @@ impl Runner {
         }
     }
 
-    /// Deletes what a pass wrote that will not be published. What is left is deleted by nobody but does not
+    /// Deletes what a pass wrote that will not be published. What is left is not deleted by others but does not
     /// count.
     pub(super) async fn delete_orphans(&self, number: u64) {
         drop(self.sweep_files(&self.file_name(number)).await);
@@ -181,7 +181,7 @@ fn sweep_folder(place: &Storage, prefix: &str) {
         let name = entry.file_name().to_string_lossy();
         let partial = name.starts_with(prefix) && name.contains(".parquet#");
         if partial && entry.file_type().is_file() {
-            // It is in nobody's way.
+            // It blocks no writer.
             drop(std::fs::remove_file(entry.path()));
         }
     }

@@ -69,7 +69,7 @@ pub(super) async fn events(
 }
 
 /// Requests from AWS Config the history of interfaces that are known or were deleted since, if it records them.
-/// `asked`: time of the last query. Returns whether the result is complete.
+/// `collected_until`: time of the last query. Returns whether the result is complete.
 pub(super) async fn config(
     pass: &mut CollectionPass<'_>,
     since: i64,

@@ -73,7 +73,7 @@ proptest! {
         let all = facts(snapshots.iter().flatten().cloned().chain(others.clone()));
         let want = merge::inventory(&all);
         prop_assert_eq!(&merge::inventory(&drop_repeats(all)), &want);
-        // A collector thins at every pass what it kept and what is new.
+        // A collector removes repeats at every pass from stored and new facts.
         let mut result = drop_repeats(facts(others));
         for part in snapshots.chunks(cut.max(1)) {
             result.extend(facts(part.iter().flatten().cloned()));

@@ -29,7 +29,7 @@ fn an_address_means_who_had_it_then() {
     };
     assert_eq!(who(60).as_deref(), Some("eni-first"));
     assert_eq!(who(7300).as_deref(), Some("eni-second"));
-    // Between the two nobody had it, but for the seconds by which a record may be off.
+    // Between the two no interface had it, except for the tolerance of record times.
     assert_eq!(who(5000), None);
     assert_eq!(who(3620).as_deref(), Some("eni-first"));
 }

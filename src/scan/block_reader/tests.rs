@@ -20,7 +20,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-/// Blocks of `stored`, in chunks that are counted as they are asked for.
+/// Blocks of `stored`, in chunks that are counted as they are read.
 fn blocks(stored: &[u8], threads: usize) -> (BlockReader, Arc<AtomicUsize>, Arc<Semaphore>) {
     let reads = Arc::new(AtomicUsize::new(0));
     let chunks: Vec<Bytes> = stored.chunks(256 << 10).map(Bytes::copy_from_slice).collect();
@@ -48,7 +48,7 @@ async fn all(mut blocks: BlockReader) -> (Vec<u8>, Option<String>) {
     }
 }
 
-/// Waits until `asked` stands still, and returns it.
+/// Waits until `reads` stays the same, and returns it.
 async fn settled(reads: &AtomicUsize) -> usize {
     let mut before = usize::MAX;
     while before != reads.load(Ordering::Relaxed) {

@@ -174,7 +174,7 @@ impl State {
         for at in minute..=end {
             slot(at.div_euclid(60), at.rem_euclid(60), &|slot| match at == minute {
                 true => slot.count(status, longest),
-                false => slot.tell(status, longest),
+                false => slot.add_status(status, longest),
             });
         }
     }
@@ -285,7 +285,7 @@ mod tests {
         [Some(id.to_owned()), Some("job".to_owned()), None, None, Some("exact".to_owned())]
     }
 
-    /// Counts records of (interface, first minute, status), with so many hours in memory at a time.
+    /// Counts records of (interface, first minute, status), with this many hours in memory at a time.
     fn counted(
         records: &[(&str, i64, Status)],
         hours_max: usize,

@@ -18,7 +18,7 @@ pub(super) struct Minute {
     pub(super) statuses: u8,
 }
 
-/// The bit of each status in [`Minute::told`]; the greatest is the worst.
+/// The bit of each status in [`Minute::statuses`]; the greatest is the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
     Nodata = 1,
@@ -45,7 +45,7 @@ impl Minute {
             Status::Skipdata => &mut self.skipdata,
         };
         *count = count.saturating_add(1);
-        self.tell(status, longest_secs);
+        self.add_status(status, longest_secs);
     }
 
     /// Adds what another part of the log has of the same minute.
@@ -57,7 +57,7 @@ impl Minute {
         self.statuses |= other.statuses;
     }
 
-    pub(super) fn tell(&mut self, status: Status, longest_secs: u16) {
+    pub(super) fn add_status(&mut self, status: Status, longest_secs: u16) {
         self.statuses |= status as u8;
         self.longest_secs = self.longest_secs.max(longest_secs);
     }

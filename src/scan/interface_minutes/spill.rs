@@ -17,7 +17,7 @@ pub(super) type Slots = Box<[Minute; 60]>;
 /// The hour that stands for records without a time, in its first slot. No time in seconds lies in it.
 pub(super) const UNTIMED: i64 = i64::MIN;
 
-/// Sorted stretches of one file; that many are merged into one of the next file.
+/// Sorted segments of one file; that many are merged into one of the next file.
 const STRETCHES_MAX: usize = 32;
 
 /// Bytes read or written at a time.
@@ -92,7 +92,7 @@ impl Files {
         Ok(())
     }
 
-    /// Merges all that was written into one stretch.
+    /// Merges all that was written into one segment.
     pub(super) fn finish(mut self, order: &Order) -> io::Result<Option<Segment>> {
         let mut segments: Vec<Segment> =
             self.levels.iter_mut().flat_map(|level| level.segments.drain(..)).collect();
@@ -190,7 +190,7 @@ fn decode(from: &mut &[u8]) -> Option<Hour> {
     Some(Hour { number, hour, slots })
 }
 
-/// Reads a stretch from its begin to its end.
+/// Reads a segment from its begin to its end.
 #[derive(Debug)]
 pub(super) struct Reader {
     segment: Segment,
@@ -242,7 +242,7 @@ impl Iterator for Reader {
     }
 }
 
-/// Several stretches as one, each hour of each number once.
+/// Several segments as one, each hour of each number once.
 struct Merge {
     order: Order,
     readers: Vec<Reader>,

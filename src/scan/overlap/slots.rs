@@ -12,7 +12,7 @@ const HOUR: i64 = 3600 / SLOT_SECS;
 /// minute off.
 const RECORD_SLOTS: i64 = 15 * 60 / SLOT_SECS;
 
-/// Two flow logs may give the same packet times that differ by so many slots.
+/// Two flow logs may give the same packet times that differ by this many slots.
 const NEAR: i64 = 2;
 
 /// One bit for each slot of an hour.

@@ -49,7 +49,7 @@ enum Entry {
     Ready(StartedRead),
 }
 
-/// A task that ends when nobody waits for it.
+/// A task that ends when its receiver is dropped.
 struct Task(JoinHandle<Result<StartedRead, aws::Error>>);
 
 impl Drop for Task {

@@ -183,7 +183,7 @@ mod tests {
 
     use super::*;
 
-    /// As in AWS's documentation, with the fields that nobody reads.
+    /// As in AWS's documentation, with the fields that are not read.
     fn s3(name: &str, version: &str, key: &str) -> Value {
         json!({
             "eventVersion": version, "eventSource": "aws:s3", "awsRegion": "us-west-2",

@@ -29,7 +29,7 @@ impl Request {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The first byte that is asked for.
+    /// The first requested byte.
     pub(crate) fn first_byte(&self) -> Option<usize> {
         self.header("range")?.strip_prefix("bytes=")?.split_once('-')?.0.parse().ok()
     }
@@ -41,9 +41,9 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
-    /// Closes the connection after so many bytes of the body.
+    /// Closes the connection after this many bytes of the body.
     pub(crate) cut: Option<usize>,
-    /// Sends no more after so many bytes of the body, and keeps the connection.
+    /// Sends no more after this many bytes of the body, and leaves the connection open.
     pub(crate) stall: Option<usize>,
 }
 
@@ -57,7 +57,7 @@ impl Answer {
         Self::new(status, format!("<Error><Code>{code}</Code><Message>{code}</Message></Error>"))
     }
 
-    /// An object, or the part of it that is asked for, with the ETag `"v1"`.
+    /// An object, or the requested part of it, with the ETag `"v1"`.
     pub(crate) fn object(request: &Request, whole: &[u8]) -> Self {
         let mut answer = match request.header("range").and_then(|r| r.strip_prefix("bytes=")) {
             None => Self::new(200, whole),

@@ -56,11 +56,11 @@ pub(crate) async fn run(mut args: Audit, started: Invocation) -> Result<Exit, Fa
         output(&report, &found, &args, started.now)?;
     }
     print_rule_notes(&session, &config, &suppressed, say, started.now);
-    tell(&session, &report, traffic.is_some(), say, started);
+    print_notes(&session, &report, traffic.is_some(), say, started);
     let alerted = if args.alert {
         let account = Arc::new(Account::new(args.read.aws.options()));
         let place = (args.state.as_deref(), &account);
-        alert::tell(&found, &config.alerts, place, started.now, say).await?
+        alert::send_findings(&found, &config.alerts, place, started.now, say).await?
     } else {
         true
     };
@@ -132,7 +132,7 @@ fn findings_of(
     (found, suppressed)
 }
 
-/// The format of findings that is asked for; `None`: results are.
+/// The selected format of findings; `None`: results are printed.
 fn finding_format(args: &Audit) -> Result<Option<FindingFormat>, Failure> {
     let format = match args.format {
         AuditFormat::Ocsf => return Ok(Some(FindingFormat::Ocsf)),
@@ -175,7 +175,7 @@ fn output(report: &AuditReport, found: &[Finding], args: &Audit, now: i64) -> Re
 }
 
 /// Says beside the results what was audited, as of when, and what was read.
-fn tell(
+fn print_notes(
     session: &Session,
     report: &AuditReport,
     with_logs: bool,

@@ -32,7 +32,7 @@ pub(super) fn sources_named(read: &Read, command: &str, say: Messages<'_>) -> Re
     Ok(())
 }
 
-/// Returns what the jobs opened in `[since, until)`, Unix seconds, of what the engine has kept.
+/// Returns what the jobs opened in `[since, until)`, Unix seconds, from the materialized conversations.
 pub(super) async fn seen(
     session: &Session,
     since: Option<i64>,

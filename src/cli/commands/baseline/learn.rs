@@ -61,16 +61,16 @@ pub(crate) async fn run(mut args: Learn, started: Invocation) -> Result<Exit, Fa
         let (widen, ranges) = (args.widen.clone(), ranges.clone());
         let options = Options { job, ranges, widen, headroom: args.headroom };
         let learned = learn(&rows, &flagged, &options);
-        tell_bands(&session, &rows, &options, say);
+        print_bands(&session, &rows, &options, say);
         rows.retain(|row: &ObservedDestination| !row.is_of(&options.job));
         if !text.is_empty() {
             text.push('\n');
         }
         text.push_str(&render(&learned, &options));
-        tell(&learned, &options, say);
+        print_summary(&learned, &options, say);
     }
     write(&text, args.output.as_deref())?;
-    tell_unjudged(&outcome, say);
+    print_unjudged(&outcome, say);
     say.summary(&summary, started.at.elapsed());
     say.problems(&summary);
     session.close(say).await?;
@@ -137,7 +137,7 @@ fn write(text: &str, path: Option<&Path>) -> Result<(), Failure> {
     file.map_or(Ok(()), |file| file.publish().or_exit(Exit::Output))
 }
 
-fn tell(learned: &Learned, options: &Options, say: Messages<'_>) {
+fn print_summary(learned: &Learned, options: &Options, say: Messages<'_>) {
     let count = |count: usize| number(count as u64);
     let runs = learned.runs.names.len();
     let job = options.job.as_str();
@@ -164,7 +164,7 @@ fn tell(learned: &Learned, options: &Options, say: Messages<'_>) {
 }
 
 /// Says which rules of the config its runs went past: those are not learned again.
-fn tell_bands(
+fn print_bands(
     session: &Session,
     rows: &[ObservedDestination],
     options: &Options,
@@ -186,7 +186,7 @@ fn tell_bands(
 }
 
 /// Says which detections could not tell what to leave out.
-fn tell_unjudged(outcome: &DetectionRun, say: Messages<'_>) {
+fn print_unjudged(outcome: &DetectionRun, say: Messages<'_>) {
     for not_run in &outcome.not_run {
         let why = not_run.why();
         say.warn(&format!("{} did not run, so what it would flag was learned: {why}", not_run.id));

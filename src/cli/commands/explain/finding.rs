@@ -100,7 +100,7 @@ async fn as_it_was(
         return Ok(Arc::clone(session.context.inventory()));
     }
     let account = Arc::new(Account::new(read.aws.options()));
-    // What is wrong with the documents was said when they were read first.
+    // Warnings about the documents were printed when they were first read.
     let warnings = CapturedWarnings::default();
     let times = (None, finding.first_seen);
     let read =

@@ -13,7 +13,7 @@ use crate::explain::{
 use crate::reachability::{Analyzer, Fix};
 use crate::vpc::FiveTuple;
 
-/// How far around the time asked about the logs are looked at, in seconds.
+/// How far around the given time the logs are read, in seconds.
 const AROUND_SECS: i64 = 3600;
 
 /// What the logs show of a flow around a time.

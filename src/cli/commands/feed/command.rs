@@ -1,5 +1,5 @@
 //! `flowq feed`: passes in a loop as a service. What is new goes into the lake, what it changes about findings
-//! is looked at again, and sinks are told what they do not know yet.
+//! is evaluated again, and sinks get the findings that they do not have yet.
 
 use std::sync::Arc;
 

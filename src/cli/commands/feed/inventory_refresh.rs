@@ -81,6 +81,6 @@ async fn collect(
     let persistent = PersistentCollector::open(collector, target, None, now).await;
     let mut persistent = persistent.map_err(session::inventory_failure)?;
     let report = Box::pin(persistent.pass(now, now)).await.map_err(session::inventory_failure)?;
-    session::tell(&report, say);
+    session::print_report(&report, say);
     Ok((name, report.warnings.is_empty()))
 }

@@ -229,7 +229,7 @@ impl FeedState {
     }
 
     /// Brings the findings up to date with all passes that were published. Returns whether all questions were
-    /// answered: what was not is said, and records are taken in all the same.
+    /// answered: failed questions are reported, and records are ingested all the same.
     async fn judge(
         &mut self,
         lake: &Arc<dyn Source>,

@@ -1,4 +1,4 @@
-//! The loop with passes that only pretend, and signals that are only told.
+//! The loop with simulated passes and signals.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -22,7 +22,7 @@ enum Act {
     Ask(&'static [Event], Duration),
 }
 
-/// Passes as they are written down; after the last one the service is asked to stop.
+/// Passes as they are written down; after the last one the service is stopped.
 struct Script {
     acts: VecDeque<Act>,
     sender: mpsc::Sender<Event>,
@@ -288,7 +288,7 @@ async fn the_address_of_the_metrics_follows_the_configuration() {
     assert!(failure.to_string().contains("metrics cannot listen on 127.0.0.1:"), "{failure}");
     assert!(failure.hint.unwrap().contains("another process"));
     TcpStream::connect(first).unwrap();
-    // None is wanted any more.
+    // No further pass is needed.
     let change = outlets.prepare(&MetricsConfig::default()).await.unwrap();
     assert_eq!(outlets.take(change).await, None);
     TcpStream::connect(first).unwrap_err();

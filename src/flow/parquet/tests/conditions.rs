@@ -32,7 +32,7 @@ async fn conditions_drop_rows_and_row_groups_and_keep_row_numbers() {
     let (batch, tally) = all(bytes, parquet_request).await;
     assert_eq!((batch.num_rows(), tally.ok, tally.nodata), (0, 99, 1));
 
-    // Numbers kept as text sort as text: their statistics must not prune.
+    // Numbers stored as text sort as text: their statistics must not prune.
     let ports = vec![
         ("srcaddr", texts(&["10.0.0.1"; 3])),
         ("dstaddr", texts(&["10.0.0.2"; 3])),

@@ -4,7 +4,7 @@ use proptest::prelude::{prop_assert_eq, proptest};
 
 use super::*;
 
-/// What is asked of a file that the log of a lake's table names.
+/// The request for a file that the log of a lake's table names.
 fn request(columns: &[&str]) -> ParquetRequest {
     ParquetRequest { lake: Some(Arc::new([])), ..super::request(columns) }
 }
@@ -60,7 +60,7 @@ fn rows(interfaces: &[Option<&str>], statuses: &[&str]) -> Columns {
 
 const HAD: (&str, &str) = (COLUMNS_KEY, "dstaddr,interface_id,log_status,srcaddr");
 
-/// The stretches of rows that may be in any order, none longer than a row group.
+/// The runs of rows that may be in any order, none longer than a row group.
 fn interface_runs(interfaces: &[Option<&str>], statuses: &[&str]) -> String {
     let one = |(id, status): (&Option<&'static str>, &&str)| InterfaceRun {
         interface: *id,

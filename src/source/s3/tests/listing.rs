@@ -14,7 +14,7 @@ use crate::time::Window;
 
 const DAY: i64 = 1_773_100_800; // 2026-03-10T00:00:00Z
 
-/// A bucket in memory, which lists as S3 does and counts what it was asked.
+/// A bucket in memory, which lists as S3 does and counts requests.
 struct Bucket {
     keys: BTreeSet<String>,
     page_max: usize,

@@ -54,9 +54,9 @@ async fn what_was_begun_is_gone_on_with_and_asked_for_once() {
         assert_eq!(objects.head(split, 2_000_000).await.unwrap(), data(size.min(2_000_000)));
         assert!(all(&objects, split).await.unwrap() == data(size), "{}", split.id);
     }
-    // Nothing is asked for an object that the listing says is empty.
+    // No request is sent for an object with a listed size of 0.
     assert_eq!(server.requests().len(), 3);
-    // What was not begun is asked for in full; its head alone by a range.
+    // An object that was not started is requested in full; its head alone by a range.
     assert_eq!(objects.head(&splits[2], 4).await.unwrap(), data(4));
     assert!(all(&objects, &splits[2]).await.unwrap() == data(70_000));
     let ranges: Vec<bool> =
@@ -76,7 +76,7 @@ async fn no_more_is_begun_than_there_is_room_for_and_all_is_read() {
         assert!(all(&objects, split).await.unwrap() == data(size));
     }
     assert_eq!(server.requests().len(), 200);
-    // Those that nobody opens make room for others at last.
+    // Unopened objects make room for others in the end.
     objects.upcoming(splits.iter());
     let late = split("7.log");
     for _ in 0..300 {
@@ -156,14 +156,14 @@ async fn parquet_is_read_by_few_ranges() {
     assert_eq!(reader.get_bytes(7..9).await.unwrap(), data(9)[7..]);
     assert!(reader.get_metadata(None).await.is_err());
     assert_eq!(server.requests().len(), 5);
-    // A size that nobody told is asked for.
+    // An unknown size is requested.
     let unknown = Split { size_bytes: None, ..file };
     let mut reader = objects.seek(&unknown).await.unwrap();
     assert_eq!(reader.get_bytes(7..9).await.unwrap(), whole[7..9]);
     assert!(reader.get_bytes(999_990..1_000_001).await.is_err());
 }
 
-/// A bucket whose listing is the keys given, whatever is asked.
+/// A bucket whose listing is always the given keys.
 fn bucket(keys: &'static [(&'static str, &'static str)]) -> Server {
     Server::start(move |request, _| {
         if !request.target.contains("list-type=2") {
