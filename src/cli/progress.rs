@@ -158,8 +158,8 @@ mod tests {
         let places = ["logs/", "s3://b/AWSLogs/", "aws"];
         assert_eq!(
             silence(places.iter(), Some("http://127.0.0.1:9")).unwrap(),
-            "flowq: no answer after 4 s from s3://b/AWSLogs/, aws at http://127.0.0.1:9: it is asked again; Ctrl-C \
-             ends it"
+            "flowq: no answer after 4 s from s3://b/AWSLogs/, aws at http://127.0.0.1:9: retrying; Ctrl-C \
+             stops it"
         );
         assert_eq!(silence(places[..1].iter(), None), None);
     }

@@ -99,7 +99,7 @@ mod tests {
             ("emf = \"-\"\nput-metric-data = true", "count everything twice"),
             ("cloudwatch-namespace = \"\"", "1 to 255"),
             ("cloudwatch-namespace = \"my app\"", "letters, digits"),
-            ("cloudwatch-namespace = \"AWS/Logs\"", "AWS's own"),
+            ("cloudwatch-namespace = \"AWS/Logs\"", "reserved by AWS"),
         ] {
             let config: Config = toml::from_str(text).unwrap();
             assert!(config.check().unwrap_err().contains(expected), "{text}");

@@ -123,7 +123,7 @@ async fn bytes_of_another_version_are_never_given_out() {
     let error = all(&store(&whole), &listed(&data()), 5).await.unwrap_err();
     assert!(error.message.contains("does not start at byte 5"), "{error}");
     let error = all(&store(&whole), &listed(&data()[..10]), 0).await.unwrap_err();
-    assert!(error.message.contains("more than the 10 bytes"), "{error}");
+    assert!(error.message.contains("more than the expected 10 bytes"), "{error}");
 }
 
 #[tokio::test]
