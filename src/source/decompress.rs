@@ -185,10 +185,18 @@ impl Decompressor {
     /// Returns the next block of content, whatever is in it.
     fn own_block(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            let Some(block) = self.next_content()? else {
-                let rest = if self.ended { self.encoding.finish() } else { Bytes::new() };
-                return Ok(Some(rest).filter(|rest| !rest.is_empty()));
+            let content = self.next_content();
+            let is_end = match &content {
+                Ok(content) => content.is_none() && self.ended,
+                Err(_) => true,
             };
+            // A byte that may begin a character of UTF-16 is content as well, also before an error.
+            let rest = if is_end { self.encoding.finish() } else { Bytes::new() };
+            if !rest.is_empty() {
+                self.failed = content.err();
+                return Ok(Some(rest));
+            }
+            let Some(block) = content? else { return Ok(None) };
             let text = self.encoding.decode(block);
             if !text.is_empty() {
                 return Ok(Some(text));

@@ -148,6 +148,18 @@ proptest! {
 }
 
 #[test]
+fn a_single_byte_before_the_damage_is_given_out_first() {
+    let mut stored = gzip(b"p");
+    stored.truncate(stored.len() - 8);
+    stored.extend([0xff; 8]);
+    for chunk in [1, usize::MAX] {
+        let (content, error) = run(&stored, chunk, &Limits::default());
+        assert_eq!(content, b"p", "{chunk}");
+        assert!(matches!(error, Some(Error::Corrupt { .. })), "{chunk}: {error:?}");
+    }
+}
+
+#[test]
 fn gzip_within_gzip_is_unpacked_and_a_third_layer_is_named() {
     let text: Vec<u8> = (0u32..50_000).flat_map(|n| format!("line {n}\n").into_bytes()).collect();
     let twice = gzip(&[gzip(&text[..1000]), gzip(&text[1000..])].concat());
