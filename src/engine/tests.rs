@@ -28,9 +28,13 @@ mod same_rows;
 
 const VPC: &str = "version interface-id srcaddr dstaddr bytes start end action log-status";
 
+/// 2020-01-01T00:00:00Z in Unix seconds.
+const T0: u32 = 1_577_836_800;
+
 fn vpc(rows: u32) -> String {
     let row = |row| {
-        format!("2 eni-{row} 10.0.0.{row} 10.1.0.1 {row} {} {} ACCEPT OK\n", 1000 + row, 1060 + row)
+        let start = T0 + 1000 + row;
+        format!("2 eni-{row} 10.0.0.{row} 10.1.0.1 {row} {start} {} ACCEPT OK\n", start + 60)
     };
     format!("{VPC}\n{}", (1..=rows).map(row).collect::<String>())
 }
@@ -103,17 +107,17 @@ async fn aws_names_need_no_quotes_and_generic_sql_works() {
     for (sql, want) in [
         (
             "SELECT start, end FROM flow_logs ORDER BY end LIMIT 1",
-            "1970-01-01T00:16:41Z 1970-01-01T00:17:41Z",
+            "2020-01-01T00:16:41Z 2020-01-01T00:17:41Z",
         ),
         ("SELECT * EXCEPT (b) FROM (SELECT 1 AS a, 2 AS b)", "1"),
         ("SELECT action, count(*) FROM flow_logs GROUP BY ALL", "ACCEPT 2"),
         (
-            "SELECT count(*) FROM flow_logs WHERE action ILIKE 'acc%' AND start::date = '1970-01-01'",
+            "SELECT count(*) FROM flow_logs WHERE action ILIKE 'acc%' AND start::date = '2020-01-01'",
             "2",
         ),
         (
             "SELECT date_bin(interval '1 hour', start) FROM flow_logs GROUP BY 1",
-            "1970-01-01T00:00:00Z",
+            "2020-01-01T00:00:00Z",
         ),
         ("SELECT (array_agg(bytes ORDER BY bytes))[1] FROM flow_logs", "1"),
         ("SELECT count(*) FROM flow_logs WHERE start > now() - interval '1 hour'", "0"),
@@ -164,9 +168,13 @@ async fn a_limit_leaves_objects_unread_and_says_so() {
 
 #[tokio::test]
 async fn a_window_drops_what_is_known_to_lie_outside_and_nothing_else() {
-    let untimed = "srcaddr start log-status\n10.9.9.9 1 OK\n10.9.9.8 - OK\n10.9.9.7 9000 OK\n";
-    let objects = [("a", &*vpc(5)), ("b", untimed), ("c", "srcaddr log-status\n10.8.8.8 OK\n")];
-    let window = Window::new(Some(1063), Some(1005));
+    let untimed = format!(
+        "srcaddr start log-status\n10.9.9.9 {} OK\n10.9.9.8 - OK\n10.9.9.7 {} OK\n",
+        T0 + 1,
+        T0 + 9000
+    );
+    let objects = [("a", &*vpc(5)), ("b", &*untimed), ("c", "srcaddr log-status\n10.8.8.8 OK\n")];
+    let window = Window::new(Some(i64::from(T0) + 1063), Some(i64::from(T0) + 1005));
     let engine = over(memory(&objects), ScanOptions::new(window)).await;
     let sql = "SELECT srcaddr FROM flow_logs ORDER BY object, line";
     let want = ["10.0.0.3", "10.0.0.4", "10.9.9.9", "10.9.9.8", "10.8.8.8"];

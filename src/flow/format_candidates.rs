@@ -6,10 +6,7 @@ use crate::flow::field::Kind;
 use crate::flow::log_format::LogFormat;
 use crate::flow::record_reader::{RecordCounts, RecordOutcome, RecordReader, RecordResult};
 use crate::flow::tokenizer::{FieldBytes, LineBlock};
-use crate::flow::value::{Checker, integer};
-
-/// No record is from before 2010: flow logs are younger.
-const FIRST_SECOND: i64 = 1_262_304_000;
+use crate::flow::value::{Checker, FIRST_SECOND, integer};
 
 /// Longest time from a record's start to its end, in seconds: an aggregation interval, and room.
 const LASTS_MAX: i64 = 3600;

@@ -7,6 +7,10 @@ use crate::flow::decode_stats::Reason;
 use crate::flow::field::Kind;
 use crate::flow::tokenizer::FieldBytes;
 
+/// Records before 2010 or after 2099 are malformed: flow logs are younger, and a time that far ahead is damage.
+pub(super) const FIRST_SECOND: i64 = 1_262_304_000;
+const LAST_SECOND: i64 = 4_102_444_799;
+
 /// The last second of the year 9999: what is later is no time that a log can contain.
 const TIME_MAX: i64 = 253_402_300_799;
 
@@ -94,6 +98,7 @@ pub(super) fn range(name: &str) -> (i64, i64) {
     match name {
         "srcport" | "dstport" => (0, 65_535),
         "protocol" => (0, 255),
+        "start" | "end" => (FIRST_SECOND, LAST_SECOND),
         _ => (i64::MIN, i64::MAX),
     }
 }

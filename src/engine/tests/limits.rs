@@ -16,7 +16,7 @@ async fn what_does_not_fit_the_memory_is_sorted_on_disk() {
     let row = |row: u32| {
         let (id, bytes) = (row % 1000, row.wrapping_mul(2_654_435_761));
         format!(
-            "2 eni-{id:017x} 10.0.{}.{} 10.1.0.1 {bytes} 1000 1060 ACCEPT OK\n",
+            "2 eni-{id:017x} 10.0.{}.{} 10.1.0.1 {bytes} 1577837800 1577837860 ACCEPT OK\n",
             id / 250,
             id % 250
         )

@@ -16,7 +16,10 @@ fn row() -> impl Strategy<Value = String> {
     let address = select(vec!["10.0.0.1", "10.0.0.2", "2001:db8::1", "-"]);
     let port = select(vec!["22", "443", "0", "-"]);
     let bytes = select(vec!["0", "100", "5000000000", "-"]);
-    let start = prop_oneof![(1000i64..1010).prop_map(|n| n.to_string()), Just("-".to_owned())];
+    let start = prop_oneof![
+        (1000i64..1010).prop_map(|n| (i64::from(T0) + n).to_string()),
+        Just("-".to_owned())
+    ];
     let action = select(vec!["ACCEPT", "REJECT", "-"]);
     let status = select(vec!["OK", "NODATA", "SKIPDATA"]);
     let tag = select(vec!["a%20b", "x", "-"]);
@@ -31,7 +34,7 @@ fn row() -> impl Strategy<Value = String> {
 }
 
 fn predicate() -> impl Strategy<Value = String> {
-    let second = |n: i64| format!("1970-01-01T00:16:{:02}Z", 40 + n);
+    let second = |n: i64| format!("2020-01-01T00:16:{:02}Z", 40 + n);
     let leaf = prop_oneof![
         select(vec![
             "srcaddr = '10.0.0.1'",
@@ -74,7 +77,7 @@ fn predicate() -> impl Strategy<Value = String> {
         (0i64..10).prop_map(move |n| {
             format!("CAST(CAST(start AS DATE) AS TIMESTAMP) <= TIMESTAMP '{}'", second(n))
         }),
-        (0i64..10).prop_map(move |n| format!("end < '1970-01-01T00:17:{:02}.5Z'", 40 + n)),
+        (0i64..10).prop_map(move |n| format!("end < '2020-01-01T00:17:{:02}.5Z'", 40 + n)),
         (0i64..10).prop_map(move |n| format!("'{}' BETWEEN start AND end", second(n))),
     ];
     leaf.prop_recursive(3, 8, 2, |inner| {

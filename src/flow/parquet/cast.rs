@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, StringViewArray,
+    Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, PrimitiveArray, StringViewArray,
     TimestampSecondArray,
 };
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int32Type, Int64Type, TimeUnit, TimestampSecondType};
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Int32Type, Int64Type, TimeUnit, TimestampSecondType,
+};
 use arrow::error::ArrowError;
 
 use crate::flow::address;
@@ -97,14 +99,20 @@ pub(super) fn addresses(cast: Cast) -> Result<Cast, ArrowError> {
     Ok(Cast { array, misfits: (misfits.count_set_bits() > 0).then_some(misfits) })
 }
 
-/// Sets aside small numbers beyond the least and the greatest that a field may contain.
+/// Sets aside numbers and times beyond the least and the greatest that a field may contain.
 pub(super) fn within(cast: Cast, (least, greatest): (i64, i64)) -> Result<Cast, ArrowError> {
-    let numbers = cast.array.as_primitive_opt::<Int32Type>();
-    let Some(numbers) = numbers.filter(|_| least != i64::MIN) else { return Ok(cast) };
-    let wrong = BooleanBuffer::collect_bool(numbers.len(), |row| {
-        let number = i64::from(numbers.value(row));
-        numbers.is_valid(row) && (number < least || number > greatest)
-    });
+    if least == i64::MIN {
+        return Ok(cast);
+    }
+    let array = &cast.array;
+    let is_beyond = |number: i64| number < least || number > greatest;
+    let wrong = if let Some(numbers) = array.as_primitive_opt::<Int32Type>() {
+        beyond(numbers, |number| is_beyond(i64::from(number)))
+    } else if let Some(times) = array.as_primitive_opt::<TimestampSecondType>() {
+        beyond(times, is_beyond)
+    } else {
+        return Ok(cast);
+    };
     if wrong.count_set_bits() == 0 {
         return Ok(cast);
     }
@@ -114,6 +122,16 @@ pub(super) fn within(cast: Cast, (least, greatest): (i64, i64)) -> Result<Cast, 
         None => wrong,
     };
     Ok(Cast { array, misfits: Some(misfits) })
+}
+
+/// Returns the rows with a value that `is_beyond` the valid range.
+fn beyond<T: ArrowPrimitiveType>(
+    values: &PrimitiveArray<T>,
+    is_beyond: impl Fn(T::Native) -> bool,
+) -> BooleanBuffer {
+    BooleanBuffer::collect_bool(values.len(), |row| {
+        values.is_valid(row) && is_beyond(values.value(row))
+    })
 }
 
 /// Decodes the values of a tag.

@@ -14,7 +14,7 @@ use crate::flow::decode_options::RecordSelection;
 use crate::flow::parquet::cast::{SECONDS_MAX, cast_column, is_integer};
 use crate::flow::parquet::request::ParquetRequest;
 use crate::flow::parquet::schema::{INTERFACE_ID, LOG_STATUS, ParquetFormat, column_type};
-use crate::flow::value::is_tag;
+use crate::flow::value::{is_tag, range};
 
 /// Converts a row count of the footer; a negative one, which a damaged file may have, is 0.
 pub(super) fn rows_of(rows: i64) -> u64 {
@@ -80,6 +80,8 @@ struct Bounds {
     max: ArrayRef,
     /// Row groups whose times are partly in seconds, partly in milliseconds: not in order once cast.
     mixed: Vec<bool>,
+    /// The least and the greatest valid number: rows outside are malformed and must be read.
+    range: (i64, i64),
     /// How many rows of each row group are NULL, where that is known.
     nulls: UInt64Array,
 }
@@ -126,6 +128,7 @@ impl Bounds {
                 min: cast(&min, &to)?,
                 max: cast(&max, &to)?,
                 mixed: Vec::new(),
+                range: range(name),
                 nulls,
             }));
         }
@@ -141,7 +144,7 @@ impl Bounds {
             false => Vec::new(),
         };
         let number = |array| cast(&cast_column(name, array, &to)?.array, &DataType::Int64);
-        Ok(Some(Self { min: number(&min)?, max: number(&max)?, mixed, nulls }))
+        Ok(Some(Self { min: number(&min)?, max: number(&max)?, mixed, range: range(name), nulls }))
     }
 
     /// Returns the bounds of one row group; nothing if they are not known or do not fit the type, in
@@ -152,7 +155,8 @@ impl Bounds {
             return None;
         }
         let value = |array: &ArrayRef| Some(array.as_primitive_opt::<Int64Type>()?.value(group));
-        Some((value(&self.min)?, value(&self.max)?))
+        let (min, max) = (value(&self.min)?, value(&self.max)?);
+        (self.range.0 <= min && max <= self.range.1).then_some((min, max))
     }
 
     fn may_hold_null(&self, group: usize) -> bool {

@@ -46,7 +46,10 @@ fn texts(values: &[&str]) -> ArrayRef {
     Arc::new(StringArray::from(values.to_vec()))
 }
 
-/// Rows as AWS writes them: row `n` starts at `1000 + 10 n`, and the last is a NODATA row.
+/// 2020-01-01T00:00:00Z in Unix seconds.
+const T0: i64 = 1_577_836_800;
+
+/// Rows as AWS writes them: row `n` starts at `T0 + 1000 + 10 n`, and the last is a NODATA row.
 fn aws(rows: i64) -> Columns {
     let last = |row: i64| row == rows - 1;
     let text = |f: &dyn Fn(i64) -> String| -> ArrayRef {
@@ -60,7 +63,7 @@ fn aws(rows: i64) -> Columns {
         ("srcaddr", text(&|row| dash(row, format!("10.0.0.{row}")))),
         ("dstport", ints((0..rows).map(|row| (!last(row)).then_some(443)))),
         ("bytes", longs((0..rows).map(|row| (!last(row)).then_some(row * 100)))),
-        ("start", longs((0..rows).map(|row| 1000 + 10 * row))),
+        ("start", longs((0..rows).map(|row| T0 + 1000 + 10 * row))),
         ("log_status", text(&|row| if last(row) { "NODATA".into() } else { "OK".into() })),
         ("pkt_dst_aws_service", text(&|row| dash(row, "S3".into()))),
     ]
@@ -139,9 +142,9 @@ async fn aws_files_come_as_typed_rows() {
     assert_eq!(
         lines(&batch),
         [
-            "a.parquet 1 10.0.0.0 1970-01-01T00:16:40Z 443 0  012345678901",
-            "a.parquet 2 10.0.0.1 1970-01-01T00:16:50Z 443 100  012345678901",
-            "a.parquet 3  1970-01-01T00:17:00Z    012345678901",
+            "a.parquet 1 10.0.0.0 2020-01-01T00:16:40Z 443 0  012345678901",
+            "a.parquet 2 10.0.0.1 2020-01-01T00:16:50Z 443 100  012345678901",
+            "a.parquet 3  2020-01-01T00:17:00Z    012345678901",
         ]
     );
     assert_eq!((tally.rows, tally.ok, tally.nodata), (3, 2, 1));
@@ -216,16 +219,20 @@ async fn types_are_cast_as_they_come() {
         ("bytes", ints([7, 8]), ["7", "8"]),
         (
             "start",
-            longs([1000, 1_700_000_000_999]),
-            ["1970-01-01T00:16:40Z", "2023-11-14T22:13:20Z"],
+            longs([T0 + 1000, 1_700_000_000_999]),
+            ["2020-01-01T00:16:40Z", "2023-11-14T22:13:20Z"],
         ),
         (
             "start",
-            texts(&["1000", "2023-11-14T22:13:20Z"]),
-            ["1970-01-01T00:16:40Z", "2023-11-14T22:13:20Z"],
+            texts(&["1577837800", "2023-11-14T22:13:20Z"]),
+            ["2020-01-01T00:16:40Z", "2023-11-14T22:13:20Z"],
         ),
-        ("start", Arc::new(at(1_999)), ["1970-01-01T00:00:01Z"; 2]),
-        ("start", Arc::new(at(1_999).with_timezone("+01:00")), ["1970-01-01T00:00:01Z"; 2]),
+        ("start", Arc::new(at(T0 * 1000 + 1_999)), ["2020-01-01T00:00:01Z"; 2]),
+        (
+            "start",
+            Arc::new(at(T0 * 1000 + 1_999).with_timezone("+01:00")),
+            ["2020-01-01T00:00:01Z"; 2],
+        ),
         ("account_id", longs([12_345_678_901, 999_999_999_999]), ["012345678901", "999999999999"]),
         ("account_id", texts(&["012345678901", "unknown"]), ["012345678901", "unknown"]),
         ("action", Arc::new(LargeStringArray::from(vec!["ACCEPT", ""])), ["ACCEPT", ""]),
@@ -253,7 +260,7 @@ async fn types_are_cast_as_they_come() {
 async fn anything_else_is_refused_by_name() {
     let ocsf = vec![
         ("class_uid", ints([4001])),
-        ("start", longs([1])),
+        ("start", longs([T0])),
         ("end", longs([1])),
         ("type", texts(&["x"])),
     ];

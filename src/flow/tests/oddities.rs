@@ -48,10 +48,13 @@ fn a_byte_order_mark_is_no_part_of_the_header() {
 
 #[test]
 fn rows_out_of_order_keep_their_order_and_a_start_may_equal_its_end() {
-    let (rows, _) = rows(&["start", "end"], "start end log-status\n60 60 OK\n0 30 OK\n");
+    let (rows, _) = rows(
+        &["start", "end"],
+        "start end log-status\n1577836860 1577836860 OK\n1577836800 1577836830 OK\n",
+    );
     assert_eq!(
         rows,
-        ["1970-01-01T00:01:00Z 1970-01-01T00:01:00Z", "1970-01-01T00:00:00Z 1970-01-01T00:00:30Z"]
+        ["2020-01-01T00:01:00Z 2020-01-01T00:01:00Z", "2020-01-01T00:00:00Z 2020-01-01T00:00:30Z"]
     );
 }
 
@@ -192,14 +195,22 @@ fn a_comment_at_the_end_of_a_record_is_left_out() {
 }
 
 #[test]
-fn ports_and_protocols_keep_to_their_range() {
+fn ports_protocols_and_times_keep_to_their_range() {
     let with = |from: &str, to: &str| {
         let text = format!("{HEADER}\n{}\n{RECORD}\n", RECORD.replacen(from, to, 1));
-        rows(&["srcport", "dstport", "protocol"], &text).1
+        rows(&["srcport", "dstport", "protocol", "start", "end"], &text).1
     };
-    for (from, to) in
-        [(" 20641 ", " 65536 "), (" 22 ", " 70000 "), (" 22 ", " -1 "), (" 6 20 ", " 256 20 ")]
-    {
+    for (from, to) in [
+        (" 20641 ", " 65536 "),
+        (" 22 ", " 70000 "),
+        (" 22 ", " -1 "),
+        (" 6 20 ", " 256 20 "),
+        // Times are of the years 2010 to 2099, in seconds or milliseconds.
+        (" 1418530010 ", " 1262303999 "),
+        (" 1418530070 ", " 4102444800 "),
+        (" 1418530010 ", " 0 "),
+        (" 1418530070 ", " 4102444800000 "),
+    ] {
         let tally = with(from, to);
         assert_eq!(tally.malformed.by_reason.get(&Reason::OutOfRange), Some(&1), "{to}");
         assert_eq!(tally.ok, 1);

@@ -34,7 +34,7 @@ fn value(field: &Field) -> BoxedStrategy<Value> {
         Kind::Time => (0i64..86_400)
             .prop_map(|n| {
                 let clock = format!("{:02}:{:02}:{:02}", n / 3600, n / 60 % 60, n % 60);
-                (n.to_string(), format!("1970-01-01T{clock}Z"))
+                ((1_577_836_800 + n).to_string(), format!("2020-01-01T{clock}Z"))
             })
             .boxed(),
         Kind::Name if field.name == "log-status" => {

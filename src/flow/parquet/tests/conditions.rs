@@ -7,7 +7,7 @@ async fn conditions_drop_rows_and_row_groups_and_keep_row_numbers() {
     let grouped = || WriterProperties::builder().set_max_row_group_row_count(Some(10)).build();
     let bytes = write_with(aws(100), grouped());
     let mut parquet_request = request(&["line", "start"]);
-    parquet_request.filter.ranges.push(("start".to_owned(), Some(1555), Some(1600)));
+    parquet_request.filter.ranges.push(("start".to_owned(), Some(T0 + 1555), Some(T0 + 1600)));
     let (batch, tally) = all(bytes.clone(), parquet_request).await;
     let numbers = batch["line"].as_primitive::<Int64Type>().values().to_vec();
     assert_eq!(numbers, [57, 58, 59, 60, 61]);
@@ -49,11 +49,11 @@ proptest! {
     /// row is counted once.
     #[test]
     fn conditions_keep_what_a_plain_loop_keeps(
-        starts in proptest::collection::vec(proptest::option::of(0i64..50), 1..60),
+        starts in proptest::collection::vec(proptest::option::of(T0..T0 + 50), 1..60),
         group in 1usize..20,
         batch_rows in 1usize..9,
-        least in proptest::option::of(0i64..50),
-        most in proptest::option::of(0i64..50),
+        least in proptest::option::of(T0..T0 + 50),
+        most in proptest::option::of(T0..T0 + 50),
         keep in proptest::collection::hash_set((0i64..5).prop_map(|n| n.to_string()), 1..3),
     ) {
         let ports: Vec<i64> = (0..starts.len() as i64).map(|row| row % 5).collect();
@@ -85,13 +85,14 @@ async fn a_window_keeps_rows_and_row_groups_that_do_not_tell_their_time() {
     let rows = 40;
     let columns: Columns = vec![
         ("srcaddr", texts(&vec!["10.0.0.1"; rows])),
-        ("start", longs((0..rows as i64).map(|row| (row != 35).then_some(row)))),
+        ("start", longs((0..rows as i64).map(|row| (row != 35).then_some(T0 + row)))),
         ("dstport", longs(vec![1; rows])),
     ];
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(10)).build();
     let mut parquet_request = request(&["line"]);
     // The file has no `end`: nothing is known to have ended before `since`.
-    (parquet_request.filter.since, parquet_request.filter.until) = (Some(1_000_000), Some(5));
+    (parquet_request.filter.since, parquet_request.filter.until) =
+        (Some(T0 + 1_000_000), Some(T0 + 5));
     let (batch, tally) = all(write_with(columns, properties), parquet_request).await;
     assert_eq!(lines(&batch), ["1", "2", "3", "4", "5", "36"]);
     assert_eq!(tally.pruned, 20);
@@ -103,7 +104,7 @@ async fn parts_of_a_file_are_the_file() {
     let bytes = write_with(aws(95), grouped);
     let parquet_request = || {
         let mut parquet_request = request(&["line", "srcaddr"]);
-        parquet_request.filter.ranges.push(("start".to_owned(), Some(1155), Some(1900)));
+        parquet_request.filter.ranges.push(("start".to_owned(), Some(T0 + 1155), Some(T0 + 1900)));
         parquet_request.filter.interface = Some(only("eni-0"));
         parquet_request
     };

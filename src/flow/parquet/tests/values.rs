@@ -13,9 +13,15 @@ async fn values_that_do_not_fit_set_their_row_aside() {
         ("dstport", texts(&["1", "99999999999", "3"])),
         ("dstport", texts(&["1", "http", "3"])),
         ("bytes", Arc::new(UInt64Array::from(vec![1, u64::MAX, 3]))),
-        ("start", longs([1, -5, 3])),
-        ("start", longs([1, i64::MAX, 3])),
-        ("start", texts(&["1", "yesterday", "3"])),
+        ("start", longs([T0, -5, T0])),
+        ("start", longs([T0, i64::MAX, T0])),
+        // Outside the years 2010 to 2099, in seconds and in milliseconds.
+        ("start", longs([T0, 1_262_303_999, T0])),
+        ("end", longs([T0, 4_102_444_800, T0])),
+        ("start", longs([T0, 4_102_444_800_000, T0])),
+        ("dstport", longs([1, 65_536, 3])),
+        ("protocol", longs([1, 256, 3])),
+        ("start", texts(&["1577836800", "yesterday", "1577836800"])),
         ("action", Arc::new(BinaryArray::from(vec![b"A".as_slice(), b"\xff\xfe", b"B"]))),
         ("dstaddr", texts(&["10.0.0.1", "10.0.0.256", "None"])),
     ];
@@ -47,7 +53,7 @@ async fn values_that_do_not_fit_set_their_row_aside() {
 async fn every_column_is_checked_when_asked_for() {
     let columns: Columns = vec![
         ("srcaddr", texts(&["10.0.0.1", "10.0.0.2"])),
-        ("start", longs([1, 2])),
+        ("start", longs([T0, T0])),
         ("dstport", longs([1, i64::MAX])),
     ];
     let bytes = write(columns);
@@ -64,7 +70,7 @@ async fn tags_are_decoded_unless_flowq_wrote_them() {
     let columns = |object: bool| {
         let mut columns: Columns = vec![
             ("srcaddr", texts(&["10.0.0.1"])),
-            ("start", longs([1])),
+            ("start", longs([T0])),
             ("instance_tag", texts(&["100%25%20a"])),
         ];
         columns.extend(object.then(|| ("object", texts(&["a.log"]))));
