@@ -1,5 +1,6 @@
 //! A source of the events of a log group.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -143,16 +144,42 @@ impl CloudWatchSource {
         }
     }
 
-    /// Returns the formats of the flow logs that write to the log group, as the account and the inventory
-    /// state, which knows deleted ones too; none when nothing is known of any.
-    fn formats(&self, now: &[FlowLog]) -> Vec<LogFormat> {
-        let mut formats = Vec::new();
-        for flow_log in self.access.flow_logs.iter().chain(now) {
+    /// Returns the flow logs that write to the log group, as the account and the inventory state, which knows
+    /// deleted ones too.
+    fn writers<'a>(&'a self, now: &'a [FlowLog]) -> impl Iterator<Item = &'a FlowLog> {
+        self.access.flow_logs.iter().chain(now).filter(|flow_log| {
             let destination = flow_log.destination.as_deref().unwrap_or_default();
             let name = destination.split_once(":log-group:").map_or(destination, |(_, name)| name);
-            if name.strip_suffix(":*").unwrap_or(name) != self.group.name {
-                continue;
-            }
+            name.strip_suffix(":*").unwrap_or(name) == self.group.name
+        })
+    }
+
+    /// Returns a note if flow logs that may record the same interfaces write to the log group: the records do not
+    /// name their flow log, so none can be left out.
+    fn overlap_note(&self, now: &[FlowLog]) -> Option<String> {
+        let writers: BTreeMap<&str, &FlowLog> =
+            self.writers(now).map(|flow_log| (flow_log.flow_log_id.as_str(), flow_log)).collect();
+        let writers: Vec<&FlowLog> = writers.into_values().collect();
+        let overlaps = |(at, a): (usize, &&FlowLog)| {
+            writers.iter().skip(at + 1).any(|b| may_record_the_same(a, b))
+        };
+        if !writers.iter().enumerate().any(overlaps) {
+            return None;
+        }
+        let resource = |row: &FlowLog| row.resource_id.clone().unwrap_or_else(|| "?".to_owned());
+        let names = writers.iter().map(|row| format!("{} of {}", row.flow_log_id, resource(row)));
+        Some(format!(
+            "{}: several flow logs write to this log group ({}); where they record the same interface, bytes count \
+             more than once; hint: give each flow log a log group of its own",
+            self.url,
+            names.collect::<Vec<_>>().join(", ")
+        ))
+    }
+
+    /// Returns the formats of the flow logs that write to the log group; none when nothing is known of any.
+    fn formats(&self, now: &[FlowLog]) -> Vec<LogFormat> {
+        let mut formats = Vec::new();
+        for flow_log in self.writers(now) {
             let format = match &flow_log.log_format {
                 Some(text) => text.parse().ok(),
                 None => Some(LogFormat::default_v2()),
@@ -175,6 +202,8 @@ impl Source for CloudWatchSource {
                 (&[][..], vec![format!("{}: DescribeFlowLogs: {error}: {lost}", self.url)])
             }
         };
+        let mut notes = notes;
+        notes.extend(self.overlap_note(known_flow_logs));
         let formats = self.formats(known_flow_logs);
         let now = self.access.now;
         let slices = slices::slices(window, known.created_at, known.retention_days, now);
@@ -213,6 +242,18 @@ impl Source for CloudWatchSource {
         let reason = "log events are no Parquet".to_owned();
         Err(Error::Url { id: split.id.clone(), reason })
     }
+}
+
+/// Returns whether two flow logs may record the same packets: their traffic types have an action in common, and
+/// their resources may have an interface in common. Two different VPCs have none.
+fn may_record_the_same(a: &FlowLog, b: &FlowLog) -> bool {
+    let types = (a.traffic_type.as_deref(), b.traffic_type.as_deref());
+    let disjoint =
+        matches!(types, (Some("ACCEPT"), Some("REJECT")) | (Some("REJECT"), Some("ACCEPT")));
+    let kind = |row: &FlowLog| {
+        row.resource_id.as_deref().and_then(|id| Some(id.split_once('-')?.0.to_owned()))
+    };
+    !disjoint && (a.resource_id == b.resource_id || kind(a) != kind(b))
 }
 
 type Pages = BoxStream<'static, Result<Vec<Event>, aws::Error>>;
@@ -272,6 +313,31 @@ mod tests {
         let source = CloudWatchSource::new("cloudwatch:///vpc/flow", &access).unwrap();
         let want = ["srcaddr bytes".parse().unwrap(), LogFormat::default_v2()];
         assert_eq!(source.formats(now), want);
+    }
+
+    #[test]
+    fn flow_logs_of_one_group_that_may_overlap_are_named() {
+        let flow_log = |id: &str, resource: &str, traffic: &str| FlowLog {
+            flow_log_id: id.to_owned(),
+            resource_id: Some(resource.to_owned()),
+            traffic_type: Some(traffic.to_owned()),
+            destination: Some("/vpc/flow".to_owned()),
+            ..FlowLog::default()
+        };
+        let note = |flow_logs: &[FlowLog]| {
+            let access = SourceContext::default();
+            CloudWatchSource::new("cloudwatch:///vpc/flow", &access)
+                .unwrap()
+                .overlap_note(flow_logs)
+        };
+        let vpc = flow_log("fl-1", "vpc-1", "ALL");
+        assert_eq!(note(&[vpc.clone(), vpc.clone()]), None, "one flow log, described twice");
+        assert_eq!(note(&[vpc.clone(), flow_log("fl-2", "vpc-2", "ALL")]), None);
+        let rejected = flow_log("fl-2", "vpc-1", "REJECT");
+        assert_eq!(note(&[flow_log("fl-1", "vpc-1", "ACCEPT"), rejected.clone()]), None);
+        let text = note(&[vpc.clone(), rejected]).unwrap();
+        assert!(text.contains("(fl-1 of vpc-1, fl-2 of vpc-1)"), "{text}");
+        assert!(note(&[vpc, flow_log("fl-2", "subnet-1", "ALL")]).is_some());
     }
 
     #[test]
