@@ -14,7 +14,7 @@ FROM (
     SELECT
         *,
         ip_key(coalesce(pkt_srcaddr, srcaddr)) = ip_key($source) AS is_request
-    FROM flow_logs
+    FROM flow_context
     WHERE action IS NOT NULL
         AND protocol = $protocol
         AND start < $until

@@ -17,7 +17,7 @@ SELECT
     action,
     object,
     line
-FROM flow_logs
+FROM flow_context
 WHERE action = 'ACCEPT' AND protocol = 6
 ORDER BY start, object, line
 LIMIT $limit

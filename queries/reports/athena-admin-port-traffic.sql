@@ -8,7 +8,7 @@ SELECT
     srcport,
     sum(bytes) AS bytes,
     count(DISTINCT dstaddr) AS clients
-FROM flow_logs
+FROM flow_context
 -- SSH, Telnet, SQL Server, Oracle, MySQL, RDP, PostgreSQL, VNC, WinRM.
 WHERE protocol = 6 AND srcport IN (22, 23, 1433, 1521, 3306, 3389, 5432, 5900, 5985, 5986)
 GROUP BY srcaddr, srcport

@@ -6,7 +6,7 @@
 SELECT
     dstaddr,
     sum(packets) AS packets
-FROM flow_logs
+FROM flow_context
 WHERE dstport = 443 AND packets IS NOT NULL
 GROUP BY dstaddr
 ORDER BY packets DESC, dstaddr

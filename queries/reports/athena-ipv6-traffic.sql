@@ -5,5 +5,5 @@ SELECT
     count(*) AS records,
     coalesce(sum(packets), 0) AS packets,
     coalesce(sum(bytes), 0) AS bytes
-FROM flow_logs
+FROM flow_context
 WHERE ip_family(srcaddr) = 6

@@ -18,7 +18,7 @@ SELECT
     action,
     object,
     line
-FROM flow_logs
+FROM flow_context
 WHERE action = 'REJECT' AND protocol = 6
 ORDER BY start, object, line
 LIMIT $limit

@@ -17,7 +17,7 @@ SELECT
     action,
     object,
     line
-FROM flow_logs
+FROM flow_context
 WHERE action = 'REJECT'
 ORDER BY start, object, line
 LIMIT $limit

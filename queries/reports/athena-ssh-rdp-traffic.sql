@@ -17,7 +17,7 @@ SELECT
     action,
     object,
     line
-FROM flow_logs
+FROM flow_context
 WHERE protocol = 6 AND dstport IN (22, 3389)
 ORDER BY start, object, line
 LIMIT $limit

@@ -7,7 +7,7 @@ SELECT
     pkt_srcaddr AS pkt_srcaddr,
     sum(bytes) AS bytes,
     sum(packets) AS packets
-FROM flow_logs
+FROM flow_context
 WHERE pkt_srcaddr IS NOT NULL AND bytes IS NOT NULL
 GROUP BY pkt_srcaddr
 ORDER BY bytes DESC, pkt_srcaddr

@@ -7,7 +7,7 @@ SELECT
     srcaddr AS srcaddr,
     sum(bytes) AS bytes,
     sum(packets) AS packets
-FROM flow_logs
+FROM flow_context
 WHERE srcaddr IS NOT NULL AND bytes IS NOT NULL
 GROUP BY srcaddr
 ORDER BY bytes DESC, srcaddr

@@ -7,7 +7,7 @@ SELECT
     instance_id AS instance_id,
     sum(bytes) AS bytes,
     sum(packets) AS packets
-FROM flow_logs
+FROM flow_context
 WHERE instance_id IS NOT NULL AND bytes IS NOT NULL
 GROUP BY instance_id
 ORDER BY bytes DESC, instance_id

@@ -7,7 +7,7 @@ SELECT
     subnet_id AS subnet_id,
     sum(bytes) AS bytes,
     sum(packets) AS packets
-FROM flow_logs
+FROM flow_context
 WHERE subnet_id IS NOT NULL AND bytes IS NOT NULL
 GROUP BY subnet_id
 ORDER BY bytes DESC, subnet_id

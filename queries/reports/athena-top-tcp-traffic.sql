@@ -8,7 +8,7 @@ SELECT
     count(*) AS records,
     sum(packets) AS packets,
     sum(bytes) AS bytes
-FROM flow_logs
+FROM flow_context
 WHERE protocol = 6
 GROUP BY srcaddr
 ORDER BY bytes DESC NULLS LAST, srcaddr

@@ -7,7 +7,7 @@ SELECT
     srcaddr,
     dstaddr,
     sum(bytes) AS bytes
-FROM flow_logs
+FROM flow_context
 WHERE srcaddr IS NOT NULL AND dstaddr IS NOT NULL AND bytes IS NOT NULL
 GROUP BY srcaddr, dstaddr
 ORDER BY bytes DESC, srcaddr, dstaddr

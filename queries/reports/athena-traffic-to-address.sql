@@ -18,7 +18,7 @@ SELECT
     action,
     object,
     line
-FROM flow_logs
+FROM flow_context
 WHERE in_cidr(dstaddr, $address)
 ORDER BY start, object, line
 LIMIT $limit

@@ -9,7 +9,7 @@ SELECT
     srcaddr,
     dstaddr,
     sum(bytes) AS bytes
-FROM flow_logs
+FROM flow_context
 -- Before the gateway rewrites it, the sender is private and is not the gateway itself.
 WHERE
     flow_logs.interface_id IN (SELECT interface_id FROM nat_gateways)

@@ -12,7 +12,7 @@ SELECT
     min(start) AS first_seen,
     count(*) AS records,
     sum(bytes) AS bytes
-FROM flow_logs
+FROM flow_context
 WHERE srcaddr IS NOT NULL
 GROUP BY srcaddr, dstaddr, srcport, dstport, protocol
 ORDER BY first_seen, srcaddr, dstaddr, srcport, dstport, protocol

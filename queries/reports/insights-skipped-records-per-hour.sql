@@ -5,7 +5,7 @@ SELECT
     date_trunc('hour', start) AS hour,
     count(*) AS records,
     count(DISTINCT interface_id) AS interfaces
-FROM flow_logs
+FROM flow_context
 WHERE log_status = 'SKIPDATA'
 GROUP BY date_trunc('hour', start)
 ORDER BY hour

@@ -7,7 +7,7 @@
 SELECT
     dstaddr,
     sum(bytes) AS bytes
-FROM flow_logs
+FROM flow_context
 WHERE in_cidr(srcaddr, $cidr) AND bytes IS NOT NULL
 GROUP BY dstaddr
 ORDER BY bytes DESC, dstaddr

@@ -7,7 +7,7 @@ SELECT
     srcaddr,
     dstaddr,
     sum(packets) AS packets
-FROM flow_logs
+FROM flow_context
 WHERE packets IS NOT NULL
 GROUP BY srcaddr, dstaddr
 ORDER BY packets DESC, srcaddr, dstaddr

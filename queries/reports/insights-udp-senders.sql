@@ -7,7 +7,7 @@ SELECT
     srcaddr,
     count(*) AS records,
     sum(bytes) AS bytes
-FROM flow_logs
+FROM flow_context
 WHERE protocol = 17
 GROUP BY srcaddr
 ORDER BY records DESC, srcaddr

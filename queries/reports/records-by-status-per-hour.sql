@@ -8,6 +8,6 @@ SELECT
     count(DISTINCT interface_id) AS interfaces,
     sum(packets) AS packets,
     sum(bytes) AS bytes
-FROM flow_logs
+FROM flow_context
 GROUP BY date_trunc('hour', start), log_status
 ORDER BY hour, log_status

@@ -15,7 +15,7 @@ SELECT
     sum(bytes) AS bytes,
     min(start) AS first_seen,
     max("end") AS last_seen
-FROM flow_logs
+FROM flow_context
 WHERE action = 'REJECT'
 GROUP BY interface_id, srcaddr, dstaddr, dstport, flow_logs.protocol, reject_reason
 ORDER BY records DESC, interface_id, srcaddr, dstaddr, dstport, protocol, reject_reason

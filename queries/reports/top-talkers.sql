@@ -11,7 +11,7 @@ SELECT
     count(*) AS records,
     min(start) AS first_seen,
     max("end") AS last_seen
-FROM flow_logs
+FROM flow_context
 WHERE bytes IS NOT NULL
 GROUP BY srcaddr, dstaddr
 ORDER BY bytes DESC, packets DESC, srcaddr, dstaddr
