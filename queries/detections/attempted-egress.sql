@@ -101,7 +101,7 @@ SELECT
         END,
         CASE attribution
             WHEN 'shared' THEN concat('; the interface may serve any of ', job_candidates)
-            WHEN 'inferred' THEN '; the job follows from subnet and time only'
+            WHEN 'inferred' THEN '; the job is inferred: the interface may belong to another job or service'
         END
     ) AS reason,
     first_seen,

@@ -174,7 +174,7 @@ SELECT
         CASE WHEN NOT has_own THEN '; only the other interface logged it' END,
         CASE attribution
             WHEN 'shared' THEN concat('; the interface may serve any of ', job_candidates)
-            WHEN 'inferred' THEN '; the job follows from subnet and time only'
+            WHEN 'inferred' THEN '; the job is inferred: the interface may belong to another job or service'
         END
     ) AS reason,
     first_seen,

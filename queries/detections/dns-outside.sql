@@ -113,7 +113,7 @@ SELECT
         CASE WHEN NOT opened THEN '; the records do not show which side sent the query' END,
         CASE attribution
             WHEN 'shared' THEN concat('; the interface may serve any of ', job_candidates)
-            WHEN 'inferred' THEN '; the job follows from subnet and time only'
+            WHEN 'inferred' THEN '; the job is inferred: the interface may belong to another job or service'
         END
     ) AS reason,
     first_seen,

@@ -138,7 +138,7 @@ SELECT
             )
         END,
         CASE WHEN NOT s.opened THEN '; the records do not show which side opened it' END,
-        CASE s.attribution WHEN 'inferred' THEN '; the job follows from subnet and time only' END
+        CASE s.attribution WHEN 'inferred' THEN '; the job is inferred: the interface may belong to another job or service' END
     ) AS reason,
     s.first_seen,
     s.last_seen,

@@ -138,7 +138,7 @@ SELECT
         END,
         CASE k.attribution
             WHEN 'shared' THEN concat('; the interface may serve any of ', k.job_candidates)
-            WHEN 'inferred' THEN '; the job follows from subnet and time only'
+            WHEN 'inferred' THEN '; the job is inferred: the interface may belong to another job or service'
         END
     ) AS reason,
     k.first_seen,

@@ -123,7 +123,7 @@ SELECT
         CASE WHEN port_count > 5 THEN concat(' and ', port_count - 5, ' more') END,
         CASE attribution
             WHEN 'shared' THEN concat('; the interfaces may serve any of ', job_candidates)
-            WHEN 'inferred' THEN '; the job follows from subnet and time only'
+            WHEN 'inferred' THEN '; the job is inferred: the interface may belong to another job or service'
         END
     ) AS reason,
     first_seen,

@@ -87,7 +87,7 @@ fn lower_surplus(enis: &mut [Eni], jobs: &[Job]) {
             row.attribution = Some(Attribution::Inferred);
             row.reason = format!(
                 "{count} interfaces fit {name}, which can have {most} at a time ({PER_INSTANCE} for each instance): \
-                 some are of something else, and nothing tells which; {}",
+                 some belong to another job or service, and which ones is not known; {}",
                 row.reason
             );
         }
