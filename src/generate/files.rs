@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use crate::generate::bulk::Bulk;
+use crate::generate::network::{FLOW_LOG, FlowLog, PRIVATE_B, SUBNET_FLOW_LOG, SUBNETS, VPC};
 use crate::generate::object_writer::{
     Object, SLOT_SECS, Storage, by_slot, key, slot_of, write_object,
 };
-use crate::generate::record_encoder::Encoder;
+use crate::generate::record_encoder::{Encoder, Record};
 use crate::generate::scenarios::{DURATION_SECS, Scenario};
 use crate::generate::world::World;
 use crate::generate::{Error, Format, Options, Summary, documents, formats};
@@ -17,10 +18,10 @@ use crate::generate::{Error, Format, Options, Summary, documents, formats};
 /// Slots that the bulk is spread over at most: a day.
 const SLOTS_MAX: u64 = 288;
 
-/// When the stories of `sample-logs/` start: 2026-03-10 08:00 UTC.
+/// When the scenarios of `sample-logs/` start: 2026-03-10 08:00 UTC.
 pub const SAMPLE_START: i64 = 1_773_129_600;
 
-/// Writes `dir/logs` and `dir/inventory`: the stories, and `options.records` records in bulk.
+/// Writes `dir/logs` and `dir/inventory`: the scenarios, and `options.records` records in bulk.
 ///
 /// Memory is that of the inventory and of one object per thread, whatever the number of records.
 ///
@@ -28,7 +29,7 @@ pub const SAMPLE_START: i64 = 1_773_129_600;
 ///
 /// The first file that could not be written.
 pub fn write(options: &Options, dir: &Path) -> Result<Summary, Error> {
-    let Scenario { mut world, records: stories, .. } = Scenario::new(options.start);
+    let Scenario { mut world, records: scenarios, .. } = Scenario::new(options.start);
     let files = u64::from(options.files.max(1));
     let slots = files.min(SLOTS_MAX).max(DURATION_SECS.unsigned_abs() / SLOT_SECS.unsigned_abs());
     let (seed, first_slot) = (options.seed, slot_of(options.start));
@@ -42,8 +43,8 @@ pub fn write(options: &Options, dir: &Path) -> Result<Summary, Error> {
     let logs = dir.join("logs");
     let mut summary = summary(&world);
     let number = |i: u64| i + 1;
-    for (slot, records) in by_slot(&stories) {
-        let path = logs.join(key(slot, 0, storage));
+    for (slot, records) in by_slot(&scenarios) {
+        let path = logs.join(key(FLOW_LOG, slot, 0, storage));
         write_object(&path, storage, &encoder, &world.enis, &records)?;
         summary.objects += 1;
         summary.records += records.len() as u64;
@@ -51,11 +52,12 @@ pub fn write(options: &Options, dir: &Path) -> Result<Summary, Error> {
     let object = |i: u64| {
         let slot = bulk.first_slot() + (i * slots / files).cast_signed() * SLOT_SECS;
         let share = options.records / files + u64::from(i < options.records % files);
-        let path = logs.join(key(slot, number(i), storage));
+        let path = logs.join(key(FLOW_LOG, slot, number(i), storage));
         write_bulk(&bulk, &world, &path, (storage, &encoder), (slot, number(i), share))
     };
     let records = in_parallel(files, &object)?;
-    documents::write(&world, &encoder.log_format(), &dir.join("inventory"))?;
+    let flow_log = FlowLog { id: FLOW_LOG, resource: VPC, log_format: encoder.log_format() };
+    documents::write(&world, &[flow_log], &dir.join("inventory"))?;
     Ok(Summary { objects: summary.objects + files, records: summary.records + records, ..summary })
 }
 
@@ -69,13 +71,28 @@ pub fn write_samples(dir: &Path) -> Result<Summary, Error> {
     records.sort_by_key(|record| record.end);
     let encoder = Encoder::new(Format::V5);
     let mut summary = summary(&world);
-    for (slot, records) in by_slot(&records) {
-        let path = dir.join(key(slot, 0, Storage::Gzip));
-        write_object(&path, Storage::Gzip, &encoder, &world.enis, &records)?;
-        summary.objects += 1;
-        summary.records += records.len() as u64;
+    let of_subnet = |record: &&Record| world.enis[record.eni].subnet == PRIVATE_B;
+    let of_subnet: Vec<Record> = records.iter().filter(of_subnet).copied().collect();
+    let subnet_encoder = Encoder::new(Format::V2);
+    for (flow_log, encoder, records) in
+        [(FLOW_LOG, &encoder, &records), (SUBNET_FLOW_LOG, &subnet_encoder, &of_subnet)]
+    {
+        for (slot, records) in by_slot(records) {
+            let path = dir.join(key(flow_log, slot, 0, Storage::Gzip));
+            write_object(&path, Storage::Gzip, encoder, &world.enis, &records)?;
+            summary.objects += 1;
+            summary.records += records.len() as u64;
+        }
     }
-    documents::write(&world, &encoder.log_format(), &dir.join("inventory"))?;
+    let flow_logs = [
+        FlowLog { id: FLOW_LOG, resource: VPC, log_format: encoder.log_format() },
+        FlowLog {
+            id: SUBNET_FLOW_LOG,
+            resource: SUBNETS[PRIVATE_B].id,
+            log_format: subnet_encoder.log_format(),
+        },
+    ];
+    documents::write(&world, &flow_logs, &dir.join("inventory"))?;
     formats::write(&world, &records, &dir.join("formats"))?;
     Ok(summary)
 }

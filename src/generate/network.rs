@@ -19,6 +19,8 @@ pub(super) const VPC_CIDR: &str = "10.20.0.0/16";
 pub(super) const VPC_CIDR6: &str = "2001:db8:1234:1a00::/56";
 /// The flow log of the VPC.
 pub(super) const FLOW_LOG: &str = "fl-0f1a2b3c4d5e6f708";
+/// The flow log of subnet `private-b`, which records the traffic of its interfaces a second time.
+pub(super) const SUBNET_FLOW_LOG: &str = "fl-0f2b3c4d5e6f70819";
 /// AWS-managed prefix list of S3 in the region.
 pub(super) const S3_PREFIX_LIST: &str = "pl-63a5400a";
 /// S3's IPv4 range in the region: the content of the prefix list.
@@ -190,8 +192,16 @@ pub(super) const INSTANCES: Group = Group {
     egress: &[ALL],
 };
 
+/// Only S3: no interface endpoint can be reached.
+pub(super) const S3_ONLY: Group = Group {
+    id: "sg-0a10000000000f00c",
+    name: "s3-only",
+    ingress: &[],
+    egress: &[("tcp", 443, 443, S3_PREFIX_LIST)],
+};
+
 /// Every security group of the VPC.
-pub(super) const GROUPS: [&Group; 11] = [
+pub(super) const GROUPS: [&Group; 12] = [
     &JOBS,
     &RESEARCH,
     &SERVING,
@@ -203,7 +213,16 @@ pub(super) const GROUPS: [&Group; 11] = [
     &DUALSTACK,
     &ENDPOINTS,
     &INSTANCES,
+    &S3_ONLY,
 ];
+
+/// A flow log, as `describe-flow-logs` lists it.
+pub(super) struct FlowLog {
+    pub id: &'static str,
+    /// The VPC or subnet whose interfaces it records.
+    pub resource: &'static str,
+    pub log_format: String,
+}
 
 /// What an interface belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

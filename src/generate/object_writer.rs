@@ -40,22 +40,22 @@ pub(super) enum Storage {
 }
 
 /// Returns where AWS puts the object of a slot: `AWSLogs/<account>/vpcflowlogs/<region>/<date>/<name>`.
-pub(super) fn key(slot: i64, number: u64, storage: Storage) -> PathBuf {
+pub(super) fn key(flow_log: &str, slot: i64, number: u64, storage: Storage) -> PathBuf {
     let date = format(slot, "%Y/%m/%d");
-    let name = name(slot, number, storage);
+    let name = name(flow_log, slot, number, storage);
     PathBuf::from(format!("AWSLogs/{ACCOUNT}/vpcflowlogs/{REGION}/{date}/{name}"))
 }
 
 /// Returns where AWS puts the object of a slot with Hive-compatible hourly partitions.
 pub(super) fn hive_key(slot: i64, number: u64, storage: Storage) -> PathBuf {
     let date = format(slot, "year=%Y/month=%m/day=%d/hour=%H");
-    let name = name(slot, number, storage);
+    let name = name(FLOW_LOG, slot, number, storage);
     PathBuf::from(format!(
         "aws-account-id={ACCOUNT}/aws-service=vpcflowlogs/aws-region={REGION}/{date}/{name}"
     ))
 }
 
-fn name(slot: i64, number: u64, storage: Storage) -> String {
+fn name(flow_log: &str, slot: i64, number: u64, storage: Storage) -> String {
     let time = format(slot, "%Y%m%dT%H%MZ");
     let hash = mix(slot.unsigned_abs() << 20 | number) >> 32;
     let extension = match storage {
@@ -63,7 +63,7 @@ fn name(slot: i64, number: u64, storage: Storage) -> String {
         Storage::Gzip => "log.gz",
         Storage::Parquet => "log.parquet",
     };
-    format!("{ACCOUNT}_vpcflowlogs_{REGION}_{FLOW_LOG}_{time}_{hash:08x}.{extension}")
+    format!("{ACCOUNT}_vpcflowlogs_{REGION}_{flow_log}_{time}_{hash:08x}.{extension}")
 }
 
 /// Writes one object, record by record, in constant memory.

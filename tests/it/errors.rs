@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 
-use crate::support::{LOGS, Run, SAMPLE_RECORDS, flowq, flowq_with_input, names, sql};
+use crate::support::{LOGS, Run, SAMPLE_RECORDS, VPC_RECORDS, flowq, flowq_with_input, names, sql};
 
 const COUNT: &str = "SELECT count(*) AS n FROM flow_logs";
 
@@ -194,7 +194,7 @@ fn a_folder_with_a_parquet_file_that_is_no_flow_log() {
     assert_eq!(run.out, "n\n", "no count of what could not be read");
     fs::copy("sample-logs/formats/custom-order.log", folder.path().join("good.log")).unwrap();
     let run = count_of(folder.path()).expect(5);
-    assert_eq!(run.out, format!("n\n{}\n", SAMPLE_RECORDS / 4));
+    assert_eq!(run.out, format!("n\n{}\n", VPC_RECORDS / 4));
     assert!(run.err.contains("ocsf.parquet"), "{}", run.err);
 }
 

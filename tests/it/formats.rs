@@ -1,6 +1,6 @@
-//! Every file of `sample-logs/formats` reads to what `sample-logs/README.md` says, and tells the same story.
+//! Every file of `sample-logs/formats` reads to what `sample-logs/README.md` says, with the same records.
 
-use crate::support::{LOGS, SAMPLE_RECORDS, flowq, names, root, sql};
+use crate::support::{LOGS, VPC_LOGS, VPC_RECORDS, flowq, names, root, sql};
 
 const RECORD: &str = "account_id, interface_id, srcaddr, dstaddr, srcport, dstport, protocol, packets, bytes, \
      start, \"end\", action, log_status";
@@ -15,8 +15,8 @@ fn format(name: &str) -> String {
 
 #[test]
 fn all_traffic_is_the_same_in_every_format_of_it() {
-    let wanted = records(LOGS);
-    assert_eq!(wanted.len(), 1 + SAMPLE_RECORDS);
+    let wanted = records(VPC_LOGS);
+    assert_eq!(wanted.len(), 1 + VPC_RECORDS);
     for name in ["v2-default.log", "v11-all.log.gz", "hive"] {
         assert_eq!(records(&format(name)), wanted, "{name}");
     }
@@ -25,7 +25,7 @@ fn all_traffic_is_the_same_in_every_format_of_it() {
 #[test]
 fn the_first_quarter_is_the_same_in_both_formats_of_it() {
     let wanted = records(&format("custom-order.log"));
-    assert_eq!(wanted.len(), 1 + SAMPLE_RECORDS / 4);
+    assert_eq!(wanted.len(), 1 + VPC_RECORDS / 4);
     assert_eq!(records(&format("multi-member.log.gz")), wanted);
     let all = records(LOGS);
     assert!(wanted.iter().all(|row| all.contains(row)));
@@ -64,7 +64,7 @@ fn a_cut_object_gives_what_came_before_and_is_named() {
     let run =
         flowq(&["sql", "--format", "csv", "-c", "SELECT count(*) FROM flow_logs", &path]).expect(5);
     let left: usize = run.out.lines().nth(1).unwrap().parse().unwrap();
-    assert!((100..SAMPLE_RECORDS / 4).contains(&left), "{left}");
+    assert!((100..VPC_RECORDS / 4).contains(&left), "{left}");
     assert!(run.err.contains("truncated.log.gz: the gzip stream is cut"), "{}", run.err);
     let whole = records(&format("multi-member.log.gz"));
     assert!(records(&path).iter().all(|row| whole.contains(row)));

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{SAMPLE_RECORDS, command, flowq};
+use crate::support::{SAMPLE_OBJECTS, SAMPLE_RECORDS, command, flowq};
 
 /// How long to wait for what must come.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -118,7 +118,9 @@ fn a_service_is_scraped_reloaded_and_stopped() {
         (&pass["records"], &pass["level"]),
         (&Value::from(SAMPLE_RECORDS), &Value::from("info"))
     );
-    assert!(told().starts_with(&format!("STATUS=last pass: 17 objects, {SAMPLE_RECORDS} records")));
+    assert!(told().starts_with(&format!(
+        "STATUS=last pass: {SAMPLE_OBJECTS} objects, {SAMPLE_RECORDS} records"
+    )));
     assert!(get(address, "/readyz").contains("ready: the last pass that succeeded ended"));
     let metrics = get(address, "/metrics");
     assert_eq!(value(&metrics, "flowq_passes_total{outcome=\"ok\"}"), 1.0);
@@ -182,7 +184,10 @@ fn once_makes_one_pass_and_ends() {
     assert_eq!(run.out, "");
     let passes: Vec<&str> = run.err.lines().filter(|line| line.contains("pass done")).collect();
     assert_eq!(passes.len(), 1, "{}", run.err);
-    assert!(passes[0].contains(&format!("objects=17 records={SAMPLE_RECORDS} malformed=0")));
+    assert!(
+        passes[0]
+            .contains(&format!("objects={SAMPLE_OBJECTS} records={SAMPLE_RECORDS} malformed=0"))
+    );
 }
 
 #[test]

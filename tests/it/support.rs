@@ -8,14 +8,23 @@ use std::process::{Command, Output, Stdio};
 /// The main set of the sample logs.
 pub(crate) const LOGS: &str = "sample-logs/AWSLogs";
 
-/// How many records the main set has; three of them carry no traffic.
-pub(crate) const SAMPLE_RECORDS: usize = 1914;
+/// Number of records in the main set; three of them carry no traffic.
+pub(crate) const SAMPLE_RECORDS: usize = 2017;
 
-/// How many findings the samples give.
-pub(crate) const SAMPLE_FINDINGS: usize = 28;
+/// Number of objects in the main set.
+pub(crate) const SAMPLE_OBJECTS: usize = 32;
 
-/// How many jobs the samples tell of.
-pub(crate) const SAMPLE_JOBS: usize = 29;
+/// Number of records of the VPC's own flow log; the others are copies by the flow log of a subnet.
+pub(crate) const VPC_RECORDS: usize = 1929;
+
+/// The objects of the VPC's own flow log.
+pub(crate) const VPC_LOGS: &str = "sample-logs/AWSLogs/**/*_fl-0f1a2b3c4d5e6f708_*";
+
+/// Number of findings on the samples.
+pub(crate) const SAMPLE_FINDINGS: usize = 29;
+
+/// Number of jobs in the samples.
+pub(crate) const SAMPLE_JOBS: usize = 30;
 
 /// The arguments that README and `sample-logs/README.md` name.
 pub(crate) const SAMPLES: [&str; 5] =

@@ -14,10 +14,11 @@ use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use crate::generate::Error;
+use crate::generate::network::FlowLog;
 use crate::generate::world::World;
 
 /// Writes every document of `world` into `dir`.
-pub(super) fn write(world: &World, log_format: &str, dir: &Path) -> Result<(), Error> {
+pub(super) fn write(world: &World, flow_logs: &[FlowLog], dir: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(dir).map_err(|err| Error::new(dir, err))?;
     let documents = [
         ("describe-vpcs.json", network::vpcs()),
@@ -27,7 +28,7 @@ pub(super) fn write(world: &World, log_format: &str, dir: &Path) -> Result<(), E
         ("describe-prefix-lists.json", network::prefix_lists()),
         ("describe-security-groups.json", network::security_groups()),
         ("describe-network-acls.json", network::network_acls()),
-        ("describe-flow-logs.json", network::flow_logs(world, log_format)),
+        ("describe-flow-logs.json", network::flow_logs(world, flow_logs)),
         ("ip-ranges.json", network::ip_ranges(world)),
         ("describe-vpc-endpoints.json", interfaces::vpc_endpoints(world)),
         ("describe-nat-gateways.json", interfaces::nat_gateways(world)),

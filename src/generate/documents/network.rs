@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::generate::documents::{format, iso};
 use crate::generate::network::{
-    ACCOUNT, EC2_CIDR, EGRESS_ONLY_GATEWAY, FLOW_LOG, GROUPS, Group, INTERNET_GATEWAY, NAT_GATEWAY,
+    ACCOUNT, EC2_CIDR, EGRESS_ONLY_GATEWAY, FlowLog, GROUPS, Group, INTERNET_GATEWAY, NAT_GATEWAY,
     PEER_CIDR, PEERING, PRIVATE_A, PRIVATE_B, PRIVATE_C, PUBLIC, REGION, Rule, S3_CIDR, S3_CIDR6,
     S3_ENDPOINT, S3_OTHER_REGION_CIDR, S3_PREFIX_LIST, SUBNETS, VPC, VPC_CIDR, VPC_CIDR6,
 };
@@ -259,25 +259,28 @@ pub(super) fn network_acls() -> Value {
     ]})
 }
 
-pub(super) fn flow_logs(world: &World, log_format: &str) -> Value {
-    json!({"FlowLogs": [{
-        "CreationTime": iso(world.start - 30 * 86400),
-        "DeliverLogsStatus": "SUCCESS",
-        "DestinationOptions": {
-            "FileFormat": "plain-text",
-            "HiveCompatiblePartitions": false,
-            "PerHourPartition": false,
-        },
-        "FlowLogId": FLOW_LOG,
-        "FlowLogStatus": "ACTIVE",
-        "LogDestination": "arn:aws:s3:::example-flow-logs",
-        "LogDestinationType": "s3",
-        "LogFormat": log_format,
-        "MaxAggregationInterval": 60,
-        "ResourceId": VPC,
-        "Tags": [],
-        "TrafficType": "ALL",
-    }]})
+pub(super) fn flow_logs(world: &World, flow_logs: &[FlowLog]) -> Value {
+    let entry = |flow_log: &FlowLog| {
+        json!({
+            "CreationTime": iso(world.start - 30 * 86400),
+            "DeliverLogsStatus": "SUCCESS",
+            "DestinationOptions": {
+                "FileFormat": "plain-text",
+                "HiveCompatiblePartitions": false,
+                "PerHourPartition": false,
+            },
+            "FlowLogId": flow_log.id,
+            "FlowLogStatus": "ACTIVE",
+            "LogDestination": "arn:aws:s3:::example-flow-logs",
+            "LogDestinationType": "s3",
+            "LogFormat": flow_log.log_format,
+            "MaxAggregationInterval": 60,
+            "ResourceId": flow_log.resource,
+            "Tags": [],
+            "TrafficType": "ALL",
+        })
+    };
+    json!({ "FlowLogs": flow_logs.iter().map(entry).collect::<Vec<_>>() })
 }
 
 pub(super) fn ip_ranges(world: &World) -> Value {

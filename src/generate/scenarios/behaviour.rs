@@ -1,12 +1,12 @@
-//! Stories of jobs that show by the way they talk that something is wrong.
+//! Scenarios of jobs that show by the way they talk that something is wrong.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::generate::conversation::{Conversation, ESP, TCP, UDP, leg_record};
-use crate::generate::network::{JOBS, PRIVATE_A, SPARK};
+use crate::generate::network::{JOBS, PRIVATE_A, S3_ONLY, SPARK};
 use crate::generate::record_encoder::Record;
 use crate::generate::scenarios::{Scenario, internet, peered};
-use crate::generate::world::INSTANCE_ENIS;
+use crate::generate::world::{INSTANCE_ENIS, LOGS_ENI};
 
 const SYN: u8 = 2;
 
@@ -30,6 +30,7 @@ pub(super) fn add(scenario: &mut Scenario) {
     neighbours(scenario);
     plain_cluster(scenario);
     mpi_cluster(scenario);
+    s3_only(scenario);
 }
 
 /// Opens a connection to the internet each five minutes, give or take a few seconds: unexpected egress, and beaconing.
@@ -166,4 +167,18 @@ fn mpi_cluster(scenario: &mut Scenario) {
     scenario.storage(second, 49);
     let (start, _) = scenario.lifetime(first);
     scenario.talk_to(first, second, 22, start + 30, 100);
+}
+
+/// Reaches S3, but its security group does not let it out to the interface endpoint of CloudWatch Logs.
+fn s3_only(scenario: &mut Scenario) {
+    let (_, eni) = scenario.job("cannot-reach-logs", (72, 82), PRIVATE_A, &S3_ONLY, 193);
+    scenario.storage(eni, 50);
+    let (start, _) = scenario.lifetime(eni);
+    let local = IpAddr::V4(scenario.world.enis[eni].addr);
+    let endpoint = IpAddr::V4(scenario.world.enis[LOGS_ENI].addr);
+    for i in 0..5 {
+        let port = scenario.port();
+        let record = leg_record(eni, true, TCP, (local, port), (endpoint, 443));
+        scenario.refuse(record, SYN, start + 20 + i * 60, 30);
+    }
 }

@@ -1,4 +1,4 @@
-//! Stories of jobs whose containers talk to each other, or try to.
+//! Scenarios of jobs whose containers talk to each other, or try to.
 
 use std::net::IpAddr;
 

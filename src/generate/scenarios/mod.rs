@@ -1,6 +1,6 @@
-//! The stories: jobs that show a detection firing, and traps that must stay quiet.
+//! The scenarios: jobs that show a detection firing, and traps that must stay quiet.
 //!
-//! One function a story; `sample-logs/README.md` describes each, with the expected verdict.
+//! One function a scenario; `sample-logs/README.md` describes each, with the expected verdict.
 
 mod behaviour;
 mod distributed;
@@ -13,10 +13,10 @@ use crate::generate::network::{Hop, route};
 use crate::generate::record_encoder::Record;
 use crate::generate::world::{INSTANCE_ENIS, LOGS_ENI, NOTEBOOK_ENI, STS_ENI, World};
 
-/// How long all stories together take, in seconds.
+/// How long all scenarios together take, in seconds.
 pub(super) const DURATION_SECS: i64 = 85 * 60;
 
-/// The stories with their records, in the order of the telling.
+/// The scenarios with their records, in order.
 pub(super) struct Scenario {
     pub world: World,
     pub records: Vec<Record>,
@@ -39,7 +39,7 @@ impl Scenario {
         self.world.start + minutes * 60
     }
 
-    /// Returns an ephemeral port that no story used before.
+    /// Returns an ephemeral port that no scenario used before.
     fn port(&mut self) -> u16 {
         self.port += 1;
         self.port

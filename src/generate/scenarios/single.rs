@@ -1,4 +1,4 @@
-//! Stories of jobs with one instance.
+//! Scenarios of jobs with one instance.
 
 use std::net::{IpAddr, Ipv6Addr};
 
