@@ -10,7 +10,8 @@ use aws_sdk_s3::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_s3::types::RequestPayer;
 use tokio::sync::OnceCell;
 
-use crate::aws::error::Error;
+use crate::aws::error::{Error, Kind};
+use crate::aws::profile;
 use crate::aws::timeouts::{ATTEMPT_TIMEOUT, ATTEMPTS_MAX, BACKOFF_MAX, CONNECT_TIMEOUT};
 
 /// The account options of the command line. `None`: what every AWS tool would take.
@@ -47,7 +48,7 @@ impl fmt::Debug for Account {
 impl Account {
     /// Creates an account. No call is made and no file is read yet.
     pub fn new(options: Options) -> Self {
-        Self { options, config: OnceCell::new() }
+        Self { options, ..Self::default() }
     }
 
     /// Returns the configuration, read at the first call.
@@ -64,8 +65,10 @@ impl Account {
             let mut loader = aws_config::defaults(BehaviorVersion::latest())
                 .retry_config(retry)
                 .timeout_config(timeout);
-            if let Some(profile) = &self.options.profile {
-                loader = loader.profile_name(profile);
+            if let Some(name) = &self.options.profile {
+                let region = self.options.region.as_deref();
+                let provider = profile::credentials(name, region).await;
+                loader = loader.profile_name(name).credentials_provider(provider);
             }
             if let Some(region) = &self.options.region {
                 loader = loader.region(Region::new(region.clone()));
@@ -85,7 +88,16 @@ impl Account {
     /// [`Kind::Region`](crate::aws::Kind::Region) when none is configured.
     pub async fn region(&self) -> Result<String, Error> {
         let region = self.config().await.region();
-        region.map(ToString::to_string).ok_or_else(Error::no_region)
+        let Some(region) = region else {
+            // A profile that is not defined has no region either: that is the cause.
+            let undefined = match &self.options.profile {
+                Some(name) => profile::undefined(name).await,
+                None => None,
+            };
+            return Err(undefined
+                .map_or_else(Error::no_region, |reason| Error::new(Kind::Credentials, reason)));
+        };
+        Ok(region.to_string())
     }
 
     /// Returns a client of S3, of the region given or of the account's own. Without any region it starts

@@ -8,6 +8,9 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::aws::redact::redact;
 
+/// How the SDK begins when a provider of credentials has none.
+const NOT_ENABLED: &str = "the credential provider was not enabled: ";
+
 /// What can be done about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -124,6 +127,12 @@ impl Error {
             let profile = profile.and_then(|text| text.split_inclusive("was not defined").next());
             let looked = "none in the environment, the profile, web identity or instance metadata";
             return Self::new(Kind::Credentials, profile.unwrap_or(looked));
+        }
+        // The named profile is not defined: the rest of the chain was not tried.
+        if let Some(profile) =
+            text.strip_prefix(NOT_ENABLED).filter(|text| text.starts_with("profile `"))
+        {
+            return Self::new(Kind::Credentials, profile);
         }
         let kind = if lower.contains("credential") || lower.contains("identity") {
             Kind::Credentials
@@ -259,6 +268,8 @@ mod tests {
             )
         };
         assert!(cause_of(&chain("not enabled")).starts_with("none in the environment"));
+        let alone = format!("{NOT_ENABLED}profile `nope` was not defined; there is p");
+        assert_eq!(cause_of(&alone), "profile `nope` was not defined; there is p");
         let missing = "not enabled: profile `gone` was not defined: could not find it";
         assert_eq!(cause_of(&chain(missing)), "profile `gone` was not defined");
     }

@@ -13,6 +13,7 @@ mod endpoint;
 mod error;
 pub mod http;
 pub mod operations;
+mod profile;
 pub(crate) mod rate_limit;
 pub mod redact;
 pub mod s3;

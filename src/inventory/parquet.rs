@@ -16,6 +16,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::ChunkReader;
 
+use crate::batch::output_schema::{conform, with_parquet_times};
 use crate::inventory::documents::Reader;
 use crate::inventory::error::{Error, Failed, write_error};
 use crate::inventory::fact::{Fact, Facts};
@@ -71,9 +72,11 @@ fn properties(name: &str, mut notes: Vec<KeyValue>) -> WriterProperties {
 /// Writes one table to a file.
 pub(super) fn write(path: &Path, name: &str, batch: &RecordBatch) -> Result<(), Error> {
     let file = File::create(path).map_err(|err| write_error(path, err))?;
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties(name, Vec::new())))
+    let schema = with_parquet_times(&batch.schema());
+    let batch = conform(batch, &schema).map_err(|err| write_error(path, err))?;
+    let mut writer = ArrowWriter::try_new(file, schema, Some(properties(name, Vec::new())))
         .map_err(|err| write_error(path, err))?;
-    writer.write(batch).map_err(|err| write_error(path, err))?;
+    writer.write(&batch).map_err(|err| write_error(path, err))?;
     writer.close().map_err(|err| write_error(path, err))?;
     Ok(())
 }

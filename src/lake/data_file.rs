@@ -15,6 +15,9 @@ const FOLDER_MAX: usize = 100;
 /// What represents NULL in the name of a Hive folder.
 const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
 
+/// The columns with statistics, as Delta's table property `delta.dataSkippingStatsColumns` names them.
+pub(super) const STATS_COLUMNS: &str = "interface_id,start";
+
 /// Where a row belongs. `None`: not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Partition {
@@ -114,14 +117,24 @@ pub struct DataFile {
     pub start: Option<(i64, i64)>,
     /// The last `end` in it, Unix seconds. `None`: some row has none.
     pub end: Option<i64>,
+    /// How many rows have no `start`. `None`: not known.
+    #[serde(default)]
+    pub start_nulls: Option<u64>,
     /// The least and the greatest `interface_id` in it. `None`: no row has one, or it is not known.
     pub interfaces: Option<(String, String)>,
+    /// How many rows have no `interface_id`. `None`: not known.
+    #[serde(default)]
+    pub interface_nulls: Option<u64>,
     /// The least and the greatest `object` in it.
     pub objects: Option<(String, String)>,
 }
 
 impl DataFile {
     /// Delta's statistics, as JSON.
+    ///
+    /// Readers skip a file by the columns of [`STATS_COLUMNS`]; some take a bound that is missing for a value that no
+    /// row has. So these columns have all of least, greatest and number of NULLs, or the file has its number of
+    /// rows alone. `end` and `object` are for flowq.
     fn stats(&self) -> String {
         let (mut least, mut greatest) = (serde_json::Map::new(), serde_json::Map::new());
         let time = |secs: i64| {
@@ -142,7 +155,24 @@ impl DataFile {
                 greatest.insert(column.into(), json!(last));
             }
         }
-        json!({ "numRecords": self.rows, "minValues": least, "maxValues": greatest }).to_string()
+        let mut nulls = serde_json::Map::new();
+        for (column, count) in [("interface_id", self.interface_nulls), ("start", self.start_nulls)]
+        {
+            nulls.extend(count.map(|count| (column.to_owned(), json!(count))));
+        }
+        let is_whole = STATS_COLUMNS.split(',').all(|column| {
+            [&least, &greatest, &nulls].iter().all(|values| values.contains_key(column))
+        });
+        if !is_whole {
+            return json!({ "numRecords": self.rows }).to_string();
+        }
+        json!({
+            "numRecords": self.rows,
+            "minValues": least,
+            "maxValues": greatest,
+            "nullCount": nulls,
+        })
+        .to_string()
     }
 
     /// Delta's action that adds the file. `now` is in Unix seconds; `data_change` is `false` where its rows
@@ -193,7 +223,9 @@ impl DataFile {
             rows: stats["numRecords"].as_u64().unwrap_or(0),
             start: time("minValues", "start").zip(time("maxValues", "start")),
             end: time("maxValues", "end"),
+            start_nulls: stats["nullCount"]["start"].as_u64(),
             interfaces: range("interface_id"),
+            interface_nulls: stats["nullCount"]["interface_id"].as_u64(),
             objects: range("object"),
             path: view.path().into_owned(),
         }

@@ -1,18 +1,18 @@
 //! One Delta Lake table: which files it has, and commits that change them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::ready;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType as Arrow, Schema};
 use chrono::Duration;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
-use deltalake_core::kernel::{Action, DataType, StructField, Transaction};
+use deltalake_core::kernel::{Action, DataType, LogicalFileView, StructField, Transaction};
 use deltalake_core::logstore::{LogStore, StorageConfig, default_logstore};
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::operations::vacuum::{Clock, VacuumMode};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
-use deltalake_core::{DeltaTable, DeltaTableError};
+use deltalake_core::{DeltaTable, DeltaTableError, TableProperty};
 use futures::TryStreamExt as _;
 use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use crate::flow::columns::is_plain_column;
 use crate::flow::field::Layout;
+use crate::lake::data_file::STATS_COLUMNS;
 use crate::lake::{DataFile, Error, PARTITION_COLUMNS, folder};
 use crate::storage::Storage;
 
@@ -80,6 +81,7 @@ impl LakeTable {
     pub async fn create(lake: &Storage, layout: Layout, extra: &[String]) -> Result<Self, Error> {
         if let Some(mut table) = Self::open(lake, layout).await? {
             table.add_columns(extra).await?;
+            table.state_stats_columns().await?;
             return Ok(table);
         }
         let place = lake.below(folder(layout));
@@ -88,6 +90,10 @@ impl LakeTable {
             .with_table_name(folder(layout))
             .with_columns(columns(&layout.schema(&possible(extra, &HashSet::new()))))
             .with_partition_columns(PARTITION_COLUMNS)
+            .with_configuration_property(
+                TableProperty::DataSkippingStatsColumns,
+                Some(STATS_COLUMNS),
+            )
             .with_save_mode(SaveMode::Ignore);
         let delta = create.await.map_err(|error| failed(&place, error))?;
         Ok(Self { delta, place })
@@ -103,6 +109,21 @@ impl LakeTable {
         if !new.is_empty() {
             self.delta = self.delta.clone().add_columns().with_fields(new).await.map_err(failed)?;
         }
+        Ok(())
+    }
+
+    /// Names the columns with statistics in a table that does not, as earlier versions of flowq left it: readers
+    /// would take the missing ones of other columns for values that no row has.
+    async fn state_stats_columns(&mut self) -> Result<(), Error> {
+        let failed = |error| failed(&self.place, error);
+        let key = TableProperty::DataSkippingStatsColumns.as_ref();
+        let state = self.delta.snapshot().map_err(failed)?;
+        if state.metadata().configuration().contains_key(key) {
+            return Ok(());
+        }
+        let properties = HashMap::from([(key.to_owned(), STATS_COLUMNS.to_owned())]);
+        let set = self.delta.clone().set_tbl_properties().with_properties(properties);
+        self.delta = set.await.map_err(failed)?;
         Ok(())
     }
 
@@ -157,14 +178,20 @@ impl LakeTable {
         let log = self.delta.log_store();
         let files = async {
             let snapshot = self.delta.snapshot()?.snapshot();
-            snapshot
-                .file_views(&log, None)
-                .map_ok(|view| DataFile::of_log(&view))
-                .try_collect()
-                .await
+            let views = snapshot.file_views(&log, None);
+            let file = |view: LogicalFileView| {
+                (DataFile::of_log(&view), view.deletion_vector_descriptor().is_some())
+            };
+            views.map_ok(file).try_collect().await
         };
-        let files: Result<Vec<DataFile>, DeltaTableError> = files.await;
-        let mut files = files.map_err(|error| failed(&self.place, error))?;
+        let files: Result<Vec<(DataFile, bool)>, DeltaTableError> = files.await;
+        let files = files.map_err(|error| failed(&self.place, error))?;
+        // Its deleted rows are still in the file: they would count.
+        if let Some((file, _)) = files.iter().find(|(_, has_deleted_rows)| *has_deleted_rows) {
+            let (table, path) = (self.place.to_string(), file.path.clone());
+            return Err(Error::DeletionVector { table, path });
+        }
+        let mut files: Vec<DataFile> = files.into_iter().map(|(file, _)| file).collect();
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
     }

@@ -40,6 +40,17 @@ pub enum Error {
         /// The file, relative to the table.
         path: String,
     },
+    /// Another writer deleted rows of a file by a deletion vector.
+    #[error(
+        "{path} of the table {table} has a deletion vector, and flowq does not read these: deleted rows would count; \
+         hint: rewrite the file without it first (REORG TABLE … APPLY (PURGE) in Spark)"
+    )]
+    DeletionVector {
+        /// The table's folder or URL.
+        table: String,
+        /// The file, relative to the table.
+        path: String,
+    },
     /// The table is not one of a lake.
     #[error("{table} is a Delta table, but not one of a lake that flowq wrote")]
     NotALake {

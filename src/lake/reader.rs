@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use arrow::array::{Array as _, ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
+use crate::flow::field::{LINE, OBJECT};
 use crate::lake::{COLUMNS_KEY, DataFile, Error};
 use crate::storage::Storage;
 
@@ -99,7 +100,7 @@ impl AsyncFileReader for Stored {
 pub(super) struct Rows {
     /// In the order of the file.
     pub(super) batches: Vec<RecordBatch>,
-    /// The columns that its records really had.
+    /// The columns that its records really had: as flowq wrote them down, else those with a value.
     pub(super) columns: Vec<String>,
 }
 
@@ -116,8 +117,10 @@ pub(super) async fn rows(
     let key_values = builder.metadata().file_metadata().key_value_metadata();
     let key_values =
         key_values.and_then(|key_values| key_values.iter().find(|pair| pair.key == COLUMNS_KEY));
-    let columns = key_values.and_then(|pair| pair.value.as_deref()).unwrap_or_default();
-    let columns = columns.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let columns = key_values.and_then(|pair| pair.value.as_deref());
+    let columns: Option<Vec<String>> = columns.map(|columns| {
+        columns.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    });
     let names = schema.fields().iter().map(|field| field.name().as_str());
     let mask = ProjectionMask::columns(builder.parquet_schema(), names);
     let mut stream = builder.with_projection(mask).build()?;
@@ -131,5 +134,17 @@ pub(super) async fn rows(
         let arrays = schema.fields().iter().map(column).collect::<Result<Vec<ArrayRef>, _>>()?;
         batches.push(RecordBatch::try_new(Arc::clone(schema), arrays)?);
     }
+    let columns = columns.unwrap_or_else(|| columns_with_values(schema, &batches));
     Ok(Rows { batches, columns })
+}
+
+/// Returns the columns of records that have a value in some row.
+fn columns_with_values(schema: &SchemaRef, batches: &[RecordBatch]) -> Vec<String> {
+    let has_value = |name: &str| {
+        let columns = batches.iter().filter_map(|batch| batch.column_by_name(name));
+        columns.into_iter().any(|column| column.null_count() < column.len())
+    };
+    let names = schema.fields().iter().map(|field| field.name());
+    let names = names.filter(|name| ![OBJECT, LINE].contains(&name.as_str()));
+    names.filter(|name| has_value(name)).cloned().collect()
 }

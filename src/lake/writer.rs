@@ -343,15 +343,21 @@ fn describe(path: String, partition: &Partition, rows: &RecordBatch, size_bytes:
         let (first, last) = (arrow::compute::min(column)?, arrow::compute::max(column)?);
         Some((first, last, column.null_count()))
     };
+    let nulls = |name: &str| {
+        let nulls = rows.column_by_name(name).map(|column| column.logical_null_count());
+        nulls.and_then(|nulls| u64::try_from(nulls).ok())
+    };
     DataFile {
         path,
         partition: partition.clone(),
         size_bytes,
         rows: rows.num_rows() as u64,
         start: time("start").map(|(first, last, _)| (first, last)),
+        start_nulls: nulls("start"),
         // A row without an end may be of any time.
         end: time("end").filter(|(.., nulls)| *nulls == 0).map(|(_, last, _)| last),
         interfaces: text("interface_id"),
+        interface_nulls: nulls("interface_id"),
         objects: text(OBJECT),
     }
 }

@@ -23,6 +23,7 @@ mod hostile;
 mod inventory;
 mod lake;
 mod passes;
+mod profile;
 mod samples;
 mod service;
 mod support;

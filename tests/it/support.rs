@@ -17,6 +17,9 @@ pub(crate) const SAMPLE_OBJECTS: usize = 32;
 /// Number of records of the VPC's own flow log; the others are copies by the flow log of a subnet.
 pub(crate) const VPC_RECORDS: usize = 1929;
 
+/// The VPC's own flow log.
+pub(crate) const VPC_FLOW_LOG: &str = "fl-0f1a2b3c4d5e6f708";
+
 /// The objects of the VPC's own flow log.
 pub(crate) const VPC_LOGS: &str = "sample-logs/AWSLogs/**/*_fl-0f1a2b3c4d5e6f708_*";
 
@@ -60,7 +63,7 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) fn corpus() -> Option<PathBuf> {
     let path = root().join("../shared/corpus");
     if !path.is_dir() {
-        println!("skipped: {} is not there", path.display());
+        skip(&format!("real inputs: {} is not there", path.display()));
         return None;
     }
     Some(path)
@@ -125,4 +128,10 @@ pub(crate) fn without_time(err: &str) -> String {
         _ => format!("{line}\n"),
     };
     err.lines().map(line).collect()
+}
+
+/// Reports a skipped test where the output of tests is not captured.
+pub(crate) fn skip(what: &str) {
+    use std::io::Write as _;
+    writeln!(std::io::stderr(), "SKIPPED: {what}").unwrap();
 }

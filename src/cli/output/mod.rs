@@ -28,6 +28,7 @@ pub use sections::sections;
 use terminal_size::{Width, terminal_size_of};
 pub use visible::{Terminal, markdown, markdown_block, visible, visible_lines};
 
+use crate::batch::output_schema::{conform, with_parquet_times, with_unique_names};
 use crate::cli::output::cells::Cells;
 use crate::cli::output::table::Table;
 use crate::cli::output::visible::no_formula;
@@ -73,6 +74,8 @@ type Sink = Box<dyn Write + Send>;
 /// Writes batches of one schema in one [`Format`], each as it comes.
 pub struct RowWriter {
     rows: u64,
+    /// The names and types as they are written.
+    schema: SchemaRef,
     body: Body,
     /// Whether text that a spreadsheet would take for a formula is made none.
     csv_safe: bool,
@@ -98,6 +101,10 @@ impl RowWriter {
         mut out: Sink,
         terminal_width: Option<u16>,
     ) -> Result<Self> {
+        let schema = match format {
+            Format::Parquet => with_parquet_times(&with_unique_names(&schema)),
+            _ => with_unique_names(&schema),
+        };
         let names = || schema.fields().iter().map(|field| field.name().as_str());
         let json = || WriterBuilder::new().with_explicit_nulls(true);
         let body = match format {
@@ -125,7 +132,7 @@ impl RowWriter {
                     .set_compression(Compression::ZSTD(ZstdLevel::default()))
                     .set_max_row_group_bytes(Some(ROW_GROUP_BYTES_MAX))
                     .build();
-                let writer = ArrowWriter::try_new(out, schema, Some(properties));
+                let writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties));
                 Body::Parquet(Box::new(writer.context("starting Parquet output")?))
             }
             Format::Arrow => {
@@ -133,7 +140,7 @@ impl RowWriter {
                 Body::Arrow(Box::new(writer.context("starting Arrow output")?))
             }
         };
-        Ok(Self { rows: 0, body, csv_safe: false })
+        Ok(Self { rows: 0, schema, body, csv_safe: false })
     }
 
     /// Has CSV and TSV hold no text that a spreadsheet takes for a formula.
@@ -149,6 +156,7 @@ impl RowWriter {
     /// When the output takes no more; see [`is_broken_pipe`].
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows += batch.num_rows() as u64;
+        let batch = &conform(batch, &self.schema)?;
         match &mut self.body {
             Body::Table(table, out) => {
                 out.write_all(table.push(batch)?.as_bytes())?;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::proxy::{Fault, Proxy, What};
 use super::server::{Server, block_on, server, unique};
 use super::world;
-use crate::support::{LOGS, SAMPLES, on_samples, root};
+use crate::support::{LOGS, SAMPLES, VPC_FLOW_LOG, on_samples, root};
 
 /// 2026-03-10T08:00:00Z
 const START: i64 = 1_773_129_600;
@@ -71,11 +71,12 @@ fn sql<'a>(query: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [["sql", "--format", "csv", "-c", query].as_slice(), more].concat()
 }
 
-/// The records of the sample logs, under their header.
+/// The records of the VPC's flow log in the sample logs, under their header.
 fn samples() -> String {
     let (mut header, mut lines) = (String::new(), Vec::new());
     for entry in walkdir::WalkDir::new(root().join(LOGS)).into_iter().map(Result::unwrap) {
-        if !entry.file_type().is_file() {
+        let name = entry.file_name().to_string_lossy();
+        if !entry.file_type().is_file() || !name.contains(VPC_FLOW_LOG) {
             continue;
         }
         let mut text = String::new();

@@ -304,7 +304,7 @@ fn a_denied_source_is_a_warning_and_the_others_go_on() {
     let run = collect(server, region, to, &[]).expect(5);
     let warning = "warning: inventory: LookupEvents: access denied: ";
     assert_eq!(run.err.matches(warning).count(), 1, "{}", run.err);
-    assert!(run.err.contains("are only known as far as other sources tell"), "{}", run.err);
+    assert!(run.err.contains("deleted by now are known only from other sources"), "{}", run.err);
     assert_eq!(show(server, "enis", to, &[]).len(), 25);
     // Whoever asks for an answer on the spot is told that it may lack something, also by the exit code.
     for command in [&["inventory", "show"][..], &["sql", "-c", "SELECT count(*) FROM enis"]] {

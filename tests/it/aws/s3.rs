@@ -229,19 +229,19 @@ fn faults_that_pass_change_nothing() {
     let server = server();
     let (url, whole) = mixed(server);
     let mut random = fastrand::Rng::with_seed(3);
-    // One for each object of its time, text or Parquet, the first two times that it is asked for.
+    // One for each object of the VPC's flow log, text or Parquet, at its first two requests.
     let faults = [
-        ("T0800Z", What::Answer(503, "SlowDown")),
-        ("T0805Z", What::Answer(500, "InternalError")),
-        ("T0810Z", What::Answer(503, "ServiceUnavailable")),
-        ("T0815Z", What::Reset),
-        ("T0820Z", What::Lose),
-        ("T0825Z", What::Stall(700, Duration::from_millis(300))),
-        ("T0830Z", What::Trickle(900, Duration::from_millis(1))),
-        ("T0835Z", What::Cut(random.usize(..600))),
-        ("T0840Z", What::Cut(random.usize(..600))),
-        ("T0845Z", What::Break(random.usize(..600))),
-        ("T0900Z", What::Break(random.usize(..600))),
+        ("f708_20260310T0800Z", What::Answer(503, "SlowDown")),
+        ("f708_20260310T0805Z", What::Answer(500, "InternalError")),
+        ("f708_20260310T0810Z", What::Answer(503, "ServiceUnavailable")),
+        ("f708_20260310T0815Z", What::Reset),
+        ("f708_20260310T0820Z", What::Lose),
+        ("f708_20260310T0825Z", What::Stall(700, Duration::from_millis(300))),
+        ("f708_20260310T0830Z", What::Trickle(900, Duration::from_millis(1))),
+        ("f708_20260310T0835Z", What::Cut(random.usize(..600))),
+        ("f708_20260310T0840Z", What::Cut(random.usize(..600))),
+        ("f708_20260310T0845Z", What::Break(random.usize(..600))),
+        ("f708_20260310T0900Z", What::Break(random.usize(..600))),
     ];
     let all = faults.map(|(object, what)| Fault::new(what).method("GET").path(object).nth(&[1, 2]));
     let proxy = Proxy::start(server.url(), all.into_iter().collect());

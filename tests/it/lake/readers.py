@@ -1,22 +1,55 @@
-"""Reads the table of a lake with other readers and prints what each of them sees, as JSON.
+"""Reads the table of a lake with other readers and prints what each of them sees, as JSON: aggregates over all rows, and
+the number of rows that each filter keeps.
 
 Arguments: the table's folder, and `plain` where its files may be read without Delta's log too.
 """
 
 import json
 import sys
+from datetime import datetime, timezone
 
 import duckdb
 import duckdb_extension_delta
 import polars as pl
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 TABLE, PLAIN = sys.argv[1], sys.argv[2] == "plain"
+# Within the sample logs: some files lie before, some after.
+NOON = datetime(2026, 3, 10, 9, 0, tzinfo=timezone.utc)
 FILES = TABLE + "/*/*/*/*/*.parquet"
 SUMS = ["bytes", "packets", "line", "dstport"]
 NAMES = ["interface_id", "srcaddr", "object"]
+
+
+# SQL, the same in pyarrow, and in Polars. flowq runs the SQL.
+FILTERS = [
+    ("bytes > 1000000", ds.field("bytes") > 1_000_000, pl.col("bytes") > 1_000_000),
+    ("action IS NULL", ds.field("action").is_null(), pl.col("action").is_null()),
+    ("action = 'REJECT'", ds.field("action") == "REJECT", pl.col("action") == "REJECT"),
+    ("instance_id IS NULL", ds.field("instance_id").is_null(), pl.col("instance_id").is_null()),
+    ("interface_id IS NULL", ds.field("interface_id").is_null(), pl.col("interface_id").is_null()),
+    ("interface_id IS NOT NULL", ds.field("interface_id").is_valid(), pl.col("interface_id").is_not_null()),
+    ("interface_id < 'eni-08'", ds.field("interface_id") < "eni-08", pl.col("interface_id") < "eni-08"),
+    ("dstport BETWEEN 22 AND 443", (ds.field("dstport") >= 22) & (ds.field("dstport") <= 443), pl.col("dstport").is_between(22, 443)),
+    ("srcaddr > '10.20.2'", ds.field("srcaddr") > "10.20.2", pl.col("srcaddr") > "10.20.2"),
+    (f"start >= '{NOON:%Y-%m-%dT%H:%M:%SZ}'", ds.field("start") >= pa.scalar(NOON), pl.col("start") >= NOON),
+    (f'"end" < \'{NOON:%Y-%m-%dT%H:%M:%SZ}\'', ds.field("end") < pa.scalar(NOON), pl.col("end") < NOON),
+]
+
+
+def filtered_by_duckdb(relation):
+    return [duckdb.sql(f"SELECT count(*) FROM {relation} WHERE {sql}").fetchone()[0] for sql, _, _ in FILTERS]
+
+
+def filtered_by_polars(frame):
+    return [frame.filter(condition).select(pl.len()).collect().item() for _, _, condition in FILTERS]
+
+
+def filtered_by_arrow(dataset):
+    return [dataset.count_rows(filter=condition) for _, condition, _ in FILTERS]
 
 
 def by_duckdb(relation):
@@ -55,19 +88,24 @@ def main():
     import glob
 
     extension = glob.glob(path + "/**/*.duckdb_extension*", recursive=True)
+    table = DeltaTable(TABLE)
+    frame = pl.scan_delta(TABLE)
     seen = {
-        "deltalake": by_arrow(DeltaTable(TABLE).to_pyarrow_table()),
-        "polars, delta": by_polars(pl.scan_delta(TABLE)),
+        "deltalake": by_arrow(table.to_pyarrow_table()) + filtered_by_arrow(table.to_pyarrow_dataset()),
+        "polars, delta": by_polars(frame) + filtered_by_polars(frame),
     }
     if extension:
         duckdb.sql(f"LOAD '{extension[0]}'")
-        seen["duckdb, delta"] = by_duckdb(f"delta_scan('{TABLE}')")
+        relation = f"delta_scan('{TABLE}')"
+        seen["duckdb, delta"] = by_duckdb(relation) + filtered_by_duckdb(relation)
     if PLAIN:
-        seen["duckdb"] = by_duckdb(f"read_parquet('{FILES}', hive_partitioning = true)")
-        seen["polars"] = by_polars(pl.scan_parquet(FILES, hive_partitioning=True))
+        relation = f"read_parquet('{FILES}', hive_partitioning = true)"
+        seen["duckdb"] = by_duckdb(relation) + filtered_by_duckdb(relation)
+        frame = pl.scan_parquet(FILES, hive_partitioning=True)
+        seen["polars"] = by_polars(frame) + filtered_by_polars(frame)
         dataset = ds.dataset(TABLE, format="parquet", partitioning="hive", exclude_invalid_files=False)
-        seen["pyarrow"] = by_arrow(dataset.to_table())
-    print(json.dumps(seen))
+        seen["pyarrow"] = by_arrow(dataset.to_table()) + filtered_by_arrow(dataset)
+    print(json.dumps({"filters": [sql for sql, _, _ in FILTERS], "readers": seen}))
 
 
 main()
