@@ -1,7 +1,7 @@
 //! An audit report as SARIF 2.1.0.
 //!
-//! Source: <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>. What is judged is no file, so
-//! results have logical locations only.
+//! Source: <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>. What is judged is no file; but GitHub code
+//! scanning refuses results without a physical location, so each result names its resource as a path.
 
 use serde_json::{Value, json};
 
@@ -71,9 +71,17 @@ fn result(outcome: &Outcome) -> Value {
         },
     });
     let places = places(outcome);
+    let path = places.last().and_then(|place| place["fullyQualifiedName"].as_str());
+    let mut location = json!({
+        "physicalLocation": {
+            "artifactLocation": { "uri": format!("aws/{}", path.unwrap_or("account")) },
+            "region": { "startLine": 1 },
+        },
+    });
     if !places.is_empty() {
-        result["locations"] = json!([{ "logicalLocations": places }]);
+        location["logicalLocations"] = places.into();
     }
+    result["locations"] = json!([location]);
     result
 }
 

@@ -65,6 +65,10 @@ pub fn run() -> Result<Exit, Failure> {
             run_cancellable(threads, commands::coverage::run(args, started))
         }
         Command::Feed(args) => run_until_done(args.threads, commands::feed::run(args, started)),
+        // The prompt takes Ctrl-C itself: it ends the statement.
+        Command::Sql(args) if commands::sql::is_prompt(&args) => {
+            run_until_done(args.read.threads, commands::sql::run(args, started))
+        }
         Command::Sql(args) => {
             let threads = args.read.threads;
             run_cancellable(threads, commands::sql::run(args, started))

@@ -89,15 +89,16 @@ fn evidence(finding: &Finding) -> Value {
     let address = finding.remote_addr.as_ref().or(finding.local_addr.as_ref());
     let version = address.map(|addr| if addr.contains(':') { (6, "IPv6") } else { (4, "IPv4") });
     let protocol = finding.protocol.and_then(|number| i32::try_from(number).ok());
-    // An endpoint needs a name of its own; a port alone is none.
+    // The schema requires an attribute that identifies an endpoint: a port, a subnet or a VPC is none.
+    let is_local_known = finding.local_addr.is_some() || finding.interface_id.is_some();
     let is_remote_known = finding.remote_addr.is_some() || finding.remote_interface_id.is_some();
     json!({
-        "src_endpoint": {
+        "src_endpoint": is_local_known.then(|| json!({
             "ip": finding.local_addr,
             "interface_uid": finding.interface_id,
             "subnet_uid": finding.subnet_id,
             "vpc_uid": finding.vpc_id,
-        },
+        })),
         "dst_endpoint": is_remote_known.then(|| json!({
             "ip": finding.remote_addr,
             "port": finding.remote_port,

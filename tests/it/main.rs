@@ -20,6 +20,7 @@ mod feed;
 mod formats;
 mod help;
 mod hostile;
+mod interrupt;
 mod inventory;
 mod lake;
 mod passes;

@@ -20,11 +20,14 @@ const OBJECTS: &[(&str, &str, &str)] = &[
     ("/runs/*/tool/driver/rules/*/defaultConfiguration", "level", ""),
     (
         "/runs/*/results/*",
-        "message",
-        "ruleId ruleIndex kind level partialFingerprints properties locations",
+        "message locations",
+        "ruleId ruleIndex kind level partialFingerprints properties",
     ),
     ("/runs/*/results/*/message", "text", ""),
-    ("/runs/*/results/*/locations/*", "logicalLocations", ""),
+    ("/runs/*/results/*/locations/*", "physicalLocation", "logicalLocations"),
+    ("/runs/*/results/*/locations/*/physicalLocation", "artifactLocation region", ""),
+    ("/runs/*/results/*/locations/*/physicalLocation/artifactLocation", "uri", ""),
+    ("/runs/*/results/*/locations/*/physicalLocation/region", "startLine", ""),
     ("/runs/*/results/*/locations/*/logicalLocations/*", "name fullyQualifiedName kind", ""),
 ];
 
@@ -95,6 +98,11 @@ fn what_is_written_is_sarif() {
     assert_eq!(at(&log, "/runs/*/tool/driver/rules/*").len(), CHECKS.len());
     let kinds: Vec<&Value> = at(&log, "/runs/*/results/*/kind");
     assert!(kinds.iter().any(|kind| **kind == "open") && kinds.iter().any(|kind| **kind == "fail"));
+    // GitHub takes the first location of a result, which must be a physical one.
+    for result in at(&log, "/runs/*/results/*") {
+        let uri = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+        assert!(uri.as_str().unwrap().starts_with("aws/"), "{uri}");
+    }
     let first = at(&log, "/runs/*/results/*")[0];
     assert!(first["message"]["text"].as_str().unwrap().contains("To do: turn it on"));
 }

@@ -51,7 +51,8 @@ pub struct Times {
 Examples:
   flowq iam-policy s3://flow-logs/AWSLogs --inventory aws
   flowq iam-policy cloudwatch://vpc-flow-logs sqs://arn:aws:sqs:eu-west-1:111122223333:flow-logs
-  flowq iam-policy --inventory aws --trail s3://trail-bucket --to s3://inventory/prefix")]
+  flowq iam-policy --inventory aws --trail s3://trail-bucket --to s3://inventory/prefix
+  flowq iam-policy s3://flow-logs/AWSLogs --lake s3://lake/flow")]
 pub struct IamPolicy {
     /// Sources to read: s3://…, cloudwatch://…, sqs://… and the buckets that its messages name; files need no
     /// permission
@@ -70,6 +71,12 @@ pub struct IamPolicy {
     /// Destination of flowq inventory collect; includes the permissions of --inventory aws
     #[arg(long, value_name = "DIR|s3://…")]
     pub to: Option<String>,
+    /// Lake that is written: flowq ingest --to, feed, compact
+    #[arg(long, value_name = "s3://…")]
+    pub lake: Option<String>,
+    /// State that is written: --state of detect and audit with --alert
+    #[arg(long, value_name = "s3://…")]
+    pub state: Option<String>,
     /// Region that is called [default: any]; its partition is used in all ARNs
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,

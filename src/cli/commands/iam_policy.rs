@@ -27,6 +27,7 @@ pub(crate) fn run(args: &args::IamPolicy) -> Result<Exit, Failure> {
 }
 
 /// Beginnings of the names of resources.
+#[derive(Clone)]
 struct Arns {
     partition: String,
     region: String,
@@ -37,6 +38,18 @@ impl Arns {
     /// Returns the name of a resource of the region and account.
     fn of(&self, service: &str, resource: &str) -> String {
         format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
+    }
+
+    /// Returns those of another region, in its partition. `None`: the same.
+    fn in_region(&self, region: Option<&str>) -> Self {
+        let Some(region) = region.filter(|region| !region.is_empty()) else { return self.clone() };
+        let (partition, region) = (partition(region).to_owned(), region.to_owned());
+        Self { partition, region, account: self.account.clone() }
+    }
+
+    /// Returns the keys that S3 may use. The region is that of the bucket, which is not known here.
+    fn s3_keys(&self) -> String {
+        format!("arn:{}:kms:*:{}:key/*", self.partition, self.account)
     }
 
     fn s3(&self, bucket: &str, key: &str) -> String {
@@ -71,7 +84,7 @@ fn policy(args: &args::IamPolicy, config: &Config) -> Result<Value, Failure> {
         // A collector that begins again reads what it wrote.
         all.read_s3(&arns, &to);
         all.add("WriteInventory", &["s3:PutObject"], &[arns.s3(&to.bucket, &below(&to.key))]);
-        all.add("EncryptIfKms", &["kms:GenerateDataKey"], &[arns.of("kms", "key/*")]);
+        all.add("EncryptIfKms", &["kms:GenerateDataKey"], &[arns.s3_keys()]);
     }
     if args.to.is_some() || args.inventory.iter().any(|place| place == ACCOUNT) {
         let calls = CALLS.iter().filter(|call| call.needs_permission());
@@ -83,7 +96,8 @@ fn policy(args: &args::IamPolicy, config: &Config) -> Result<Value, Failure> {
         // To tell the format of the records.
         all.add("ReadLogFormats", &["ec2:DescribeFlowLogs"], &["*".to_owned()]);
     }
-    for place in [&config.feed.lake, &config.feed.state].into_iter().flatten() {
+    let configured = [&config.feed.lake, &config.feed.state].into_iter().flatten();
+    for place in configured.chain(&args.lake).chain(&args.state) {
         if place.starts_with("s3://") {
             all.keep_lake(&arns, &location(place)?);
         }
@@ -159,11 +173,14 @@ impl Statements {
 
     /// A lake, and its state: what is in it is read, written, and deleted when it was replaced.
     fn keep_lake(&mut self, arns: &Arns, location: &Location) {
-        let objects = arns.s3(&location.bucket, &format!("{}/*", location.key.trim_matches('/')));
+        let objects = match location.key.trim_matches('/') {
+            "" => arns.s3(&location.bucket, "*"),
+            prefix => arns.s3(&location.bucket, &format!("{prefix}/*")),
+        };
         let actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"];
         self.add("ListLake", &["s3:ListBucket"], &[arns.s3(&location.bucket, "")]);
         self.add("KeepLake", &actions, &[objects]);
-        let keys = [arns.of("kms", "key/*")];
+        let keys = [arns.s3_keys()];
         self.add("KeepLakeIfKms", &["kms:Decrypt", "kms:GenerateDataKey"], &keys);
     }
 
@@ -172,7 +189,7 @@ impl Statements {
         let objects = arns.s3(&location.bucket, &below(&location.key));
         self.add("ListBuckets", &["s3:ListBucket"], &[bucket]);
         self.add("ReadObjects", &["s3:GetObject"], &[objects]);
-        self.add("DecryptIfKms", &["kms:Decrypt"], &[arns.of("kms", "key/*")]);
+        self.add("DecryptIfKms", &["kms:Decrypt"], &[arns.s3_keys()]);
     }
 
     fn read_logs(&mut self, arns: &Arns, group: &str) {
@@ -190,6 +207,15 @@ impl Statements {
     }
 
     fn send_alerts(&mut self, arns: &Arns, alert: &alert::Config) -> Result<(), Failure> {
+        let arns = &match &alert.target {
+            Target::Sns { topic } => arns.in_region(arn_region(topic)),
+            Target::EventBridge { bus, region } => {
+                arns.in_region(arn_region(bus).or(region.as_deref()))
+            }
+            Target::Sqs { queue } => arns.in_region(queue_region(queue)),
+            Target::SecurityHub { region } => arns.in_region(region.as_deref()),
+            Target::Ndjson { .. } | Target::Webhook { .. } | Target::Slack { .. } => arns.clone(),
+        };
         match &alert.target {
             Target::Ndjson { .. } | Target::Webhook { .. } | Target::Slack { .. } => return Ok(()),
             Target::Sns { topic } => {
@@ -206,11 +232,8 @@ impl Statements {
                 let actions = ["sqs:SendMessage", "sqs:GetQueueUrl"];
                 self.add("SendAlertMessages", &actions, &[queue_arn(arns, queue)?]);
             }
-            Target::SecurityHub { region } => {
-                let region = region.as_deref().unwrap_or(&arns.region);
-                let (partition, account) = (&arns.partition, &arns.account);
-                let start = format!("arn:{partition}:securityhub:{region}:{account}");
-                let arn = format!("{start}:product/{account}/default");
+            Target::SecurityHub { .. } => {
+                let arn = arns.of("securityhub", &format!("product/{}/default", arns.account));
                 self.add("ImportAlerts", &["securityhub:BatchImportFindings"], &[arn]);
                 return Ok(());
             }
@@ -231,8 +254,26 @@ impl Statements {
             "sqs:GetQueueUrl",
         ];
         self.add("ReadQueues", &actions, &[arn]);
+        let keys = arns.in_region(queue_region(queue)).of("kms", "key/*");
+        self.add("ReadQueuesIfKms", &["kms:Decrypt"], &[keys]);
         Ok(())
     }
+}
+
+/// Returns the region in an ARN; `None` if it is none.
+fn arn_region(arn: &str) -> Option<&str> {
+    arn.strip_prefix("arn:")?.split(':').nth(2)
+}
+
+/// Returns the region in a host of SQS: `sqs.eu-west-1.amazonaws.com`.
+fn host_region(host: &str) -> Option<&str> {
+    host.strip_prefix("sqs.").and_then(|rest| rest.split('.').next())
+}
+
+/// Returns the region of a queue, by its ARN or its URL; `None` for a name.
+fn queue_region(queue: &str) -> Option<&str> {
+    let host = queue.trim_start_matches("https://").trim_start_matches("http://");
+    arn_region(queue).or_else(|| host_region(host.split('/').next()?))
 }
 
 fn queue_arn(arns: &Arns, queue: &str) -> Result<String, Failure> {
@@ -245,9 +286,8 @@ fn queue_arn(arns: &Arns, queue: &str) -> Result<String, Failure> {
         match parts[..] {
             [name] if !name.is_empty() => arns.of("sqs", name),
             [host, account, name] => {
-                let region = host.strip_prefix("sqs.").and_then(|rest| rest.split('.').next());
-                let region = region.unwrap_or(&arns.region);
-                format!("arn:{}:sqs:{region}:{account}:{name}", arns.partition)
+                let arns = arns.in_region(host_region(host));
+                format!("arn:{}:sqs:{}:{account}:{name}", arns.partition, arns.region)
             }
             _ => {
                 let error = anyhow!("{queue} names no queue");
@@ -269,6 +309,8 @@ mod tests {
             config: None,
             trail: None,
             to: None,
+            lake: None,
+            state: None,
             region: None,
             account: None,
         }
@@ -320,6 +362,46 @@ mod tests {
         assert!(actions.as_array().unwrap().contains(&json!("cloudtrail:LookupEvents")));
         let written = &statement(&policy, "WriteInventory")["Resource"];
         assert_eq!(*written, json!(["arn:aws:s3:::inventory/a*"]));
+    }
+
+    #[test]
+    fn each_sink_is_allowed_in_its_own_region_and_partition() {
+        let config = Config::parse(
+            "[[alert]]\ntype = \"eventbridge\"\nbus = \"security\"\nregion = \"cn-north-1\"\n\
+             [[alert]]\ntype = \"sns\"\ntopic = \"arn:aws:sns:eu-west-1:111122223333:flow\"\n\
+             [[alert]]\ntype = \"sqs\"\nqueue = \"https://sqs.eu-west-2.amazonaws.com/111122223333/q\"\n\
+             [[alert]]\ntype = \"security-hub\"\nregion = \"eu-west-3\"",
+        )
+        .unwrap();
+        let given = args::IamPolicy {
+            region: Some("us-east-1".into()),
+            account: Some("111122223333".into()),
+            ..args(&[])
+        };
+        let policy = policy(&given, &config).unwrap();
+        let resources = |sid| statement(&policy, sid)["Resource"].clone();
+        let bus = "arn:aws-cn:events:cn-north-1:111122223333:event-bus/security";
+        assert_eq!(resources("PutAlertEvents"), json!([bus]));
+        let hub = "arn:aws:securityhub:eu-west-3:111122223333:product/111122223333/default";
+        assert_eq!(resources("ImportAlerts"), json!([hub]));
+        let keys = [
+            "arn:aws-cn:kms:cn-north-1:111122223333:key/*",
+            "arn:aws:kms:eu-west-1:111122223333:key/*",
+            "arn:aws:kms:eu-west-2:111122223333:key/*",
+        ];
+        assert_eq!(resources("EncryptAlertsIfKms"), json!(keys));
+    }
+
+    #[test]
+    fn a_lake_and_a_state_of_the_command_line_are_written() {
+        let given = args::IamPolicy {
+            lake: Some("s3://lake/flow".to_owned()),
+            state: Some("s3://state".to_owned()),
+            ..args(&["s3://logs"])
+        };
+        let policy = policy(&given, &Config::default()).unwrap();
+        let written = &statement(&policy, "KeepLake")["Resource"];
+        assert_eq!(*written, json!(["arn:aws:s3:::lake/flow/*", "arn:aws:s3:::state/*"]));
     }
 
     #[test]

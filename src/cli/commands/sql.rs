@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use futures::StreamExt as _;
 
 use crate::cli::args::{Sql, Write};
 use crate::cli::failure::{Exit, Failure, OrExit as _};
@@ -106,6 +108,11 @@ pub(crate) fn pairs(params: &[String]) -> Result<Vec<(String, String)>, Failure>
     params.iter().map(split).collect()
 }
 
+/// Returns whether there is no query to run, and a terminal to read statements from.
+pub(crate) fn is_prompt(args: &Sql) -> bool {
+    args.command.is_none() && args.file.is_none() && std::io::stdin().is_terminal()
+}
+
 /// The query, or `None` for a prompt.
 fn query(args: &Sql) -> Result<Option<String>, Failure> {
     if let Some(query) = &args.command {
@@ -146,6 +153,22 @@ fn history() -> Option<std::path::PathBuf> {
 impl repl::Sql for Engine {
     async fn query(&self, sql: &str) -> anyhow::Result<SendableRecordBatchStream> {
         let rows = Self::query(self, sql, no_params()).await;
-        rows.map_err(|error| anyhow!(Failure::from(error).to_string()))
+        rows.map(in_background).map_err(|error| anyhow!(Failure::from(error).to_string()))
     }
+}
+
+/// Computes rows on a thread of the runtime, so that the prompt sees Ctrl-C while an operator computes. Dropping
+/// the stream ends the work at its next pause.
+fn in_background(mut rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    let mut stream = RecordBatchReceiverStreamBuilder::new(rows.schema(), 2);
+    let batches = stream.tx();
+    stream.spawn(async move {
+        while let Some(batch) = rows.next().await {
+            if batches.send(batch).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    });
+    stream.build()
 }

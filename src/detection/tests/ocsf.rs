@@ -180,10 +180,13 @@ async fn a_finding_about_configuration_names_where_it_is() {
         job_arn: None,
         subnet_id: text("subnet-a"),
         vpc_id: text("vpc-a"),
+        local_addr: None,
+        remote_addr: None,
         ..a_finding().await
     };
     let event = detection_finding(&finding, None, 1_000);
     assert_eq!(violations(&event), Vec::<String>::new());
+    assert_eq!(event.pointer("/evidences/0/src_endpoint"), None);
     let types: Vec<&Value> =
         event["resources"].as_array().unwrap().iter().map(|one| &one["type"]).collect();
     assert_eq!(types, ["AWS::EC2::Subnet", "AWS::EC2::VPC"]);
