@@ -17,6 +17,6 @@ SELECT
     max("end") AS last_seen
 FROM flow_context
 WHERE action = 'REJECT'
-GROUP BY interface_id, srcaddr, dstaddr, dstport, flow_logs.protocol, reject_reason
+GROUP BY interface_id, srcaddr, dstaddr, dstport, flow_context.protocol, reject_reason
 ORDER BY records DESC, interface_id, srcaddr, dstaddr, dstport, protocol, reject_reason
 LIMIT $limit

@@ -11,7 +11,9 @@ use crate::allow::AllowRule;
 use crate::audit::{CHECKS, Check};
 use crate::config::prices::Prices;
 use crate::detection::finding::FIELDS;
-use crate::detection::{Detection, Error as DetectionError, Severity, Suppression, find};
+use crate::detection::{
+    Confidence, Detection, Error as DetectionError, Severity, Suppression, find,
+};
 use crate::diagnostics::{check_keys, line_of, nearest, one_line};
 use crate::{alert, metrics};
 
@@ -216,25 +218,43 @@ impl Config {
                 detection.set_param(name, value).map_err(failed)?;
             }
         }
+        let checks: Vec<String> = CHECKS.iter().map(Check::detection).collect();
+        let ids: Vec<&str> = detections
+            .iter()
+            .map(|known| known.id.as_str())
+            .chain(checks.iter().map(String::as_str))
+            .collect();
         for alert in &self.alerts {
             for glob in &alert.filter.detections {
-                let checks: Vec<String> = CHECKS.iter().map(Check::detection).collect();
-                let ids = || {
-                    let known = detections.iter().map(|known| known.id.as_str());
-                    known.chain(checks.iter().map(String::as_str))
-                };
-                if !ids().any(|id| glob.matches(id)) {
-                    let near = nearest(glob.as_str(), ids());
-                    let hint = near.map(|near| format!("; did you mean {near}?"));
-                    let (name, hint) = (&alert.name, hint.unwrap_or_default());
-                    return Err(Error(format!("alert {name}: no detection fits {glob}{hint}")));
-                }
+                fits_some("detection", glob, &ids)
+                    .map_err(|problem| Error(format!("alert {}: {problem}", alert.name)))?;
+            }
+        }
+        let severities: Vec<&str> = Severity::ALL.iter().map(|one| one.as_str()).collect();
+        let confidences: Vec<&str> = Confidence::ALL.iter().map(|one| one.as_str()).collect();
+        for (at, suppression) in self.suppress.iter().enumerate() {
+            for (field, known) in
+                [("detection", &ids), ("severity", &severities), ("confidence", &confidences)]
+            {
+                let Some(glob) = suppression.pattern(field) else { continue };
+                fits_some(field, glob, known)
+                    .map_err(|problem| Error(format!("suppress {}: {problem}", at + 1)))?;
             }
         }
         let is_on = |id: &str| self.detections.get(id).and_then(|set| set.enabled).unwrap_or(true);
         detections.retain(|detection| is_on(&detection.id));
         Ok(())
     }
+}
+
+/// Checks that a glob fits one of the known names at least: a typing error would silently fit none.
+fn fits_some(what: &str, glob: &glob::Pattern, known: &[&str]) -> Result<(), String> {
+    if known.iter().any(|name| glob.matches(name)) {
+        return Ok(());
+    }
+    let near = nearest(glob.as_str(), known.iter().copied());
+    let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    Err(format!("no {what} fits {glob}{hint}"))
 }
 
 /// Returns the ids under `[detections]` with their lines.
@@ -380,6 +400,16 @@ interval = "30s"
                 "[[suppress]]",
                 "[[alert]]\ntype = \"ndjson\"\npath = \"-\"\ndetections = [\"s3-endpoint-bypas\"]\n[[suppress]]",
                 "alert ndjson: no detection fits s3-endpoint-bypas; did you mean s3-endpoint-bypass?",
+            ),
+            (
+                "[[suppress]]",
+                "[[suppress]]\ndetection = \"unexpected-egres\"\n[[suppress]]",
+                "suppress 1: no detection fits unexpected-egres; did you mean unexpected-egress?",
+            ),
+            (
+                "[[suppress]]",
+                "[[suppress]]\nconfidence = \"weke\"\n[[suppress]]",
+                "suppress 1: no confidence fits weke; did you mean weak?",
             ),
         ];
         for (from, to, message) in cases {

@@ -48,6 +48,11 @@ impl Suppression {
         Ok(Self { reason, until, fields: patterns })
     }
 
+    /// Returns the glob that a field must fit; `None` if any value does.
+    pub fn pattern(&self, field: &str) -> Option<&glob::Pattern> {
+        self.fields.get(field)
+    }
+
     /// Returns whether it has run out at `now` (Unix seconds, UTC). An expired one hides nothing.
     pub fn expired(&self, now: i64) -> bool {
         self.until.is_some_and(|until| until <= now)

@@ -11,7 +11,7 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::Value;
 
 use crate::support::{
-    LOGS, SAMPLE_FINDINGS, SAMPLE_RECORDS, command, flowq, flowq_with_input, names, on_samples,
+    LOGS, SAMPLE_FINDINGS, SAMPLE_RECORDS, VPC_RECORDS, command, flowq, flowq_with_input, names, on_samples,
     run, sql, without_time,
 };
 
@@ -187,7 +187,7 @@ fn sql_by_argument_file_and_standard_input() {
     }
     let log = fs::read("sample-logs/formats/v2-default.log").unwrap();
     let run = flowq_with_input(&["sql", "--format", "csv", "-c", COUNT, "-"], &log).expect(0);
-    assert_eq!(run.out, format!("n\n{SAMPLE_RECORDS}\n"));
+    assert_eq!(run.out, format!("n\n{VPC_RECORDS}\n"));
 }
 
 #[test]

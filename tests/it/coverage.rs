@@ -36,7 +36,7 @@ fn runs_of_minutes_tell_records_from_gaps() {
     assert_eq!(of(&parts["interfaces"], "isolated-scoring")[2], "gap 08:47-09:22");
     // Both flow logs delivered all the time.
     let logs = parts["flow_logs"].as_array().unwrap();
-    assert_eq!(logs.len(), 1, "{logs:?}");
+    assert_eq!(logs.len(), 2, "{logs:?}");
     for (log, objects) in logs.iter().zip([17, 15]) {
         assert_eq!((&log["state"], &log["objects"]), (&"delivered".into(), &objects.into()));
     }

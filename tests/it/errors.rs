@@ -72,7 +72,7 @@ fn standard_input_twice() {
     assert!(run.err.contains("cannot be the flow log and the query at once"), "{}", run.err);
     let log = fs::read("sample-logs/formats/v2-default.log").unwrap();
     let run = flowq_with_input(&["sql", "--format", "csv", "-c", COUNT, "-", "-"], &log).expect(0);
-    assert_eq!(run.out, format!("n\n{SAMPLE_RECORDS}\n"), "named twice, read once");
+    assert_eq!(run.out, format!("n\n{VPC_RECORDS}\n"), "named twice, read once");
 }
 
 #[test]

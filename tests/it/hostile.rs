@@ -76,7 +76,7 @@ fn a_value_that_no_folder_and_no_date_can_hold_is_kept() {
             "version account-id region srcaddr dstaddr start end\n\
              2 {long} ../../x 10.0.0.1 10.0.0.2 1773129600 1773129660\n\
              2 {other} r 10.0.0.3 10.0.0.2 1773129600 1773129660\n\
-             2 123456789012 r 10.0.0.4 10.0.0.2 900000000000 900000000060\n"
+             2 123456789012 r 10.0.0.4 10.0.0.2 4102444700 4102444760\n"
         ),
     );
     world.ingest(0);
@@ -215,12 +215,12 @@ fn what_a_loss_of_power_left_broken_is_made_again() {
             serde_json::from_slice(&fs::read(feed.state("findings.json")).unwrap()).unwrap();
         let first: serde_json::Value = serde_json::from_slice(&findings).unwrap();
         assert_eq!(again["findings"], first["findings"]);
-        assert_eq!(feed.alerts(), alerts, "nothing is told twice");
+        assert_eq!(feed.alerts(), alerts, "nothing is sent twice");
     }
-    // What was told is told again under the same ids.
-    fs::write(feed.state("alerts/told/file.json"), "").unwrap();
+    // What was sent is sent again under the same ids.
+    fs::write(feed.state("alerts/sent/file.json"), "").unwrap();
     let said = feed.once();
-    assert!(said.contains("told/file.json was broken"), "{said}");
+    assert!(said.contains("sent/file.json was broken"), "{said}");
     assert_eq!(feed.alerts(), [alerts.clone(), alerts].concat());
     // The record of a pass that was not whole when the power went: it did not count yet.
     let passes = feed.state("passes");
