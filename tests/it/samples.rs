@@ -11,6 +11,7 @@ use crate::support::{flowq, on_samples, root};
 const PROMISED: &[&str] = &[
     "unexpected-egress high pip-install 10.20.16.110 203.0.113.80:443 6 strong -",
     "unexpected-egress high pip-install 10.20.16.111 203.0.113.80:443 6 strong -",
+    "blocked-service medium cannot-reach-logs 10.20.16.193 10.20.16.5:443 6 strong sender's security group egress",
     "blocked-inter-container medium spark-no-self-rule 10.20.16.161 10.20.16.160:7077 6 strong receiver's security group",
     "blocked-inter-container medium spark-no-self-rule 10.20.16.162 10.20.16.160:7077 6 strong receiver's security group",
     "blocked-inter-container medium spark-closed-acl 10.20.16.165 10.20.48.101:7337 6 strong network ACL",
