@@ -24,6 +24,9 @@ pub mod diagnostics;
 
 pub mod batch;
 
+// Charts as SVG.
+pub mod chart;
+
 // The format: bytes to batches. No I/O, no clock, no DataFusion.
 pub mod flow;
 

@@ -9,6 +9,7 @@ const ROOMS: &[&str] = &[
     "time",
     "diagnostics",
     "batch",
+    "chart",
     "flow",
     "aws",
     "storage",
