@@ -85,5 +85,8 @@ pub mod feed;
 // An invented VPC with its flow logs.
 pub mod generate;
 
+// The web console.
+pub mod serve;
+
 // Commands, options, output.
 pub mod cli;

@@ -34,6 +34,7 @@ const ROOMS: &[&str] = &[
     "ingest",
     "feed",
     "generate",
+    "serve",
     "cli",
 ];
 

@@ -24,5 +24,6 @@ mod inventory;
 mod lake;
 mod passes;
 mod samples;
+mod serve;
 mod service;
 mod support;
