@@ -24,6 +24,9 @@ pub mod diagnostics;
 
 pub mod batch;
 
+// Charts as SVG.
+pub mod chart;
+
 // The format: bytes to batches. No I/O, no clock, no DataFusion.
 pub mod flow;
 
@@ -81,6 +84,9 @@ pub mod feed;
 
 // An invented VPC with its flow logs.
 pub mod generate;
+
+// The web console.
+pub mod serve;
 
 // Commands, options, output.
 pub mod cli;

@@ -77,6 +77,10 @@ pub fn run() -> Result<Exit, Failure> {
             let threads = args.read.threads;
             run_cancellable(threads, commands::report::run(args, started))
         }
+        Command::Serve(args) => {
+            let threads = args.read.threads;
+            run_until_done(threads, commands::serve::run(args, started))
+        }
         Command::Inventory(args) => run_cancellable(None, commands::inventory::run(args, started)),
         Command::Alert(args::Alert::Test(args)) => {
             run_cancellable(None, commands::alert::test(args, started))

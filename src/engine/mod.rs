@@ -8,6 +8,7 @@
 pub(crate) mod aggregates;
 mod files;
 pub mod functions;
+mod interruptible;
 mod limits;
 mod materialize;
 mod memory;

@@ -12,16 +12,19 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::logical_expr::ScalarUDF;
+use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::prelude::{ParquetReadOptions, SQLOptions, SessionConfig, SessionContext};
+use datafusion::prelude::{
+    DataFrame, ParquetReadOptions, SQLOptions, SessionConfig, SessionContext,
+};
 use datafusion::sql::parser::Statement;
 use futures::TryStreamExt as _;
 
 use crate::engine::functions::allow_rules::{AllowFunction, AllowQuery};
 use crate::engine::memory::Resources;
 use crate::engine::{
-    aggregates, files, functions, limits, materialize, memory, restrict, single_stage, temp_folder,
-    views,
+    aggregates, files, functions, interruptible, limits, materialize, memory, restrict,
+    single_stage, temp_folder, views,
 };
 use crate::enrich::Enricher;
 use crate::flow::field::Layout;
@@ -183,14 +186,44 @@ impl Engine {
         sql: &str,
         params: impl Into<ParamValues>,
     ) -> Result<SendableRecordBatchStream> {
+        // COPY and INSERT would write files behind the back of `--output`.
+        let options = SQLOptions::new().with_allow_dml(false);
+        let frame = self.frame(sql, options).await?.with_param_values(params)?;
+        frame.execute_stream().await
+    }
+
+    /// As [`Engine::query`] for sessions that several users share: a statement changes nothing, neither tables nor
+    /// settings, and can be ended at any time by dropping the stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::query`].
+    pub async fn query_read_only(&self, sql: &str) -> Result<SendableRecordBatchStream> {
+        let options = SQLOptions::new().with_allow_dml(false).with_allow_ddl(false);
+        let frame = self.frame(sql, options.with_allow_statements(false)).await?;
+        let tasks = Arc::new(frame.task_ctx());
+        let plan = interruptible::interruptible(frame.create_physical_plan().await?)?;
+        execute_stream(plan, tasks)
+    }
+
+    /// Plans a statement, within what it may do.
+    async fn frame(&self, sql: &str, options: SQLOptions) -> Result<DataFrame> {
         let statement = self.parse(sql)?;
         views::make(&self.session, &statement).await?;
         let plan = self.session.state().statement_to_plan(statement).await?;
-        // COPY and INSERT would write files behind the back of `--output`.
-        SQLOptions::new().with_allow_dml(false).verify_plan(&plan)?;
+        options.verify_plan(&plan)?;
         restrict::check(&plan)?;
-        let frame = self.session.execute_logical_plan(plan).await?.with_param_values(params)?;
-        frame.execute_stream().await
+        self.session.execute_logical_plan(plan).await
+    }
+
+    /// From now on statements are not part of [`Engine::summary`], which so stays small.
+    pub fn close_summary(&self) {
+        self.scans.close();
+    }
+
+    /// The folder for what does not fit in memory: messages for others should not name it.
+    pub fn temp_path(&self) -> &std::path::Path {
+        self.temp.path()
     }
 
     /// Lets statements read files that they name: `read_csv`, `read_parquet`, `read_json`. Only for the SQL of

@@ -1,6 +1,7 @@
 //! Records of a flow in the logs, and whether they contradict the configuration.
 
 use arrow::array::RecordBatch;
+use datafusion::scalar::ScalarValue;
 use serde::{Deserialize, Serialize};
 
 use crate::explain::Error;
@@ -10,6 +11,24 @@ use crate::vpc::FiveTuple;
 /// SQL that gives the rows of [`LoggedFlow`]. Its parameters: `source`, `destination`, `port` (-1: any),
 /// `protocol`, and the times `since` and `until`.
 pub const LOGGED: &str = include_str!("../../queries/explain/logged.sql");
+
+/// How far around the time of a flow the logs are looked at, in seconds.
+const AROUND_SECS: i64 = 3600;
+
+/// Returns the parameters of [`LOGGED`] for a flow, and for an hour around the time from `first` to `last`, in Unix
+/// seconds, UTC.
+pub fn logged_params(tuple: &FiveTuple, (first, last): (i64, i64)) -> Vec<(String, ScalarValue)> {
+    let time = |at: i64| ScalarValue::TimestampSecond(Some(at), Some("UTC".into()));
+    let text = |ip: std::net::IpAddr| ScalarValue::from(ip.to_string());
+    vec![
+        ("source".to_owned(), text(tuple.source)),
+        ("destination".to_owned(), text(tuple.destination)),
+        ("port".to_owned(), ScalarValue::from(tuple.destination_port.map_or(-1, i32::from))),
+        ("protocol".to_owned(), ScalarValue::from(i32::from(tuple.protocol))),
+        ("since".to_owned(), time(first.saturating_sub(AROUND_SECS))),
+        ("until".to_owned(), time(last.saturating_add(AROUND_SECS))),
+    ]
+}
 
 /// Records of a flow that one interface logged with one action. Times are Unix seconds, UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,4 +19,4 @@ pub use error::Error;
 pub use finding::{FindingQuery, find};
 pub use fix_simulation::{FlowLine, REJECTED, RejectedFlow, SimulationResult, replay};
 pub use flow::{End, Explanation, FlowQuery, explain, inventory_label};
-pub use logged_flow::{LOGGED, LoggedFlow};
+pub use logged_flow::{LOGGED, LoggedFlow, logged_params};

@@ -1,5 +1,6 @@
 //! What the scans of a session count while they run.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::flow::field::Layout;
@@ -33,11 +34,21 @@ pub(crate) struct ScanRegistry {
     begun: Mutex<Vec<Arc<ScanCounters>>>,
     /// Counts the minutes of interfaces in the scans that begin now.
     minutes: Mutex<Option<Arc<InterfaceMinutes>>>,
+    /// Scans that begin now do not count.
+    is_closed: AtomicBool,
 }
 
 impl ScanRegistry {
+    /// Scans that begin from now on do not count: a session of any number of statements stays small.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn begin(&self, layout: Layout) -> Arc<ScanCounters> {
         let scan = Arc::new(ScanCounters::new(layout));
+        if self.is_closed.load(Ordering::Relaxed) {
+            return scan;
+        }
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         begun.push(Arc::clone(&scan));
         scan

@@ -9,6 +9,7 @@ const ROOMS: &[&str] = &[
     "time",
     "diagnostics",
     "batch",
+    "chart",
     "flow",
     "aws",
     "storage",
@@ -33,6 +34,7 @@ const ROOMS: &[&str] = &[
     "ingest",
     "feed",
     "generate",
+    "serve",
     "cli",
 ];
 

@@ -11,8 +11,8 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::Value;
 
 use crate::support::{
-    LOGS, SAMPLE_FINDINGS, SAMPLE_RECORDS, VPC_RECORDS, command, flowq, flowq_with_input, names, on_samples,
-    run, sql, without_time,
+    LOGS, SAMPLE_FINDINGS, SAMPLE_RECORDS, VPC_RECORDS, command, flowq, flowq_with_input, names,
+    on_samples, run, sql, without_time,
 };
 
 const COUNT: &str = "SELECT count(*) AS n FROM flow_logs";

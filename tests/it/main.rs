@@ -26,5 +26,6 @@ mod lake;
 mod passes;
 mod profile;
 mod samples;
+mod serve;
 mod service;
 mod support;

@@ -16,6 +16,7 @@ use crate::cli::args::explain::Explain;
 use crate::cli::args::feed::Feed;
 use crate::cli::args::lake::{Compact, Ingest, Replay, Status, Verify};
 use crate::cli::args::query::{Report, Sql};
+use crate::cli::args::serve::Serve;
 use crate::cli::output::Format;
 use crate::detection::Severity;
 use crate::generate;
@@ -60,6 +61,8 @@ pub enum Command {
     Sql(Sql),
     /// Run one of the reports that come with flowq; without a name, list them
     Report(Report),
+    /// Serve a web console and its HTTP API: findings, jobs, traffic, coverage, SQL
+    Serve(Serve),
     /// Show, convert or collect the inventory of interfaces, jobs and VPCs
     #[command(subcommand)]
     Inventory(Inventory),

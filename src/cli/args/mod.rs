@@ -14,6 +14,7 @@ mod explain_job;
 mod feed;
 mod lake;
 mod query;
+mod serve;
 
 pub use account::{ACCOUNT, Collect, IamPolicy, Times};
 pub use alert::{Alert, AlertPending, AlertResend, AlertTest};
@@ -29,3 +30,4 @@ pub use explain_job::{ExplainJob, PageFormat};
 pub use feed::Feed;
 pub use lake::{Compact, Ingest, LakeArgs, Replay, Status, StatusFormat, Verify};
 pub use query::{Report, Sql};
+pub use serve::Serve;

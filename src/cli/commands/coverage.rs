@@ -21,8 +21,9 @@ use crate::detection;
 use crate::detection::answerable::OfQuestion;
 use crate::detection::delivery_gaps::{FlowLogDeliveries, Span};
 use crate::detection::{Detection, DetectionRun, NotRun};
-use crate::engine::no_params;
+use crate::engine::{ObjectRead, ObjectSink, no_params};
 use crate::scan::Share;
+use crate::source::Split;
 
 /// The runs of minutes of each interface.
 const RUNS: &str = include_str!("../../../queries/coverage/runs.sql");
@@ -43,16 +44,8 @@ pub(crate) async fn run(mut args: Coverage, started: Invocation) -> Result<Exit,
     if args.read.inventory.is_empty() {
         say.warn("no --inventory: without interfaces and jobs no record can be tied to a job");
     }
-    let delivered = Arc::new(Mutex::new(FlowLogDeliveries::default()));
-    let totals = Arc::clone(&delivered);
-    let objects = move |split: &crate::source::Split, read: crate::engine::ObjectRead| {
-        let name = &split.name;
-        let flow_log = name.flow_log_id.as_deref().zip(name.ends.map(|(first, _)| first));
-        let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
-        totals.add(flow_log, read.summary.records());
-    };
-    let objects = Some(Arc::new(objects) as Arc<crate::engine::ObjectSink>);
-    let opening = OpenOptions { objects, ..OpenOptions::default() };
+    let (delivered, objects) = count_deliveries();
+    let opening = OpenOptions { objects: Some(objects), ..OpenOptions::default() };
     let mut session = open_with(&args.read, &config, started.now, MEMORY, opening, &say).await?;
     let line = ProgressLine::start(Arc::clone(&session.progress), say.quiet);
     session.engine.materialize_conversations().await?;
@@ -62,17 +55,32 @@ pub(crate) async fn run(mut args: Coverage, started: Invocation) -> Result<Exit,
     let outcome = unanswered(&session, &detections, &summary.columns).await?;
     let coverage = coverage(&session, &outcome, &detections).await?;
     if read.is_ok() {
-        let parts = parts(&session, &detections, (&deliveries, &coverage), &args).await?;
+        let default = (args.format == CoverageFormat::Csv).then_some(Part::Interfaces);
+        let choice = (args.only.or(default), args.by_minute);
+        let parts = parts(&session, &detections, (&deliveries, &coverage), choice).await?;
         drop(line);
         write(&parts, &args)?;
     }
-    print_notes(&session, &coverage, &deliveries, say, started);
+    tell(&session, &coverage, &deliveries, say, started);
     session.close(say).await?;
     let exit = read?;
     if summary.objects_listed > 0 {
         not_judged(&coverage)?;
     }
     Ok(exit)
+}
+
+/// The deliveries of flow logs, and what counts them while objects are read.
+pub(crate) fn count_deliveries() -> (Arc<Mutex<FlowLogDeliveries>>, Arc<ObjectSink>) {
+    let deliveries = Arc::new(Mutex::new(FlowLogDeliveries::default()));
+    let counted = Arc::clone(&deliveries);
+    let objects = move |split: &Split, read: ObjectRead| {
+        let name = &split.name;
+        let flow_log = name.flow_log_id.as_deref().zip(name.ends.map(|(first, _)| first));
+        let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.add(flow_log, read.summary.records());
+    };
+    (deliveries, Arc::new(objects))
 }
 
 /// Which questions cannot be answered, and why.
@@ -90,19 +98,17 @@ async fn unanswered(
     Ok(outcome)
 }
 
-/// The parts that the command line names, each with its name and its rows.
-async fn parts(
+/// The parts of the coverage, or the only one that is asked for, each with its name and its rows.
+pub(crate) async fn parts(
     session: &Session,
     detections: &[Detection],
     (deliveries, coverage): (&FlowLogDeliveries, &detection::Coverage),
-    args: &Coverage,
+    (only, by_minute): (Option<Part>, bool),
 ) -> Result<Vec<(&'static str, RecordBatch)>, Failure> {
-    let default = (args.format == CoverageFormat::Csv).then_some(Part::Interfaces);
-    let only = args.only.or(default);
     let is_selected = |part: Part| only.is_none_or(|only| only == part);
     let mut parts = Vec::new();
     if is_selected(Part::Interfaces) {
-        let sql = if args.by_minute { BY_MINUTE } else { RUNS };
+        let sql = if by_minute { BY_MINUTE } else { RUNS };
         let rows = session.engine.query(sql, no_params()).await?;
         let schema = rows.schema();
         let batches: Vec<RecordBatch> = futures::TryStreamExt::try_collect(rows).await?;
@@ -227,7 +233,7 @@ fn write(parts: &[(&'static str, RecordBatch)], args: &Coverage) -> Result<(), F
 }
 
 /// Says beside the rows what they come to, what else cannot be seen, and what was read.
-fn print_notes(
+fn tell(
     session: &Session,
     coverage: &detection::Coverage,
     deliveries: &FlowLogDeliveries,

@@ -17,6 +17,7 @@ pub(crate) mod ingest;
 pub(crate) mod inventory;
 pub(crate) mod replay;
 pub(crate) mod report;
+pub(crate) mod serve;
 pub(crate) mod sql;
 pub(crate) mod status;
 pub(crate) mod verify;

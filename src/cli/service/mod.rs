@@ -13,7 +13,7 @@ mod backoff;
 mod exporters;
 pub mod log;
 mod runner;
-mod signals;
+pub(crate) mod signals;
 mod systemd;
 mod worker;
 

@@ -96,6 +96,11 @@ fn scope(args: &Audit) -> Result<AuditScope, Failure> {
 /// Reads the logs once, and sums up what the checks ask of them.
 async fn seen(session: &mut Session) -> Result<Vec<ObservedTraffic>, Failure> {
     session.engine.materialize_conversations().await?;
+    observed_traffic(session).await
+}
+
+/// Sums up what the checks ask of logs whose conversations are materialized.
+pub(crate) async fn observed_traffic(session: &Session) -> Result<Vec<ObservedTraffic>, Failure> {
     let rows = session.engine.rows(audit::SQL, engine::no_params()).await?;
     ObservedTraffic::from_batches(&rows).or_exit(Exit::Config)
 }
@@ -117,7 +122,7 @@ fn nothing(args: &Audit) -> Failure {
 
 /// Returns what fails as findings, worst first, without those that are suppressed; they leave the report
 /// too. Also how many each rule took.
-fn findings_of(
+pub(crate) fn findings_of(
     report: &mut AuditReport,
     rules: &[detection::Suppression],
     now: i64,

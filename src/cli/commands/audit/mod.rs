@@ -3,4 +3,4 @@
 mod command;
 mod table;
 
-pub(crate) use command::run;
+pub(crate) use command::{findings_of, observed_traffic, run};

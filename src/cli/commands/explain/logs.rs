@@ -1,20 +1,16 @@
 //! The rows of the logs that an explanation needs, the simulation of fixes over them, and errors.
 
 use anyhow::anyhow;
-use datafusion::common::ScalarValue;
 
 use crate::cli::failure::{Exit, Failure, OrExit as _};
 use crate::cli::messages::Messages;
 use crate::engine::{Engine, no_params};
 use crate::explain;
 use crate::explain::{
-    Error, Explanation, LOGGED, LoggedFlow, REJECTED, RejectedFlow, SimulationResult,
+    Error, Explanation, LOGGED, LoggedFlow, REJECTED, RejectedFlow, SimulationResult, logged_params,
 };
 use crate::reachability::{Analyzer, Fix};
 use crate::vpc::FiveTuple;
-
-/// How far around the given time the logs are read, in seconds.
-const AROUND_SECS: i64 = 3600;
 
 /// What the logs show of a flow around a time.
 pub(super) async fn logged(
@@ -22,17 +18,7 @@ pub(super) async fn logged(
     tuple: &FiveTuple,
     at: (i64, i64),
 ) -> Result<Vec<LoggedFlow>, Failure> {
-    let time = |at: i64| ScalarValue::TimestampSecond(Some(at), Some("UTC".into()));
-    let text = |ip: std::net::IpAddr| ScalarValue::from(ip.to_string());
-    let params = vec![
-        ("source".to_owned(), text(tuple.source)),
-        ("destination".to_owned(), text(tuple.destination)),
-        ("port".to_owned(), ScalarValue::from(tuple.destination_port.map_or(-1, i32::from))),
-        ("protocol".to_owned(), ScalarValue::from(i32::from(tuple.protocol))),
-        ("since".to_owned(), time(at.0.saturating_sub(AROUND_SECS))),
-        ("until".to_owned(), time(at.1.saturating_add(AROUND_SECS))),
-    ];
-    let rows = engine.rows(LOGGED, params).await?;
+    let rows = engine.rows(LOGGED, logged_params(tuple, at)).await?;
     LoggedFlow::read(&rows).or_exit(Exit::Input)
 }
 
