@@ -150,7 +150,7 @@ pub fn replay(
         match (before.verdict, now.verdict) {
             // The log shows it refused, so that it was is known.
             (Verdict::Refused | Verdict::NotKnown, Verdict::Passes) => {
-                result.let_through.push(line)
+                result.let_through.push(line);
             }
             (Verdict::Passes, _) => {
                 line.text = None;
