@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use flowq::cli::args::Cli;
 use flowq::config::Config;
 use flowq::metrics::{Kind, METRICS};
 use serde_json::Value;
 
-use crate::support::root;
+use crate::support::{root, tool};
 
 fn example(path: &str) -> PathBuf {
     root().join("examples/feed").join(path)
@@ -36,21 +35,6 @@ fn metrics_in(text: &str) -> BTreeSet<String> {
 
 fn known() -> BTreeSet<String> {
     METRICS.iter().map(|metric| metric.name.to_owned()).collect()
-}
-
-/// Runs a tool on files and expects it to take them; `None` when it is not installed.
-fn tool(name: &str, args: &[&str], folder: &Path) -> Option<String> {
-    let output = match Command::new(name).args(args).current_dir(folder).output() {
-        Ok(output) => output,
-        Err(error) => {
-            println!("skipped: {name}: {error}");
-            return None;
-        }
-    };
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    assert!(output.status.success(), "{name} {}: {said}", args.join(" "));
-    Some(said)
 }
 
 #[test]
