@@ -149,10 +149,15 @@ fn health(response: &'static str, options: &[&str]) -> (String, Run) {
     let address = server.local_addr().unwrap().to_string();
     let served = thread::spawn(move || {
         let (mut stream, _) = server.accept().unwrap();
-        let mut request = [0; 1024];
-        let length = stream.read(&mut request).unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            let mut part = [0; 1024];
+            let length = stream.read(&mut part).unwrap();
+            assert!(length > 0, "the request ends within its head");
+            request.extend_from_slice(&part[..length]);
+        }
         stream.write_all(response.as_bytes()).unwrap();
-        String::from_utf8_lossy(&request[..length]).into_owned()
+        String::from_utf8(request).unwrap()
     });
     let run = flowq(&[&["health", "--address", &address], options].concat());
     (served.join().unwrap(), run)
