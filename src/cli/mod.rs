@@ -69,6 +69,7 @@ pub fn run() -> Result<Exit, Failure> {
         Command::Sql(args) if commands::sql::is_prompt(&args) => {
             run_until_done(args.read.threads, commands::sql::run(args, started))
         }
+        Command::Health(args) => commands::health::run(&args),
         Command::Sql(args) => {
             let threads = args.read.threads;
             run_cancellable(threads, commands::sql::run(args, started))
@@ -115,6 +116,7 @@ pub fn run() -> Result<Exit, Failure> {
         }
         Command::Compact(args) => run_cancellable(None, commands::compact::run(args, started)),
         Command::Generate(args) => commands::generate::run(&args),
+        Command::Man { to } => commands::man::run(&to, started),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "flowq", &mut script);

@@ -30,6 +30,7 @@ const OTHERS: &[&str] = &[
     "queries/README.md",
     "sample-logs/README.md",
     "benches/README.md",
+    "packaging/README.md",
 ];
 
 fn read(path: &str) -> String {

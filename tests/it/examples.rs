@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use flowq::cli::args::Cli;
 use flowq::config::Config;
 use flowq::metrics::{Kind, METRICS};
 use serde_json::Value;
 
-use crate::support::root;
+use crate::support::{root, tool};
 
 fn example(path: &str) -> PathBuf {
     root().join("examples/feed").join(path)
@@ -36,21 +35,6 @@ fn metrics_in(text: &str) -> BTreeSet<String> {
 
 fn known() -> BTreeSet<String> {
     METRICS.iter().map(|metric| metric.name.to_owned()).collect()
-}
-
-/// Runs a tool on files and expects it to take them; `None` when it is not installed.
-fn tool(name: &str, args: &[&str], folder: &Path) -> Option<String> {
-    let output = match Command::new(name).args(args).current_dir(folder).output() {
-        Ok(output) => output,
-        Err(error) => {
-            println!("skipped: {name}: {error}");
-            return None;
-        }
-    };
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    assert!(output.status.success(), "{name} {}: {said}", args.join(" "));
-    Some(said)
 }
 
 #[test]
@@ -114,7 +98,7 @@ fn systemd_takes_the_units() {
 }
 
 #[test]
-fn the_commands_of_units_schedules_and_cron_can_be_typed() {
+fn the_commands_of_units_and_cron_can_be_typed() {
     use clap::Parser as _;
 
     let mut lines = Vec::new();
@@ -127,10 +111,7 @@ fn the_commands_of_units_schedules_and_cron_can_be_typed() {
     let line = cron.lines().find(|line| !line.starts_with('#')).unwrap();
     let command = line.split("cron.lock ").nth(1).unwrap().split(" 2>>").next().unwrap();
     lines.push(command.to_owned());
-    let ecs = text("aws/ecs-schedule.yaml");
-    let list = ecs.lines().find_map(|line| line.trim().strip_prefix("Command: [")).unwrap();
-    lines.push(format!("flowq {}", list.trim_end_matches(']').replace(',', "")));
-    assert_eq!(lines.len(), 4);
+    assert_eq!(lines.len(), 3);
     for line in lines {
         if let Err(error) = Cli::try_parse_from(line.split_whitespace()) {
             panic!("{line}: {error}");
@@ -143,17 +124,4 @@ fn the_config_of_the_feed_is_right() {
     let config = Config::parse(&text("flowq.toml")).unwrap();
     let scraped = format!("targets: [\"{}\"]", config.metrics.listen.unwrap());
     assert!(text("prometheus/scrape.yml").contains(&scraped));
-}
-
-#[test]
-fn the_schedule_allows_what_the_inventory_asks() {
-    let template = text("aws/ecs-schedule.yaml");
-    let args = ["iam-policy", "s3://b/AWSLogs/", "--inventory", "aws"];
-    let policy = crate::support::flowq(&args).expect(0).out;
-    let policy: Value = serde_json::from_str(&policy).unwrap();
-    let statements = policy["Statement"].as_array().unwrap();
-    let actions = statements.iter().flat_map(|statement| statement["Action"].as_array().unwrap());
-    for action in actions.filter_map(Value::as_str).filter(|action| !action.starts_with("kms:")) {
-        assert!(template.contains(action), "the schedule's role lacks {action}");
-    }
 }

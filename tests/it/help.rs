@@ -1,6 +1,9 @@
 //! `--help` of every command, as a user reads it, and the completion scripts.
 
-use crate::support::flowq;
+use std::fs;
+use std::process::Command;
+
+use crate::support::{command, flowq, root, run, tool};
 
 const COMMANDS: &[&str] = &[
     "",
@@ -15,6 +18,7 @@ const COMMANDS: &[&str] = &[
     "explain job",
     "coverage",
     "feed",
+    "health",
     "ingest",
     "status",
     "verify",
@@ -33,6 +37,7 @@ const COMMANDS: &[&str] = &[
     "fields",
     "functions",
     "generate",
+    "man",
     "completions",
 ];
 
@@ -89,7 +94,56 @@ fn completions_name_every_command() {
 }
 
 #[test]
-fn the_version_is_told() {
-    let run = flowq(&["--version"]).expect(0);
-    assert_eq!(run.out, format!("flowq {}\n", env!("CARGO_PKG_VERSION")));
+fn the_version_names_the_commit() {
+    let short = flowq(&["-V"]).expect(0).out;
+    assert_eq!(short, format!("flowq {}\n", env!("CARGO_PKG_VERSION")));
+    let long = flowq(&["--version"]).expect(0).out;
+    let git = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(root()).output();
+    let commit = match git {
+        Ok(git) if git.status.success() => String::from_utf8(git.stdout).unwrap(),
+        _ => return println!("skipped: this is no git repository"),
+    };
+    let expected = format!("flowq {} ({}", env!("CARGO_PKG_VERSION"), &commit[..12]);
+    let rest = long.strip_prefix(&expected);
+    assert!(matches!(rest, Some(")\n" | ", modified)\n")), "{long}{expected}");
+}
+
+#[test]
+fn every_command_has_a_man_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("man1");
+    let mut man = command();
+    let output = man.arg("man").arg(&to).env("SOURCE_DATE_EPOCH", "1767225600").output().unwrap();
+    run(&output).expect(0);
+    let mut expected: Vec<String> = COMMANDS
+        .iter()
+        .map(|name| format!("flowq {name}").trim().replace(' ', "-") + ".1")
+        .collect();
+    expected.extend(["flowq-alert-pending.1", "flowq-alert-resend.1"].map(str::to_owned));
+    expected.sort();
+    let mut pages: Vec<String> = fs::read_dir(&to)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    pages.sort();
+    assert_eq!(pages, expected);
+    let detect = fs::read_to_string(to.join("flowq-detect.1")).unwrap();
+    for part in [".TH flowq-detect 1 2026-01-01", ".SH EXAMPLES", "\\-\\-fail\\-on", "flowq(1)"] {
+        let text = detect.replace("\\fB", "").replace("\\fR", "");
+        assert!(text.contains(part), "{part}: {detect}");
+    }
+    let root = fs::read_to_string(to.join("flowq.1")).unwrap();
+    assert!(root.contains(".SH \"EXIT STATUS\"") && root.contains("wrong command line"), "{root}");
+    let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
+    tool("mandoc", &[&["-T", "lint", "-W", "warning"], &pages[..]].concat(), &to);
+}
+
+#[test]
+fn a_man_page_without_a_date_that_can_be_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("man1");
+    let output = command().arg("man").arg(&to).env("SOURCE_DATE_EPOCH", "today").output().unwrap();
+    let run = run(&output).expect(2);
+    assert!(run.err.contains("SOURCE_DATE_EPOCH is 'today'"), "{}", run.err);
+    assert!(!to.exists());
 }

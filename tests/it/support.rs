@@ -77,6 +77,21 @@ pub(crate) fn command() -> Command {
     command
 }
 
+/// Runs another program on files and expects success; `None` when it is not installed.
+pub(crate) fn tool(name: &str, args: &[&str], folder: &Path) -> Option<String> {
+    let output = match Command::new(name).args(args).current_dir(folder).output() {
+        Ok(output) => output,
+        Err(error) => {
+            println!("skipped: {name}: {error}");
+            return None;
+        }
+    };
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(output.status.success(), "{name} {}: {said}", args.join(" "));
+    Some(said)
+}
+
 /// Runs `flowq` with these arguments, in the project's root.
 pub(crate) fn flowq<S: AsRef<OsStr>>(args: &[S]) -> Run {
     flowq_with_input(args, b"")

@@ -1,5 +1,6 @@
 //! The commands, and the arguments of those that have no file of their own.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::styling::Styles;
@@ -21,9 +22,12 @@ use crate::cli::output::Format;
 use crate::detection::Severity;
 use crate::generate;
 
+/// Version and commit, as `build.rs` found them: `0.1.0 (0123456789ab)`.
+pub const VERSION: &str = env!("FLOWQ_VERSION");
+
 /// Finds unexpected, blocked and misrouted network traffic of SageMaker Processing jobs in VPC flow logs.
 #[derive(Debug, Parser)]
-#[command(name = "flowq", version, styles = Styles::styled(), after_help = "\
+#[command(name = "flowq", version, long_version = VERSION, styles = Styles::styled(), after_help = "\
 Examples:
   flowq detect logs/ --inventory inventory/
   flowq detect s3://bucket/AWSLogs/ --inventory aws --since 6h
@@ -33,7 +37,7 @@ Examples:
 
 Exit codes: 0 done, 1 findings at or above --fail-on, 2 wrong command line, 3 wrong config or query,
 4 input could not be read, 5 done but some input could not be read, 6 output could not be written,
-7 another flowq writes to the same lake, 130 interrupted")]
+7 another flowq writes to the same lake, 8 a question cannot be answered, 130 interrupted")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -57,6 +61,8 @@ pub enum Command {
     Explain(Explain),
     /// Run the detections continuously, as a service with metrics
     Feed(Feed),
+    /// Ask a running flowq feed whether it is ready: for the health checks of containers
+    Health(Health),
     /// Run SQL over flow logs and inventory; without a query, an interactive prompt
     Sql(Sql),
     /// Run one of the reports that come with flowq; without a name, list them
@@ -89,6 +95,12 @@ pub enum Command {
     Compact(Compact),
     /// Write flow logs and an inventory of an invented VPC, for tests and measurements
     Generate(Generate),
+    /// Write the man pages of flowq and of every command to a folder
+    Man {
+        /// Folder to write to; created if it does not exist
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        to: PathBuf,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -201,6 +213,26 @@ pub struct Check {
     /// A folder with detections of your own, repeatable
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub queries: Vec<PathBuf>,
+}
+
+/// `flowq health`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowq health --config flowq.toml
+  flowq health --address 127.0.0.1:9464 --live
+
+The exit code is 0 if the service is ready, and 4 if it is not or does not respond within 3 s.")]
+pub struct Health {
+    /// Config whose [metrics] listen is asked [default: flowq.toml here, if there is one]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Address to ask, instead of the one in the config
+    #[arg(long, value_name = "ADDRESS")]
+    pub address: Option<SocketAddr>,
+    /// Ask only whether the process runs (/healthz), not whether its passes succeed (/readyz)
+    #[arg(long)]
+    pub live: bool,
 }
 
 /// `flowq fields`

@@ -21,7 +21,8 @@ pub use alert::{Alert, AlertPending, AlertResend, AlertTest};
 pub use audit::{Audit, AuditFormat};
 pub use baseline::{Baseline, Diff, Learn};
 pub use command::{
-    Check, Cli, Command, Detect, FailOnUnknown, Fields, Functions, Generate, Inventory,
+    Check, Cli, Command, Detect, FailOnUnknown, Fields, Functions, Generate, Health, Inventory,
+    VERSION,
 };
 pub use common::{Aws, FindingFormat, Read, Write};
 pub use coverage::{Coverage, CoverageFormat, Part};
