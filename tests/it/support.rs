@@ -148,5 +148,6 @@ pub(crate) fn without_time(err: &str) -> String {
 /// Reports a skipped test where the output of tests is not captured.
 pub(crate) fn skip(what: &str) {
     use std::io::Write as _;
-    writeln!(std::io::stderr(), "SKIPPED: {what}").unwrap();
+    // Not `eprintln`: its output is captured.
+    std::io::stderr().write_all(format!("SKIPPED: {what}\n").as_bytes()).unwrap();
 }
