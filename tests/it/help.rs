@@ -119,7 +119,8 @@ fn every_command_has_a_man_page() {
         .iter()
         .map(|name| format!("flowq {name}").trim().replace(' ', "-") + ".1")
         .collect();
-    expected.extend(["flowq-alert-pending.1", "flowq-alert-resend.1"].map(str::to_owned));
+    let others = ["flowq-alert-pending.1", "flowq-alert-resend.1", "flowq-serve.1"];
+    expected.extend(others.map(str::to_owned));
     expected.sort();
     let mut pages: Vec<String> = fs::read_dir(&to)
         .unwrap()
