@@ -149,7 +149,7 @@ fn session(seed: u64) -> SessionContext {
     );
     let mut random = fastrand::Rng::with_seed(seed);
     let tables = [
-        ("flow_logs", flow_logs()),
+        ("flow_context", flow_logs()),
         ("conversations", conversations()),
         ("nat_gateways", nat_gateways()),
     ];
