@@ -3,6 +3,9 @@
 use std::fs;
 use std::process::Command;
 
+use clap::CommandFactory as _;
+use flowq::cli::args::Cli;
+
 use crate::support::{command, flowq, root, run, tool};
 
 const COMMANDS: &[&str] = &[
@@ -108,6 +111,13 @@ fn the_version_names_the_commit() {
     assert!(matches!(rest, Some(")\n" | ", modified)\n")), "{long}{expected}");
 }
 
+/// The names of the man pages of a command and of those below it.
+fn page_names(command: &clap::Command, name: &str) -> Vec<String> {
+    let below = command.get_subcommands().filter(|command| !command.is_hide_set());
+    let below = below.flat_map(|below| page_names(below, &format!("{name}-{}", below.get_name())));
+    std::iter::once(format!("{name}.1")).chain(below).collect()
+}
+
 #[test]
 fn every_command_has_a_man_page() {
     let folder = tempfile::tempdir().unwrap();
@@ -115,12 +125,7 @@ fn every_command_has_a_man_page() {
     let mut man = command();
     let output = man.arg("man").arg(&to).env("SOURCE_DATE_EPOCH", "1767225600").output().unwrap();
     run(&output).expect(0);
-    let mut expected: Vec<String> = COMMANDS
-        .iter()
-        .map(|name| format!("flowq {name}").trim().replace(' ', "-") + ".1")
-        .collect();
-    let others = ["flowq-alert-pending.1", "flowq-alert-resend.1", "flowq-serve.1"];
-    expected.extend(others.map(str::to_owned));
+    let mut expected = page_names(&Cli::command(), "flowq");
     expected.sort();
     let mut pages: Vec<String> = fs::read_dir(&to)
         .unwrap()
