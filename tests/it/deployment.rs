@@ -46,7 +46,8 @@ fn statements(policy: &Value, indent: &str) -> String {
         for resource in texts(&statement["Resource"]) {
             let name = resource
                 .replace("arn:aws:", "arn:${AWS::Partition}:")
-                .replace(&format!(":{REGION}:{ACCOUNT}:"), ":${AWS::Region}:${AWS::AccountId}:")
+                .replace(&format!(":{REGION}:"), ":${AWS::Region}:")
+                .replace(&format!(":{ACCOUNT}:"), ":${AWS::AccountId}:")
                 .replace(":::my-flow-logs", ":::${LogsBucket}")
                 .replace(":::my-flow-lake", ":::${LakeBucket}");
             let sub = if name == "*" { "" } else { "!Sub " };
