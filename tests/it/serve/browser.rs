@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::devtools::Browser;
 use super::server::{Server, TOKEN};
-use crate::support::{SAMPLES, root};
+use crate::support::{SAMPLE_RECORDS, SAMPLES, root};
 
 /// A name that would be code where it is not text.
 const EVIL: &str = "<script>window.evil=1;<img src=x onerror=window.evil=1>";
@@ -148,7 +148,8 @@ fn use_sql(browser: &mut Browser, base: &str) {
         )
     };
     browser.run(&run("SELECT count(*) AS n FROM flow_logs"));
-    browser.wait_for("document.querySelector('#result td')?.textContent === '1,914'");
+    let records = format!("{},{:03}", SAMPLE_RECORDS / 1000, SAMPLE_RECORDS % 1000);
+    browser.wait_for(&format!("document.querySelector('#result td')?.textContent === '{records}'"));
     assert_eq!(
         browser.run("location.search.includes('sql=SELECT')"),
         true,
