@@ -98,7 +98,7 @@ impl Drawing {
         let class = if width == WIDTH { "chart wide" } else { "chart" };
         let (width, height, title) = (round(width), round(height), escaped(title));
         let text = format!(
-            "<svg class=\"{class}\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
+            "<svg class=\"{class}\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
              height=\"{height}\" role=\"img\" aria-label=\"{title}\"{attributes}><title>{title}</title>"
         );
         Self { text }

@@ -1,5 +1,7 @@
 //! Pages as JSON and CSV, and results of statements as JSON, CSV and Parquet.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
@@ -16,6 +18,9 @@ use crate::serve::{DataTable, Error, PageContent, QueryArgs, Snapshot, text};
 
 /// The most bytes of a Parquet file, which is written to memory.
 const PARQUET_BYTES_MAX: usize = 64 << 20;
+
+/// How long what was written may take to be sent, before a connection is broken off.
+const FLUSH_PAUSE: Duration = Duration::from_millis(200);
 
 /// Returns a body of a type.
 pub(super) fn response(status: StatusCode, kind: &'static str, body: impl Into<Body>) -> Response {
@@ -107,7 +112,12 @@ fn stream(
     // An empty batch brings the header of a result without rows.
     let head = arrow::array::RecordBatch::new_empty(rows.schema);
     let rest = futures::stream::unfold(rows.batches, async |mut batches| {
-        batches.recv().await.map(|batch| (batch, batches))
+        let batch = batches.recv().await?;
+        if batch.is_err() {
+            // The connection ends with it: what came before is sent first.
+            tokio::time::sleep(FLUSH_PAUSE).await;
+        }
+        Some((batch, batches))
     });
     let begin = [Some(head), rows.first].into_iter().flatten().map(Ok);
     futures::stream::iter(begin).chain(rest)

@@ -75,6 +75,8 @@ fn pages_for_people() {
     let html =
         on_samples(&["explain", "job", "lost-records", "--format", "html"], &[]).expect(0).out;
     assert!(html.starts_with("<!doctype html>") && html.ends_with("</html>\n"));
+    assert!(html.contains("aria-label=\"Interfaces over time, and what the logs have of each\""));
+    assert!(html.contains("class=\"tone-medium\"><title>eni-"), "the lost records are marked");
     for outside in ["<script", "http://", "https://", "src=", "@import"] {
         assert!(!html.contains(outside), "{outside}");
     }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use arrow::error::ArrowError;
 
+use crate::chart::STYLE as CHARTS;
 use crate::explain::job::{JobReport, cells};
 
 /// Light, and fit for print.
@@ -28,7 +29,7 @@ pub(super) fn page(page: &JobReport) -> Result<String, ArrowError> {
     let mut text = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
-         <title>Job {title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>Job {title}</h1>\n"
+         <title>Job {title}</title>\n<style>:root{{color-scheme:light}}{STYLE}\n{CHARTS}</style>\n</head>\n<body>\n<h1>Job {title}</h1>\n"
     );
     // Writing to a String cannot fail.
     for part in &page.parts {
@@ -39,6 +40,10 @@ pub(super) fn page(page: &JobReport) -> Result<String, ArrowError> {
                 let _ = writeln!(text, "<li>{}</li>", escaped(note));
             }
             text.push_str("</ul>\n");
+        }
+        if let Some(chart) = part.chart() {
+            // Every name in it is escaped there.
+            let _ = writeln!(text, "<div class=\"scroll\">{chart}</div>");
         }
         if part.rows.num_rows() > 0 {
             table(&mut text, &part.rows)?;

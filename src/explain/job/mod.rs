@@ -1,5 +1,6 @@
 //! A page about one job: its configuration, interfaces, traffic, findings, and what the logs do not show of it.
 
+mod charts;
 mod html;
 mod lookup;
 mod markdown;
@@ -14,6 +15,7 @@ use arrow::array::{Array as _, ArrayRef, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+pub use charts::{STATES, state_tone};
 use datafusion::scalar::ScalarValue;
 pub use lookup::{Choice, choose};
 use serde_json::{Map, Value, json};

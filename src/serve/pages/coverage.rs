@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::chart::{HeatMap, HeatRow};
+use crate::explain::job::{STATES, state_tone};
 use crate::serve::filter::path_segment;
 use crate::serve::layout::chart;
-use crate::serve::pages::series::{STATES, TimeAxis, state_tone};
+use crate::serve::pages::series::TimeAxis;
 use crate::serve::{
     DataCell, DataTable, Error, InterfaceSpan, PageContent, PageFilter, PageSection, QueryArgs,
     Snapshot, text,

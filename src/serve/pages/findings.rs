@@ -189,7 +189,8 @@ pub(super) fn table(found: &[&Finding], args: &QueryArgs) -> DataTable {
         "cause",
         "finding_id",
     ];
-    let hidden = vec!["last_seen", "confidence", "local_addr", "cause", "finding_id"];
+    let hidden =
+        vec!["remote_port", "last_seen", "confidence", "local_addr", "cause", "finding_id"];
     DataTable { hidden, ..DataTable::new(&columns, found.iter().map(row)) }
 }
 

@@ -28,12 +28,7 @@ pub(super) async fn content(
         sections.push(section(part, snapshot, &job, args)?);
     }
     let charts = job_charts::sections(snapshot, &job.job_name, filter);
-    let matrix = job_charts::matrix(&sections);
     sections.splice(1..1, charts);
-    if let Some(section) = sections.iter_mut().find(|section| section.id == "between_instances") {
-        section.is_folded = matrix.is_some();
-        section.figure = matrix;
-    }
     let notes = match filter.is_open() {
         true => Vec::new(),
         false => vec![
@@ -94,6 +89,8 @@ fn section(
     job: &Job,
     args: &QueryArgs,
 ) -> Result<PageSection, Error> {
+    // Interfaces over time have a chart of their own, for the time range of the page.
+    let matrix = part.chart().filter(|_| part.id == "between_instances").map(layout::chart);
     let table = match part.id {
         "findings" => {
             let is_mine = |finding: &&crate::detection::Finding| {
@@ -112,9 +109,10 @@ fn section(
         _ => DataTable::from_batches(&[part.rows])?,
     };
     let is_facts = part.id == "facts";
-    let figure = is_facts.then(|| facts(&table));
+    let figure = if is_facts { Some(facts(&table)) } else { matrix };
     let section = PageSection::new(part.id, part.title, table);
-    let mut section = PageSection { figure, is_figure_only: is_facts, ..section };
+    let is_folded = figure.is_some() && !is_facts;
+    let mut section = PageSection { figure, is_folded, is_figure_only: is_facts, ..section };
     section.notes = part.notes;
     Ok(section)
 }

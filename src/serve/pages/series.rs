@@ -231,23 +231,3 @@ pub(super) fn traffic(snapshot: &Snapshot, filter: &PageFilter, axis: &TimeAxis)
     let figure = Some(bars(title, axis, (&series, &coverage), true));
     PageSection { is_folded: true, figure, ..PageSection::new("bytes_over_time", title, table) }
 }
-
-/// The colour of a state of an interface.
-pub(super) fn state_tone(state: &str) -> Tone {
-    match state {
-        "records" => Tone::Good,
-        "nodata" | "quiet" => Tone::Quiet,
-        "skipdata" => Tone::Medium,
-        "gap" => Tone::High,
-        _ => Tone::None,
-    }
-}
-
-/// What the colours of the states of interfaces mean.
-pub(super) const STATES: &[(Tone, &str)] = &[
-    (Tone::Good, "records"),
-    (Tone::Quiet, "NODATA, or quiet"),
-    (Tone::Medium, "SKIPDATA: AWS lost records"),
-    (Tone::High, "gap: a record was due"),
-    (Tone::None, "not known"),
-];

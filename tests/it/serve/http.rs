@@ -16,8 +16,11 @@ const ENDLESS: &str = "/sql.csv?sql=SELECT%20sum(a.bytes%2Bb.bytes%2Bc.bytes%2Bd
                        flow_logs%20b,flow_logs%20c,flow_logs%20d,flow_logs%20e";
 
 fn samples() -> Server {
-    Server::start(&[&SAMPLES[..], &["--query-timeout", "3s", "--max-queries", "2"]].concat())
-        .ready()
+    Server::start(
+        &[&SAMPLES[..], &["--query-timeout", "3s", "--max-queries", "2", "--max-rows", "50000"]]
+            .concat(),
+    )
+    .ready()
 }
 
 fn column(rows: &[Value], name: &str) -> Vec<String> {
@@ -169,6 +172,13 @@ fn statements_end_within_their_limits(server: &Server) {
         assert_eq!(answer.status, 400, "{refused}: {}", answer.text());
         assert!(!answer.text().contains("/tmp/"), "{}", answer.text());
     }
+    let cut = server.get("/sql.csv?sql=SELECT%20*%20FROM%20generate_series(1,2000000)");
+    let lines = cut.text().lines().count();
+    assert!(
+        !cut.is_whole && (40_000..=50_001).contains(&lines),
+        "{lines} lines, whole: {}",
+        cut.is_whole
+    );
     let parquet = server.get("/sql.parquet?sql=SELECT%20count(*)%20AS%20n%20FROM%20flow_logs");
     assert!(parquet.body.starts_with(b"PAR1") && parquet.body.ends_with(b"PAR1"));
     cancel(server);
