@@ -17,10 +17,12 @@
 //!
 //! A room (a folder of `src`) imports only rooms before it in this list; `tests/it/architecture.rs` checks it.
 
-// Ground: event time, messages about user input, typed rows and Arrow.
+// Ground: event time, messages about user input, HTTP connections, typed rows and Arrow.
 pub mod time;
 
 pub mod diagnostics;
+
+pub mod http_server;
 
 pub mod batch;
 

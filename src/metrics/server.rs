@@ -1,48 +1,36 @@
 //! The HTTP server of scrapers and probes: `/metrics`, `/healthz`, `/readyz`, and nothing else.
 //!
 //! It is small on purpose: no request body is read, a connection answers one request and is closed, and
-//! all of it ends after [`CONNECTION_TIMEOUT`], so that no client can block it.
+//! all of it ends after [`LIMITS`], so that no client can block it.
 
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
+use crate::http_server::{self, ConnectionLimits};
 use crate::metrics::{Health, Metrics};
 
-/// The most connections that are served at a time; the others wait in the kernel.
-const CONNECTIONS_MAX: usize = 16;
-
-/// How long a connection may last.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a request may take to arrive.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The most bytes of a request's header.
-const HEADER_BYTES_MAX: usize = 8 << 10;
-
-/// The most fields of a request's header.
-const HEADERS_MAX: usize = 64;
-
-/// How long the answers under way may take when the server stops.
-const STOP_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long to wait when no connection can be taken, for want of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Probes and scrapes are small, and must not be blocked by a client.
+const LIMITS: ConnectionLimits = ConnectionLimits {
+    connections_max: 16,
+    head_timeout: Duration::from_secs(5),
+    connection_timeout: Duration::from_secs(10),
+    head_bytes_max: 8 << 10,
+    headers_max: 64,
+    keep_alive: false,
+    stop_timeout: Duration::from_secs(1),
+};
 
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -95,7 +83,9 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(serve(listener, Pages { metrics, health }, stopped));
+        let pages = Pages { metrics, health };
+        let answer = move |stream, stopped| answer(stream, pages.clone(), stopped);
+        let task = tokio::spawn(http_server::accept(listener, LIMITS, stopped, answer));
         Ok(Self { address, stop, task })
     }
 
@@ -112,61 +102,13 @@ impl Server {
     }
 }
 
-async fn serve(listener: TcpListener, pages: Pages, mut stopped: watch::Receiver<bool>) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let mut connections = JoinSet::new();
-    loop {
-        let next = async {
-            let slot = Arc::clone(&slots).acquire_owned().await;
-            (slot, listener.accept().await)
-        };
-        tokio::select! {
-            // A closed channel: the server was dropped.
-            _ = stopped.changed() => break,
-            (slot, accepted) = next => match accepted {
-                Ok((stream, _)) => {
-                    let answer = answer(stream, pages.clone(), stopped.clone());
-                    connections.spawn(async move {
-                        answer.await;
-                        drop(slot);
-                    });
-                }
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-            },
-        }
-        while connections.try_join_next().is_some() {}
-    }
-    drop(listener);
-    let rest = async { while connections.join_next().await.is_some() {} };
-    // What is left is cut off when the set is dropped.
-    let _ = tokio::time::timeout(STOP_TIMEOUT, rest).await;
-}
-
 /// Answers the one request of a connection.
-async fn answer(stream: TcpStream, pages: Pages, mut stopped: watch::Receiver<bool>) {
+async fn answer(stream: TcpStream, pages: Pages, stopped: watch::Receiver<bool>) {
     let service = service_fn(move |request| {
         let response = pages.answer(&request);
         async move { Ok::<_, Infallible>(response) }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(REQUEST_TIMEOUT)
-        .max_headers(HEADERS_MAX)
-        .max_header_size(HEADER_BYTES_MAX)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service);
-    let served = async {
-        let mut connection = pin!(connection);
-        tokio::select! {
-            result = connection.as_mut() => result,
-            _ = stopped.changed() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        }
-    };
-    // Who breaks off or sends no HTTP gets no answer, and it is no matter for a log.
-    drop(tokio::time::timeout(CONNECTION_TIMEOUT, served).await);
+    http_server::answer_requests(stream, service, LIMITS, stopped).await;
 }
 
 /// What there is to see.
@@ -288,10 +230,10 @@ mod tests {
     #[tokio::test]
     async fn large_headers_and_what_is_no_http_are_refused() {
         let (server, _) = start().await;
-        let long = format!("X: {}\r\n", "a".repeat(2 * HEADER_BYTES_MAX));
+        let long = format!("X: {}\r\n", "a".repeat(2 * LIMITS.head_bytes_max));
         let answer = get(server.address(), "/metrics", &long).await;
         assert!(answer.starts_with("HTTP/1.1 431") || answer.is_empty(), "{answer}");
-        let many = "X: a\r\n".repeat(HEADERS_MAX + 1);
+        let many = "X: a\r\n".repeat(LIMITS.headers_max + 1);
         let answer = get(server.address(), "/metrics", &many).await;
         assert!(answer.starts_with("HTTP/1.1 431") || answer.is_empty(), "{answer}");
         let answer = send(server.address(), "\x16\x03\x01 hello\r\n\r\n").await;
@@ -304,7 +246,7 @@ mod tests {
     async fn connections_beyond_the_bound_wait_for_a_free_place() {
         let (server, _) = start().await;
         let mut idle = Vec::new();
-        for _ in 0..CONNECTIONS_MAX {
+        for _ in 0..LIMITS.connections_max {
             idle.push(TcpStream::connect(server.address()).await.unwrap());
         }
         let address = server.address();

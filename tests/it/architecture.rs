@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[&str] = &[
     "time",
     "diagnostics",
+    "http_server",
     "batch",
     "chart",
     "flow",
