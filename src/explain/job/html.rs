@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use arrow::error::ArrowError;
 
-use crate::chart::STYLE as CHARTS;
+use crate::chart::{STYLE as CHARTS, escaped};
 use crate::explain::job::{JobReport, cells};
 
 /// Light, and fit for print.
@@ -14,7 +14,7 @@ h1{font-size:1.5rem;margin:0 0 1rem}h2{font-size:1.1rem;margin:2rem 0 .5rem;bord
 ul.notes{margin:.3rem 0;padding-left:1.2rem;color:#555}.scroll{overflow-x:auto}\
 table{border-collapse:collapse;font-size:13px}th{text-align:left;background:#f3f4f6;font-weight:600}\
 th,td{padding:.25rem .6rem;border:1px solid #ddd;vertical-align:top;white-space:nowrap}\
-td.text{white-space:normal;min-width:18rem;overflow-wrap:anywhere}\
+td.text{white-space:normal;min-width:18rem;overflow-wrap:anywhere}pre{font-size:12px;margin:0;white-space:pre-wrap}\
 td.number{text-align:right;font-variant-numeric:tabular-nums}\
 .bad{background:#fde8e8}.warn{background:#fff4d6}.good{background:#e7f6ea}\
 @media print{body{margin:0;max-width:none;font-size:10px}table{font-size:9px}h2{break-after:avoid}tr{break-inside:avoid}\
@@ -72,7 +72,14 @@ fn table(text: &mut String, rows: &arrow::array::RecordBatch) -> Result<(), Arro
             };
             let class =
                 if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
-            let _ = write!(text, "<td{class}>{}</td>", escaped(&cell));
+            let _ = match cell.contains('\n') {
+                // A fix: its line breaks count when it is pasted.
+                true => {
+                    let lines: Vec<String> = cell.lines().map(escaped).collect();
+                    write!(text, "<td{class}><pre>{}</pre></td>", lines.join("\n"))
+                }
+                false => write!(text, "<td{class}>{}</td>", escaped(&cell)),
+            };
         }
         text.push_str("</tr>\n");
     }
@@ -88,21 +95,4 @@ fn tone(cell: &str) -> &'static str {
         "accepted" | "records" => "good",
         _ => "",
     }
-}
-
-/// Takes from a text what HTML would read as more than letters.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c if c.is_control() => safe.push(' '),
-            c => safe.push(c),
-        }
-    }
-    safe
 }
