@@ -129,9 +129,8 @@ impl Error {
             return Self::new(Kind::Credentials, profile.unwrap_or(looked));
         }
         // The named profile is not defined: the rest of the chain was not tried.
-        if let Some(profile) =
-            text.strip_prefix(NOT_ENABLED).filter(|text| text.starts_with("profile `"))
-        {
+        let reason = text.split_once(NOT_ENABLED).map(|(_, reason)| reason);
+        if let Some(profile) = reason.filter(|reason| reason.starts_with("profile `")) {
             return Self::new(Kind::Credentials, profile);
         }
         let kind = if lower.contains("credential") || lower.contains("identity") {
@@ -270,6 +269,8 @@ mod tests {
         assert!(cause_of(&chain("not enabled")).starts_with("none in the environment"));
         let alone = format!("{NOT_ENABLED}profile `nope` was not defined; there is p");
         assert_eq!(cause_of(&alone), "profile `nope` was not defined; there is p");
+        let dispatched = format!("dispatch failure: other: {alone}");
+        assert_eq!(cause_of(&dispatched), "profile `nope` was not defined; there is p");
         let missing = "not enabled: profile `gone` was not defined: could not find it";
         assert_eq!(cause_of(&chain(missing)), "profile `gone` was not defined");
     }
