@@ -16,6 +16,7 @@ use futures::StreamExt as _;
 
 use crate::support::{LOGS, SAMPLES, flowq};
 
+mod other_writers;
 mod readers;
 
 /// Unix seconds of the commits.
