@@ -91,7 +91,7 @@ SELECT
     END AS confidence,
     concat(
         local_addr,
-        CASE WHEN sent = 0 THEN ' tried to query ' ELSE ' asked ' END,
+        CASE WHEN sent = 0 THEN ' tried to query ' ELSE ' queried ' END,
         remote_addr, ' port ', remote_port, ' (', coalesce(protocol_name(protocol), concat('protocol ', protocol)),
         CASE WHEN remote_port = 53 THEN ', DNS, ' ELSE ', encrypted DNS, ' END,
         CASE remote_scope

@@ -132,7 +132,7 @@ SELECT
         ' (', coalesce(protocol_name(s.protocol), concat('protocol ', s.protocol)), ')',
         CASE WHEN s.addresses > 1 THEN concat(' and ', s.addresses - 1, ' more of its addresses') END,
         CASE
-            WHEN s.rule = 0 THEN ', which the baseline of its family does not hold'
+            WHEN s.rule = 0 THEN ', which is not in the baseline of its family'
             ELSE concat(
                 ', and sent ', s.bytes_out, ' bytes; the baseline allows at most ', b.bytes_out_max, ' (', b.reason, ')'
             )
