@@ -21,6 +21,7 @@ const COMMANDS: &[&str] = &[
     "explain job",
     "coverage",
     "feed",
+    "serve",
     "health",
     "ingest",
     "status",
@@ -33,6 +34,8 @@ const COMMANDS: &[&str] = &[
     "inventory import",
     "inventory collect",
     "alert",
+    "alert pending",
+    "alert resend",
     "alert test",
     "iam-policy",
     "check",
@@ -104,7 +107,7 @@ fn the_version_names_the_commit() {
     let git = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(root()).output();
     let commit = match git {
         Ok(git) if git.status.success() => String::from_utf8(git.stdout).unwrap(),
-        _ => return println!("skipped: this is no git repository"),
+        _ => return crate::support::skip("the commit in --version: this is no git repository"),
     };
     let expected = format!("flowq {} ({}", env!("CARGO_PKG_VERSION"), &commit[..12]);
     let rest = long.strip_prefix(&expected);

@@ -101,7 +101,7 @@ fn a_service_is_scraped_reloaded_and_stopped() {
     let path = config(&folder, &format!("{SAMPLES}[feed]\ninterval = \"1h\"\n"));
     let manager = UnixDatagram::bind(folder.path().join("notify")).unwrap();
     manager.set_read_timeout(Some(PATIENCE)).unwrap();
-    let told = || {
+    let status = || {
         let mut buffer = [0; 512];
         let length = manager.recv(&mut buffer).unwrap();
         String::from_utf8(buffer[..length].to_vec()).unwrap()
@@ -112,13 +112,13 @@ fn a_service_is_scraped_reloaded_and_stopped() {
     let served = feed.expect("metrics are served");
     let address: SocketAddr = served["address"].as_str().unwrap().parse().unwrap();
     assert!(get(address, "/healthz").starts_with("HTTP/1.1 200"));
-    assert_eq!(told(), "READY=1");
+    assert_eq!(status(), "READY=1");
     let pass = feed.expect("pass done");
     assert_eq!(
         (&pass["records"], &pass["level"]),
         (&Value::from(SAMPLE_RECORDS), &Value::from("info"))
     );
-    assert!(told().starts_with(&format!(
+    assert!(status().starts_with(&format!(
         "STATUS=last pass: {SAMPLE_OBJECTS} objects, {SAMPLE_RECORDS} records"
     )));
     assert!(get(address, "/readyz").contains("ready: the last pass that succeeded ended"));
@@ -134,7 +134,7 @@ fn a_service_is_scraped_reloaded_and_stopped() {
     let refused = feed.expect("was refused");
     assert_eq!(refused["level"], "error");
     assert!(refused["error"].as_str().unwrap().contains("line 2: unknown key intervall"));
-    assert_eq!((told(), told()), ("RELOADING=1".to_owned(), "READY=1".to_owned()));
+    assert_eq!((status(), status()), ("RELOADING=1".to_owned(), "READY=1".to_owned()));
     let off = "[detections.isolated-job-traffic]\nenabled = false\n";
     config(&folder, &format!("{SAMPLES}[feed]\ninterval = \"1h\"\n{off}"));
     feed.signal("-HUP");
@@ -149,7 +149,7 @@ fn a_service_is_scraped_reloaded_and_stopped() {
     assert_eq!(feed.code(), 0);
     let mut last = String::new();
     while last != "STOPPING=1" {
-        last = told();
+        last = status();
     }
     TcpStream::connect(address).unwrap_err();
 }

@@ -82,7 +82,7 @@ pub(crate) fn tool(name: &str, args: &[&str], folder: &Path) -> Option<String> {
     let output = match Command::new(name).args(args).current_dir(folder).output() {
         Ok(output) => output,
         Err(error) => {
-            println!("skipped: {name}: {error}");
+            skip(&format!("{name}: {error}"));
             return None;
         }
     };

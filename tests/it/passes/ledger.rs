@@ -111,12 +111,15 @@ fn a_full_disk_publishes_nothing_and_says_so() {
     command.args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_flowq")]);
     let output = command.arg(&mount).arg(&logs).output();
     let Ok(output) = output else {
-        println!("skipped: there is no unshare here");
+        crate::support::skip("a full disk: there is no unshare here");
         return;
     };
     let full = run(&output);
     if full.code == 99 || full.code == 1 {
-        println!("skipped: a file system cannot be mounted here: {}", full.err);
+        crate::support::skip(&format!(
+            "a full disk: a file system cannot be mounted here: {}",
+            full.err
+        ));
         return;
     }
     let full = full.expect(6);

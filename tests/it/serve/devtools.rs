@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::support::skip;
+
 /// Names of the browser.
 const NAMES: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
 
@@ -43,8 +45,8 @@ impl Browser {
         };
         let Some(name) = NAMES.iter().find(is_there) else {
             assert!(std::env::var_os("CI").is_none(), "no Chromium: apt-get install chromium");
-            println!(
-                "SKIPPED: no Chromium on this machine, so no page was looked at; apt-get install chromium"
+            skip(
+                "pages in a browser: there is no Chromium on this machine; apt-get install chromium",
             );
             return None;
         };

@@ -252,14 +252,14 @@ fn many_clients_and_slow_ones(server: &Server) {
         assert!(clients.into_iter().all(|client| client.join().unwrap() == 200));
     });
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
-    // Whoever says nothing is let go of.
+    // A client that sends nothing is disconnected.
     let mut rest = Vec::new();
     silent[0].set_read_timeout(Some(PATIENCE)).unwrap();
     drop(silent[0].read_to_end(&mut rest));
 }
 
 #[test]
-fn nobody_is_let_in_without_a_token() {
+fn no_page_is_readable_without_a_token() {
     let mut server = Server::start_with_link(&SAMPLES);
     let link = server.url.clone();
     let path = link.split_once(&server.address.to_string()).unwrap().1.to_owned();
@@ -314,7 +314,7 @@ fn nobody_is_let_in_without_a_token() {
     assert_eq!(server.stop(), Some(0), "also while the sources are being read");
 }
 
-/// What a browser with a session is told, and what it may do.
+/// The responses to a browser with a session, and what it may do.
 fn logged_in(server: &Server, cookie: &str) {
     let cookie = [("Cookie", cookie)];
     let page = server.ask("GET", "/findings", &cookie, "");

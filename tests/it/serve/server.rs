@@ -53,7 +53,7 @@ impl Server {
     fn spawn(args: &[&str], folder: TempDir) -> Self {
         let mut command = command();
         command.arg("serve").args(args).args(["--quiet", "--listen", "127.0.0.1:0"]);
-        // Nobody reads it; a pipe would fill up.
+        // It is not read; a pipe would fill up.
         command.stderr(std::process::Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
