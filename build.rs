@@ -74,7 +74,7 @@ fn commit_of_the_package(root: &Path) -> Option<String> {
 /// gives the same bytes.
 #[expect(
     clippy::disallowed_methods,
-    reason = "a build script is told by its environment what it builds"
+    reason = "cargo passes the parameters of a build script in its environment"
 )]
 fn version(root: &Path) -> String {
     println!("cargo:rerun-if-env-changed=FLOWQ_COMMIT");

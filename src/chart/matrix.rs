@@ -23,7 +23,7 @@ pub struct MatrixCell {
     pub tone: Tone,
     /// Lines of text.
     pub lines: Vec<String>,
-    /// What it says to whoever points at it.
+    /// The text of its tooltip.
     pub says: String,
 }
 

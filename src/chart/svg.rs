@@ -104,7 +104,7 @@ impl Drawing {
         Self { text }
     }
 
-    /// Adds a rectangle with what it says to whoever points at it.
+    /// Adds a rectangle with a tooltip.
     pub(super) fn rect(
         &mut self,
         (x, y): (f64, f64),

@@ -1,4 +1,4 @@
-//! Charts of few and of many marks, and of names that nobody should trust.
+//! Charts of few and of many marks, and of untrusted names.
 
 use super::*;
 

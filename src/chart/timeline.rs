@@ -21,7 +21,7 @@ pub struct TimelineSpan {
     pub to: i64,
     /// Its colour.
     pub tone: Tone,
-    /// What it says to whoever points at it.
+    /// The text of its tooltip.
     pub says: String,
 }
 

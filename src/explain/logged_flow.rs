@@ -12,7 +12,7 @@ use crate::vpc::FiveTuple;
 /// `protocol`, and the times `since` and `until`.
 pub const LOGGED: &str = include_str!("../../queries/explain/logged.sql");
 
-/// How far around the time of a flow the logs are looked at, in seconds.
+/// How far around the time of a flow the logs are read, in seconds.
 const AROUND_SECS: i64 = 3600;
 
 /// Returns the parameters of [`LOGGED`] for a flow, and for an hour around the time from `first` to `last`, in Unix

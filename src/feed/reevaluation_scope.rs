@@ -139,7 +139,7 @@ impl ReevaluationScope {
         self.range == Range::ALL
     }
 
-    /// Returns whether a finding is looked at again: one that is not keeps what it was.
+    /// Returns whether a finding is evaluated again; another one stays as it was.
     pub fn holds(&self, finding: &Finding) -> bool {
         if self.is_all() {
             return true;

@@ -1,9 +1,9 @@
 //! The web console and HTTP API of `flowq serve`.
 //!
 //! A [`Snapshot`] is everything that the pages show: the results of the same functions that `flowq detect`, `audit` and
-//! `coverage` call, and sums of the traffic. Whoever reads the sources publishes one to the [`SnapshotStore`], and a new
+//! `coverage` call, and sums of the traffic. The reader of the sources publishes one to the [`SnapshotStore`], and a new
 //! one when the sources changed; a page answers from the newest and never waits for reading. [`ConsoleServer`] accepts
-//! connections, [`Access`] lets in whoever has a token, and each page is a file of `pages` that returns a [`PageContent`]:
+//! connections, [`Access`] checks the token, and each page is a file of `pages` that returns a [`PageContent`]:
 //! one description that is written as HTML, JSON and CSV.
 //!
 //! Nothing here reads the environment, the configuration or the clock: all of it is an argument.

@@ -71,7 +71,7 @@ fn is_let_in(app: &App, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Says how to be let in. A page of data is not told apart from one that does not exist.
+/// Returns the page that asks for a token. It is the same for pages that exist and pages that do not.
 fn unknown_user(app: &App, request: &Request) -> Response {
     if is_machine(request.uri().path(), request.headers()) {
         let body = json!({ "error": "no valid token: Authorization: Bearer TOKEN, with that of --token-file" });

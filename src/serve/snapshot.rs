@@ -111,7 +111,7 @@ impl Snapshot {
 pub struct LoadState {
     /// Whether they are read now.
     pub is_reading: bool,
-    /// When they were last looked at, in Unix seconds.
+    /// When they were last checked, in Unix seconds.
     pub checked_at: Option<i64>,
     /// Why the last reading failed. `None`: it did not.
     pub failure: Option<String>,

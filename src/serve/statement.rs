@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::serve::{Error, Snapshot};
 
-/// Batches that wait for whoever reads the result.
+/// Batches that wait for the reader of the result.
 const WAITING_BATCHES_MAX: usize = 2;
 
 /// How long a statement waits for a place among those that run.
@@ -84,12 +84,12 @@ impl StatementRunner {
         let entry = id.map(|id| self.enter(id, &cancelled));
         let deadline = Instant::now() + self.limits.timeout;
         let (sender, batches) = mpsc::channel(WAITING_BATCHES_MAX);
-        let (told, schema) = tokio::sync::oneshot::channel();
+        let (schema_sender, schema) = tokio::sync::oneshot::channel();
         let (sql, rows_max) = (sql.to_owned(), rows_max.min(self.limits.rows_max));
         let timeout = self.limits.timeout;
         engine.spawn(async move {
             let _held = (place, entry);
-            let work = run(&snapshot, &sql, (told, &sender), rows_max);
+            let work = run(&snapshot, &sql, (schema_sender, &sender), rows_max);
             let end = tokio::select! {
                 result = work => result,
                 () = cancelled.notified() => Err(Error::Ended("the statement was cancelled".to_owned())),
@@ -97,7 +97,7 @@ impl StatementRunner {
                     "the statement took longer than {}, and was ended",
                     humantime::format_duration(timeout)
                 ))),
-                // Nobody reads the result any more.
+                // The reader of the result is gone.
                 () = sender.closed() => return,
             };
             if let Err(error) = end {
@@ -153,7 +153,7 @@ impl Drop for RunningEntry {
 async fn run(
     snapshot: &Snapshot,
     sql: &str,
-    (told, sender): (
+    (schema_sender, sender): (
         tokio::sync::oneshot::Sender<SchemaRef>,
         &mpsc::Sender<Result<RecordBatch, Error>>,
     ),
@@ -162,7 +162,7 @@ async fn run(
     let failed = |error| nameless(snapshot, error);
     let mut rows = snapshot.engine.query_read_only(sql).await.map_err(failed)?;
     // Without a reader the next send fails.
-    drop(told.send(rows.schema()));
+    drop(schema_sender.send(rows.schema()));
     let mut left = rows_max;
     while let Some(batch) = rows.next().await {
         let batch = batch.map_err(failed)?;

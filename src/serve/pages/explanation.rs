@@ -27,7 +27,7 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) struct FindingDetails {
     /// `None`: the finding is about no flow.
     pub(super) explanation: Option<Explanation>,
-    /// What the fixes would do; `None`: nobody asked, or there is no fix.
+    /// What the fixes would do; `None`: not requested, or there is no fix.
     pub(super) simulation: Option<SimulationResult>,
     /// The records behind it, as far as they could be read.
     pub(super) records: Vec<RecordBatch>,
@@ -35,7 +35,7 @@ pub(super) struct FindingDetails {
     pub(super) problem: Option<String>,
 }
 
-/// Runs work on the threads of the engine, until it is done or nobody waits for it any more.
+/// Runs work on the threads of the engine, until it is done or its caller is dropped.
 pub(super) async fn on_engine<T: Send + 'static>(
     app: &App,
     work: impl Future<Output = Result<T, Error>> + Send + 'static,

@@ -157,7 +157,7 @@ async fn start(
         sources: args.read.sources.clone(),
         statements: Arc::new(StatementRunner::new(limits)),
         announce: Box::new(move |token| {
-            // Nobody may read the output any more.
+            // The reader of the output may be gone.
             drop(print_url(&format!("{announced}/login?token={token}")));
         }),
     };
